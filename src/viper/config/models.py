@@ -1,0 +1,90 @@
+"""The section `models` of params.yaml: which weights play which part, and how they are run."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto: a GPU where there is one")]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Part = Literal["vlm", "painter", "editor", "checker"]
+
+
+class JobSection(BaseModel):
+    """What one shard of a step asks a cluster for; a change re-runs nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threads: int = Field(1, ge=1)
+    gpu: int = Field(0, ge=0)
+    mem_mb: int = Field(3000, ge=100, description="megabytes")
+    runtime: int = Field(60, ge=1, description="minutes")
+
+
+class VlmSection(BaseModel):
+    """The base VLM: any transformers `AutoModelForImageTextToText` with its `AutoProcessor`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(min_length=1, description="folder of the base; trained lineages have their own")
+    device: Device = "auto"
+    dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
+    batch_size: int = Field(32, ge=1, description="chats a generation batch")
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    processor: dict[str, int] = Field(
+        {}, description="options of AutoProcessor.from_pretrained, for example min_pixels and max_pixels of an image"
+    )
+    job: JobSection = JobSection()
+
+
+class PipelineSection(BaseModel):
+    """A diffusers pipeline: any that `DiffusionPipeline.from_pretrained` loads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(min_length=1, description="folder or hub name of the pipeline")
+    device: Device = "auto"
+    dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
+    batch_size: int = Field(32, ge=1, description="pictures a call; 1 where the pipeline takes one at a time")
+    trust_remote_code: bool = Field(False, description="for pipelines that bring their own code")
+    arguments: dict[str, Any] = Field(
+        {}, description="passed to the pipeline's call: num_inference_steps, guidance_scale, height, width …"
+    )
+    job: JobSection = JobSection()
+
+
+class EditorSection(PipelineSection):
+    """A pipeline that also takes a picture."""
+
+    image_argument: Literal["image", "input_images"] = Field(
+        "image", description="the call's name for the picture; input_images: a list of pictures a prompt"
+    )
+
+
+class Models(BaseModel):
+    """The models that the loop starts from. (The sentence embedder is part of the reward: `reward.embedder`.)"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Literal["stored", "trained", "hub"] = Field(
+        description="stored: fetched from the repository's own store; trained: made by rules (hours); hub: downloaded"
+    )
+    hub: dict[Part, Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+(@[\w.-]+)?$")]] = Field(
+        {}, description="part → OWNER/NAME or OWNER/NAME@REVISION on the model hub; only for source: hub"
+    )
+    vlm: VlmSection
+    painter: PipelineSection
+    editor: EditorSection
+    checker: str | None = Field(
+        None, min_length=1, description="folder of the classifier that reads pictures of the micro world; audits only"
+    )
+
+    @model_validator(mode="after")
+    def _hub_names_every_part(self) -> "Models":
+        missing = [part for part in ("vlm", "painter", "editor") if part not in self.hub]
+        if self.source == "hub" and missing:
+            raise ValueError(f"source is 'hub' but hub does not name {', '.join(missing)}: add OWNER/NAME for each")
+        if self.source != "hub" and self.hub:
+            raise ValueError(
+                f"hub names {', '.join(self.hub)} but source is '{self.source}': set source: hub or drop hub"
+            )
+        return self

@@ -1,0 +1,68 @@
+"""The four small interfaces that the steps of the loop know. Importing them loads no library of models."""
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+from PIL.Image import Image
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Chat(NamedTuple):
+    """One question: its images, in the order the text speaks of them, and the text, without placeholders."""
+
+    images: list[Image]
+    text: str
+
+
+class VLM(Protocol):
+    """A vision-language model that answers chats."""
+
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """Return one completion a chat, in order. Temperature 0 is greedy; otherwise `seed` decides the samples."""
+        ...
+
+
+class Painter(Protocol):
+    """Text to image."""
+
+    def paint(self, prompts: list[str], *, seeds: list[int]) -> list[Image]:
+        """Return one RGB picture a prompt, each from noise of its own seed."""
+        ...
+
+
+class Editor(Protocol):
+    """Image and instruction to image."""
+
+    def edit(self, images: list[Image], instructions: list[str], *, seeds: list[int]) -> list[Image]:
+        """Return one edited RGB picture, of its original's size, an instruction, each from noise of its own seed."""
+        ...
+
+
+class Embedder(Protocol):
+    """Sentences to vectors."""
+
+    def embed(self, sentences: list[str]) -> np.ndarray:
+        """Return unit vectors, (n, d) float32: the dot product of two is their cosine similarity."""
+        ...
+
+
+def pick_device(name: str) -> str:
+    """The torch device that `name` stands for; 'auto' is the first GPU, or the CPU where there is none."""
+    import torch
+
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def pick_dtype(name: str, device: str) -> "torch.dtype":
+    """The torch dtype that `name` stands for on `device`.
+
+    'auto' is bfloat16 on a GPU and float32 on a CPU, where half precision is slow and some operators lack it, whatever
+    precision the weights are stored in.
+    """
+    import torch
+
+    if name == "auto":
+        name = "bfloat16" if device.startswith("cuda") else "float32"
+    return getattr(torch, name)

@@ -1,0 +1,63 @@
+"""Commands that train the micro base models from scratch, and one that measures them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Options = Annotated[str, typer.Option(help="the command's part of the section `pretraining` of params.yaml, as JSON")]
+Output = Annotated[Path, typer.Option(help="folder of the trained model; replaced only when training has ended")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this area's commands."""
+
+    @app.command("pretrain-vlm")
+    def pretrain_vlm(options: Options, output: Output) -> None:
+        """Train the base VLM: first its eyes, then its language."""
+        from viper.config.pretraining import VlmFit
+        from viper.models.micro import base_models
+
+        base_models.train_vlm(VlmFit.model_validate_json(options), output)
+
+    @app.command("pretrain-latents")
+    def pretrain_latents(options: Options, output: Output) -> None:
+        """Train what painter and editor share: the autoencoder and the text encoder."""
+        from viper.config.pretraining import LatentsFit
+        from viper.models.micro import base_models
+
+        base_models.train_latents(LatentsFit.model_validate_json(options), output)
+
+    @app.command("pretrain-diffusion")
+    def pretrain_diffusion(
+        options: Options,
+        shared: Annotated[Path, typer.Option(help="folder made by pretrain-latents")],
+        painter: Annotated[Path, typer.Option(help="folder of the trained painter")],
+        editor: Annotated[Path, typer.Option(help="folder of the trained editor")],
+    ) -> None:
+        """Train painter (caption → picture) and editor (picture and instruction → picture) together."""
+        from viper.config.pretraining import DenoiserFit
+        from viper.models.micro import base_models
+
+        base_models.train_diffusion(DenoiserFit.model_validate_json(options), shared, painter, editor)
+
+    @app.command("pretrain-checker")
+    def pretrain_checker(options: Options, output: Output) -> None:
+        """Train the checker that audits painter and editor."""
+        from viper.config.pretraining import Fit
+        from viper.models.micro import base_models
+
+        base_models.train_checker(Fit.model_validate_json(options), output)
+
+    @app.command("measure-base-models")
+    def measure_base_models(
+        options: Annotated[str, typer.Option(help="the section `models` of params.yaml, as JSON")],
+        output: Annotated[Path, typer.Option(help="CSV: model, what was measured, share right, 95 % interval, n")],
+        count: Annotated[int, typer.Option(help="pictures per measurement")] = 200,
+        seed: Annotated[int, typer.Option(help="of the scenes, none of which any model was trained on")] = 0,
+    ) -> None:
+        """Measure VLM, painter and editor against the drawn world's truth."""
+        from viper.config.models import Models
+        from viper.models.micro import fidelity
+
+        fidelity.measure(Models.model_validate_json(options), count=count, seed=seed).to_csv(output, index=False)

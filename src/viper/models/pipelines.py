@@ -1,0 +1,77 @@
+"""What the painter and the editor share: loading a diffusers pipeline, and calling it in batches with seeds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL.Image import Image
+from tqdm import tqdm
+
+from viper.config.models import PipelineSection
+from viper.errors import ViperError
+from viper.models.base import pick_device, pick_dtype
+
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+
+
+def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "DiffusionPipeline":
+    """Load the diffusers pipeline at `path` (None: the section's own), silent and on its device.
+
+    Raises:
+        ViperError: there is no pipeline, or its folder is incomplete.
+    """
+    import viper.models.torchvision_shim  # noqa: F401  (before diffusers reaches transformers)
+
+    from diffusers import DiffusionPipeline  # isort: skip
+    from diffusers.utils import logging as diffusers_logging
+
+    diffusers_logging.disable_progress_bar()
+    path, device = str(path or section.path), pick_device(section.device)
+    extra = {"trust_remote_code": True} if section.trust_remote_code else {}
+    try:
+        pipeline = DiffusionPipeline.from_pretrained(path, torch_dtype=pick_dtype(section.dtype, device), **extra)
+    except (OSError, ValueError) as error:
+        raise ViperError(f"{path}: cannot be loaded as a diffusers pipeline: {error}") from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(device)
+
+
+def call_in_batches(
+    pipeline: "DiffusionPipeline",
+    columns: dict[str, Sequence[Any]],
+    *,
+    seeds: Sequence[int],
+    batch_size: int,
+    arguments: dict[str, Any],
+    progress: str,
+) -> list[Image]:
+    """Call `pipeline` on rows given as columns (argument name → one value a row); return one RGB image a row.
+
+    Each row has a generator of its own, on the CPU: its noise depends neither on its batch nor on the device.
+
+    Raises:
+        ViperError: an argument that the pipeline does not take (a wrong `arguments` in params.yaml).
+    """
+    import torch
+
+    images: list[Image] = []
+    with tqdm(total=len(seeds), desc=progress, unit="image", mininterval=2) as bar:
+        for start in range(0, len(seeds), batch_size):
+            rows = slice(start, start + batch_size)
+            generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds[rows]]
+            batch = {name: list(values[rows]) for name, values in columns.items()}
+            if len(generators) == 1:  # pipelines that take one picture at a time want it bare
+                generators, batch = generators[0], {name: values[0] for name, values in batch.items()}
+            try:
+                with torch.inference_mode():
+                    output = pipeline(**batch, generator=generators, **arguments)
+            except TypeError as error:
+                if "unexpected keyword" not in str(error):
+                    raise
+                raise ViperError(
+                    f"models.*.arguments in params.yaml do not fit {type(pipeline).__name__}: {error}"
+                ) from error
+            images += [image.convert("RGB") for image in output.images]
+            bar.update(len(seeds[rows]))
+    return images

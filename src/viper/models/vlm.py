@@ -1,0 +1,111 @@
+"""The VLM interface over transformers: any `AutoModelForImageTextToText` with its `AutoProcessor`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from viper.config.models import VlmSection
+from viper.errors import ViperError
+from viper.models.base import Chat, pick_device, pick_dtype
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
+
+_VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
+
+
+def vision_token_ids(config: "PretrainedConfig") -> list[int]:
+    """Ids of the tokens that stand for pictures; a model that generates one of them breaks its own next turn.
+
+    To be passed to `generate` (and to TRL's `generation_kwargs`) as `suppress_tokens`.
+    """
+    ids = {getattr(config, name, None) for name in _VISION_IDS}
+    return sorted(index for index in ids if index is not None)
+
+
+def load_vlm(path: str | Path, section: VlmSection) -> "TransformersVLM":
+    """Load the VLM and its processor from a folder or hub name, ready to answer.
+
+    Raises:
+        ViperError: there is no such model, or it is not an image-text-to-text model.
+    """
+    import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
+
+    from transformers import AutoModelForImageTextToText, AutoProcessor  # isort: skip
+
+    device = pick_device(section.device)
+    attention = {} if section.attention == "auto" else {"attn_implementation": section.attention}
+    try:
+        processor = AutoProcessor.from_pretrained(str(path), **section.processor)
+        model = AutoModelForImageTextToText.from_pretrained(
+            str(path), dtype=pick_dtype(section.dtype, device), **attention
+        )
+    except (OSError, ValueError) as error:
+        raise ViperError(f"{path}: cannot be loaded as a vision-language model: {error}") from error
+    return TransformersVLM(model.to(device).eval(), processor, batch_size=section.batch_size)
+
+
+class TransformersVLM:
+    """Answers chats in batches of similar length.
+
+    Args:
+        model: any image-text-to-text model with `generate`, in evaluation mode.
+        processor: its processor, with a chat template and a tokenizer.
+        batch_size: chats a call of `generate`.
+    """
+
+    def __init__(self, model: "PreTrainedModel", processor: "ProcessorMixin", *, batch_size: int):
+        self.model, self.processor, self.batch_size = model, processor, batch_size
+        # Decoder-only models go on from the last position: padding must not stand there.
+        self.processor.tokenizer.padding_side = "left"
+
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """Return one completion a chat, in order; see `viper.models.base.VLM`."""
+        # Batches of similar length waste no time on padding; the order of equal ones is kept, so results do not vary.
+        order = sorted(range(len(chats)), key=lambda index: _cost(chats[index]), reverse=True)
+        completions = [""] * len(chats)
+        with tqdm(total=len(chats), desc="answer", unit="chat", mininterval=2) as bar:
+            for start in range(0, len(order), self.batch_size):
+                batch = order[start : start + self.batch_size]
+                answers = self._generate([chats[index] for index in batch], max_new_tokens, temperature, seed + start)
+                for index, text in zip(batch, answers, strict=True):
+                    completions[index] = text
+                bar.update(len(batch))
+        return completions
+
+    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
+        import torch
+
+        inputs = self.processor.apply_chat_template(
+            [[{"role": "user", "content": _content(chat)}] for chat in chats],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True},
+        ).to(self.model.device, self.model.dtype)
+        # Checkpoints bring a top_k and top_p of their own; "temperature" should mean just that.
+        sampling = (
+            {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+            if temperature > 0
+            else {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
+        )
+        with torch.random.fork_rng(), torch.inference_mode():
+            torch.manual_seed(seed)
+            output = self.model.generate(
+                **inputs,
+                max_new_tokens=max_new_tokens,
+                suppress_tokens=vision_token_ids(self.model.config) or None,
+                **sampling,
+            )
+        new_tokens = output[:, inputs["input_ids"].shape[1] :]
+        return [text.strip() for text in self.processor.batch_decode(new_tokens, skip_special_tokens=True)]
+
+
+def _content(chat: Chat) -> list[dict[str, Any]]:
+    return [*({"type": "image", "image": image} for image in chat.images), {"type": "text", "text": chat.text}]
+
+
+def _cost(chat: Chat) -> tuple[int, int]:
+    return sum(image.width * image.height for image in chat.images), len(chat.text)

