@@ -1,0 +1,25 @@
+# The similarity threshold of the reward, chosen for the scale's embedder. Wanted only where params.yaml says
+# `reward.tau: calibrated`; elsewhere it can be asked for by name, to see what the threshold would have been.
+
+
+rule calibrate_tau:
+    """Choose tau for the sentence embedder from pairs of sentences: the same meaning, or one thing wrong."""
+    input:
+        [] if S.reward.calibration.pairs == "world" else S.reward.calibration.pairs,
+    output:
+        choice=f"results/{SCALE}/tables/tau.json",
+        roc=f"results/{SCALE}/tables/tau_roc.csv",
+        pairs=f"results/{SCALE}/tables/tau_pairs.csv",
+    log:
+        f"logs/{SCALE}/calibrate_tau.log",
+    benchmark:
+        f"benchmarks/{SCALE}/calibrate_tau.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        options=S.reward.model_dump_json(include={"embedder", "calibration"}),
+    shell:
+        "python -m viper calibrate-tau --choice {output.choice:q} --roc {output.roc:q} --pairs {output.pairs:q}"
+        " --options {params.options:q} > {log} 2>&1"

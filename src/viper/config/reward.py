@@ -1,0 +1,82 @@
+"""The section `reward` of params.yaml."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Tau = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Embedder(BaseModel):
+    """Which sentence embedder, and how it is run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(
+        min_length=1,
+        description="a folder, a hub name, or package:NAME for an installed package that has get_model_path()",
+    )
+    device: str | None = Field(None, description="a torch device; null: a GPU where there is one")
+    batch_size: int = Field(64, ge=1, description="sentences a forward pass")
+    cache_sentences: int = Field(50_000, ge=1, description="embeddings kept between calls; the oldest unused go first")
+
+
+class Calibration(BaseModel):
+    """How tau is chosen for an embedder: from which sentence pairs, and by which rule."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pairs: str = Field(
+        "world", min_length=1, description="'world', or a .csv or .jsonl with the columns first, second, same"
+    )
+    sentences: int = Field(200, ge=10, description="sentences drawn from the world's grammar; each gives several pairs")
+    seed: int = Field(0, ge=0)
+    max_false_positive_rate: float | None = Field(
+        0.01, ge=0, lt=1, description="tau is the lowest that keeps this; null: tau maximises Youden's J instead"
+    )
+
+    @model_validator(mode="after")
+    def _pairs_are_readable(self) -> "Calibration":
+        if self.pairs != "world" and Path(self.pairs).suffix not in (".csv", ".jsonl"):
+            raise ValueError(f"pairs: {self.pairs!r} is neither 'world' nor a .csv or .jsonl file")
+        return self
+
+
+class Reward(BaseModel):
+    """The reward of the paper, and a parameter for each place where the paper leaves room (docs/assumptions.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    embedder: Embedder
+    tau: Tau | Literal["calibrated"] = Field(description="a sentence hits above it; 'calibrated': see calibration")
+    weight_format: float = Field(0.05, ge=0, le=1)
+    weight_correct: float = Field(0.95, ge=0, le=1)
+    answer_from: Literal["tags", "format"] = Field(
+        "tags", description="tags: the one <answer> element, wherever it stands; format: only in a well-formed output"
+    )
+    coverage: Literal["none", "multiply", "harmonic"] = Field(
+        "none",
+        description="none: a ground truth that no sentence hits costs nothing; multiply: R_correct times the "
+        "share of the ground truth that is hit; harmonic: R_correct is the harmonic mean of the two shares",
+    )
+    one_to_one: bool = Field(False, description="each ground truth pays for one sentence only")
+    max_answer_characters: int = Field(10_000, ge=1, description="a longer answer has R_correct 0")
+    calibration: Calibration = Calibration()
+
+    @model_validator(mode="after")
+    def _weights_sum_to_one(self) -> "Reward":
+        total = self.weight_format + self.weight_correct
+        if not math.isclose(total, 1.0):
+            raise ValueError(f"weight_format + weight_correct is {total:g}; make it 1: the reward lies in [0, 1]")
+        return self
+
+
+class CalibrationOptions(BaseModel):
+    """What `calibrate-tau` depends on: a change elsewhere in the reward does not calibrate again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    embedder: Embedder
+    calibration: Calibration
