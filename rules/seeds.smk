@@ -1,0 +1,54 @@
+# The images that the loop starts from: drawn scenes, or photographs of a folder (`seeds.source`).
+
+SEED_FOLDER = f"data/{SCALE}/seed{{seed}}"
+SEED_SHARDS = [f"{SEED_FOLDER}/seeds/shard{shard}.parquet" for shard in range(S.seeds.shards)]
+
+
+def photographs(wildcards):
+    """The files that `seeds.paths` names: a changed or added photograph makes the seed images anew."""
+    from viper.synthesis.photographs import find_photographs
+
+    try:
+        return [str(path) for path in find_photographs(S.seeds.paths)]
+    except ViperError as error:
+        raise WorkflowError(str(error)) from None
+
+
+if S.seeds.source == "world":
+
+    rule draw_seeds:
+        """Draw scenes of the micro world; their truth goes to a file of its own, which only audits read."""
+        output:
+            SEED_SHARDS,
+            truth=[f"{SEED_FOLDER}/truth/shard{shard}.jsonl" for shard in range(S.seeds.shards)],
+        log:
+            f"logs/{SCALE}/seed{{seed}}/draw_seeds.log",
+        benchmark:
+            f"benchmarks/{SCALE}/seed{{seed}}/draw_seeds.tsv"
+        params:
+            folder=SEED_FOLDER,
+            options=options("seeds"),
+        shell:
+            "python -m viper make-seeds {params.folder} --options {params.options:q} --seed {wildcards.seed} > {log} 2>&1"
+
+else:
+
+    rule collect_seeds:
+        """Read photographs: upright, RGB, of the wanted size; what cannot be used is counted in skipped.csv."""
+        input:
+            photographs,
+        output:
+            SEED_SHARDS,
+            skipped=f"{SEED_FOLDER}/seeds/skipped.csv",
+        log:
+            f"logs/{SCALE}/seed{{seed}}/collect_seeds.log",
+        benchmark:
+            f"benchmarks/{SCALE}/seed{{seed}}/collect_seeds.tsv"
+        resources:
+            mem_mb=4000,
+            runtime=240,
+        params:
+            folder=SEED_FOLDER,
+            options=options("seeds"),
+        shell:
+            "python -m viper make-seeds {params.folder} --options {params.options:q} --seed {wildcards.seed} > {log} 2>&1"

@@ -1,0 +1,240 @@
+# The loop's synthesis, shard by shard: captions → reconstructions → critiques → refinements → operations → edits, and the
+# two data sets from all shards. The lineage is that of the VLM that does it: `base`, or a checkpoint of the loop.
+
+SYNTHESIS = f"data/{SCALE}/seed{{seed}}/synthesis/{{lineage}}"
+SYNTHESIS_LOG = f"{SCALE}/seed{{seed}}/{{lineage}}"
+SEEDS = f"data/{SCALE}/seed{{seed}}/seeds/shard{{shard}}.parquet"
+DATASET = f"data/{SCALE}/seed{{seed}}/dataset/{{lineage}}"
+
+
+def table(step):
+    """The table of one step and shard."""
+    return f"{SYNTHESIS}/{step}/shard{{shard}}.parquet"
+
+
+def shards(step):
+    """The tables of one step of all shards."""
+    return [f"{SYNTHESIS}/{step}/shard{shard}.parquet" for shard in range(S.seeds.shards)]
+
+
+def model_options(part):
+    """The section of a model without what only the scheduler reads."""
+    return getattr(S.models, part).model_dump_json(exclude={"job"})
+
+
+def synthesis_options(*keys):
+    """Some keys of the section `synthesis`: what a step depends on, and nothing else."""
+    return S.synthesis.model_dump_json(include=set(keys))
+
+
+rule caption_images:
+    """The VLM describes each seed image."""
+    input:
+        seeds=SEEDS,
+        checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
+    output:
+        table("captions"),
+    log:
+        f"logs/{SYNTHESIS_LOG}/caption_images/{{shard}}.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/caption_images/{{shard}}.tsv"
+    threads: S.models.vlm.job.threads
+    resources:
+        mem_mb=S.models.vlm.job.mem_mb,
+        runtime=S.models.vlm.job.runtime,
+        gpu=S.models.vlm.job.gpu,
+    params:
+        model=model_options("vlm"),
+        options=synthesis_options("prompts", "caption"),
+    shell:
+        "python -m viper caption-images --seeds {input.seeds} --checkpoint {input.checkpoint} --model {params.model:q}"
+        " --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+rule reconstruct_images:
+    """The painter draws each caption, without having seen the image."""
+    input:
+        captions=table("captions"),
+        checkpoint=f"{S.models.painter.path}/manifest.json",
+    output:
+        table("reconstructions"),
+    log:
+        f"logs/{SYNTHESIS_LOG}/reconstruct_images/{{shard}}.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/reconstruct_images/{{shard}}.tsv"
+    threads: S.models.painter.job.threads
+    resources:
+        mem_mb=S.models.painter.job.mem_mb,
+        runtime=S.models.painter.job.runtime,
+        gpu=S.models.painter.job.gpu,
+    params:
+        model=model_options("painter"),
+    shell:
+        "python -m viper reconstruct-images --captions {input.captions} --checkpoint {input.checkpoint}"
+        " --model {params.model:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+rule critique_captions:
+    """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
+    input:
+        seeds=SEEDS,
+        captions=table("captions"),
+        reconstructions=table("reconstructions"),
+        checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
+    output:
+        table("critiques"),
+    log:
+        f"logs/{SYNTHESIS_LOG}/critique_captions/{{shard}}.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/critique_captions/{{shard}}.tsv"
+    threads: S.models.vlm.job.threads
+    resources:
+        mem_mb=S.models.vlm.job.mem_mb,
+        runtime=S.models.vlm.job.runtime,
+        gpu=S.models.vlm.job.gpu,
+    params:
+        model=model_options("vlm"),
+        options=synthesis_options("prompts", "critique"),
+    shell:
+        "python -m viper critique-captions --seeds {input.seeds} --captions {input.captions}"
+        " --reconstructions {input.reconstructions} --checkpoint {input.checkpoint} --model {params.model:q}"
+        " --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+rule refine_captions:
+    """The VLM works its refinements into each caption, then names the hard entities."""
+    input:
+        seeds=SEEDS,
+        captions=table("captions"),
+        critiques=table("critiques"),
+        checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
+    output:
+        table("refinements"),
+    log:
+        f"logs/{SYNTHESIS_LOG}/refine_captions/{{shard}}.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/refine_captions/{{shard}}.tsv"
+    threads: S.models.vlm.job.threads
+    resources:
+        mem_mb=S.models.vlm.job.mem_mb,
+        runtime=S.models.vlm.job.runtime,
+        gpu=S.models.vlm.job.gpu,
+    params:
+        model=model_options("vlm"),
+        options=synthesis_options("prompts", "refine", "entities"),
+    shell:
+        "python -m viper refine-captions --seeds {input.seeds} --captions {input.captions} --critiques {input.critiques}"
+        " --checkpoint {input.checkpoint} --model {params.model:q} --options {params.options:q}"
+        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+rule plan_operations:
+    """Heuristics turn the hard entities of each image into editing operations."""
+    input:
+        table("refinements"),
+    output:
+        table("operations"),
+    log:
+        f"logs/{SYNTHESIS_LOG}/plan_operations/{{shard}}.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/plan_operations/{{shard}}.tsv"
+    params:
+        options=options("synthesis.operations"),
+    shell:
+        "python -m viper plan-operations --refinements {input} --options {params.options:q}"
+        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+rule edit_images:
+    """The editor carries out the operations of each image."""
+    input:
+        seeds=SEEDS,
+        operations=table("operations"),
+        checkpoint=f"{S.models.editor.path}/manifest.json",
+    output:
+        table("edits"),
+    log:
+        f"logs/{SYNTHESIS_LOG}/edit_images/{{shard}}.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/edit_images/{{shard}}.tsv"
+    threads: S.models.editor.job.threads
+    resources:
+        mem_mb=S.models.editor.job.mem_mb,
+        runtime=S.models.editor.job.runtime,
+        gpu=S.models.editor.job.gpu,
+    params:
+        model=model_options("editor"),
+        options=options("synthesis.edit"),
+    shell:
+        "python -m viper edit-images --seeds {input.seeds} --operations {input.operations}"
+        " --checkpoint {input.checkpoint} --model {params.model:q} --options {params.options:q}"
+        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+rule assemble_datasets:
+    """Gather all shards into the CSR and VOP data sets; count what was dropped, by reason."""
+    input:
+        seeds=SEED_SHARDS,
+        captions=shards("captions"),
+        critiques=shards("critiques"),
+        refinements=shards("refinements"),
+        operations=shards("operations"),
+        edits=shards("edits"),
+    output:
+        csr=f"{DATASET}/csr/train.parquet",
+        vop=f"{DATASET}/vop/train.parquet",
+        dropped=f"{DATASET}/dropped.csv",
+        card=f"{DATASET}/README.md",
+    log:
+        f"logs/{SYNTHESIS_LOG}/assemble_datasets.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/assemble_datasets.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        seeds=f"{SEED_FOLDER}/seeds",
+        synthesis=SYNTHESIS,
+        shards=S.seeds.shards,
+        folder=DATASET,
+        options=synthesis_options("prompts", "csr_size", "vop_size", "allow_fewer"),
+    shell:
+        "python -m viper assemble-datasets --seeds {params.seeds} --synthesis {params.synthesis} --shards {params.shards}"
+        " --out {params.folder} --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed}"
+        " > {log} 2>&1"
+
+
+if S.seeds.source == "world" and S.models.checker:
+
+    # The models that synthesized the data of some lineage of this scale.
+    SYNTHESIZERS = list(dict.fromkeys(S.training.lineage(lineage).data_lineage for lineage in LINEAGES))
+
+    rule audit_synthesis:
+        """Against the truth: captions, painter, whose mistake each refinement was, operations, edits."""
+        input:
+            steps=expand(
+                f"data/{SCALE}/seed{{seed}}/synthesis/{{lineage}}/{{step}}/shard{{shard}}.parquet",
+                seed=S.run_seeds,
+                lineage=SYNTHESIZERS,
+                step=["captions", "reconstructions", "critiques", "operations", "edits"],
+                shard=range(S.seeds.shards),
+            ),
+            truth=expand(
+                f"data/{SCALE}/seed{{seed}}/truth/shard{{shard}}.jsonl", seed=S.run_seeds, shard=range(S.seeds.shards)
+            ),
+            checkpoint=f"{S.models.checker}/manifest.json",
+        output:
+            f"results/{SCALE}/tables/synthesis_audit.csv",
+        log:
+            f"logs/{SCALE}/audit_synthesis.log",
+        benchmark:
+            f"benchmarks/{SCALE}/audit_synthesis.tsv"
+        params:
+            data=f"data/{SCALE}",
+            runs=" ".join(
+                [f"--seed {seed}" for seed in S.run_seeds] + [f"--lineage {lineage}" for lineage in SYNTHESIZERS]
+            ),
+            shards=S.seeds.shards,
+        shell:
+            "python -m viper audit-synthesis --data {params.data} {params.runs} --shards {params.shards}"
+            " --checkpoint {input.checkpoint} --out {output} > {log} 2>&1"

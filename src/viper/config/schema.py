@@ -1,0 +1,84 @@
+"""The whole of params.yaml as one pydantic model: sections of a scale, and the checks that need several sections."""
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from viper.config.analysis import Analysis
+from viper.config.evaluation import Evaluation
+from viper.config.models import Models
+from viper.config.pretraining import Pretraining
+from viper.config.reward import Reward
+from viper.config.seeds import Seeds
+from viper.config.synthesis import Synthesis
+from viper.config.training import Training
+from viper.errors import ViperError
+
+Seed = Annotated[int, Field(ge=0)]
+
+
+class Scale(BaseModel):
+    """One size of the experiment: everything that a run at this scale depends on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_seeds: list[Seed] = Field(min_length=1, description="the experiment is repeated with each of these seeds")
+    experiments: dict[str, list[str]] = Field(description="experiment → the lineages that it compares")
+    models: Models
+    pretraining: Pretraining | None = Field(None, description="only where models.source is trained")
+    seeds: Seeds
+    synthesis: Synthesis
+    reward: Reward
+    training: Training
+    evaluation: Evaluation
+    analysis: Analysis
+
+    @model_validator(mode="after")
+    def _check_run_seeds(self) -> "Scale":
+        if len(set(self.run_seeds)) < len(self.run_seeds):
+            raise ValueError(f"run_seeds {self.run_seeds} names a seed twice: keep each once")
+        return self
+
+    @model_validator(mode="after")
+    def _check_reported(self) -> "Scale":
+        if self.analysis.split not in self.evaluation.splits:
+            known = ", ".join(self.evaluation.splits)
+            raise ValueError(f"analysis.split {self.analysis.split!r} is not among evaluation.splits: {known}")
+        if "MMStar" not in self.evaluation.benchmarks:
+            raise ValueError("evaluation.benchmarks lacks MMStar, whose sub-domains are a table: add it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_experiments(self) -> "Scale":
+        if "main" not in self.experiments:
+            raise ValueError("experiments lacks 'main', whose table and figure the target main makes: add it")
+        for name, lineages in self.experiments.items():
+            if not lineages or len(set(lineages)) < len(lineages):
+                raise ValueError(f"experiments.{name}: names no lineage, or one twice: name each once")
+            for lineage in lineages:
+                try:
+                    self.training.lineage(lineage)
+                except ViperError as error:
+                    raise ValueError(f"experiments.{name}: {error}") from error
+        return self
+
+
+class Params(BaseModel):
+    """All of params.yaml: the scales, and which of them a run takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: str
+    scales: dict[str, Scale]
+
+    @model_validator(mode="after")
+    def _check_scale(self) -> "Params":
+        for name in self.scales:
+            if not re.fullmatch(r"[a-z0-9]+", name):
+                raise ValueError(f"scale name {name!r} becomes a folder: use only small letters and digits")
+        if self.scale not in self.scales:
+            raise ValueError(
+                f"scale {self.scale!r} is not among the scales {', '.join(self.scales)}: choose one of them"
+            )
+        return self

@@ -1,0 +1,35 @@
+"""The section `seeds` of params.yaml: the images that the loop starts from."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Pixels = Annotated[int, Field(ge=8, le=16384)]
+
+
+class Seeds(BaseModel):
+    """Where the seed images come from, how many, and in how many parts they are worked on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Literal["world", "folder"] = Field(description="world: drawn; folder: photographs named by `paths`")
+    number: int = Field(ge=1, description="images to draw, or at most to take from the folder")
+    shards: int = Field(1, ge=1, description="parts that are synthesized independently (jobs on a cluster)")
+    paths: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="glob patterns of image files, for example 'photos/**/*.jpg'; folder only"
+    )
+    image_size: tuple[Pixels, Pixels] | None = Field(
+        None, description="(width, height): photographs are scaled and center-cropped to it; null keeps their shape"
+    )
+    min_side: int = Field(32, ge=1, description="photographs with a shorter side are skipped")
+    max_pixels: int = Field(1_048_576, ge=4096, description="larger photographs are scaled down to so many pixels")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Seeds":
+        if self.source == "folder" and not self.paths:
+            raise ValueError("source is 'folder' but paths is empty: name the photographs, or set source: world")
+        if self.source == "world" and self.paths:
+            raise ValueError(f"paths {self.paths} is given but source is 'world': set source: folder, or empty paths")
+        if self.shards > self.number:
+            raise ValueError(f"shards ({self.shards}) exceeds number ({self.number}): lower shards or raise number")
+        return self

@@ -1,0 +1,103 @@
+"""The section `synthesis` of params.yaml: how the two data sets are made from the seed images."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+OperationType = Literal["color", "size", "shape", "text", "position", "add", "remove", "count"]
+PromptSet = Literal["micro", "paper"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answering(_Section):
+    """How the VLM answers in one step."""
+
+    max_new_tokens: int = Field(ge=1, description="longest completion")
+    temperature: float = Field(0.0, ge=0, description="0: greedy; otherwise sampled with a seed of the row's own")
+
+
+class OperationsSection(_Section):
+    """The hand-written heuristics that turn hard entities into operations."""
+
+    language: Literal["micro", "english"] = Field(
+        description="micro: the grammar of the drawn world; english: entities as fields between bars, English templates"
+    )
+    max_operations: int = Field(3, ge=1, le=5, description="each picture gets one to so many operations")
+    types: list[OperationType] = Field(
+        ["color", "size", "shape", "text", "position", "add", "remove", "count"], min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _types_are_distinct(self) -> "OperationsSection":
+        if len(set(self.types)) < len(self.types):
+            raise ValueError(f"types names one twice: {', '.join(self.types)}; keep each once")
+        return self
+
+
+class EditSection(_Section):
+    """How the operations of a picture are carried out, and when an edit counts as failed."""
+
+    one_by_one: bool = Field(
+        True, description="true: one call of the editor an operation, each on the last result; false: all in one call"
+    )
+    min_change: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="absolute difference (of 0..1, mean over one of 16x16 fields) that each edit must exceed somewhere",
+    )
+    max_change: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="mean absolute difference beyond which the picture was not edited but painted anew",
+    )
+
+
+class Synthesis(_Section):
+    """The loop's synthesis, and the sizes of what comes out of it."""
+
+    prompts: PromptSet = Field(description="folder of src/viper/prompts/ whose words the VLM is asked with")
+    csr_size: int = Field(ge=1, description="rows of the Caption Self-Refining data set (paper: 7000)")
+    vop_size: int = Field(ge=1, description="rows of the Visual-Operation Predicting data set (paper: 3000)")
+    allow_fewer: bool = Field(False, description="true: too few usable rows shrink both data sets, in proportion")
+    caption: Answering
+    critique: Answering
+    refine: Answering
+    entities: Answering
+    operations: OperationsSection
+    edit: EditSection = EditSection()
+
+
+class CaptionOptions(_Section):
+    """What the step `caption` depends on."""
+
+    prompts: PromptSet
+    caption: Answering
+
+
+class CritiqueOptions(_Section):
+    """What the step `critique` depends on."""
+
+    prompts: PromptSet
+    critique: Answering
+
+
+class RefineOptions(_Section):
+    """What the step `refine` depends on."""
+
+    prompts: PromptSet
+    refine: Answering
+    entities: Answering
+
+
+class AssembleOptions(_Section):
+    """What the step `assemble` depends on."""
+
+    prompts: PromptSet
+    csr_size: Annotated[int, Field(ge=1)]
+    vop_size: Annotated[int, Field(ge=1)]
+    allow_fewer: bool

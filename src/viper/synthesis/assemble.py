@@ -1,0 +1,213 @@
+"""From the shards of the steps to the two data sets, their card, and the account of what was dropped.
+
+Caption Self-Refining (CSR): an image and its caption; the truth is the refinements.
+Visual-Operation Predicting (VOP): an image and its edited copy; the truth is the operations.
+"""
+
+import csv
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from viper.config.synthesis import AssembleOptions
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.prompts import render
+from viper.synthesis.rows import (
+    IMAGES,
+    INTEGER,
+    TEXT,
+    TEXTS,
+    Row,
+    by_id,
+    read_rows,
+    row_seed,
+    write_groups,
+)
+
+log = logging.getLogger(__name__)
+
+CSR_COLUMNS = {
+    "id": TEXT,
+    "images": IMAGES,
+    "caption": TEXT,
+    "prompt": TEXT,
+    "ground_truth": TEXTS,
+    "lineage": TEXT,
+    "prompt_name": TEXT,
+    "seed": INTEGER,
+}
+VOP_COLUMNS = {name: kind for name, kind in CSR_COLUMNS.items() if name != "caption"}
+
+USED, SURPLUS, DUPLICATE = "used", "usable, not needed", "duplicate"
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Where the tables of the steps lie: `shard0.parquet` … of `count` shards in the folder of each step."""
+
+    seeds: Path
+    synthesis: Path
+    count: int
+
+    def path(self, step: str, shard: int) -> Path:
+        """The table of one step ('seeds', 'captions', …) and shard."""
+        folder = self.seeds if step == "seeds" else self.synthesis / step
+        return folder / f"shard{shard}.parquet"
+
+    def rows(self, step: str, columns: list[str]) -> list[Row]:
+        """Some columns of all shards of a step, in order."""
+        return [row for shard in range(self.count) for row in read_rows(self.path(step, shard), columns)]
+
+
+def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
+    """For each seed image: '' if it can serve as a CSR row (first) or a VOP row (second), otherwise the reason why not.
+
+    A row that repeats an earlier one (same pixels, and same caption or same edit) is a duplicate.
+    """
+    light = ["id", "failure"]
+    failures = {
+        step: {row["id"]: row["failure"] for row in shards.rows(step, light)}
+        for step in ("captions", "critiques", "refinements", "operations", "edits")
+    }
+    images = {row["id"]: _image_name(row) for row in shards.rows("seeds", ["id", "image.path"])}
+    captions = {row["id"]: row["caption"] for row in shards.rows("captions", ["id", "caption"])}
+    edited = {row["id"]: _image_name(row) for row in shards.rows("edits", ["id", "image.path"])}
+    csr, vop, seen = {}, {}, set()
+    for row_id, image in images.items():
+        for fate, steps, key in (
+            (csr, ("captions", "critiques"), ("csr", image, captions.get(row_id))),
+            (vop, ("captions", "refinements", "operations", "edits"), ("vop", image, edited.get(row_id))),
+        ):
+            fate[row_id] = next((_say(step, failures[step][row_id]) for step in steps if failures[step][row_id]), "")
+            if not fate[row_id] and key in seen:
+                fate[row_id] = DUPLICATE
+            seen.add(key)
+    return csr, vop
+
+
+def assemble(shards: Shards, out: Path, options: AssembleOptions, *, lineage: str, seed: int) -> None:
+    """Choose, by `seed`, the wanted number of usable rows for each data set, and write everything below `out`:
+    csr/train.parquet, vop/train.parquet, dropped.csv and the card README.md.
+
+    Raises:
+        ViperError: too few usable rows; which parameters to change.
+    """
+    csr, vop = fates(shards)
+    usable = {name: [row_id for row_id, fate in fates.items() if not fate] for name, fates in _named(csr, vop)}
+    sizes = _sizes(options, {name: len(ids) for name, ids in usable.items()}, csr, vop)
+    chosen = {name: _choose(ids, sizes[name], row_seed(seed, f"assemble {name}", "")) for name, ids in usable.items()}
+    write_groups(out / "csr" / "train.parquet", _csr_rows(shards, chosen["csr"], options, lineage, seed), CSR_COLUMNS)
+    write_groups(out / "vop" / "train.parquet", _vop_rows(shards, chosen["vop"], options, lineage, seed), VOP_COLUMNS)
+    counts = {name: _account(fates, chosen[name]) for name, fates in _named(csr, vop)}
+    with atomic_write(out / "dropped.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv_writer(file)
+        table.writerow(["dataset", "reason", "rows"])
+        table.writerows([name, reason, number] for name, account in counts.items() for reason, number in account)
+    with atomic_write(out / "README.md") as partial:
+        partial.write_text(
+            render("cards", "dataset", lineage=lineage, seed=seed, sizes=sizes, counts=counts, prompts=options.prompts)
+            + "\n",
+            encoding="utf-8",
+        )
+
+
+def csv_writer(file):
+    """A CSV writer whose line ends are the same on every system."""
+    return csv.writer(file, lineterminator="\n")
+
+
+def _named(csr: dict[str, str], vop: dict[str, str]) -> tuple[tuple[str, dict[str, str]], ...]:
+    return ("csr", csr), ("vop", vop)
+
+
+def _say(step: str, failure: str) -> str:
+    return f"{step}: {failure}"
+
+
+def _image_name(row: Row) -> str:
+    return row["image"]["path"]  # named by the content
+
+
+def _sizes(
+    options: AssembleOptions, available: dict[str, int], csr: dict[str, str], vop: dict[str, str]
+) -> dict[str, int]:
+    """Rows a data set; with `allow_fewer` both shrink by the same factor, so that their proportion stays."""
+    wanted = {"csr": options.csr_size, "vop": options.vop_size}
+    factor = min(1.0, *(available[name] / wanted[name] for name in wanted))
+    shrunk = {name: min(available[name], round(wanted[name] * factor)) for name in wanted}
+    if factor == 1.0 or (options.allow_fewer and all(shrunk.values())):
+        if factor < 1.0:
+            log.warning("data sets shrink to %d CSR and %d VOP rows", shrunk["csr"], shrunk["vop"])
+        return shrunk
+    lines = [
+        f"{name.upper()}: {available[name]} usable rows of {len(fates)} seed images, {wanted[name]} wanted"
+        f" (dropped: {', '.join(f'{number} {reason}' for reason, number in _dropped(fates)) or 'none'})"
+        for name, fates in _named(csr, vop)
+    ]
+    needed = "more" if factor == 0 else f"to about {int(len(csr) / factor * 1.1) + 1}"
+    remedy = f"raise seeds.number ({needed}), or lower synthesis.csr_size and synthesis.vop_size"
+    if not options.allow_fewer:
+        remedy += ", or set synthesis.allow_fewer: true"
+    raise ViperError("\n".join(["too few usable rows for the data sets:", *lines, remedy]))
+
+
+def _dropped(fates: dict[str, str]) -> list[tuple[str, int]]:
+    return sorted(Counter(filter(None, fates.values())).items())
+
+
+def _account(fates: dict[str, str], chosen: set[str]) -> list[tuple[str, int]]:
+    """Reasons and how many seed images each explains, together all of them."""
+    surplus = sum(not fate for fate in fates.values()) - len(chosen)
+    return [(USED, len(chosen)), (SURPLUS, surplus), *_dropped(fates)]
+
+
+def _choose(ids: list[str], size: int, seed: int) -> set[str]:
+    return {ids[position] for position in np.random.default_rng(seed).permutation(len(ids))[:size]}
+
+
+def _csr_rows(
+    shards: Shards, chosen: set[str], options: AssembleOptions, lineage: str, seed: int
+) -> Iterator[list[Row]]:
+    for shard in range(shards.count):
+        captions = by_id(read_rows(shards.path("captions", shard), ["id", "caption"]))
+        critiques = by_id(read_rows(shards.path("critiques", shard), ["id", "refinements"]))
+        yield [
+            {
+                "id": row["id"],
+                "images": [row["image"]],
+                "caption": captions[row["id"]]["caption"],
+                "prompt": render(options.prompts, "csr", caption=captions[row["id"]]["caption"]),
+                "ground_truth": critiques[row["id"]]["refinements"],
+                "lineage": lineage,
+                "prompt_name": f"{options.prompts}/csr",
+                "seed": seed,
+            }
+            for row in read_rows(shards.path("seeds", shard), ["id", "image"])
+            if row["id"] in chosen
+        ]
+
+
+def _vop_rows(
+    shards: Shards, chosen: set[str], options: AssembleOptions, lineage: str, seed: int
+) -> Iterator[list[Row]]:
+    for shard in range(shards.count):
+        operations = by_id(read_rows(shards.path("operations", shard), ["id", "statements"]))
+        edits = by_id(read_rows(shards.path("edits", shard), ["id", "image"]))
+        yield [
+            {
+                "id": row["id"],
+                "images": [row["image"], edits[row["id"]]["image"]],
+                "prompt": render(options.prompts, "vop"),
+                "ground_truth": operations[row["id"]]["statements"],
+                "lineage": lineage,
+                "prompt_name": f"{options.prompts}/vop",
+                "seed": seed,
+            }
+            for row in read_rows(shards.path("seeds", shard), ["id", "image"])
+            if row["id"] in chosen
+        ]

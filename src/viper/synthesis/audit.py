@@ -1,0 +1,189 @@
+"""What the loop can only trust, measured: each step of a synthesis in the micro world against the truth.
+
+The truth file is joined here and nowhere else. Pictures made by painter and editor are read by the independent checker.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+from scipy.stats import binomtest
+
+from viper.errors import ViperError
+from viper.models.micro.checker import Checker
+from viper.synthesis.assemble import Shards
+from viper.synthesis.rows import Row, by_id, read_rows, unpack_image
+from viper.world import grammar, parse
+from viper.world.operations import Operation
+from viper.world.scene import CELLS, Object, Scene, from_json, make_scene
+
+_ATTRIBUTES = ("kind", "color", "size")
+_BACKGROUND = ("shade", "texture")
+
+# What a refinement turns out to be.
+CAPTION = "the caption's mistake, told right"
+MISTOLD = "the caption's mistake, told wrong"
+PAINTER = "the painter's mistake"
+NOBODY = "nobody's mistake"
+UNREADABLE = "not readable"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One yes-or-no observation of a step."""
+
+    step: str
+    measure: str
+    hit: bool
+
+
+def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
+    """Measure every step of one synthesis.
+
+    Args:
+        truth: folder of shardN.jsonl, lines {"id", "scene"}.
+
+    Returns:
+        Columns step, measure, share, low, high (Wilson, 95 %), n.
+
+    Raises:
+        ViperError: there is no truth (seed images that were not drawn).
+    """
+    findings: list[Finding] = []
+    for shard in range(shards.count):
+        scenes = read_truth(truth / f"shard{shard}.jsonl")
+        tables = {
+            step: by_id(row for row in read_rows(shards.path(step, shard)) if not row["failure"])
+            for step in ("captions", "reconstructions", "critiques", "operations", "edits")
+        }
+        painted, edited = (_read_pictures(checker, tables[step]) for step in ("reconstructions", "edits"))
+        for row_id, caption in tables["captions"].items():
+            real, said = scenes[row_id], described_scene(caption["caption"])
+            findings += _audit_scene("caption", said, real)
+            findings += _audit_scene("painter", painted[row_id], said)
+            refinements = tables["critiques"].get(row_id, {"refinements": []})["refinements"]
+            findings += _audit_refinements(refinements, real, said, painted[row_id])
+        for row_id, picture in edited.items():
+            findings += _audit_edit(tables["operations"][row_id]["statements"], scenes[row_id], picture)
+    return _shares(findings)
+
+
+def read_truth(path: Path) -> dict[str, Scene]:
+    """Scenes by the id of their seed image.
+
+    Raises:
+        ViperError: there is no such file.
+    """
+    if not path.is_file():
+        raise ViperError(f"{path} is missing: only drawn seed images (seeds.source: world) have a truth to audit with")
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {line["id"]: from_json(json.dumps(line["scene"])) for line in lines}
+
+
+def described_scene(caption: str) -> Scene:
+    """The scene of a caption, as far as it can be read; a background that is not named fits no picture."""
+    objects, background, _ = parse.parse_caption(caption)
+    first = {thing.cell: thing for thing in reversed(objects)}
+    return make_scene(first.values(), *(background or ("unsaid", "unsaid")))
+
+
+def judge_refinement(sentence: str, real: Scene, said: Scene, painted: Scene) -> str:
+    """Whose mistake a refinement speaks of: one of the constants above.
+
+    The painter's: where the caption is right, but the reconstruction shows something else than it says.
+    """
+    refinement = parse.parse_refinement(sentence)
+    if refinement is None:
+        return UNREADABLE
+    if sentence in grammar.refinements(real, said):
+        return CAPTION
+    look = _background if refinement.cell is None else lambda scene: _look(scene, refinement.cell)
+    if look(said) != look(real):
+        return MISTOLD
+    return PAINTER if look(painted) != look(said) else NOBODY
+
+
+def premise_holds(operation: Operation, real: Scene) -> bool:
+    """Whether the picture is as the operation's sentence takes for granted."""
+    before, after = operation.before, operation.after
+    if before is not None and not _matches(before, real.at(before.cell)):
+        return False
+    return after is None or (before is not None and after.cell == before.cell) or real.at(after.cell) is None
+
+
+def edit_done(operation: Operation, edited: Scene) -> bool:
+    """Whether the cells that an operation names look as it orders."""
+    before, after = operation.before, operation.after
+    if after is not None and not _matches(after, edited.at(after.cell)):
+        return False
+    left = before is not None and (after is None or after.cell != before.cell)
+    return not left or edited.at(before.cell) is None
+
+
+def _audit_scene(step: str, shown: Scene, meant: Scene) -> Iterator[Finding]:
+    """Attributes of the objects and the background that were meant, and of what is shown beyond them."""
+    for thing in meant.objects:
+        found = shown.at(thing.cell)
+        yield Finding(step, "object is there", found is not None)
+        for name in _ATTRIBUTES:
+            right = found is not None and getattr(found, name) == getattr(thing, name)
+            yield from (Finding(step, measure, right) for measure in (name, "all facts"))
+    for name in _BACKGROUND:
+        right = getattr(shown, name) == getattr(meant, name)
+        yield from (Finding(step, measure, right) for measure in (name, "all facts"))
+    for thing in shown.objects:
+        yield Finding(step, "nothing invented", meant.at(thing.cell) is not None)
+
+
+def _audit_refinements(sentences: list[str], real: Scene, said: Scene, painted: Scene) -> Iterator[Finding]:
+    kinds = [judge_refinement(sentence, real, said, painted) for sentence in sentences]
+    for kind in kinds:
+        for name in (CAPTION, MISTOLD, PAINTER, NOBODY, UNREADABLE):
+            yield Finding("refinements", name, kind == name)
+    for needed in grammar.refinements(real, said):
+        yield Finding("refinements", "needed and found", needed in sentences)
+
+
+def _audit_edit(statements: list[str], real: Scene, edited: Scene) -> Iterator[Finding]:
+    operations = [operation for operation in map(parse.parse_operation, statements) if operation]
+    named: set[int] = set()
+    for operation in operations:
+        named |= {thing.cell for thing in (operation.before, operation.after) if thing}
+        premise, done = premise_holds(operation, real), edit_done(operation, edited)
+        yield Finding("operations", "starts from what is there", premise)
+        yield from (Finding("edits", measure, done) for measure in ("done", f"done: {operation.type}"))
+        yield Finding("edits", "statement is true", premise and done)
+    for cell in CELLS:
+        if cell not in named:
+            yield Finding("edits", "other cells kept", _look(edited, cell) == _look(real, cell))
+
+
+def _read_pictures(checker: Checker, rows: dict[str, Row]) -> dict[str, Scene]:
+    images = [unpack_image(row["image"]) for row in rows.values()]
+    return dict(zip(rows, checker.read(images), strict=True)) if images else {}
+
+
+def _matches(said: Object, found: Object | None) -> bool:
+    """Whether an object is as said; a parsed operation leaves unsaid attributes empty."""
+    return found is not None and all(getattr(said, name) in ("", getattr(found, name)) for name in _ATTRIBUTES)
+
+
+def _look(scene: Scene, cell: int) -> Object | None:
+    """What is in a cell, wherever in the cell it stands."""
+    thing = scene.at(cell)
+    return thing and replace(thing, dx=0, dy=0)
+
+
+def _background(scene: Scene) -> tuple[str, str]:
+    return scene.shade, scene.texture
+
+
+def _shares(findings: Iterable[Finding]) -> pd.DataFrame:
+    rows = []
+    table = pd.DataFrame([vars(finding) for finding in findings], columns=["step", "measure", "hit"])
+    for (step, measure), hits in table.groupby(["step", "measure"], sort=False)["hit"]:
+        interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
+        rows.append((step, measure, hits.mean(), interval.low, interval.high, len(hits)))
+    return pd.DataFrame(rows, columns=["step", "measure", "share", "low", "high", "n"]).round(4)

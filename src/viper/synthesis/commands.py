@@ -1,0 +1,215 @@
+"""Commands of the loop: one a step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from viper.errors import ViperError
+
+Section = TypeVar("Section", bound=BaseModel)
+
+Options = Annotated[
+    str, typer.Option(help="what the step depends on, as JSON: a section of params.yaml or part of one")
+]
+Model = Annotated[str, typer.Option(help="the model's section of params.yaml (models.vlm, …), as JSON")]
+Checkpoint = Annotated[Path, typer.Option(help="manifest.json of the model's folder")]
+Lineage = Annotated[str, typer.Option(help="name of the VLM that synthesizes, such as base.csr")]
+Seed = Annotated[int, typer.Option(help="the run's seed", min=0)]
+Table = Annotated[Path, typer.Option(help="Parquet table of a shard")]
+Out = Annotated[Path, typer.Option(help="Parquet table to write")]
+
+
+def read_options(model: type[Section], text: str, name: str = "--options") -> Section:
+    """Parse a JSON option with the pydantic model of its section.
+
+    Raises:
+        ViperError: it is no JSON, or it does not fit the section.
+    """
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'value'}: {problem['msg']}" for problem in error.errors()
+        )
+        raise ViperError(f"{name} is no valid {model.__name__}: {problems}") from error
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this area to the command line."""
+
+    @app.command()
+    def make_seeds(folder: Path, options: Options, seed: Seed = 0) -> None:
+        """Draw or collect the seed images: seeds/shardN.parquet (world: also truth/shardN.jsonl) below FOLDER."""
+        from viper.config.seeds import Seeds
+        from viper.synthesis.seeds import collect_seeds, draw_seeds
+
+        seeds = read_options(Seeds, options)
+        tables = [folder / "seeds" / f"shard{shard}.parquet" for shard in range(seeds.shards)]
+        if seeds.source == "world":
+            truth = [folder / "truth" / f"shard{shard}.jsonl" for shard in range(seeds.shards)]
+            draw_seeds(seeds, seed=seed, out=tables, truth=truth)
+        else:
+            collect_seeds(seeds, seed=seed, out=tables, skipped=folder / "seeds" / "skipped.csv")
+
+    @app.command()
+    def caption_images(
+        seeds: Table, out: Out, checkpoint: Checkpoint, model: Model, options: Options, lineage: Lineage, seed: Seed
+    ) -> None:
+        """The VLM describes each seed image of a shard."""
+        from viper.config.models import VlmSection
+        from viper.config.synthesis import CaptionOptions
+        from viper.manifest import model_folder
+        from viper.models.vlm import load_vlm
+        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.steps import CAPTION_COLUMNS, caption
+
+        step = read_options(CaptionOptions, options)
+        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
+        write_rows(out, caption(read_rows(seeds), vlm, step, lineage=lineage, seed=seed), CAPTION_COLUMNS)
+
+    @app.command()
+    def reconstruct_images(
+        captions: Table, out: Out, checkpoint: Checkpoint, model: Model, lineage: Lineage, seed: Seed
+    ) -> None:
+        """The painter draws each caption of a shard."""
+        from viper.config.models import PipelineSection
+        from viper.manifest import model_folder
+        from viper.models.painter import load_painter
+        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.steps import RECONSTRUCTION_COLUMNS, reconstruct
+
+        painter = load_painter(read_options(PipelineSection, model, "--model"), model_folder(checkpoint))
+        rows = reconstruct(read_rows(captions), painter, lineage=lineage, seed=seed)
+        write_rows(out, rows, RECONSTRUCTION_COLUMNS)
+
+    @app.command()
+    def critique_captions(
+        seeds: Table,
+        captions: Table,
+        reconstructions: Table,
+        out: Out,
+        checkpoint: Checkpoint,
+        model: Model,
+        options: Options,
+        lineage: Lineage,
+        seed: Seed,
+    ) -> None:
+        """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
+        from viper.config.models import VlmSection
+        from viper.config.synthesis import CritiqueOptions
+        from viper.manifest import model_folder
+        from viper.models.vlm import load_vlm
+        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.steps import CRITIQUE_COLUMNS, critique
+
+        step = read_options(CritiqueOptions, options)
+        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
+        tables = map(read_rows, (seeds, captions, reconstructions))
+        write_rows(out, critique(*tables, vlm, step, lineage=lineage, seed=seed), CRITIQUE_COLUMNS)
+
+    @app.command()
+    def refine_captions(
+        seeds: Table,
+        captions: Table,
+        critiques: Table,
+        out: Out,
+        checkpoint: Checkpoint,
+        model: Model,
+        options: Options,
+        lineage: Lineage,
+        seed: Seed,
+    ) -> None:
+        """The VLM works its refinements into each caption and names the hard entities."""
+        from viper.config.models import VlmSection
+        from viper.config.synthesis import RefineOptions
+        from viper.manifest import model_folder
+        from viper.models.vlm import load_vlm
+        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.steps import REFINEMENT_COLUMNS, refine
+
+        step = read_options(RefineOptions, options)
+        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
+        tables = map(read_rows, (seeds, captions, critiques))
+        write_rows(out, refine(*tables, vlm, step, lineage=lineage, seed=seed), REFINEMENT_COLUMNS)
+
+    @app.command()
+    def plan_operations(refinements: Table, out: Out, options: Options, lineage: Lineage, seed: Seed) -> None:
+        """Heuristics turn the hard entities of each image into editing operations."""
+        from viper.config.synthesis import OperationsSection
+        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.steps import OPERATION_COLUMNS, operate
+
+        section = read_options(OperationsSection, options)
+        write_rows(out, operate(read_rows(refinements), section, lineage=lineage, seed=seed), OPERATION_COLUMNS)
+
+    @app.command()
+    def edit_images(
+        seeds: Table,
+        operations: Table,
+        out: Out,
+        checkpoint: Checkpoint,
+        model: Model,
+        options: Options,
+        lineage: Lineage,
+        seed: Seed,
+    ) -> None:
+        """The editor carries out the operations of each image."""
+        from viper.config.models import EditorSection
+        from viper.config.synthesis import EditSection
+        from viper.manifest import model_folder
+        from viper.models.editor import load_editor
+        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.steps import EDIT_COLUMNS, edit
+
+        section = read_options(EditSection, options)
+        editor = load_editor(read_options(EditorSection, model, "--model"), model_folder(checkpoint))
+        rows = edit(read_rows(seeds), read_rows(operations), editor, section, lineage=lineage, seed=seed)
+        write_rows(out, rows, EDIT_COLUMNS)
+
+    @app.command()
+    def assemble_datasets(
+        seeds: Annotated[Path, typer.Option(help="folder of the seed images' shards")],
+        synthesis: Annotated[Path, typer.Option(help="folder of the steps' shards")],
+        shards: Annotated[int, typer.Option(help="number of shards", min=1)],
+        out: Annotated[Path, typer.Option(help="folder for the data sets, their card and dropped.csv")],
+        options: Options,
+        lineage: Lineage,
+        seed: Seed,
+    ) -> None:
+        """Choose the rows of both data sets; drop what is unusable, counted by reason."""
+        from viper.config.synthesis import AssembleOptions
+        from viper.synthesis.assemble import Shards, assemble
+
+        step = read_options(AssembleOptions, options)
+        assemble(Shards(seeds, synthesis, shards), out, step, lineage=lineage, seed=seed)
+
+    @app.command()
+    def audit_synthesis(
+        data: Annotated[Path, typer.Option(help="folder of the scale's data, such as data/micro")],
+        seed: Annotated[list[int], typer.Option(help="a run's seed; repeat the option for several")],
+        lineage: Annotated[list[str], typer.Option(help="name of a VLM that synthesized; repeat for several")],
+        shards: Annotated[int, typer.Option(help="number of shards", min=1)],
+        checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checker's folder")],
+        out: Annotated[Path, typer.Option(help="CSV table to write")],
+    ) -> None:
+        """Measure each step of the loop against the truth of drawn seed images."""
+        import pandas as pd
+
+        from viper.files import atomic_write
+        from viper.manifest import model_folder
+        from viper.models.micro.checker import Checker
+        from viper.synthesis.assemble import Shards
+        from viper.synthesis.audit import audit
+
+        checker, tables = Checker.from_pretrained(model_folder(checkpoint)), []
+        for number in seed:
+            for name in lineage:
+                run = data / f"seed{number}"
+                table = audit(Shards(run / "seeds", run / "synthesis" / name, shards), run / "truth", checker)
+                tables.append(table.assign(lineage=name, seed=number))
+        with atomic_write(out) as partial:
+            pd.concat(tables)[["lineage", "seed", *tables[0].columns[:-2]]].to_csv(
+                partial, index=False, lineterminator="\n"
+            )

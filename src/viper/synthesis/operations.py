@@ -1,0 +1,97 @@
+"""From hard entities to editing operations: the loop's hand-written heuristics (PAPER.md, Loop: attribute, text,
+spatial relation, presence; size and count besides).
+
+The heuristics are the same in every world. What an entity is and how a change is said belongs to a `Language`: the
+grammar of the micro world (`micro.py`) or English templates (`english.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from viper.config.synthesis import OperationsSection
+
+
+@dataclass(frozen=True)
+class Change:
+    """One operation in words.
+
+    Attributes:
+        type: one of `viper.config.synthesis.OperationType`.
+        statement: what was done, in the past passive: the ground truth of Visual-Operation Predicting.
+        instruction: the same as an order to the editor.
+        touches: names of what it takes part in (entities, places): two changes of a picture must not share one.
+    """
+
+    type: str
+    statement: str
+    instruction: str
+    touches: frozenset[str]
+
+
+class Language(Protocol):
+    """Reads what the VLM says about a picture, and words the changes to it."""
+
+    def read(self, caption: str, answer: str) -> tuple[Any, list[Any]]:
+        """Return what the caption describes (passed back to `propose`) and the hard entities of the answer."""
+        ...
+
+    def propose(self, rng: np.random.Generator, described: Any, type: str, entity: Any) -> Change | None:
+        """Return a random change of `type` to `entity`; None where it has nothing that could change so."""
+        ...
+
+
+def get_language(name: str) -> Language:
+    """The language called `name` in params.yaml ('micro' or 'english')."""
+    if name == "micro":
+        from viper.synthesis.micro import MicroLanguage
+
+        return MicroLanguage()
+    from viper.synthesis.english import EnglishLanguage
+
+    return EnglishLanguage()
+
+
+def plan_changes(
+    language: Language, section: OperationsSection, *, caption: str, answer: str, seed: int
+) -> tuple[list[Change], str]:
+    """Choose one to `max_operations` changes for a picture, each to another hard entity.
+
+    Types are tried in random order for each entity, so that a frequent one does not crowd out a rare one. A change of
+    count stays alone: a second change among look-alikes would make its numbers wrong.
+
+    Args:
+        caption: the refined caption.
+        answer: the VLM's list of hard entities.
+
+    Returns:
+        The changes, and '' or the reason why there are none.
+    """
+    rng = np.random.default_rng(seed)
+    described, entities = language.read(caption, answer)
+    if not entities:
+        return [], "no entities"
+    wanted = int(rng.integers(1, section.max_operations + 1))
+    changes: list[Change] = []
+    for position in rng.permutation(len(entities)):
+        if len(changes) == wanted or (changes and changes[0].type == "count"):
+            break
+        change = _change_one(language, rng, described, entities[position], section.types, changes)
+        if change is not None:
+            changes.append(change)
+    return changes, "" if changes else "no operation fits"
+
+
+def _change_one(
+    language: Language, rng: np.random.Generator, described: Any, entity: Any, types: list[str], before: list[Change]
+) -> Change | None:
+    """A change to `entity` that does not interfere with those before it; None if there is none."""
+    touched = frozenset().union(*(change.touches for change in before))
+    for type in rng.permutation(types):
+        if before and type == "count":
+            continue
+        change = language.propose(rng, described, str(type), entity)
+        if change is not None and not change.touches & touched:
+            return change
+    return None

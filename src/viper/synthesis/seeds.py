@@ -1,0 +1,85 @@
+"""Seed images: drawn scenes of the micro world, or photographs of a folder, in shards of Parquet."""
+
+import csv
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from viper.config.seeds import Seeds
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.synthesis.photographs import UnusablePhotographError, find_photographs, pixel_hash, read_photograph
+from viper.synthesis.rows import IMAGE, TEXT, Row, pack_image, row_seed, write_rows
+from viper.world.draw import render
+from viper.world.scene import Scene, sample_scene, to_json
+
+log = logging.getLogger(__name__)
+
+COLUMNS = {"id": TEXT, "image": IMAGE, "source": TEXT}
+
+
+def world_scene(seed: int, index: int) -> Scene:
+    """The scene of seed image `index`: drawn from a stream of its own, whatever the number of images or shards."""
+    return sample_scene(np.random.default_rng(row_seed(seed, "seeds", str(index))))
+
+
+def draw_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
+    """Draw `seeds.number` scenes into the shards `out`, and their truth, for audits only, into `truth`.
+
+    Each truth file holds one JSON line an image: {"id": …, "scene": …} (see `viper.world.scene.from_json`).
+    """
+    for indices, table, scenes_path in zip(np.array_split(np.arange(seeds.number), len(out)), out, truth, strict=True):
+        rows, lines = [], []
+        for index in tqdm(indices.tolist(), desc=f"draw {Path(table).stem}", unit="image"):
+            scene, row_id = world_scene(seed, index), f"world-{seed}-{index:06d}"
+            rows.append({"id": row_id, "image": pack_image(render(scene)), "source": "world"})
+            lines.append(f'{{"id": "{row_id}", "scene": {to_json(scene)}}}\n')
+        write_rows(table, rows, COLUMNS)
+        with atomic_write(scenes_path) as partial:
+            partial.write_text("".join(lines), encoding="utf-8")
+
+
+def collect_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], skipped: Path) -> None:
+    """Read the photographs that `seeds.paths` names into the shards `out`; count the unusable ones by reason.
+
+    At most `seeds.number` are taken, shuffled by `seed`. `skipped` gets the columns reason, number, examples.
+
+    Raises:
+        ViperError: no file, or no usable one.
+    """
+    files = find_photographs(seeds.paths)
+    files = [files[position] for position in np.random.default_rng(seed).permutation(len(files))]
+    wanted = min(seeds.number, len(files))
+    sizes = [len(part) for part in np.array_split(np.arange(wanted), len(out))]
+    reasons: dict[str, list[str]] = defaultdict(list)
+    known: set[str] = set()
+    remaining = iter(tqdm(files, desc="photographs", unit="file"))
+    for size, table in zip(sizes, out, strict=True):  # one shard in memory at a time
+        rows: list[Row] = []
+        while len(rows) < size and (path := next(remaining, None)) is not None:
+            try:
+                image = read_photograph(path, seeds)
+                digest = pixel_hash(image)
+                if digest in known:
+                    raise UnusablePhotographError("duplicate")
+            except UnusablePhotographError as reason:
+                log.info("skipped %s: %s", path, reason)
+                reasons[str(reason)].append(str(path))
+                continue
+            known.add(digest)
+            rows.append({"id": f"photo-{digest[:16]}", "image": pack_image(image), "source": str(path)})
+        write_rows(table, rows, COLUMNS)
+    if not known:
+        counts = ", ".join(f"{len(paths)} {reason}" for reason, paths in sorted(reasons.items()))
+        raise ViperError(f"seeds.paths: none of {len(files)} files is usable ({counts}): name other photographs")
+    if len(known) < seeds.number:
+        log.warning("%d of the %d wanted seed images are there", len(known), seeds.number)
+    with atomic_write(skipped) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["reason", "number", "examples"])
+        for reason, paths in sorted(reasons.items()):
+            table.writerow([reason, len(paths), "; ".join(paths[:3])])

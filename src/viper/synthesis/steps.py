@@ -1,0 +1,270 @@
+"""The steps of the loop (PAPER.md, Loop): each a function from tables of rows to a table of rows.
+
+    image I --VLM--> caption --painter--> reconstruction I'                         caption, reconstruct
+    (I, I', caption) --VLM--> refinements                                           critique
+    (I, caption, refinements) --VLM--> refined caption --VLM--> hard entities       refine
+    hard entities --heuristics--> operations                                        operate
+    (I, operations) --editor--> edited image                                        edit
+
+A table has one row for each row that can still be used; a row that cannot be used further says why in its column
+`failure` ('' otherwise), which `assemble.py` counts. Every row carries the lineage of the VLM, the name of the
+prompt (or heuristic, or model) that made it, and the run's seed.
+"""
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from viper.config.synthesis import (
+    Answering,
+    CaptionOptions,
+    CritiqueOptions,
+    EditSection,
+    OperationsSection,
+    RefineOptions,
+)
+from viper.models.base import VLM, Chat, Editor, Painter
+from viper.prompts import render
+from viper.synthesis.answers import answer_text, read_refinements
+from viper.synthesis.operations import get_language, plan_changes
+from viper.synthesis.rows import IMAGE, INTEGER, NUMBER, TEXT, TEXTS, Row, by_id, pack_image, row_seed, unpack_image
+
+_MADE_BY = {"failure": TEXT, "lineage": TEXT, "prompt_name": TEXT, "seed": INTEGER}
+CAPTION_COLUMNS = {"id": TEXT, "caption": TEXT, "completion": TEXT, **_MADE_BY}
+RECONSTRUCTION_COLUMNS = {"id": TEXT, "image": IMAGE, **_MADE_BY}
+CRITIQUE_COLUMNS = {"id": TEXT, "refinements": TEXTS, "completion": TEXT, **_MADE_BY}
+REFINEMENT_COLUMNS = {
+    "id": TEXT,
+    "refined_caption": TEXT,
+    "entities": TEXT,
+    "completion": TEXT,
+    "entities_completion": TEXT,
+    **_MADE_BY,
+}
+OPERATION_COLUMNS = {"id": TEXT, "types": TEXTS, "statements": TEXTS, "instructions": TEXTS, **_MADE_BY}
+EDIT_COLUMNS = {"id": TEXT, "image": IMAGE, "least_change": NUMBER, "mean_change": NUMBER, **_MADE_BY}
+
+BROKEN = "broken format"
+_FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
+
+
+def caption(seeds: list[Row], vlm: VLM, options: CaptionOptions, *, lineage: str, seed: int) -> list[Row]:
+    """The VLM describes each seed image. Failure: broken format."""
+    text = render(options.prompts, "caption")
+    chats = [Chat([unpack_image(row["image"])], text) for row in seeds]
+    answering = options.caption
+    completions = _ask(vlm, chats, answering, _batch_seed(seed, "caption", seeds))
+    return [
+        {
+            "id": row["id"],
+            "caption": (said := answer_text(completion)),
+            "completion": completion,
+            **_made_by("" if said else BROKEN, lineage, f"{options.prompts}/caption", seed),
+        }
+        for row, completion in zip(seeds, completions, strict=True)
+    ]
+
+
+def reconstruct(captions: list[Row], painter: Painter, *, lineage: str, seed: int) -> list[Row]:
+    """The painter draws each caption, without having seen the image."""
+    usable = _usable(captions)
+    noise = [row_seed(seed, "reconstruct", row["id"]) for row in usable]
+    images = painter.paint([row["caption"] for row in usable], seeds=noise) if usable else []
+    return [
+        {"id": row["id"], "image": pack_image(image), **_made_by("", lineage, "painter", seed)}
+        for row, image in zip(usable, images, strict=True)
+    ]
+
+
+def critique(
+    seeds: list[Row],
+    captions: list[Row],
+    reconstructions: list[Row],
+    vlm: VLM,
+    options: CritiqueOptions,
+    *,
+    lineage: str,
+    seed: int,
+) -> list[Row]:
+    """The VLM compares image, reconstruction and caption, and lists refinements.
+
+    Failures: broken format; nothing to change.
+    """
+    originals, redrawn, usable = by_id(seeds), by_id(reconstructions), _usable(captions)
+    chats = [
+        Chat(
+            [unpack_image(originals[row["id"]]["image"]), unpack_image(redrawn[row["id"]]["image"])],
+            render(options.prompts, "critique", caption=row["caption"]),
+        )
+        for row in usable
+    ]
+    completions = _ask(vlm, chats, options.critique, _batch_seed(seed, "critique", usable))
+    rows = []
+    for row, completion in zip(usable, completions, strict=True):
+        said = answer_text(completion)
+        refinements = read_refinements(said)
+        failure = BROKEN if not said else "" if refinements else "nothing to change"
+        rows.append(
+            {
+                "id": row["id"],
+                "refinements": refinements,
+                "completion": completion,
+                **_made_by(failure, lineage, f"{options.prompts}/critique", seed),
+            }
+        )
+    return rows
+
+
+def refine(
+    seeds: list[Row],
+    captions: list[Row],
+    critiques: list[Row],
+    vlm: VLM,
+    options: RefineOptions,
+    *,
+    lineage: str,
+    seed: int,
+) -> list[Row]:
+    """The VLM works its refinements into the caption, then names the hard entities of the refined caption.
+
+    A caption without refinements is its own refined caption: what CSR cannot use may still serve VOP.
+    Failures: refined caption or entities of broken format.
+    """
+    originals, found, usable = by_id(seeds), by_id(critiques), _usable(captions)
+    images = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
+    to_refine = [row for row in usable if found[row["id"]]["refinements"]]
+    chats = [
+        Chat(
+            [images[row["id"]]],
+            render(
+                options.prompts,
+                "refine",
+                caption=row["caption"],
+                refinements=" ".join(found[row["id"]]["refinements"]),
+            ),
+        )
+        for row in to_refine
+    ]
+    completions = _ask(vlm, chats, options.refine, _batch_seed(seed, "refine", to_refine))
+    completion_of = {row["id"]: completion for row, completion in zip(to_refine, completions, strict=True)}
+    refined = {
+        row["id"]: answer_text(completion_of[row["id"]]) if row["id"] in completion_of else row["caption"]
+        for row in usable
+    }
+    to_name = [row for row in usable if refined[row["id"]]]
+    chats = [
+        Chat([images[row["id"]]], render(options.prompts, "entities", caption=refined[row["id"]])) for row in to_name
+    ]
+    answers = _ask(vlm, chats, options.entities, _batch_seed(seed, "entities", to_name))
+    named = {row["id"]: answer for row, answer in zip(to_name, answers, strict=True)}
+    rows = []
+    for row in usable:
+        entities = answer_text(named.get(row["id"], ""))
+        broken = "" if entities else "entities" if refined[row["id"]] else "refined caption"
+        rows.append(
+            {
+                "id": row["id"],
+                "refined_caption": refined[row["id"]],
+                "entities": entities,
+                "completion": completion_of.get(row["id"], ""),
+                "entities_completion": named.get(row["id"], ""),
+                **_made_by(
+                    f"{BROKEN} of {broken}" if broken else "",
+                    lineage,
+                    f"{options.prompts}/refine, {options.prompts}/entities",
+                    seed,
+                ),
+            }
+        )
+    return rows
+
+
+def operate(refinements: list[Row], section: OperationsSection, *, lineage: str, seed: int) -> list[Row]:
+    """Heuristics turn hard entities into operations. Failures: no entities; no operation fits."""
+    language = get_language(section.language)
+    rows = []
+    for row in _usable(refinements):
+        changes, failure = plan_changes(
+            language,
+            section,
+            caption=row["refined_caption"],
+            answer=row["entities"],
+            seed=row_seed(seed, "operate", row["id"]),
+        )
+        rows.append(
+            {
+                "id": row["id"],
+                "types": [change.type for change in changes],
+                "statements": [change.statement for change in changes],
+                "instructions": [change.instruction for change in changes],
+                **_made_by(failure, lineage, f"heuristics/{section.language}", seed),
+            }
+        )
+    return rows
+
+
+def edit(
+    seeds: list[Row], operations: list[Row], editor: Editor, section: EditSection, *, lineage: str, seed: int
+) -> list[Row]:
+    """The editor carries out the operations of each picture.
+
+    Failures: an edit changed nothing visible (`min_change`); the picture is no longer the same (`max_change`).
+    """
+    originals, usable = by_id(seeds), _usable(operations)
+    before = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
+    after, least = dict(before), {row["id"]: 1.0 for row in usable}
+    todo = {row["id"]: row["instructions"] if section.one_by_one else [" ".join(row["instructions"])] for row in usable}
+    for turn in range(max((len(orders) for orders in todo.values()), default=0)):
+        ids = [row_id for row_id, orders in todo.items() if turn < len(orders)]
+        noise = [row_seed(seed, f"edit {turn}", row_id) for row_id in ids]
+        edited = editor.edit([after[row_id] for row_id in ids], [todo[row_id][turn] for row_id in ids], seeds=noise)
+        for row_id, image in zip(ids, edited, strict=True):
+            # One edit without effect makes its statement false, whatever the others did: the least one counts.
+            least[row_id] = min(least[row_id], largest_local_change(after[row_id], image))
+            after[row_id] = image
+    rows = []
+    for row in usable:
+        row_id = row["id"]
+        overall = mean_change(before[row_id], after[row_id])
+        failure = "edit without effect" if least[row_id] <= section.min_change else ""
+        failure = "edit destroyed the picture" if overall > section.max_change else failure
+        rows.append(
+            {
+                "id": row_id,
+                "image": pack_image(after[row_id]),
+                "least_change": least[row_id],
+                "mean_change": overall,
+                **_made_by(failure, lineage, "editor", seed),
+            }
+        )
+    return rows
+
+
+def mean_change(before: Image.Image, after: Image.Image) -> float:
+    """Mean absolute difference of two RGB images of one size, 0 (equal) to 1."""
+    return float(np.asarray(ImageChops.difference(before, after)).mean()) / 255
+
+
+def largest_local_change(before: Image.Image, after: Image.Image) -> float:
+    """The largest mean absolute difference, 0 to 1, over 16x16 fields of two RGB images of one size."""
+    difference = ImageChops.difference(before, after).resize((_FIELDS, _FIELDS), Image.Resampling.BOX)
+    return float(np.asarray(difference).mean(axis=-1).max()) / 255
+
+
+def _ask(vlm: VLM, chats: list[Chat], answering: Answering, seed: int) -> list[str]:
+    """Completions of `chats`; an empty shard asks nothing."""
+    if not chats:
+        return []
+    return vlm.answer(chats, max_new_tokens=answering.max_new_tokens, temperature=answering.temperature, seed=seed)
+
+
+def _batch_seed(seed: int, step: str, rows: list[Row]) -> int:
+    """The seed of a shard's sampled answers: other shards must not repeat it."""
+    return row_seed(seed, step, rows[0]["id"] if rows else "")
+
+
+def _usable(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if not row["failure"]]
+
+
+def _made_by(failure: str, lineage: str, prompt_name: str, seed: int) -> Row:
+    return {"failure": failure, "lineage": lineage, "prompt_name": prompt_name, "seed": seed}

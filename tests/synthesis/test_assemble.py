@@ -1,0 +1,116 @@
+"""The data sets: what is in them, what is not, and why."""
+
+import csv
+from collections import Counter
+
+import pytest
+from datasets import load_dataset
+
+from viper.config.synthesis import AssembleOptions
+from viper.errors import ViperError
+from viper.prompts import render
+from viper.synthesis.assemble import assemble
+from viper.synthesis.rows import by_id, read_rows
+
+
+def write(shards, out, *, csr=7, vop=3, allow_fewer=False, seed=3):
+    options = AssembleOptions(prompts="micro", csr_size=csr, vop_size=vop, allow_fewer=allow_fewer)
+    assemble(shards, out, options, lineage="base", seed=seed)
+    with (out / "dropped.csv").open() as file:
+        account = {(row["dataset"], row["reason"]): int(row["rows"]) for row in csv.DictReader(file)}
+    return read_rows(out / "csr" / "train.parquet"), read_rows(out / "vop" / "train.parquet"), account
+
+
+def test_rows_hold_what_the_steps_made(run_loop, tmp_path):
+    shards, tables = run_loop()
+    csr, vop, account = write(shards, tmp_path / "out")
+    images, captions, edits = (by_id(tables[step]) for step in ("seeds", "captions", "edits"))
+    refinements, operations = by_id(tables["critiques"]), by_id(tables["operations"])
+    assert (len(csr), len(vop)) == (7, 3)
+    for row in csr:
+        assert row["images"] == [images[row["id"]]["image"]], "not encoded again"
+        assert row["prompt"] == render("micro", "csr", caption=captions[row["id"]]["caption"])
+        assert row["caption"] == captions[row["id"]]["caption"]
+        assert row["ground_truth"] == refinements[row["id"]]["refinements"]
+        assert (row["lineage"], row["prompt_name"], row["seed"]) == ("base", "micro/csr", 3)
+    for row in vop:
+        assert row["images"] == [images[row["id"]]["image"], edits[row["id"]]["image"]]
+        assert row["ground_truth"] == operations[row["id"]]["statements"]
+        assert row["prompt"] == render("micro", "vop")
+    assert account == {
+        ("csr", "used"): 7,
+        ("csr", "usable, not needed"): 5,
+        ("vop", "used"): 3,
+        ("vop", "usable, not needed"): 9,
+    }
+
+
+def test_datasets_loads_the_folder_by_its_card(run_loop, tmp_path):
+    shards, _ = run_loop()
+    write(shards, tmp_path / "out")
+    for name, images in (("csr", 1), ("vop", 2)):
+        data = load_dataset(str(tmp_path / "out"), name, split="train", cache_dir=str(tmp_path / "cache"))
+        assert len(data[0]["images"]) == images
+        assert data[0]["images"][0].size == (64, 64)
+
+
+def test_dropped_rows_are_counted_by_reason(run_loop, fakes, album, seed_rows, tmp_path):
+    class Moody(fakes.VLM):
+        """Breaks every third caption's format, and every third critique says that nothing needs to change."""
+
+        def answer(self, chats, **kwargs):
+            answers = super().answer(chats, **kwargs)
+            if chats[0].text == render("micro", "caption"):
+                return ["no tags" if i % 3 == 0 else text for i, text in enumerate(answers)]
+            if chats[0].text.startswith("The first picture"):
+                return [
+                    fakes.completion("Nothing needs to change.") if i % 3 == 0 else t for i, t in enumerate(answers)
+                ]
+            return answers
+
+    shards, tables = run_loop(vlm=Moody(album))
+    _, _, account = write(shards, tmp_path / "out", csr=2, vop=2)
+    expected = Counter(row["failure"] for row in tables["captions"])["broken format"]
+    assert account["csr", "captions: broken format"] == account["vop", "captions: broken format"] == expected == 4
+    assert account["csr", "critiques: nothing to change"] == 4
+    for name in ("csr", "vop"):
+        assert sum(number for (dataset, _), number in account.items() if dataset == name) == len(seed_rows)
+
+
+def test_duplicates_are_dropped(run_loop, seed_rows, tmp_path):
+    twins = [{**row, "id": f"{row['id']}-twin"} for row in seed_rows[:2]]
+    shards, _ = run_loop(seeds=[*seed_rows, *twins])
+    csr, _, account = write(shards, tmp_path / "out", csr=12, vop=3)
+    assert len({row["images"][0]["path"] for row in csr}) == 12
+    assert account["csr", "duplicate"] == 2
+
+
+def test_too_few_rows_stop_with_the_remedy(run_loop, tmp_path):
+    shards, _ = run_loop()
+    with pytest.raises(ViperError) as error:
+        write(shards, tmp_path / "out", csr=70, vop=3)
+    assert "CSR: 12 usable rows of 12 seed images, 70 wanted" in str(error.value)
+    assert "raise seeds.number (to about 78)" in str(error.value)
+    assert "synthesis.allow_fewer: true" in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_allow_fewer_keeps_the_proportion(run_loop, tmp_path):
+    shards, _ = run_loop()
+    csr, vop, _ = write(shards, tmp_path / "out", csr=70, vop=30, allow_fewer=True)
+    assert (len(csr), len(vop)) == (12, 5)
+
+
+def test_no_usable_row_stops_even_then(run_loop, fakes, album, tmp_path):
+    shards, _ = run_loop(vlm=fakes.VLM(album, broken="caption"))
+    with pytest.raises(ViperError, match=r"12 captions: broken format"):
+        write(shards, tmp_path / "out", allow_fewer=True)
+
+
+def test_the_seed_chooses_and_equal_seeds_give_equal_bytes(run_loop, tmp_path):
+    shards, _ = run_loop()
+    chosen = [{row["id"] for row in write(shards, tmp_path / str(seed), csr=4, seed=seed)[0]} for seed in (1, 2, 3)]
+    assert len({frozenset(ids) for ids in chosen}) > 1
+    write(shards, tmp_path / "again", csr=4, seed=1)
+    for name in ("csr/train.parquet", "vop/train.parquet", "dropped.csv", "README.md"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()

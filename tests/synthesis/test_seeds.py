@@ -1,0 +1,101 @@
+"""Seed images from both sources."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import skimage.data
+from PIL import Image
+
+from viper.config.seeds import Seeds
+from viper.errors import ViperError
+from viper.synthesis.rows import read_rows, unpack_image
+from viper.synthesis.seeds import collect_seeds, draw_seeds
+from viper.world.draw import render
+from viper.world.scene import from_json, split_of
+
+PHOTOGRAPHS = Path(skimage.data.__file__).parent
+
+
+def draw(folder: Path, *, number: int, shards: int, seed: int = 0) -> list[dict]:
+    tables = [folder / f"shard{shard}.parquet" for shard in range(shards)]
+    truth = [folder / f"shard{shard}.jsonl" for shard in range(shards)]
+    draw_seeds(Seeds(source="world", number=number, shards=shards), seed=seed, out=tables, truth=truth)
+    return [row for table in tables for row in read_rows(table)]
+
+
+def test_truth_belongs_to_the_pictures(tmp_path):
+    rows = draw(tmp_path, number=5, shards=2)
+    lines = [json.loads(line) for shard in (0, 1) for line in (tmp_path / f"shard{shard}.jsonl").open()]
+    assert len(rows) == len(lines) == 5
+    for row, line in zip(rows, lines, strict=True):
+        scene = from_json(json.dumps(line["scene"]))
+        assert row["id"] == line["id"]
+        assert unpack_image(row["image"]).tobytes() == render(scene).tobytes()
+        assert split_of(scene) == "train"
+        assert "scene" not in row, "the loop never sees the truth"
+
+
+def test_pictures_do_not_depend_on_number_or_shards(tmp_path):
+    few, many = draw(tmp_path / "few", number=3, shards=1), draw(tmp_path / "many", number=7, shards=3)
+    assert many[:3] == few
+    assert draw(tmp_path / "other", number=3, shards=1, seed=1) != few
+    assert draw(tmp_path / "again", number=3, shards=1) == few
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Four sound photographs, a copy under another name and format, and one of each defect."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg"):
+        shutil.copy(PHOTOGRAPHS / name, folder / name)
+    Image.open(folder / "coffee.png").save(folder / "copy.tif")
+    (folder / "truncated.jpg").write_bytes((PHOTOGRAPHS / "rocket.jpg").read_bytes()[:40_000])
+    (folder / "notes.txt").write_text("not a picture")
+    Image.new("RGB", (5, 5)).save(folder / "tiny.png")
+    return folder
+
+
+def collect(folder: Path, out: Path, **parameters) -> tuple[list[list[dict]], list[dict]]:
+    parameters = {"number": 10, "shards": 2, "image_size": (64, 64), **parameters}
+    seeds = Seeds(source="folder", paths=[f"{folder}/*"], **parameters)
+    tables = [out / f"shard{shard}.parquet" for shard in range(seeds.shards)]
+    collect_seeds(seeds, seed=0, out=tables, skipped=out / "skipped.csv")
+    with (out / "skipped.csv").open() as file:
+        return [read_rows(table) for table in tables], list(csv.DictReader(file))
+
+
+def test_sound_photographs_are_taken_and_the_others_counted(folder, tmp_path):
+    shards, skipped = collect(folder, tmp_path / "out")
+    rows = [row for shard in shards for row in shard]
+    names = {Path(row["source"]).name for row in rows}
+    assert names - {"copy.tif"} | {"coffee.png"} == {"astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg"}
+    assert len(rows) == 4, "coffee.png or its copy, not both"
+    assert all(unpack_image(row["image"]).size == (64, 64) for row in rows)
+    counts = {row["reason"]: int(row["number"]) for row in skipped}
+    assert counts == {"duplicate": 1, "truncated": 1, "not an image": 1, "a side is shorter than 32 pixels": 1}
+    assert all(row["examples"] for row in skipped)
+
+
+def test_number_limits(folder, tmp_path):
+    shards, _ = collect(folder, tmp_path / "out", number=2, shards=2)
+    assert [len(shard) for shard in shards] == [1, 1]
+
+
+def test_same_seed_same_bytes(folder, tmp_path):
+    for name in ("one", "two"):
+        collect(folder, tmp_path / name)
+    for shard in ("shard0.parquet", "shard1.parquet"):
+        assert (tmp_path / "one" / shard).read_bytes() == (tmp_path / "two" / shard).read_bytes()
+
+
+def test_nothing_usable_stops(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_text("no")
+    (folder / "b.jpg").write_text("no")
+    with pytest.raises(ViperError, match=r"none of 2 files is usable \(2 not an image\)"):
+        collect(folder, tmp_path / "out")

@@ -1,0 +1,156 @@
+"""Each step on models whose answers are known."""
+
+import pytest
+from PIL import Image
+
+from viper.synthesis import steps
+from viper.synthesis.rows import by_id, unpack_image
+from viper.world import grammar
+from viper.world.parse import parse_operation
+
+
+def test_critique_finds_the_forgotten_object(run_loop, album, seed_rows):
+    _, tables = run_loop()
+    for seed, critique in zip(sorted(tables["seeds"], key=_name), sorted(tables["critiques"], key=_name), strict=True):
+        forgotten = album.look(unpack_image(seed["image"])).objects[-1]
+        assert critique["refinements"] == [f"The caption misses a {grammar.placed_phrase(forgotten)}."]
+        assert critique["failure"] == ""
+
+
+def test_refined_caption_is_the_truth(run_loop, album):
+    _, tables = run_loop()
+    originals = by_id(tables["seeds"])
+    for row in tables["refinements"]:
+        assert row["refined_caption"] == grammar.caption(album.look(unpack_image(originals[row["id"]]["image"])))
+
+
+def test_statements_tell_what_the_edited_picture_shows(run_loop, album):
+    _, tables = run_loop()
+    originals, edits = by_id(tables["seeds"]), by_id(tables["edits"])
+    assert len(edits) == len(originals)
+    for row in tables["operations"]:
+        before = album.look(unpack_image(originals[row["id"]]["image"]))
+        after = album.look(unpack_image(edits[row["id"]]["image"]))
+        assert 1 <= len(row["statements"]) == len(row["instructions"]) <= 3
+        assert len(set(row["statements"])) == len(row["statements"])
+        for statement in row["statements"]:
+            operation = parse_operation(statement)
+            if operation.before is not None and operation.type in ("position", "remove", "count"):
+                assert after.at(operation.before.cell) is None
+            elif operation.type == "text":
+                assert before.at(operation.before.cell).kind == operation.before.kind
+                assert after.at(operation.after.cell).kind == operation.after.kind
+            else:
+                changed = {"color": "color", "size": "size", "shape": "kind"}.get(operation.type, "kind")
+                assert getattr(after.at(operation.after.cell), changed) == getattr(operation.after, changed)
+        assert 0 < edits[row["id"]]["mean_change"] < 0.25
+
+
+def test_every_row_says_what_made_it(run_loop):
+    _, tables = run_loop()
+    for step, rows in tables.items():
+        if step != "seeds":
+            assert {(row["lineage"], row["seed"]) for row in rows} == {("base", 3)}
+            assert all(row["prompt_name"] for row in rows)
+    assert tables["captions"][0]["prompt_name"] == "micro/caption"
+
+
+def test_the_critic_sees_both_pictures_and_the_others_one(run_loop, fakes, album):
+    vlm = fakes.VLM(album)
+    run_loop(vlm=vlm)
+    counts = {len(chat.images) for chat in vlm.chats if chat.text.startswith("The first picture was described as")}
+    others = {len(chat.images) for chat in vlm.chats if not chat.text.startswith("The first picture was described as")}
+    assert (counts, others) == ({2}, {1})
+
+
+def test_broken_captions_stop_there(run_loop, fakes, album):
+    _, tables = run_loop(vlm=fakes.VLM(album, broken="caption"))
+    assert {row["failure"] for row in tables["captions"]} == {"broken format"}
+    assert tables["reconstructions"] == tables["critiques"] == tables["edits"] == []
+
+
+def test_a_broken_critique_costs_csr_but_not_vop(run_loop, fakes, album):
+    _, tables = run_loop(vlm=fakes.VLM(album, broken="critique"))
+    assert {row["failure"] for row in tables["critiques"]} == {"broken format"}
+    assert {row["failure"] for row in tables["refinements"]} == {""}
+    captions = by_id(tables["captions"])
+    assert all(row["refined_caption"] == captions[row["id"]]["caption"] for row in tables["refinements"])
+
+
+@pytest.mark.parametrize("broken", ["refine", "entities"])
+def test_broken_refinement_and_entities_are_told_apart(run_loop, fakes, album, broken):
+    _, tables = run_loop(vlm=fakes.VLM(album, broken=broken))
+    expected = {"refine": "broken format of refined caption", "entities": "broken format of entities"}
+    assert {row["failure"] for row in tables["refinements"]} == {expected[broken]}
+    assert tables["operations"] == []
+
+
+def test_one_edit_without_effect_fails_the_whole_picture(run_loop, fakes, album):
+    _, tables = run_loop()
+    row = next(row for row in tables["operations"] if len(row["instructions"]) > 1)
+    _, tables = run_loop(editor=fakes.Editor(album, deaf_to=(row["instructions"][1],)))
+    edit = by_id(tables["edits"])[row["id"]]
+    assert edit["failure"] == "edit without effect"
+    assert edit["mean_change"] > 0, "the other edits did happen"
+
+
+def test_a_repainted_picture_is_a_failed_edit(run_loop, options, seed_rows, album):
+    _, tables = run_loop()
+
+    class Repainter:
+        def edit(self, images, instructions, *, seeds):
+            return [Image.new("RGB", image.size, "white") for image in images]
+
+    rows = steps.edit(seed_rows, tables["operations"], Repainter(), options.edit, lineage="base", seed=3)
+    assert {row["failure"] for row in rows} <= {"edit destroyed the picture", "edit without effect"}
+    assert "edit destroyed the picture" in {row["failure"] for row in rows}
+
+
+def test_all_at_once_sends_one_joined_instruction(run_loop, options, seed_rows):
+    _, tables = run_loop()
+    heard = []
+
+    class Listener:
+        def edit(self, images, instructions, *, seeds):
+            heard.extend(instructions)
+            return images
+
+    section = options.edit.model_copy(update={"one_by_one": False})
+    steps.edit(seed_rows, tables["operations"], Listener(), section, lineage="base", seed=3)
+    assert heard == [" ".join(row["instructions"]) for row in tables["operations"]]
+
+
+def test_noise_depends_on_the_row_not_on_the_shard(fakes, album, seed_rows, options):
+    captions = steps.caption(seed_rows, fakes.VLM(album), options, lineage="base", seed=3)
+    whole, parts = fakes.Painter(album), fakes.Painter(album)
+    steps.reconstruct(captions, whole, lineage="base", seed=3)
+    for row in captions:
+        steps.reconstruct([row], parts, lineage="base", seed=3)
+    assert whole.seeds == parts.seeds
+    assert len(set(whole.seeds)) == len(captions)
+
+
+def test_empty_shards_pass_through(options):
+    class Nobody:
+        def __getattr__(self, name):
+            raise AssertionError("no model is asked about nothing")
+
+    made_by = {"lineage": "base", "seed": 0}
+    assert steps.caption([], Nobody(), options, **made_by) == []
+    assert steps.reconstruct([], Nobody(), **made_by) == []
+    assert steps.critique([], [], [], Nobody(), options, **made_by) == []
+    assert steps.refine([], [], [], Nobody(), options, **made_by) == []
+    assert steps.edit([], [], Nobody(), options.edit, **made_by) == []
+
+
+def test_a_small_change_shows_in_its_field():
+    before = Image.new("RGB", (64, 64))
+    after = before.copy()
+    after.paste((255, 255, 255), (8, 8, 16, 16))
+    assert steps.largest_local_change(before, after) == pytest.approx(1.0)
+    assert steps.mean_change(before, after) == pytest.approx(1 / 64)
+    assert steps.largest_local_change(before, before) == 0
+
+
+def _name(row):
+    return row["id"]
