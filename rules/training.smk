@@ -1,0 +1,105 @@
+# Training. One rule trains the last phase of any lineage from its parent's checkpoint: which phases there are, and on
+# what data, stands in params.yaml (training.phases); what a name means, in src/viper/lineage.py.
+
+import shlex
+
+
+def parse_lineage(name):
+    """The parts of a lineage's name; an unknown phase stops here, with the list of known ones."""
+    try:
+        return S.training.lineage(name)
+    except ViperError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def training_data(wildcards):
+    """The data sets of the last phase: synthesized by the model that its generation started from."""
+    lineage = parse_lineage(wildcards.lineage)
+    root = f"data/{SCALE}/seed{wildcards.seed}"
+    return [
+        (
+            f"{root}/cold/train.parquet"
+            if name == "cold"
+            else f"{root}/dataset/{lineage.data_lineage}/{name}/train.parquet"
+        )
+        for name in S.training.phases[lineage.phase].data
+    ]
+
+
+def is_rewarded(wildcards):
+    """Whether the last phase is reinforcement learning, and so depends on the reward."""
+    return S.training.phases[parse_lineage(wildcards.lineage).phase].method == "grpo"
+
+
+def threshold(wildcards):
+    """The calibrated threshold, where the phase is rewarded and the reward does not name one."""
+    return f"results/{SCALE}/tables/tau.json" if S.reward.tau == "calibrated" and is_rewarded(wildcards) else []
+
+
+def training_options(wildcards):
+    """All that the phase depends on, as JSON."""
+    return S.training.options(parse_lineage(wildcards.lineage).phase).model_dump_json(exclude={"machine": {"job"}})
+
+
+LAUNCH = (
+    f"accelerate launch --config_file {S.training.machine.accelerate_config}"
+    f" --num_processes {S.training.machine.devices} -m viper"
+    if S.training.machine.accelerate_config
+    else "python -m viper"
+)
+
+
+rule train:
+    """Train one phase. An interrupted run goes on from its last checkpoint in work/, which success removes."""
+    input:
+        parent=lambda wildcards: checkpoint(parse_lineage(wildcards.lineage).parent, wildcards.seed),
+        data=training_data,
+        tau=threshold,
+    output:
+        manifest=f"models/{SCALE}/seed{{seed}}/{{lineage}}/manifest.json",
+        metrics=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/train.csv",
+        rollouts=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/rollouts.jsonl",
+    log:
+        f"logs/{SCALE}/seed{{seed}}/{{lineage}}/train.log",
+    benchmark:
+        f"benchmarks/{SCALE}/seed{{seed}}/{{lineage}}/train.tsv"
+    wildcard_constraints:
+        lineage=r"base(\.[a-z0-9]+)+",
+    threads: S.training.machine.job.threads
+    resources:
+        mem_mb=S.training.machine.job.mem_mb,
+        runtime=S.training.machine.job.runtime,
+        gpu=S.training.machine.job.gpu,
+    params:
+        options=training_options,
+        reward=lambda wildcards: f"--reward {shlex.quote(options('reward'))}" if is_rewarded(wildcards) else "",
+        processor=options("models.vlm.processor"),
+        data=lambda wildcards, input: " ".join(f"--data {path}" for path in input.data),
+        tau=lambda wildcards, input: f"--tau {input.tau}" if input.tau else "",
+        model=lambda wildcards, output: output.manifest.removesuffix("/manifest.json"),
+        work=f"work/{SCALE}/seed{{seed}}/{{lineage}}",
+        launch=LAUNCH,
+    shell:
+        "{params.launch} train --parent {input.parent} {params.data} --lineage {wildcards.lineage} --seed {wildcards.seed}"
+        " --options {params.options:q} {params.reward} {params.tau} --processor {params.processor:q}"
+        " --work {params.work} --model {params.model} --metrics {output.metrics} > {log} 2>&1"
+
+
+rule cold_samples:
+    """Chain-of-thought samples for the cold start: from a file of a stronger model, or from the micro world's truth."""
+    input:
+        [] if S.training.cold_start.source == "truth" else S.training.cold_start.source,
+    output:
+        f"data/{SCALE}/seed{{seed}}/cold/train.parquet",
+    log:
+        f"logs/{SCALE}/seed{{seed}}/cold_samples.log",
+    benchmark:
+        f"benchmarks/{SCALE}/seed{{seed}}/cold_samples.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        options=options("training.cold_start"),
+    shell:
+        "python -m viper cold-samples --options {params.options:q} --seed {wildcards.seed} --out {output} > {log} 2>&1"

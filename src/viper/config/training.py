@@ -1,0 +1,229 @@
+"""Parameters of training: the phases that a lineage can be made of, and how a machine runs them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from viper.config.models import JobSection
+from viper.errors import ViperError
+from viper.lineage import BASE, Lineage, parse
+
+COLD_DATA = "cold"  # the one data set that is not synthesized by the loop
+DATA_SETS = ("csr", "vop", COLD_DATA)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Phase(_Section):
+    """What every way of training has."""
+
+    data: list[Literal["csr", "vop", "cold"]] = Field(min_length=1, description="data sets, shuffled together")
+    steps: Annotated[int, Field(ge=1)] | list[str] = Field(
+        description="optimizer steps; or a list of phases: as many steps as these have together"
+    )
+    learning_rate: float = Field(gt=0)
+    schedule: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
+    warmup_steps: int = Field(0, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    prompts_per_step: int = Field(128, ge=1, description="prompts in one optimizer step, over all devices")
+    responses_per_pass: int = Field(ge=1, description="responses in one forward and backward pass of one device")
+    freeze_vision: bool = False
+
+    @property
+    def responses_per_step(self) -> int:
+        """Responses in one optimizer step, over all devices."""
+        return self.prompts_per_step
+
+    @model_validator(mode="after")
+    def _check_data(self) -> "_Phase":
+        if len(set(self.data)) < len(self.data):
+            raise ValueError(f"data {self.data} names a data set twice: keep each once")
+        return self
+
+
+class Grpo(_Phase):
+    """Reinforcement learning on the reward (PAPER.md, Optimisation; defaults are the paper's where it gives them).
+
+    The paper gives no clipping bounds: 0.2 and 0.28 are those of DAPO (arXiv 2503.14476), which introduced them.
+    """
+
+    method: Literal["grpo"]
+    rollouts: int = Field(5, ge=2, description="responses sampled per prompt: one group")
+    temperature: float = Field(1.0, gt=0)
+    max_completion_length: int = Field(ge=1, description="tokens")
+    epsilon_low: float = Field(0.2, gt=0, lt=1, description="a ratio below 1 - epsilon_low is clipped")
+    epsilon_high: float = Field(0.28, gt=0, description="a ratio above 1 + epsilon_high is clipped")
+    beta: float = Field(0.0, ge=0, description="weight of the KL term; the paper has none")
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = Field(
+        "grpo", description="grpo: mean over a response's tokens, then over responses, as the paper; TRL's names"
+    )
+    updates_per_rollout: int = Field(1, ge=1, description="optimizer steps on the same sampled responses")
+    engine: Literal["transformers", "vllm"] = Field("transformers", description="what samples the responses")
+
+    @property
+    def responses_per_step(self) -> int:
+        return self.prompts_per_step * self.rollouts
+
+    @model_validator(mode="after")
+    def _check_clipping(self) -> "Grpo":
+        if self.epsilon_high < self.epsilon_low:
+            raise ValueError(
+                f"epsilon_high {self.epsilon_high} is below epsilon_low {self.epsilon_low}: decoupled clipping leaves "
+                "more room upwards; raise epsilon_high or lower epsilon_low"
+            )
+        return self
+
+
+class Sft(_Phase):
+    """Supervised fine-tuning on '<think>…</think><answer>ground truth</answer>', or on a data set's own completions."""
+
+    method: Literal["sft"]
+    think: str = Field("", description="reasoning put before the answer where a data set has no completions of its own")
+
+
+Phase = Annotated[Grpo | Sft, Field(discriminator="method")]
+
+
+class Machine(_Section):
+    """How training runs on the hardware: changes speed and memory, and the results only within rounding."""
+
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="bfloat16: mixed precision with float32 master weights, saved in bfloat16"
+    )
+    device: Literal["cpu", "cuda"] = "cpu"
+    devices: int = Field(1, ge=1, description="processes that share a step; more than one is started by accelerate")
+    accelerate_config: str | None = Field(None, description="file for `accelerate launch`, needed for several devices")
+    threads: int = Field(1, ge=1, description="CPU threads; part of the results' last bits, hence fixed here")
+    gradient_checkpointing: bool = False
+    deterministic: bool = Field(True, description="only deterministic kernels: same inputs, same bytes")
+    job: JobSection = JobSection(mem_mb=4000, runtime=120)
+
+    @model_validator(mode="after")
+    def _check_launcher(self) -> "Machine":
+        if self.devices > 1 and self.accelerate_config is None:
+            raise ValueError(f"devices {self.devices} need accelerate_config, the file that describes them: name it")
+        return self
+
+
+class Records(_Section):
+    """What a training run writes down while it runs."""
+
+    checkpoint_every: int = Field(50, ge=1, description="steps between checkpoints to resume from")
+    rollouts_every: int = Field(10, ge=1, description="steps between samples of responses in rollouts.jsonl")
+
+
+class ColdStart(_Section):
+    """Chain-of-thought samples of a stronger model, for supervised fine-tuning before reinforcement learning."""
+
+    source: str = Field(
+        description="JSON Lines with prompt, images, completion; or 'truth': written from the micro world's truth"
+    )
+    samples: int = Field(1000, ge=1)
+    prompts: Literal["micro", "paper"] = Field("micro", description="the prompt set that 'truth' asks with")
+
+
+class TrainOptions(_Section):
+    """All that one run of training depends on, beside its inputs and its seed."""
+
+    phase: Phase
+    machine: Machine
+    records: Records
+
+    @model_validator(mode="after")
+    def _check_batch(self) -> "TrainOptions":
+        _check_batch(self.phase, self.machine)
+        if not isinstance(self.phase.steps, int):
+            raise ValueError(f"steps {self.phase.steps} must be a number here: Training.options() adds them up")
+        return self
+
+
+class Training(_Section):
+    """The `training` section of a scale."""
+
+    machine: Machine
+    records: Records
+    cold_start: ColdStart
+    phases: dict[str, Phase] = Field(min_length=1, description="the phases that a lineage's name can be made of")
+
+    @model_validator(mode="after")
+    def _check_phases(self) -> "Training":
+        for name, phase in self.phases.items():
+            if not name.isalnum() or not name.islower() or name == BASE:
+                raise ValueError(f"phases.{name}: a phase's name becomes part of a path; use small letters and digits")
+            try:
+                _check_batch(phase, self.machine)
+                self.steps(name)
+            except ValueError as error:
+                raise ValueError(f"phases.{name}: {error}") from error
+            if isinstance(phase, Grpo) and COLD_DATA in phase.data:
+                raise ValueError(
+                    f"phases.{name}.data {phase.data}: '{COLD_DATA}' has completions, no ground truth to reward; "
+                    "use method: sft"
+                )
+        return self
+
+    @property
+    def data_of_phases(self) -> Mapping[str, list[str]]:
+        """The data sets of every phase, as `viper.lineage.parse` wants them."""
+        return {name: list(phase.data) for name, phase in self.phases.items()}
+
+    def lineage(self, name: str) -> Lineage:
+        """Return the parts of the lineage `name` made of this section's phases.
+
+        Raises:
+            ViperError: see `viper.lineage.parse`.
+        """
+        return parse(name, self.data_of_phases)
+
+    def steps(self, name: str) -> int:
+        """Optimizer steps of the phase `name`.
+
+        Raises:
+            ValueError: its steps are those of phases that do not exist or have no number of their own.
+        """
+        steps = self.phases[name].steps
+        if isinstance(steps, int):
+            return steps
+        for other in steps:
+            if other not in self.phases or not isinstance(self.phases[other].steps, int):
+                numbered = [key for key, phase in self.phases.items() if isinstance(phase.steps, int)]
+                raise ValueError(f"steps {steps}: '{other}' is no phase with a number of steps: {', '.join(numbered)}")
+        return sum(self.phases[other].steps for other in steps)
+
+    def options(self, phase: str) -> TrainOptions:
+        """What `viper train` needs to run `phase`, with its steps added up.
+
+        Raises:
+            ViperError: no such phase.
+        """
+        if phase not in self.phases:
+            raise ViperError(f"no phase '{phase}' in training.phases; there are: {', '.join(self.phases)}")
+        resolved = self.phases[phase].model_copy(update={"steps": self.steps(phase)})
+        return TrainOptions(phase=resolved, machine=self.machine, records=self.records)
+
+
+def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:
+    """A step must be made of whole passes of all devices.
+
+    Raises:
+        ValueError: it is not.
+    """
+    responses, devices = phase.responses_per_step, machine.devices
+    per_round = phase.responses_per_pass * devices
+    if responses % per_round:
+        fitting = [n for n in range(1, responses // devices + 1) if responses % (n * devices) == 0]
+        product = f" × rollouts {phase.rollouts}" if isinstance(phase, Grpo) else ""
+        remedy = (
+            f"set responses_per_pass to one of {', '.join(map(str, fitting))}"
+            if fitting
+            else f"make prompts_per_step a multiple of devices {devices}"
+        )
+        raise ValueError(
+            f"prompts_per_step {phase.prompts_per_step}{product} = {responses} responses per step cannot be divided "
+            f"by responses_per_pass {phase.responses_per_pass} × devices {devices}: {remedy}"
+        )

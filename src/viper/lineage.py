@@ -1,0 +1,93 @@
+"""Names of checkpoints: what was done to the base, in order.
+
+`base.csr.vop` is the base model, trained first on Caption Self-Refining, then on Visual-Operation Predicting. Its
+parent is `base.csr`, its phase `vop`. The name also tells which model synthesized the data it trains on:
+
+- the phases of one *generation* share the data sets that one model synthesized, so `base.csr.vop` trains its last phase
+  on the data of `base`, not of `base.csr` (PAPER.md, Loop: both data sets are made before the training starts);
+- a phase that asks for a data set which its generation has already used starts the next generation, whose data the
+  parent synthesizes: `base.csr.vop.csr.vop` trains its last two phases on the data of `base.csr.vop`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from viper.errors import ViperError
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A checkpoint's name, taken apart.
+
+    Attributes:
+        phases: the phases that were trained, in order; empty for the base.
+        data_lineage: name of the checkpoint that synthesized what the last phase trains on; of the base, its own.
+        generation: how many times the loop has been run: 0 for the base, 1 for `base.csr.vop`, 2 for
+            `base.csr.vop.csr`.
+    """
+
+    phases: tuple[str, ...]
+    data_lineage: str
+    generation: int
+
+    def __str__(self) -> str:
+        return ".".join((BASE, *self.phases))
+
+    @property
+    def is_base(self) -> bool:
+        """Whether nothing was trained on top of the base."""
+        return not self.phases
+
+    @property
+    def phase(self) -> str:
+        """The last phase.
+
+        Raises:
+            ViperError: the base has none.
+        """
+        if self.is_base:
+            raise ViperError(f"lineage '{BASE}' has no phase: it is the model that the experiment starts from")
+        return self.phases[-1]
+
+    @property
+    def parent(self) -> str:
+        """Name of the checkpoint that the last phase starts from.
+
+        Raises:
+            ViperError: the base has none.
+        """
+        if self.is_base:
+            raise ViperError(f"lineage '{BASE}' has no parent: it is the model that the experiment starts from")
+        return ".".join((BASE, *self.phases[:-1]))
+
+
+def parse(name: str, phases: Mapping[str, Sequence[str]]) -> Lineage:
+    """Return the parts of the lineage `name`.
+
+    Args:
+        name: such as 'base.csr.vop'.
+        phases: the phases that can be trained, each with the names of the data sets it uses.
+
+    Raises:
+        ViperError: the name does not start at the base, or it has an unknown phase.
+    """
+    first, *steps = name.split(".")
+    if first != BASE:
+        raise ViperError(f"lineage '{name}' starts with '{first}': begin it with '{BASE}', as in 'base.csr'")
+    data_lineage, generation, used = BASE, 0, set()
+    for position, phase in enumerate(steps):
+        if phase not in phases:
+            known = ", ".join(phases)
+            raise ViperError(
+                f"lineage '{name}' has the unknown phase '{phase}'; known phases: {known}. "
+                "Correct the name, or add the phase to training.phases in params.yaml"
+            )
+        needed = set(phases[phase])
+        if generation == 0:
+            generation = 1
+        elif needed & used:
+            data_lineage, generation, used = ".".join((BASE, *steps[:position])), generation + 1, set()
+        used |= needed
+    return Lineage(tuple(steps), data_lineage, generation)

@@ -1,0 +1,118 @@
+"""Chain-of-thought samples for the cold start: imported from a file, or written from the micro world's truth.
+
+The paper's cold start takes 1K samples of a stronger model. In the micro world the truth plays that model: it lists
+the objects that matter, then answers without a mistake. It is not part of the ViPER loop, which never sees the truth.
+
+Both ways write a Parquet file with the columns images (a list), prompt and completion.
+"""
+
+import base64
+import binascii
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, Features, Image, List, Value
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+
+from viper.config.training import ColdStart
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.prompts import render
+from viper.world import grammar
+from viper.world.draw import render as draw
+from viper.world.operations import apply_operations, sample_operations
+from viper.world.scene import sample_scene
+
+FEATURES = Features({"images": List(Image()), "prompt": Value("string"), "completion": Value("string")})
+
+
+def write_samples(section: ColdStart, *, seed: int, out: Path) -> None:
+    """Write `section.samples` samples to `out`, from a file or from the truth as `section.source` says.
+
+    Raises:
+        ViperError: the file cannot be used, or has too few samples.
+    """
+    rows = _from_truth(section, seed) if section.source == "truth" else _from_file(Path(section.source))
+    samples = list(islice(rows, section.samples))
+    if len(samples) < section.samples:
+        raise ViperError(
+            f"{section.source} has {len(samples)} samples, training.cold_start.samples asks for {section.samples}: "
+            "lower it or add samples"
+        )
+    with atomic_write(out) as partial:
+        Dataset.from_list(samples, features=FEATURES).to_parquet(partial)
+
+
+def _from_file(path: Path) -> Iterator[dict[str, Any]]:
+    """Samples of a JSON Lines file: prompt, completion, and images as paths beside it or as base64."""
+    if not path.is_file():
+        raise ViperError(
+            f"no cold-start samples at {path}: put a JSON Lines file with prompt, images, completion there, "
+            "or correct training.cold_start.source in params.yaml"
+        )
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            where = f"{path}, line {number}"
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ViperError(f"{where}: not JSON ({error.msg})") from error
+            missing = [key for key in FEATURES if not isinstance(row, dict) or not row.get(key)]
+            if missing:
+                raise ViperError(f"{where}: no {', no '.join(missing)}; each line has {', '.join(FEATURES)}")
+            images = [_as_png(_image_bytes(image, path.parent, where), where) for image in row["images"]]
+            yield {"images": images, "prompt": row["prompt"], "completion": row["completion"]}
+
+
+def _image_bytes(image: str, folder: Path, where: str) -> bytes:
+    path = folder / image if len(image) < 4096 else None
+    if path is not None and path.is_file():
+        return path.read_bytes()
+    try:
+        return base64.b64decode(image, validate=True)
+    except binascii.Error as error:
+        raise ViperError(f"{where}: image {image[:60]!r} is neither a file in {folder} nor base64") from error
+
+
+def _as_png(content: bytes, where: str) -> dict[str, Any]:
+    try:
+        return _png(Pillow.open(io.BytesIO(content)).convert("RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise ViperError(f"{where}: an image cannot be read ({error})") from error
+
+
+def _png(image: Pillow.Image) -> dict[str, Any]:
+    """An image as `datasets` stores it, named by its content."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return {"bytes": buffer.getvalue(), "path": f"{hashlib.sha256(buffer.getvalue()).hexdigest()}.png"}
+
+
+def _from_truth(section: ColdStart, seed: int) -> Iterator[dict[str, Any]]:
+    """Endless samples in the paper's proportion: 7 of 10 refine a wrong caption, 3 tell two pictures apart."""
+    rng = np.random.default_rng(seed)
+    while True:
+        scene = sample_scene(rng)
+        operations = sample_operations(rng, scene, int(rng.integers(1, 4)))
+        other = apply_operations(scene, operations)
+        if rng.random() < 0.7:
+            answer = grammar.refinements(scene, other)
+            objects = [thing for thing in scene.objects if thing not in other.objects]
+            images, fields, prompt = [scene], {"caption": grammar.caption(other)}, "csr"
+        else:
+            answer = [grammar.statement(operation) for operation in operations]
+            objects = [operation.after or operation.before for operation in operations]
+            images, fields, prompt = [scene, other], {}, "vop"
+        if answer:
+            yield {
+                "images": [_png(draw(image)) for image in images],
+                "prompt": render(section.prompts, prompt, **fields),
+                "completion": f"<think> {grammar.entities(objects)} </think><answer> {' '.join(answer)} </answer>",
+            }

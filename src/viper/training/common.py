@@ -1,0 +1,52 @@
+"""Settings that every TRL trainer shares."""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from viper.config.training import TrainOptions
+from viper.errors import ViperError
+
+
+def trainer_arguments(options: TrainOptions, *, seed: int, work: Path) -> dict[str, Any]:
+    """Arguments of transformers.TrainingArguments for `options`; checkpoints to resume from go to `work`."""
+    phase, machine = options.phase, options.machine
+    return {
+        "output_dir": str(work),
+        "seed": seed,
+        "data_seed": seed,
+        "full_determinism": machine.deterministic,
+        "max_steps": phase.steps,
+        "per_device_train_batch_size": phase.responses_per_pass,
+        "gradient_accumulation_steps": phase.responses_per_step // (phase.responses_per_pass * machine.devices),
+        "learning_rate": phase.learning_rate,
+        "lr_scheduler_type": phase.schedule,
+        "warmup_steps": phase.warmup_steps,
+        "weight_decay": phase.weight_decay,
+        "max_grad_norm": phase.max_grad_norm,
+        "bf16": machine.precision == "bfloat16",
+        "use_cpu": machine.device == "cpu",
+        "gradient_checkpointing": machine.gradient_checkpointing,
+        "logging_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": options.records.checkpoint_every,
+        "save_total_limit": 1,
+        "report_to": "none",
+    }
+
+
+def freeze_vision_tower(model: PreTrainedModel) -> None:
+    """Take the vision tower out of training.
+
+    Raises:
+        ViperError: the model has none under a name known to us.
+    """
+    inner = model.base_model
+    for name in ("visual", "vision_tower", "vision_model"):
+        if hasattr(inner, name):
+            getattr(inner, name).requires_grad_(False)
+            return
+    raise ViperError(
+        f"freeze_vision is true, but {type(model).__name__} has no vision tower under a known name: set it to false"
+    )

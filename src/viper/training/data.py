@@ -1,0 +1,78 @@
+"""Reading the Parquet data sets that a phase trains on, laid out in the order in which they are trained."""
+
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset, Features, Image, List, Value, concatenate_datasets, load_dataset
+
+from viper.errors import ViperError
+
+COLUMNS = {"images": List(Image()), "prompt": Value("string")}
+GROUND_TRUTH = {"ground_truth": List(Value("string"))}
+COMPLETION = {"completion": Value("string")}
+
+
+def read(path: str | Path) -> Dataset:
+    """Read one data set: columns images, prompt and either ground_truth or completion; other columns are dropped.
+
+    Raises:
+        ViperError: no such file, no rows, or a column is missing.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ViperError(f"no data set at {path}: run the rule that makes it")
+    dataset = load_dataset("parquet", data_files=str(path), split="train", keep_in_memory=True)
+    wanted = COLUMNS | (COMPLETION if "completion" in dataset.column_names else GROUND_TRUTH)
+    missing = sorted(set(wanted) - set(dataset.column_names))
+    if missing:
+        raise ViperError(
+            f"{path} has the columns {', '.join(dataset.column_names)}; training also needs {', '.join(missing)}"
+        )
+    if not len(dataset):
+        raise ViperError(f"{path} has no rows, nothing to train on: see dropped.csv beside it for the reason")
+    return dataset.select_columns(list(wanted)).cast(Features(wanted))
+
+
+def in_training_order(datasets: list[Dataset], rows: int, seed: int) -> Dataset:
+    """Shuffle the data sets together and return exactly `rows` rows in the order of training.
+
+    Every row comes once before any comes twice, in a new order each time. Fixing the order here, rather than epoch by
+    epoch in the trainer, lets an interrupted run go on with the very rows that it would have taken next.
+    """
+    together = concatenate_datasets(datasets)
+    generator = np.random.default_rng(seed)
+    rounds = -(-rows // len(together))
+    order = np.concatenate([generator.permutation(len(together)) for _ in range(rounds)])[:rows]
+    return together.select(order)
+
+
+def as_chat(dataset: Dataset) -> Dataset:
+    """Turn `prompt`, and `completion` if there is one, from text into chat messages.
+
+    TRL puts the images of a row before the text of its first user message, in order.
+    """
+    roles = {"prompt": "user", "completion": "assistant"}
+    columns = [column for column in roles if column in dataset.column_names]
+
+    def convert(row: dict) -> dict:
+        return {column: [{"role": roles[column], "content": row[column]}] for column in columns}
+
+    return dataset.map(convert, remove_columns=columns, keep_in_memory=True, load_from_cache_file=False, desc="chats")
+
+
+def with_completions(dataset: Dataset, think: str) -> Dataset:
+    """Give every row the completion that supervised training teaches.
+
+    A data set that has completions keeps them; from ground truth they become
+    `<think> {think} </think><answer> {statements} </answer>`.
+    """
+    if "completion" in dataset.column_names:
+        return dataset
+
+    def write(row: dict) -> dict:
+        answer = " ".join(row["ground_truth"])
+        return {"completion": f"<think> {think} </think><answer> {answer} </answer>"}
+
+    return dataset.map(
+        write, remove_columns=["ground_truth"], keep_in_memory=True, load_from_cache_file=False, desc="completions"
+    )

@@ -1,0 +1,102 @@
+"""Group Relative Policy Optimization through TRL, with the settings of PAPER.md, section Optimisation."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from datasets import Dataset
+from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from viper.config.training import Grpo, TrainOptions
+from viper.training.common import trainer_arguments
+from viper.training.records import RolloutWriter
+
+
+class Scorer(Protocol):
+    """What training needs of `viper.reward.scoring.Reward`."""
+
+    def score(self, completions: list[str], ground_truths: list[list[str]]) -> list[Any]:
+        """One score with `.format`, `.correct` and `.reward` for each completion."""
+
+
+class RewardFunction:
+    """Lets TRL call the paper's reward, logs its two parts, and records sampled responses."""
+
+    __name__ = "reward"
+
+    def __init__(self, scorer: Scorer, rollouts: RolloutWriter):
+        self.scorer = scorer
+        self.rollouts = rollouts
+
+    def __call__(
+        self, *, prompts: list, completions: list, ground_truth: list, log_metric: Any, trainer_state: Any, **_: Any
+    ) -> list[float]:
+        """Return one reward in [0, 1] per completion. TRL passes every column of the data set by its name."""
+        texts = [completion[-1]["content"] for completion in completions]
+        scores = self.scorer.score(texts, ground_truth)
+        log_metric("reward_format", sum(score.format for score in scores) / len(scores))
+        log_metric("reward_correct", sum(score.correct for score in scores) / len(scores))
+        if trainer_state.is_world_process_zero:
+            self.rollouts.write(
+                trainer_state.global_step + 1,
+                lambda index: {
+                    "prompt": prompts[index][-1]["content"][-1]["text"],
+                    "ground_truth": ground_truth[index],
+                    "completion": texts[index],
+                    "format": scores[index].format,
+                    "correct": scores[index].correct,
+                    "reward": scores[index].reward,
+                },
+            )
+        return [score.reward for score in scores]
+
+
+def build_config(options: TrainOptions, *, suppress_tokens: list[int], seed: int, work: Path) -> GRPOConfig:
+    """The GRPOConfig of a phase.
+
+    Placeholders of images must not be sampled: they have no picture behind them, and the next forward pass would stop
+    with "image features and image tokens do not match" (`viper.models.vlm.vision_token_ids` gives `suppress_tokens`).
+
+    The paper's objective is TRL's `loss_type="grpo"`: mean over the tokens of a response, then over responses. One
+    sampling serves exactly one optimizer step unless `updates_per_rollout` says otherwise, so the policy that sampled
+    is the policy that is updated, and TRL needs no extra forward pass for the old log-probabilities.
+    """
+    phase: Grpo = options.phase
+    common = trainer_arguments(options, seed=seed, work=work)
+    return GRPOConfig(
+        **common,
+        num_generations=phase.rollouts,
+        temperature=phase.temperature,
+        max_completion_length=phase.max_completion_length,
+        epsilon=phase.epsilon_low,
+        epsilon_high=phase.epsilon_high,
+        beta=phase.beta,
+        loss_type=phase.loss_type,
+        scale_rewards=phase.scale_rewards,
+        num_iterations=phase.updates_per_rollout,
+        steps_per_generation=common["gradient_accumulation_steps"],
+        shuffle_dataset=False,  # `viper.training.data.in_training_order` has done it
+        use_vllm=phase.engine == "vllm",
+        generation_kwargs={"suppress_tokens": suppress_tokens} if phase.engine == "transformers" else None,
+        remove_unused_columns=False,  # the reward reads the ground truth
+        log_multimodal=False,
+    )
+
+
+def build_trainer(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    dataset: Dataset,
+    reward: RewardFunction,
+    config: GRPOConfig,
+    callbacks: list[TrainerCallback],
+) -> GRPOTrainer:
+    """A GRPOTrainer on rows of images, prompt (chat) and ground_truth, in the order of training."""
+    return GRPOTrainer(
+        model=model,
+        processing_class=processor,
+        train_dataset=dataset,
+        reward_funcs=reward,
+        args=config,
+        callbacks=callbacks,
+    )

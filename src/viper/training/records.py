@@ -1,0 +1,89 @@
+"""What a training run writes down step by step: metrics as CSV, sampled responses as JSON Lines.
+
+Both are written while training runs, in its work folder, so that an interrupted run goes on where they end.
+"""
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+# column → the name under which TRL logs it
+TRL_NAMES = {
+    "reward": "reward",
+    "reward_std": "reward_std",
+    "reward_format": "reward_format",
+    "reward_correct": "reward_correct",
+    "frac_zero_variance": "frac_reward_zero_std",
+    "completion_length": "completions/mean_length",
+    "frac_truncated": "completions/clipped_ratio",
+    "entropy": "entropy",
+    "clip_low": "clip_ratio/low_mean",
+    "clip_high": "clip_ratio/high_mean",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "loss": "loss",
+}
+COLUMNS = ("step", *TRL_NAMES, "seconds")
+
+
+class MetricsWriter(TrainerCallback):
+    """Appends one row of COLUMNS to a CSV file per optimizer step; what a method does not measure stays empty.
+
+    Lengths are in tokens, `seconds` is the wall time since the step before (sampling, reward and update together), and
+    `reward_std` is taken over the whole batch.
+    """
+
+    def __init__(self, path: Path, steps_done: int = 0):
+        self.path = path
+        rows = []
+        if steps_done:
+            with path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= steps_done]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        self.last = time.perf_counter()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Start the clock."""
+        self.last = time.perf_counter()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        """Write the row of the step that just ended; the summary after the last step has no loss and is left out."""
+        if not state.is_world_process_zero or "loss" not in logs:
+            return
+        now = time.perf_counter()
+        row = {column: _rounded(logs.get(name)) for column, name in TRL_NAMES.items()}
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(
+                {"step": state.global_step, **row, "seconds": f"{now - self.last:.3f}"}
+            )
+        self.last = now
+
+
+def _rounded(value: float | None) -> str:
+    """Six significant digits: more than any of these numbers is worth."""
+    return "" if value is None or math.isnan(value) else f"{value:.6g}"
+
+
+class RolloutWriter:
+    """Appends the first group of responses of every N-th step to a JSON Lines file, one line per response."""
+
+    def __init__(self, path: Path, every: int, group_size: int, steps_done: int = 0):
+        self.path, self.every, self.group_size = path, every, group_size
+        lines = path.read_text().splitlines() if steps_done else []
+        path.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= steps_done))
+
+    def write(self, step: int, rows: Callable[[int], dict[str, Any]]) -> None:
+        """Write `rows(0)`, `rows(1)`, … of one group if this step is to be recorded."""
+        if (step - 1) % self.every == 0:
+            with self.path.open("a") as file:
+                for index in range(self.group_size):
+                    file.write(json.dumps({"step": step, **rows(index)}) + "\n")

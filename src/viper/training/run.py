@@ -1,0 +1,184 @@
+"""One run of training: from a parent's checkpoint and data sets to a checkpoint, resumable in between."""
+
+import json
+import logging
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
+
+import torch  # isort: skip
+from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, set_seed
+
+from viper.config.training import Grpo, TrainOptions
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
+from viper.models.vlm import vision_token_ids
+from viper.training import data, grpo, sft
+from viper.training.common import freeze_vision_tower
+from viper.training.records import MetricsWriter, RolloutWriter
+
+log = logging.getLogger(__name__)
+
+CONFIG = "training_config.json"
+PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers", "safetensors", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run reads and writes.
+
+    Attributes:
+        parent: manifest of the checkpoint to start from.
+        data: Parquet files, see `viper.training.data.read`.
+        work: folder for what an interrupted run goes on from; removed after success.
+        model: folder of the trained checkpoint; its manifest.json is written last.
+        metrics: CSV file, see `viper.training.records`; sampled responses go to rollouts.jsonl beside it.
+    """
+
+    parent: Path
+    data: tuple[Path, ...]
+    work: Path
+    model: Path
+    metrics: Path
+
+    @property
+    def rollouts(self) -> Path:
+        """The file of sampled responses."""
+        return self.metrics.with_name("rollouts.jsonl")
+
+
+def train(
+    options: TrainOptions,
+    places: Places,
+    *,
+    seed: int,
+    scorer: grpo.Scorer | None = None,
+    processor_options: dict[str, int] | None = None,
+    notes: dict[str, Any] | None = None,
+) -> None:
+    """Train one phase and write its checkpoint, metrics and sampled responses.
+
+    The same options, inputs, seed and notes give the same bytes of weights, interrupted or not. A run that was
+    interrupted goes on from its last checkpoint in the work folder if nothing that it depends on has changed.
+
+    Args:
+        scorer: the reward; needed by phases whose method is grpo.
+        processor_options: of AutoProcessor.from_pretrained, such as max_pixels; kept with the checkpoint.
+        notes: what else the result depends on and should be recorded, such as the reward's parameters.
+
+    Raises:
+        ViperError: an input is missing or unusable.
+    """
+    phase = options.phase
+    if isinstance(phase, Grpo) and scorer is None:
+        raise ViperError("method grpo needs a reward: pass --reward")
+    torch.set_num_threads(options.machine.threads)
+    # Deterministic kernels are enough: filling every torch.empty with NaN besides, as PyTorch then does by default,
+    # only costs time (a second per step at micro scale, in the buffer of TRL's log-probabilities).
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    recipe = {
+        "seed": seed,
+        "options": options.model_dump(mode="json", exclude={"machine": {"job"}}),
+        "processor": processor_options or {},
+        **(notes or {}),
+        "parent": {"path": places.parent.as_posix(), "sha256": _digest(places.parent)},
+        "data": [{"path": path.as_posix(), "sha256": _digest(path)} for path in places.data],
+        "versions": {package: version(package) for package in PACKAGES},
+    }
+    resume_from = _prepare_work(places.work, recipe)
+
+    set_seed(seed)
+    trainer = _build_trainer(options, places, seed, scorer, processor_options or {}, resume_from)
+    log.info("training %d steps from %s, %d done", phase.steps, places.parent.parent, _steps_done(resume_from))
+    trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+    _save(trainer, options, places, recipe)
+
+
+def _digest(path: Path) -> str:
+    if not path.is_file():
+        raise ViperError(f"{path} is missing: run the rule that makes it")
+    return sha256(path)
+
+
+def _steps_done(checkpoint: Path | None) -> int:
+    return int(checkpoint.name.split("-")[-1]) if checkpoint else 0
+
+
+def _prepare_work(work: Path, recipe: dict[str, Any]) -> Path | None:
+    """Return the checkpoint to go on from, or None after emptying the work folder of another or no recipe."""
+    note = work / "recipe.json"
+    text = json.dumps(recipe, indent=2)
+    if note.is_file() and note.read_text() == text:
+        # transformers writes trainer_state.json last, so a checkpoint with it is whole.
+        whole = [state.parent for state in work.glob("checkpoint-*/trainer_state.json")]
+        return max(whole, key=_steps_done, default=None)
+    if work.exists():
+        log.info("what is in %s belongs to another configuration: starting from the first step", work)
+        shutil.rmtree(work)
+    work.mkdir(parents=True)
+    note.write_text(text)
+    return None
+
+
+def _build_trainer(
+    options: TrainOptions,
+    places: Places,
+    seed: int,
+    scorer: grpo.Scorer | None,
+    processor_options: dict[str, int],
+    resume_from: Path | None,
+) -> Trainer:
+    phase = options.phase
+    folder = model_folder(places.parent)
+    # Not left to the trainer: transformers 5.23 resumes with strict=False on key names that its own save_pretrained has
+    # renamed, so a Qwen2.5-VL would silently go on with the parent's weights.
+    model = AutoModelForImageTextToText.from_pretrained(resume_from or folder, dtype=torch.float32)
+    processor = AutoProcessor.from_pretrained(folder, padding_side="left", **processor_options)
+    if phase.freeze_vision:
+        freeze_vision_tower(model)
+    steps_done = _steps_done(resume_from)
+    callbacks = [MetricsWriter(places.work / "train.csv", steps_done)]
+    rows = [data.read(path) for path in places.data]
+    if isinstance(phase, Grpo):
+        needed = -(-phase.steps // phase.updates_per_rollout) * phase.prompts_per_step
+        dataset = data.as_chat(data.in_training_order(rows, needed, seed))
+        rollouts = RolloutWriter(
+            places.work / "rollouts.jsonl", options.records.rollouts_every, phase.rollouts, steps_done
+        )
+        config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=seed, work=places.work)
+        return grpo.build_trainer(model, processor, dataset, grpo.RewardFunction(scorer, rollouts), config, callbacks)
+    (places.work / "rollouts.jsonl").touch()
+    rows = [data.with_completions(dataset, phase.think) for dataset in rows]
+    dataset = data.as_chat(data.in_training_order(rows, phase.steps * phase.prompts_per_step, seed))
+    config = sft.build_config(options, seed=seed, work=places.work)
+    return sft.build_trainer(model, processor, dataset, config, callbacks)
+
+
+def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[str, Any]) -> None:
+    """Write the trained checkpoint and its records in one go, then remove the work folder."""
+    final = places.work / "final"
+    sharded = trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled  # these gather and cast by themselves
+    if options.machine.precision == "bfloat16" and not sharded:
+        trainer.model.to(torch.bfloat16)
+    trainer.save_model(str(final))  # on every process: sharded weights are gathered
+    if not trainer.is_world_process_zero():
+        return
+    (final / "training_args.bin").unlink()  # a pickle of what training_config.json says in the open
+    arguments = json.loads(trainer.args.to_json_string())
+    (final / CONFIG).write_text(json.dumps({**recipe, "trainer": arguments}, indent=2) + "\n")
+    write_manifest(final)
+    for source, target in (
+        (places.work / "train.csv", places.metrics),
+        (places.work / "rollouts.jsonl", places.rollouts),
+    ):
+        with atomic_write(target) as partial:
+            shutil.copyfile(source, partial)
+    with atomic_write(places.model) as partial:
+        shutil.copytree(final, partial)
+    shutil.rmtree(places.work)
+    log.info("trained checkpoint: %s", places.model / MANIFEST)

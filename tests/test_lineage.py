@@ -1,0 +1,55 @@
+"""A lineage's name says its parent, its phase, and who synthesized its data."""
+
+import pytest
+
+from viper.errors import ViperError
+from viper.lineage import parse
+
+PHASES = {"csr": ["csr"], "vop": ["vop"], "mix": ["csr", "vop"], "sft": ["csr", "vop"], "cold": ["cold"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "phase", "data_lineage", "generation"),
+    [
+        ("base.csr", "base", "csr", "base", 1),
+        ("base.csr.vop", "base.csr", "vop", "base", 1),
+        ("base.mix", "base", "mix", "base", 1),
+        ("base.cold.csr.vop", "base.cold.csr", "vop", "base", 1),
+        ("base.csr.vop.csr", "base.csr.vop", "csr", "base.csr.vop", 2),
+        ("base.csr.vop.csr.vop", "base.csr.vop.csr", "vop", "base.csr.vop", 2),
+        ("base.csr.vop.csr.vop.csr.vop", "base.csr.vop.csr.vop.csr", "vop", "base.csr.vop.csr.vop", 3),
+        ("base.csr.csr", "base.csr", "csr", "base.csr", 2),
+        ("base.mix.vop", "base.mix", "vop", "base.mix", 2),
+        ("base.cold.csr.vop.csr", "base.cold.csr.vop", "csr", "base.cold.csr.vop", 2),
+    ],
+)
+def test_parts(name, parent, phase, data_lineage, generation):
+    lineage = parse(name, PHASES)
+    assert (lineage.parent, lineage.phase, lineage.data_lineage, lineage.generation) == (
+        parent,
+        phase,
+        data_lineage,
+        generation,
+    )
+    assert str(lineage) == name
+
+
+def test_base_has_neither_parent_nor_phase():
+    base = parse("base", PHASES)
+    assert base.is_base
+    assert (base.generation, base.data_lineage) == (0, "base")
+    with pytest.raises(ViperError, match="no parent"):
+        _ = base.parent
+    with pytest.raises(ViperError, match="no phase"):
+        _ = base.phase
+
+
+def test_unknown_phase_names_the_known_ones():
+    with pytest.raises(ViperError, match=r"'base.csr.vob'.*'vob'.*csr, vop, mix, sft, cold"):
+        parse("base.csr.vob", PHASES)
+
+
+@pytest.mark.parametrize("name", ["", "csr.base", "base.", "base..csr", "Base.csr"])
+def test_malformed_names_are_refused(name):
+    with pytest.raises(ViperError):
+        parse(name, PHASES)

@@ -1,0 +1,108 @@
+"""A toy problem: a tiny Qwen2.5-VL on disk, two data sets, and a reward that needs no embedder."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from datasets import Dataset, Features, Image, List, Value
+from PIL import Image as Pillow
+
+from viper.config.training import TrainOptions
+from viper.manifest import write_manifest
+from viper.models.micro.vlm import build_processor, build_vlm, split_words
+
+STATEMENTS = ["The circle is red.", "The square is blue.", "A star was added.", "A ring was moved."]
+PROMPTS = ["What must change?", "What was changed?"]
+
+
+@dataclass(frozen=True)
+class ToyScore:
+    format: float
+    correct: float
+    reward: float
+
+
+class LetterReward:
+    """Pays for the share of completions' words that stand in the ground truth: graded, so that groups have variance."""
+
+    def score(self, completions, ground_truths):
+        scores = []
+        for completion, truths in zip(completions, ground_truths, strict=True):
+            words, wanted = completion.split(), set(" ".join(truths).split())
+            share = sum(word in wanted for word in words) / max(1, len(words))
+            scores.append(ToyScore(float("<answer>" in completion), share, 0.05 + 0.95 * share))
+        return scores
+
+
+def picture(color) -> bytes:
+    buffer = io.BytesIO()
+    Pillow.fromarray(np.full((64, 64, 3), color, dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_data(path, images_per_row, rows=12):
+    columns = {
+        "id": [f"{path.parent.name}{i}" for i in range(rows)],
+        "images": [
+            [{"bytes": picture((20 * i, 10 * j, 99)), "path": None} for j in range(images_per_row)] for i in range(rows)
+        ],
+        "prompt": [PROMPTS[images_per_row - 1]] * rows,
+        "ground_truth": [[STATEMENTS[i % 4], STATEMENTS[(i + 1) % 4]] for i in range(rows)],
+    }
+    features = Features(
+        {
+            "id": Value("string"),
+            "images": List(Image()),
+            "prompt": Value("string"),
+            "ground_truth": List(Value("string")),
+        }
+    )
+    path.parent.mkdir(parents=True)
+    Dataset.from_dict(columns, features=features).to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory):
+    """Folder with base/ (a checkpoint), csr/train.parquet (one image a row) and vop/train.parquet (two)."""
+    root = tmp_path_factory.mktemp("toy")
+    words = split_words(" ".join([*STATEMENTS, *PROMPTS, "user assistant Look ."]))
+    processor = build_processor(words)
+    model = build_vlm(processor, hidden_size=64, layers=2, vision_layers=1, intermediate_size=64)
+    model.save_pretrained(root / "base")
+    processor.save_pretrained(root / "base")
+    write_manifest(root / "base")
+    write_data(root / "csr" / "train.parquet", 1)
+    write_data(root / "vop" / "train.parquet", 2)
+    return root
+
+
+@pytest.fixture(scope="session")
+def reward():
+    return LetterReward()
+
+
+def build_options(**changes):
+    """Options of a small GRPO phase, with any of its keys replaced."""
+    phase = {
+        "method": "grpo",
+        "data": ["csr", "vop"],
+        "steps": 3,
+        "learning_rate": 1e-3,
+        "prompts_per_step": 2,
+        "rollouts": 3,
+        "responses_per_pass": 3,
+        "max_completion_length": 6,
+    }
+    return TrainOptions(
+        phase=phase | changes,
+        machine={"precision": "float32"},
+        records={"checkpoint_every": 2, "rollouts_every": 2},
+    )
+
+
+@pytest.fixture(scope="session")
+def grpo_options():
+    """Builds options of a small GRPO phase, with any of its keys replaced."""
+    return build_options

@@ -1,0 +1,71 @@
+"""Cold-start samples: written from the truth, or imported from a file."""
+
+import base64
+import io
+import json
+
+import pytest
+from datasets import load_dataset
+from PIL import Image
+
+from viper.config.training import ColdStart
+from viper.errors import ViperError
+from viper.manifest import sha256
+from viper.training.cold_start import write_samples
+from viper.world.parse import parse_operation, parse_refinement, split_sentences
+
+
+def test_truth_gives_parsable_answers_and_the_same_bytes_twice(tmp_path):
+    section = ColdStart(source="truth", samples=40)
+    for name in ("a", "b"):
+        write_samples(section, seed=5, out=tmp_path / f"{name}.parquet")
+    assert sha256(tmp_path / "a.parquet") == sha256(tmp_path / "b.parquet")
+    rows = load_dataset("parquet", data_files=str(tmp_path / "a.parquet"), split="train")
+    assert len(rows) == 40
+    assert {len(row["images"]) for row in rows} == {1, 2}
+    for row in rows:
+        answer = row["completion"].split("<answer>")[1].removesuffix("</answer>").strip()
+        parse = parse_refinement if len(row["images"]) == 1 else parse_operation
+        assert all(parse(sentence) for sentence in split_sentences(answer)), answer
+        assert row["completion"].startswith("<think> ")
+
+
+def jsonl(path, *rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return ColdStart(source=str(path), samples=len(rows))
+
+
+def test_imports_images_by_path_and_by_content(tmp_path):
+    Image.new("L", (5, 7)).save(tmp_path / "gray.png")
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 8)).save(buffer, "JPEG")
+    images = ["gray.png", base64.b64encode(buffer.getvalue()).decode()]
+    section = jsonl(tmp_path / "cold.jsonl", {"prompt": "What?", "images": images, "completion": "That."})
+    write_samples(section, seed=0, out=tmp_path / "train.parquet")
+    row = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), split="train")[0]
+    assert [(image.mode, image.size) for image in row["images"]] == [("RGB", (5, 7)), ("RGB", (9, 8))]
+    assert (row["prompt"], row["completion"]) == ("What?", "That.")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"prompt": "What?", "completion": "That."}, "line 1: no images"),
+        ({"prompt": "What?", "completion": "", "images": ["a.png"]}, "line 1: no completion"),
+        ({"prompt": "What?", "completion": "That.", "images": ["nowhere.png"]}, "neither a file in"),
+        ({"prompt": "What?", "completion": "That.", "images": ["bm9wZQ=="]}, "cannot be read"),
+        (["What?"], "line 1: no images"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path, row, message):
+    with pytest.raises(ViperError, match=message):
+        write_samples(jsonl(tmp_path / "cold.jsonl", row), seed=0, out=tmp_path / "train.parquet")
+
+
+def test_too_few_samples_and_missing_files_are_refused(tmp_path):
+    with pytest.raises(ViperError, match="no cold-start samples"):
+        write_samples(ColdStart(source=str(tmp_path / "none.jsonl")), seed=0, out=tmp_path / "train.parquet")
+    Image.new("RGB", (5, 7)).save(tmp_path / "a.png")
+    section = jsonl(tmp_path / "cold.jsonl", {"prompt": "What?", "images": ["a.png"], "completion": "That."})
+    with pytest.raises(ViperError, match="has 1 samples"):
+        write_samples(section.model_copy(update={"samples": 2}), seed=0, out=tmp_path / "train.parquet")

@@ -1,0 +1,49 @@
+"""Data sets, their order, and what they are turned into."""
+
+import pytest
+from datasets import Dataset
+
+from viper.errors import ViperError
+from viper.training import data
+
+
+def test_reads_only_what_training_needs(toy):
+    rows = data.read(toy / "vop" / "train.parquet")
+    assert set(rows.column_names) == {"images", "prompt", "ground_truth"}
+    assert [image.size for image in rows[0]["images"]] == [(64, 64)] * 2
+
+
+def test_every_row_comes_once_before_any_comes_twice():
+    first, second = (Dataset.from_dict({"prompt": [f"{name}{i}" for i in range(5)]}) for name in "ab")
+    order = data.in_training_order([first, second], 25, seed=3)["prompt"]
+    assert len(order) == 25
+    assert set(order[:10]) == set(order[10:20]) == set(first["prompt"]) | set(second["prompt"])
+    assert order[:10] != order[10:20]
+    assert len(set(order[20:])) == 5
+    assert order == data.in_training_order([first, second], 25, seed=3)["prompt"]
+    assert order != data.in_training_order([first, second], 25, seed=4)["prompt"]
+
+
+def test_a_longer_run_begins_like_a_shorter_one():
+    rows = Dataset.from_dict({"prompt": [str(i) for i in range(7)]})
+    long, short = (list(data.in_training_order([rows], count, seed=0)["prompt"]) for count in (20, 9))
+    assert long[:9] == short
+
+
+def test_completions_are_written_from_ground_truth_unless_they_are_there():
+    rows = Dataset.from_dict({"prompt": ["What?"], "ground_truth": [["One.", "Two."]]})
+    chat = data.as_chat(data.with_completions(rows, "Look."))[0]
+    assert chat["prompt"] == [{"role": "user", "content": "What?"}]
+    assert chat["completion"] == [
+        {"role": "assistant", "content": "<think> Look. </think><answer> One. Two. </answer>"}
+    ]
+    own = Dataset.from_dict({"prompt": ["What?"], "completion": ["Mine."]})
+    assert data.with_completions(own, "Look.")["completion"] == ["Mine."]
+
+
+def test_unusable_files_are_named(tmp_path):
+    with pytest.raises(ViperError, match="no data set at"):
+        data.read(tmp_path / "train.parquet")
+    Dataset.from_dict({"prompt": ["What?"]}).to_parquet(tmp_path / "train.parquet")
+    with pytest.raises(ViperError, match="ground_truth, images"):
+        data.read(tmp_path / "train.parquet")

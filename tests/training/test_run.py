@@ -1,0 +1,167 @@
+"""Whole runs of training on the toy problem."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from viper.config.training import TrainOptions
+from viper.errors import ViperError
+from viper.manifest import model_folder, sha256
+from viper.training import run
+from viper.training.records import COLUMNS
+from viper.training.run import Places, train
+
+
+def places(toy, root, data=("csr", "vop")):
+    return Places(
+        parent=toy / "base" / "manifest.json",
+        data=tuple(toy / name / "train.parquet" for name in data),
+        work=root / "work",
+        model=root / "model",
+        metrics=root / "metrics" / "train.csv",
+    )
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def without_seconds(rows):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def trained(toy, reward, grpo_options, tmp_path_factory):
+    """A finished run on one- and two-image prompts shuffled together."""
+    where = places(toy, tmp_path_factory.mktemp("trained"))
+    train(grpo_options(), where, seed=7, scorer=reward, notes={"lineage": "base.mix"})
+    return where
+
+
+def test_checkpoint_loads_and_differs_from_its_parent(trained, toy):
+    folder = model_folder(trained.model / "manifest.json")
+    AutoModelForImageTextToText.from_pretrained(folder)
+    AutoProcessor.from_pretrained(folder)
+    assert sha256(folder / "model.safetensors") != sha256(toy / "base" / "model.safetensors")
+    assert not trained.work.exists()
+
+
+def test_metrics_have_one_row_per_step(trained):
+    rows = rows_of(trained.metrics)
+    assert tuple(rows[0]) == COLUMNS
+    assert [int(row["step"]) for row in rows] == [1, 2, 3]
+    for row in rows:
+        assert all(row.values()), f"empty metrics: {row}"
+        parts = 0.05 + 0.95 * float(row["reward_correct"])
+        assert float(row["reward"]) == pytest.approx(parts, abs=1e-4)  # the toy reward's weights
+        assert float(row["seconds"]) > 0
+
+
+def test_rollouts_are_whole_groups_of_every_second_step(trained):
+    lines = [json.loads(line) for line in trained.rollouts.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 1, 1, 3, 3, 3]
+    assert {line["prompt"] for line in lines[:3]} == {lines[0]["prompt"]}
+    assert set(lines[0]) == {"step", "prompt", "ground_truth", "completion", "format", "correct", "reward"}
+
+
+def test_record_says_what_was_done(trained, toy):
+    record = json.loads((trained.model / "training_config.json").read_text())
+    assert record["seed"] == 7
+    assert record["lineage"] == "base.mix"
+    assert record["data"][0]["sha256"] == sha256(toy / "csr" / "train.parquet")
+    assert record["options"]["phase"]["epsilon_high"] == 0.28
+    trainer = record["trainer"]
+    assert (trainer["loss_type"], trainer["beta"], trainer["scale_rewards"]) == ("grpo", 0.0, "group")
+    assert (trainer["epsilon"], trainer["epsilon_high"], trainer["temperature"]) == (0.2, 0.28, 1.0)
+    assert "trl" in record["versions"]
+
+
+def test_same_inputs_give_the_same_bytes(trained, toy, tmp_path, reward, grpo_options):
+    again = places(toy, tmp_path)
+    train(grpo_options(), again, seed=7, scorer=reward, notes={"lineage": "base.mix"})
+    assert sha256(again.model / "model.safetensors") == sha256(trained.model / "model.safetensors")
+    assert without_seconds(rows_of(again.metrics)) == without_seconds(rows_of(trained.metrics))
+    assert again.rollouts.read_text() == trained.rollouts.read_text()
+
+
+def test_interrupted_run_ends_with_the_same_bytes(trained, toy, tmp_path, reward, grpo_options):
+    where = places(toy, tmp_path)
+
+    class Interrupted(type(reward)):
+        calls = 0
+
+        def score(self, completions, ground_truths):
+            self.calls += 1
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            return super().score(completions, ground_truths)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(grpo_options(), where, seed=7, scorer=Interrupted(), notes={"lineage": "base.mix"})
+    assert not where.model.exists()
+    assert (where.work / "checkpoint-2").is_dir()
+
+    torch.manual_seed(99)  # whatever this process did in between must not matter
+    train(grpo_options(), where, seed=7, scorer=reward, notes={"lineage": "base.mix"})
+    assert sha256(where.model / "model.safetensors") == sha256(trained.model / "model.safetensors")
+    assert without_seconds(rows_of(where.metrics)) == without_seconds(rows_of(trained.metrics))
+    assert where.rollouts.read_text() == trained.rollouts.read_text()
+
+
+def test_another_configuration_does_not_resume(toy, tmp_path):
+    recipe = {"seed": 1}
+    assert run._prepare_work(tmp_path / "work", recipe) is None
+    state = tmp_path / "work" / "checkpoint-2" / "trainer_state.json"
+    state.parent.mkdir()
+    (tmp_path / "work" / "checkpoint-4").mkdir()  # died while it was written
+    state.write_text("{}")
+    assert run._prepare_work(tmp_path / "work", recipe) == state.parent
+    assert run._prepare_work(tmp_path / "work", {"seed": 2}) is None
+    assert not state.exists()
+
+
+def test_supervised_training_learns_the_answers(toy, tmp_path):
+    options = TrainOptions(
+        phase={
+            "method": "sft",
+            "data": ["csr", "vop"],
+            "steps": 12,
+            "learning_rate": 1e-3,
+            "prompts_per_step": 6,
+            "responses_per_pass": 6,
+            "think": "Look .",
+        },
+        machine={"precision": "float32"},
+        records={"checkpoint_every": 50},
+    )
+    where = places(toy, tmp_path)
+    train(options, where, seed=0)
+    losses = [float(row["loss"]) for row in rows_of(where.metrics)]
+    assert max(losses[-3:]) < 0.9 * losses[0]
+    assert where.rollouts.read_text() == ""
+    assert model_folder(where.model / "manifest.json")
+
+
+def test_frozen_vision_tower_does_not_move(toy, tmp_path, reward, grpo_options):
+    where = places(toy, tmp_path, data=("csr",))
+    train(grpo_options(data=["csr"], steps=1, freeze_vision=True), where, seed=0, scorer=reward)
+    before, after = (load_file(path / "model.safetensors") for path in (toy / "base", where.model))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert not any("visual" in name for name in changed)
+
+
+def test_missing_inputs_stop_before_training(toy, tmp_path, reward, grpo_options):
+    where = places(toy, tmp_path)
+    with pytest.raises(ViperError, match="needs a reward"):
+        train(grpo_options(), where, seed=0)
+    with pytest.raises(ViperError, match="is missing"):
+        train(grpo_options(), replace(where, parent=tmp_path / "manifest.json"), seed=0, scorer=reward)
+    with pytest.raises(ViperError, match="is missing"):
+        train(grpo_options(), replace(where, data=(tmp_path / "train.parquet",)), seed=0, scorer=reward)
