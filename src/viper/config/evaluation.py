@@ -1,0 +1,103 @@
+"""The section `evaluation` of params.yaml: which benchmarks, drawn how, and asked how."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from viper.config.models import VlmSection
+
+# The paper's name of a benchmark: a column of its tables.
+Column = Literal["MMStar", "RealWorldQA", "MME-RW", "BLINK", "Mantis", "HallusionBench", "CRPE"]
+
+MICRO = ("MicroStar", "MicroWorldQA", "MicroHighRes", "MicroBlink", "MicroMantis", "MicroHallusion", "MicroCRPE")
+OFFICIAL = (
+    "MMStar", "RealWorldQA", "MME-RealWorld", "MME-RealWorld-Lite", "BLINK", "Mantis-Eval", "HallusionBench",
+    "CRPE_RELATION", "CRPE_EXIST",
+)  # fmt: skip
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Split(_Section):
+    """One draw of every benchmark of the micro world; of official data, how many of the first items are taken."""
+
+    seed: int = Field(0, ge=0, description="seed of the items; official data have none")
+    size: int | None = Field(None, ge=4, description="items a benchmark; null: all, for official data only")
+    pictures: Literal["dev", "test"] = Field(
+        "test", description="which pictures it may use: those of 'dev' and 'test' never overlap, nor with training's"
+    )
+
+
+class Asking(_Section):
+    """How a model is asked, the same for every benchmark."""
+
+    max_new_tokens: int = Field(ge=1, description="tokens of a completion, its reasoning included")
+    instruction: str = Field(
+        "", description="added to every prompt; how the model is asked to reason, where it must be"
+    )
+    batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
+
+
+class BenchmarkOptions(_Section):
+    """What one benchmark of one split depends on."""
+
+    source: Literal["world", "official"]
+    folder: str | None
+    split: Split
+
+
+class EvaluateOptions(_Section):
+    """What the evaluation of one checkpoint depends on, beside the checkpoint and the benchmarks."""
+
+    source: Literal["world", "official"]
+    folder: str | None
+    size: int | None
+    asking: Asking
+    vlm: VlmSection
+
+
+class Evaluation(_Section):
+    """The `evaluation` section of a scale."""
+
+    source: Literal["world", "official"] = Field(
+        description="world: drawn from the micro world; official: the published files, put into `folder` by you"
+    )
+    folder: str | None = Field(None, description="folder with <benchmark>.tsv as VLMEvalKit has them; official only")
+    benchmarks: dict[Column, str] = Field(min_length=1, description="the paper's benchmark → the one that is run")
+    splits: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Split] = Field(
+        min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
+    )
+    asking: Asking
+
+    @model_validator(mode="after")
+    def _check_source(self) -> "Evaluation":
+        known = MICRO if self.source == "world" else OFFICIAL
+        for column, name in self.benchmarks.items():
+            if name not in known:
+                raise ValueError(
+                    f"benchmarks.{column}: {name!r} is not among those of source {self.source!r}: {', '.join(known)}"
+                )
+        if (self.folder is None) != (self.source == "world"):
+            raise ValueError(
+                f"folder {self.folder!r} does not go with source {self.source!r}: give it for 'official' only"
+            )
+        for name, split in self.splits.items():
+            if self.source == "world" and split.size is None:
+                raise ValueError(f"splits.{name}.size is missing: say how many items a benchmark shall have")
+        return self
+
+    def benchmark_options(self, split: str) -> str:
+        """What a benchmark of `split` is made from: `BenchmarkOptions` as JSON."""
+        return BenchmarkOptions(source=self.source, folder=self.folder, split=self.splits[split]).model_dump_json()
+
+    def evaluate_options(self, split: str, vlm: VlmSection) -> str:
+        """What evaluating a checkpoint on `split` depends on: `EvaluateOptions` as JSON.
+
+        `size` is given for official data only, as drawn benchmarks have their size; what the job asks a cluster for is
+        left out, since it changes no result.
+        """
+        size = self.splits[split].size if self.source == "official" else None
+        options = EvaluateOptions(source=self.source, folder=self.folder, size=size, asking=self.asking, vlm=vlm)
+        return options.model_dump_json(exclude={"vlm": {"job"}})

@@ -1,0 +1,75 @@
+"""Commands of the evaluation."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from viper.errors import ViperError
+
+
+def _checked(model: type[BaseModel], text: str) -> BaseModel:
+    """`--options` as its model; a ViperError names the key that is wrong."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise ViperError(f"--options: {error}") from error
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this area to the command line."""
+
+    @app.command("make-benchmark")
+    def make_benchmark(
+        name: Annotated[str, typer.Argument(help="Such as MicroStar; official ones such as MMStar are linked.")],
+        options: Annotated[
+            str, typer.Option(help='JSON: {"source": …, "folder": …, "split": {"seed": …, "size": …}}.')
+        ],
+        output: Annotated[Path, typer.Option(help="The TSV to write.")],
+    ) -> None:
+        """Draw one benchmark of the micro world from a seed, or link the official one."""
+        from viper.config.evaluation import BenchmarkOptions
+        from viper.evaluation.benchmarks import provide
+
+        provide(name, _checked(BenchmarkOptions, options), output)
+
+    @app.command("evaluate")
+    def evaluate(
+        checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder.")],
+        benchmark: Annotated[list[Path], typer.Option(help="A benchmark's TSV; give it once for each.")],
+        options: Annotated[str, typer.Option(help="JSON: see EvaluateOptions.")],
+        output: Annotated[Path, typer.Option(help="Folder for <benchmark>.tsv (per item) and scores.json.")],
+    ) -> None:
+        """Answer and score all benchmarks with one checkpoint, through VLMEvalKit."""
+        from viper.config.evaluation import EvaluateOptions
+        from viper.evaluation.run import evaluate
+        from viper.files import atomic_write
+        from viper.manifest import model_folder
+        from viper.models.vlm import load_vlm
+
+        checked = _checked(EvaluateOptions, options)
+        results = evaluate(load_vlm(model_folder(checkpoint), checked.vlm), benchmark, checked)
+        for name, result in results.items():
+            with atomic_write(output / f"{name}.tsv") as partial:
+                result.items.to_csv(partial, sep="\t", index=False)
+        scores = {
+            name: {"score": round(result.score, 4), "items": len(result.items), "vlmevalkit": result.figures}
+            for name, result in results.items()
+        }
+        with atomic_write(output / "scores.json") as partial:
+            partial.write_text(json.dumps(scores, indent=2) + "\n")
+
+    @app.command("convert-mantis")
+    def convert_mantis(
+        parquet: Annotated[list[Path], typer.Argument(help="Parquet files of TIGER-Lab/Mantis-Eval.")],
+        output: Annotated[Path, typer.Option(help="Mantis-Eval.tsv in the folder of official benchmarks.")],
+    ) -> None:
+        """Write Mantis-Eval, which VLMEvalKit does not have, in VLMEvalKit's format."""
+        from viper.evaluation.vlmevalkit import import_vlmeval
+
+        import_vlmeval()
+        from viper.evaluation.mantis import convert
+
+        typer.echo(f"{convert(parquet, output)} items", err=True)

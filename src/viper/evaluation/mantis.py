@@ -1,0 +1,98 @@
+"""Mantis-Eval (TIGER-Lab/Mantis-Eval), which VLMEvalKit does not have: several images, options or a short answer."""
+
+import base64
+import re
+import string
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from vlmeval.dataset.image_mcq import ImageMCQDataset
+from vlmeval.dataset.utils.multiple_choice import build_choices, report_acc
+from vlmeval.smp import dump, get_intermediate_file_path, load
+from vlmeval.utils import can_infer
+
+from viper.errors import ViperError
+from viper.files import atomic_write
+
+
+def words(text: str) -> str:
+    """A short answer as it is compared: lower case, no closing mark, single spaces."""
+    return " ".join(text.lower().strip().rstrip(".!").split())
+
+
+class MantisEval(ImageMCQDataset):
+    """Rows with options are multiple choice, as in VLMEvalKit; a row without any wants exactly the short answer.
+
+    The short answer is compared ignoring case, as the benchmark's own evaluation does.
+    """
+
+    DATASET_URL = {}  # noqa: RUF012  (VLMEvalKit's attribute)
+    DATASET_MD5 = {}  # noqa: RUF012
+
+    @classmethod
+    def supported_datasets(cls) -> list[str]:
+        """The names that VLMEvalKit would ask for."""
+        return ["Mantis-Eval"]
+
+    def evaluate(self, eval_file: str, **_) -> pd.DataFrame:
+        """Score the predictions in `eval_file`; writes *_exact_matching_result.tsv with `hit` beside it."""
+        data = load(eval_file)
+        hits, log = [], []
+        for _, row in data.iterrows():
+            choices, prediction = build_choices(row), str(row["prediction"])
+            found = can_infer(prediction, dict(choices)) if choices else words(prediction)
+            hits.append(int(found == (row["answer"] if choices else words(str(row["answer"])))))
+            log.append(found)
+        data["hit"], data["log"] = hits, log
+        dump(data, get_intermediate_file_path(eval_file, "_exact_matching_result"))
+        return report_acc(data)
+
+
+def convert(parquet: list[Path], output: Path) -> int:
+    """Write the TSV of Mantis-Eval from the Parquet files of TIGER-Lab/Mantis-Eval; return the number of items.
+
+    Columns read: id, question_type, question, images (list of {bytes}), options (list of texts, with or without
+    "(A)"), answer, category.
+
+    Raises:
+        ViperError: a column is missing, or an answer names no option.
+    """
+    table = pd.concat([pd.read_parquet(path) for path in parquet], ignore_index=True)
+    missing = {"id", "question_type", "question", "images", "options", "answer"} - set(table.columns)
+    if missing:
+        raise ViperError(
+            f"{parquet[0]}: lacks the columns {', '.join(sorted(missing))}: is this TIGER-Lab/Mantis-Eval?"
+        )
+    rows = [_row(number, item) for number, item in enumerate(table.to_dict("records"))]
+    with atomic_write(output) as partial:
+        pd.DataFrame(rows).to_csv(partial, sep="\t", index=False)
+    return len(rows)
+
+
+def _row(number: int, item: dict) -> dict:
+    images = [_png(image["bytes"]) for image in item["images"]]
+    row = {
+        "index": number,
+        "image": str(images) if len(images) > 1 else images[0],
+        "question": item["question"],
+        "category": item["question_type"],
+        "l2-category": item.get("category", ""),
+        "answer": str(item["answer"]).strip(),
+    }
+    if item["question_type"] == "multi-choice":
+        options = [re.sub(r"^\s*\(?[A-Z][).:]\s*", "", option) for option in item["options"]]
+        row |= dict(zip(string.ascii_uppercase, options, strict=False))
+        row["answer"] = row["answer"].strip("(). ").upper()
+        if row["answer"] not in string.ascii_uppercase[: len(options)]:
+            raise ViperError(f"Mantis-Eval item {item['id']}: the answer {item['answer']!r} is none of its options")
+    return row
+
+
+def _png(content: bytes) -> str:
+    """The picture as base64 PNG, which is what VLMEvalKit unpacks."""
+    from PIL import Image
+
+    buffer = BytesIO()
+    Image.open(BytesIO(content)).convert("RGB").save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,75 @@
+"""A checkpoint as VLMEvalKit's kind of model."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from vlmeval.vlm.base import BaseModel
+
+from viper.config.evaluation import Asking
+from viper.evaluation.answers import Kind, reduce
+from viper.models.base import VLM, Chat
+
+if TYPE_CHECKING:
+    from vlmeval.dataset.image_base import ImageBaseDataset
+
+_log = logging.getLogger(__name__)
+
+Key = tuple[tuple[str, str], ...]
+
+
+class Checkpoint(BaseModel):
+    """Answers VLMEvalKit's messages through the project's VLM interface.
+
+    VLMEvalKit asks for one item at a time; `answer_ahead` answers a whole data set in batches first, and
+    `generate_inner` then only looks the answers up. Greedy decoding makes both the same.
+
+    Args:
+        vlm: the model.
+        asking: how it is asked.
+        kind: what an answer to the data set is, see `viper.evaluation.answers.reduce`.
+    """
+
+    INTERLEAVE = True  # several images in one message
+
+    def __init__(self, vlm: VLM, asking: Asking, kind: Kind):
+        super().__init__()
+        self._vlm, self._asking, self._kind = vlm, asking, kind
+        self._completions: dict[Key, str] = {}
+
+    def answer_ahead(self, dataset: "ImageBaseDataset") -> list[str]:
+        """Answer every item of a data set; return the raw completions, in its order."""
+        raw = []
+        for start in range(0, len(dataset), self._asking.batch_ahead):
+            stop = min(start + self._asking.batch_ahead, len(dataset))
+            messages = [dataset.build_prompt(dataset.data.iloc[number]) for number in range(start, stop)]
+            completions = self._complete(messages)
+            self._completions |= dict(zip(map(_key, messages), completions, strict=True))
+            raw += completions
+        return raw
+
+    def generate_inner(self, message: list[dict], dataset: str | None = None) -> str:
+        """The answer to one message, without reasoning and tags."""
+        completion = self._completions.get(_key(message))
+        if completion is None:
+            (completion,) = self._complete([message])
+        return reduce(completion, self._kind)
+
+    def _complete(self, messages: list[list[dict]]) -> list[str]:
+        chats = [_chat(message, self._asking.instruction) for message in messages]
+        return self._vlm.answer(chats, max_new_tokens=self._asking.max_new_tokens)
+
+
+def _key(message: list[dict]) -> Key:
+    return tuple((part["type"], part["value"]) for part in message)
+
+
+def _chat(message: list[dict], instruction: str) -> Chat:
+    """Images in order, then the texts; the files are read here and closed."""
+    images = []
+    for part in message:
+        if part["type"] == "image":
+            with Image.open(part["value"]) as image:
+                images.append(image.convert("RGB"))
+    text = "\n".join(part["value"] for part in message if part["type"] == "text")
+    return Chat(images, text + instruction)

@@ -1,0 +1,74 @@
+"""Files of benchmarks."""
+
+import pandas as pd
+import pytest
+
+from viper.config.evaluation import MICRO, BenchmarkOptions, Split
+from viper.errors import ViperError
+from viper.evaluation.benchmarks import check_readable, draw_groups, provide, table, write
+from viper.world.scene import scene_stream, split_of
+
+
+@pytest.mark.parametrize("name", MICRO)
+def test_no_benchmark_picture_is_a_training_picture(name):
+    def layout(scene):
+        return [(t.kind, t.color, t.size, t.cell) for t in scene.objects], scene.shade, scene.texture
+
+    shown = [s for group in draw_groups(name, 3, 8, "test") for question in group for s in question.scenes]
+    assert {split_of(scene) for scene in shown} == {"test"}
+    # The split is a function of the layout, so a training picture, whatever its seed, has another layout.
+    training = [scene for _, scene in zip(range(300), scene_stream(0), strict=False)]
+    assert {split_of(scene) for scene in training} == {"train"}
+    assert not [scene for scene in shown if layout(scene) in list(map(layout, training))]
+
+
+def test_a_seed_makes_the_same_file_and_another_seed_another(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert write("MicroBlink", seed, 6, "train", tmp_path / name) == 6
+    first, again, other = ((tmp_path / name).read_bytes() for name in "abc")
+    assert first == again != other
+
+
+def test_categories_have_equal_shares(questions):
+    shares = pd.Series([q.category for q in questions["MicroWorldQA"]]).value_counts()
+    assert set(shares) == {2}
+
+
+def test_sizes_are_rounded_up_to_whole_groups():
+    assert len(table(draw_groups("MicroHallusion", 0, 5, "train"))) == 8
+
+
+def test_an_index_tells_hallusion_set_figure_and_question():
+    rows = table(draw_groups("MicroHallusion", 0, 8, "train"))
+    assert list(rows["index"].str.split("_").str[3:].str.join("_")) == [
+        f"{number}_{figure}_{question}" for number in (0, 1) for figure in (0, 1) for question in (0, 1)
+    ]
+
+
+def test_crpe_truth_is_no_bare_letter():
+    rows = table(draw_groups("MicroCRPE", 0, 8, "train"))
+    assert rows["answer"].str.fullmatch(r"[ABCD]\. .+").all()
+
+
+@pytest.mark.parametrize("values", [["None", "red"], [3, None], ["nan", "x"]])
+def test_a_text_that_would_not_survive_the_file_is_refused(tmp_path, values):
+    rows = pd.DataFrame({"A": values, "question": ["?", "?"]}, dtype=object)
+    rows.to_csv(tmp_path / "x.tsv", sep="\t", index=False)
+    with pytest.raises(ViperError, match="column A"):
+        check_readable(rows, tmp_path / "x.tsv")
+
+
+def test_official_data_are_linked_not_copied(tmp_path, monkeypatch):
+    folder = tmp_path / "official"
+    folder.mkdir()
+    (folder / "MMStar.tsv").write_text("index\tquestion\n")
+    monkeypatch.setattr("viper.evaluation.vlmevalkit.require_data", lambda name, folder: folder / f"{name}.tsv")
+    output = tmp_path / "data" / "MMStar.tsv"
+    provide("MMStar", BenchmarkOptions(source="official", folder=str(folder), split=Split()), output)
+    assert output.is_symlink()
+    assert output.read_text() == "index\tquestion\n"
+
+
+def test_an_unknown_benchmark_is_refused(tmp_path):
+    with pytest.raises(ViperError, match="MicroStar"):
+        write("MMStar", 0, 8, "test", tmp_path / "x.tsv")

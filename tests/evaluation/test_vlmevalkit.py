@@ -1,0 +1,113 @@
+"""VLMEvalKit's data sets: the prompts they make, and what is done about their habits."""
+
+import ssl
+from io import BytesIO
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from viper.config.evaluation import MICRO
+from viper.errors import ViperError
+from viper.evaluation.vlmevalkit import build, import_vlmeval, require_data
+from viper.world.questions import question_prompt
+
+
+@pytest.fixture(autouse=True, scope="module")
+def vlmeval():
+    """The import takes seconds, once."""
+    import_vlmeval()
+
+
+@pytest.mark.parametrize("name", MICRO)
+def test_the_base_model_learns_exactly_the_prompts_that_vlmevalkit_makes(name, files, questions):
+    dataset = build(name, files[name].parent)
+    assert len(dataset) == len(questions[name])
+    for number, question in enumerate(questions[name]):
+        message = dataset.build_prompt(dataset.data.iloc[number])
+        assert [part["type"] for part in message] == ["image"] * len(question.scenes) + ["text"]
+        assert message[-1]["value"] == question_prompt(question)
+
+
+@pytest.mark.parametrize(
+    ("micro", "official", "kind"),
+    [
+        ("MicroStar", "MMStar", "MCQ"),
+        ("MicroWorldQA", "RealWorldQA", "MCQ"),
+        ("MicroBlink", "BLINK", "MCQ"),
+        ("MicroHighRes", "MME-RealWorld", "MMERealWorld"),
+        ("MicroHallusion", "HallusionBench", "Y/N"),
+        ("MicroCRPE", "CRPE_RELATION", "VQA"),
+    ],
+)
+def test_a_micro_benchmark_has_the_class_of_its_model(micro, official, kind, files):
+    from vlmeval.dataset import DATASET_CLASSES
+
+    (known,) = [known for known in DATASET_CLASSES if official in known.supported_datasets()][:1]
+    dataset = build(micro, files[micro].parent)
+    assert isinstance(dataset, known)
+    assert kind == dataset.TYPE
+    assert type(dataset).build_prompt is known.build_prompt
+    assert type(dataset).evaluate.__func__ is known.evaluate.__func__ if hasattr(known.evaluate, "__func__") else True
+
+
+def test_data_come_from_the_given_folder(files):
+    from vlmeval.smp import LMUDataRoot
+
+    build("MicroStar", files["MicroStar"].parent)
+    assert LMUDataRoot() == str(files["MicroStar"].parent.resolve())
+
+
+def test_importing_leaves_certificates_verified():
+    assert ssl._create_default_https_context is ssl.create_default_context
+
+
+def test_missing_or_broken_official_data_stop_with_a_remedy(tmp_path):
+    for name in ("MMStar", "MME-RealWorld", "Mantis-Eval"):
+        with pytest.raises(ViperError, match=f"{name}.tsv is missing; .*put it there"):
+            require_data(name, tmp_path)
+    (tmp_path / "MMStar.tsv").write_text("index\n")
+    with pytest.raises(ViperError, match="does not have the MD5"):
+        require_data("MMStar", tmp_path)
+
+
+def test_micro_names_trigger_none_of_vlmevalkits_special_cases():
+    from vlmeval.dataset import SUPPORTED_DATASETS
+
+    for name in MICRO:
+        assert name not in SUPPORTED_DATASETS  # would be checked for its MD5, and downloaded
+        assert not any(word in name.lower() for word in ("circular", "mmbench", "ccbench", "mmcr", "mmt", "mmvp"))
+
+
+def test_mantis_eval_is_converted(tmp_path):
+    from viper.evaluation.mantis import convert
+
+    def image(color):
+        buffer = BytesIO()
+        Image.new("RGB", (40, 40), color).save(buffer, format="JPEG")
+        return {"bytes": buffer.getvalue(), "path": None}
+
+    rows = [
+        {"id": "m1", "question_type": "multi-choice", "question": "<image> <image> Which?", "category": "x",
+         "images": [image("red"), image("blue")], "options": ["(A) a dog", "(B) a cat"], "answer": "B"},
+        {"id": "m2", "question_type": "short-answer", "question": "<image> How many?", "category": "x",
+         "images": [image("red")], "options": [], "answer": "Two"},
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_parquet(tmp_path / "part.parquet")
+    assert convert([tmp_path / "part.parquet"], tmp_path / "Mantis-Eval.tsv") == 2
+    dataset = build("Mantis-Eval", tmp_path)
+    first, second = (dataset.build_prompt(dataset.data.iloc[number]) for number in range(2))
+    assert [part["type"] for part in first] == ["image", "image", "text"]
+    assert "A. a dog\nB. a cat" in first[-1]["value"]
+    assert "Options" not in second[-1]["value"]
+
+    data = dataset.data.drop(columns="image")
+    for predictions, expected in ((["B", "two."], 1.0), (["A", "two"], 0.5), (["a cat", "three"], 0.5)):
+        data["prediction"] = predictions
+        data.to_csv(tmp_path / "said.tsv", sep="\t", index=False)
+        assert dataset.evaluate(str(tmp_path / "said.tsv"))["Overall"].tolist() == [expected]
+
+    rows[0]["answer"] = "C"
+    pd.DataFrame(rows).to_parquet(tmp_path / "part.parquet")
+    with pytest.raises(ViperError, match="m1"):
+        convert([tmp_path / "part.parquet"], tmp_path / "other.tsv")
