@@ -1,0 +1,123 @@
+# Tables from per-item predictions, figures from tables.
+
+TABLES = f"results/{SCALE}/tables"
+FIGURES = f"results/{SCALE}/figures"
+
+
+def predictions(lineages):
+    """Per-item predictions of these lineages, trained with every run seed, on every benchmark of the reported split."""
+    return expand(
+        "results/{scale}/predictions/seed{seed}/{lineage}/{split}/{name}.tsv",
+        scale=SCALE,
+        seed=S.run_seeds,
+        lineage=lineages,
+        split=S.analysis.split,
+        name=S.evaluation.benchmarks.values(),
+    )
+
+
+def compare(lineages):
+    """The arguments that say what is compared: lineages, run seeds, benchmarks."""
+    seeds = [f"--seed {seed}" for seed in S.run_seeds]
+    return " ".join([f"--lineage {lineage}" for lineage in lineages] + seeds)
+
+
+rule tables:
+    """The paper's main table: lineages by benchmarks, and by the sub-domains of MMStar."""
+    input:
+        predictions(S.experiments["main"]),
+    output:
+        main=report(f"{TABLES}/main.csv", caption="../docs/report/main_table.rst", category="Tables"),
+        main_md=f"{TABLES}/main.md",
+        subdomains=report(f"{TABLES}/subdomains.csv", caption="../docs/report/subdomains.rst", category="Tables"),
+        subdomains_md=f"{TABLES}/subdomains.md",
+    params:
+        predictions=f"results/{SCALE}/predictions",
+        compare=compare(S.experiments["main"]),
+        benchmarks=options("evaluation.benchmarks"),
+        options=options("analysis"),
+        title=f"Main experiment at scale {SCALE}",
+    log:
+        f"logs/{SCALE}/tables.log",
+    benchmark:
+        f"benchmarks/{SCALE}/tables.tsv"
+    shell:
+        "python -m viper tables --predictions {params.predictions} {params.compare} --benchmarks {params.benchmarks:q}"
+        " --options {params.options:q} --title {params.title:q} --main {output.main} --subdomains {output.subdomains}"
+        " > {log} 2>&1"
+
+
+rule claims:
+    """The paper's claims, each with its verdict, from every lineage of every experiment."""
+    input:
+        predictions(LINEAGES),
+    output:
+        report(f"{TABLES}/claims.csv", caption="../docs/report/claims.rst", category="Tables"),
+    params:
+        predictions=f"results/{SCALE}/predictions",
+        compare=compare(LINEAGES),
+        benchmarks=options("evaluation.benchmarks"),
+        options=options("analysis"),
+    log:
+        f"logs/{SCALE}/claims.log",
+    benchmark:
+        f"benchmarks/{SCALE}/claims.tsv"
+    shell:
+        "python -m viper claims --predictions {params.predictions} {params.compare} --benchmarks {params.benchmarks:q}"
+        " --options {params.options:q} --output {output} > {log} 2>&1"
+
+
+rule figure_main:
+    """The main table as a picture."""
+    input:
+        f"{TABLES}/main.csv",
+    output:
+        png=f"{FIGURES}/main.png",
+        svg=report(f"{FIGURES}/main.svg", caption=f"../{FIGURES}/main.rst", category="Figures"),
+        caption=f"{FIGURES}/main.rst",
+    params:
+        options=options("analysis"),
+    log:
+        f"logs/{SCALE}/figure_main.log",
+    benchmark:
+        f"benchmarks/{SCALE}/figure_main.tsv"
+    shell:
+        "python -m viper figure {input} --options {params.options:q} --output {output.png} --output {output.svg}"
+        " --caption {output.caption} > {log} 2>&1"
+
+
+rule figure_loop:
+    """One turn of the loop in real pictures."""
+    input:
+        seeds=f"data/{SCALE}/seed{S.run_seeds[0]}/seeds/shard0.parquet",
+        steps=expand(
+            "data/{scale}/seed{seed}/synthesis/base/{step}/shard0.parquet",
+            scale=SCALE,
+            seed=S.run_seeds[0],
+            step=["captions", "reconstructions", "critiques", "operations", "edits"],
+        ),
+    output:
+        png=report(f"{FIGURES}/loop.png", caption=f"../{FIGURES}/loop.rst", category="Figures"),
+        caption=f"{FIGURES}/loop.rst",
+    params:
+        synthesis=f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
+    log:
+        f"logs/{SCALE}/figure_loop.log",
+    benchmark:
+        f"benchmarks/{SCALE}/figure_loop.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m viper loop-figure --synthesis {params.synthesis} --seeds {input.seeds} --output {output.png}"
+        " --caption {output.caption} > {log} 2>&1"
+
+
+rule main:
+    """The main experiment: its tables, verdicts and figure."""
+    input:
+        rules.tables.output,
+        rules.claims.output,
+        rules.figure_main.output,
+        rules.figure_loop.output,

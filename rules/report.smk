@@ -1,0 +1,15 @@
+# What the report shows beside tables and figures.
+
+
+rule timings:
+    """Where the time went: seconds and peak memory of every job up to the figures."""
+    input:
+        rules.main.input,
+    output:
+        report(f"results/{SCALE}/tables/timings.csv", caption="../docs/report/timings.rst", category="Run times"),
+    params:
+        folder=f"benchmarks/{SCALE}",
+    log:
+        f"logs/{SCALE}/timings.log",
+    shell:
+        "python -m viper timings {params.folder} --output {output} > {log} 2>&1"

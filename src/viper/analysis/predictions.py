@@ -1,0 +1,60 @@
+"""Per-item predictions of several lineages and seeds on one benchmark, checked to be about the same items."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from viper.errors import ViperError
+
+
+def path_of(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> Path:
+    """Where the evaluation wrote the predictions of one lineage, trained with one run seed, on one benchmark."""
+    return Path(folder) / f"seed{seed}" / lineage / split / f"{benchmark}.tsv"
+
+
+def read(
+    folder: str | Path, benchmark: str, split: str, lineages: Sequence[str], seeds: Sequence[int]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Read one benchmark.
+
+    Returns:
+        items: the columns that describe the items, one row per item in the order of `index`.
+        hits: (lineages, seeds, items) of 0 or 1.
+
+    Raises:
+        ViperError: a file is missing or lacks a column, a hit is neither 0 nor 1, or two files hold different items.
+    """
+    items: pd.DataFrame | None = None
+    hits = []
+    for lineage in lineages:
+        for seed in seeds:
+            path = path_of(folder, seed, lineage, split, benchmark)
+            table = _read_file(path)
+            if items is None:
+                items, first = table.drop(columns="hit"), path
+            elif not table["index"].equals(items["index"]):
+                raise ViperError(
+                    f"{path}: holds other items than {first}; a paired comparison needs the same ones: "
+                    f"make the benchmark again, then the predictions"
+                )
+            hits.append(table["hit"].to_numpy(dtype=float))
+    if items is None:
+        raise ViperError(f"{benchmark}: no lineage or no run seed was asked for")
+    return items, np.stack(hits).reshape(len(lineages), len(seeds), len(items))
+
+
+def _read_file(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, sep="\t", dtype={"index": str, "category": str, "l2-category": str})
+    except FileNotFoundError as error:
+        raise ViperError(f"{path}: missing: evaluate this lineage first (snakemake evaluates it by itself)") from error
+    lacking = {"index", "hit"} - set(table.columns)
+    if lacking:
+        raise ViperError(f"{path}: lacks the column {' and '.join(sorted(lacking))}: evaluate again")
+    if table.empty or table["index"].duplicated().any():
+        raise ViperError(f"{path}: has no items, or one item twice: evaluate again")
+    if not table["hit"].isin([0, 1]).all():
+        raise ViperError(f"{path}: the column hit must hold 0 or 1 only: evaluate again")
+    return table.sort_values("index", ignore_index=True)

@@ -1,0 +1,23 @@
+"""What the paper published (its tables; percent), under this project's names for lineages and benchmarks."""
+
+from importlib.resources import files
+
+import pandas as pd
+
+BENCHMARKS = ("MMStar", "RealWorldQA", "MME-RW", "BLINK", "Mantis", "HallusionBench", "CRPE")
+OVERALL = "overall"
+SUBDOMAINS = (
+    "coarse perception",
+    "fine-grained perception",
+    "instance reasoning",
+    "logical reasoning",
+    "science & technology",
+    "math",
+)
+MODELS = ("3B", "7B")
+
+
+def published() -> pd.DataFrame:
+    """Return the columns model (3B | 7B), lineage, column (a benchmark, overall, or an MMStar sub-domain), score."""
+    with files("viper.analysis").joinpath("published.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file)

@@ -1,0 +1,19 @@
+"""Parameters of tables, intervals and verdicts."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Analysis(BaseModel):
+    """How the uncertainty of every number in the tables is computed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    split: str = Field("test", min_length=1, description="the benchmark split that is reported")
+    resamples: int = Field(
+        2000, ge=100, description="bootstrap resamples; the error of an interval's end falls as 1/√n"
+    )
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")
+    seed: int = Field(0, ge=0, description="seed of the resampling, so that the tables have the same bytes every time")
+    published_model: Literal["3B", "7B"] = Field("3B", description="whose published figures the figure shows")

@@ -1,0 +1,121 @@
+"""From predictions on disk to the files of the tables and the figure, through the commands that the rules call."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from viper.analysis.commands import register
+from viper.analysis.published import BENCHMARKS, SUBDOMAINS
+from viper.config.analysis import Analysis
+
+LINEAGES = {"base": 0.4, "base.csr": 0.55, "base.csr.vop": 0.7}
+OPTIONS = Analysis(resamples=200).model_dump_json()
+FILES = {name: f"Toy{name.replace('-', '')}" for name in BENCHMARKS}
+
+
+@pytest.fixture
+def run():
+    import typer
+
+    app = typer.Typer()
+    register(app)
+
+    def invoke(*arguments: str | Path) -> None:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception:
+            raise result.exception
+
+    return invoke
+
+
+@pytest.fixture
+def folder(write_predictions):
+    rng = np.random.default_rng(0)
+    for name in BENCHMARKS:
+        luck = rng.uniform(size=90)
+        for lineage, rate in LINEAGES.items():
+            hits = (luck < rate).astype(int)
+            index = (
+                [f"VD_x_0_{i // 4:03d}_{i // 2 % 2}_{i % 2}" for i in range(90)] if name == "HallusionBench" else None
+            )
+            category = [SUBDOMAINS[i % 6] for i in range(90)] if name == "MMStar" else None
+            path = write_predictions(lineage, FILES[name], hits, index=index, category=category)
+    return path
+
+
+def compare(folder: Path) -> list[str]:
+    lineages = [argument for lineage in LINEAGES for argument in ("--lineage", lineage)]
+    fixed = ["--seed", "0", "--benchmarks", json.dumps(FILES), "--options", OPTIONS]
+    return ["--predictions", str(folder), *lineages, *fixed]
+
+
+def make_tables(run, folder: Path, output: Path) -> None:
+    run(
+        "tables",
+        *compare(folder),
+        "--title",
+        "T",
+        "--main",
+        output / "main.csv",
+        "--subdomains",
+        output / "subdomains.csv",
+    )
+
+
+def test_tables_hold_every_lineage_and_column_with_published_figures_beside(run, folder, tmp_path):
+    make_tables(run, folder, tmp_path)
+    table = pd.read_csv(tmp_path / "main.csv").set_index(["lineage", "column"])
+    assert len(table) == 3 * 8
+    best = table.loc[("base.csr.vop", "overall")]
+    assert best["difference_low"] > 0
+    assert (best["published_3B"], best["published_7B"]) == (60.4, 66.0)
+    assert table["low"].le(table["score"] + 1e-6).all()
+    assert table["high"].ge(table["score"] - 1e-6).all()
+    assert table.loc[("base", "overall"), "score"] == pytest.approx(
+        table.loc["base"].drop("overall")["score"].mean(), abs=1e-3
+    )
+
+    domains = pd.read_csv(tmp_path / "subdomains.csv")
+    assert list(dict.fromkeys(domains["column"])) == [*SUBDOMAINS, "overall"]
+    assert domains.loc[domains["column"] == "math", "published_3B"].isna().all()
+
+    text = (tmp_path / "main.md").read_text()
+    assert "| published 3B: `base.csr.vop` | 57.8 |" in text
+    assert "base.sft" not in text
+
+
+def test_claims_are_judged_where_their_lineages_were_evaluated(run, folder, tmp_path):
+    run("claims", *compare(folder), "--output", tmp_path / "claims.csv")
+    claims = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
+    assert claims.loc["two_stage_beats_base", "verdict"] == "supported"
+    assert claims.loc["two_stage_beats_base", "published"] == "+1.7 (3B), +1.6 (7B)"
+    assert "sft_gains_less" not in claims.index
+
+
+def test_the_figure_has_the_same_bytes_every_time_and_a_caption(run, folder, tmp_path):
+    make_tables(run, folder, tmp_path)
+    for name in ("a", "b"):
+        outputs = [f"--output={tmp_path}/{name}.png", f"--output={tmp_path}/{name}.svg"]
+        run("figure", tmp_path / "main.csv", "--options", OPTIONS, *outputs, "--caption", tmp_path / f"{name}.rst")
+    for suffix in (".png", ".svg", ".rst"):
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+    assert "95% intervals" in (tmp_path / "a.rst").read_text()
+
+
+def test_timings_are_collected_by_step(run, tmp_path):
+    files = {
+        "tables.tsv": "s\tmax_rss\tmean_load\n1.5\t-\t-\n",
+        "seed0/train/base.csr.tsv": "s\tmax_rss\tmean_load\n60\t900\t99\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "benchmarks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    run("timings", tmp_path / "benchmarks", "--output", tmp_path / "timings.csv")
+    table = pd.read_csv(tmp_path / "timings.csv").set_index("step")
+    assert table.loc["seed0/train/base.csr", "seconds"] == 60
+    assert np.isnan(table.loc["tables", "peak_mb"])
