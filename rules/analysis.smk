@@ -31,16 +31,16 @@ rule tables:
         main_md=f"{TABLES}/main.md",
         subdomains=report(f"{TABLES}/subdomains.csv", caption="../docs/report/subdomains.rst", category="Tables"),
         subdomains_md=f"{TABLES}/subdomains.md",
+    log:
+        f"logs/{SCALE}/tables.log",
+    benchmark:
+        f"benchmarks/{SCALE}/tables.tsv"
     params:
         predictions=f"results/{SCALE}/predictions",
         compare=compare(S.experiments["main"]),
         benchmarks=options("evaluation.benchmarks"),
         options=options("analysis"),
         title=f"Main experiment at scale {SCALE}",
-    log:
-        f"logs/{SCALE}/tables.log",
-    benchmark:
-        f"benchmarks/{SCALE}/tables.tsv"
     shell:
         "python -m viper tables --predictions {params.predictions} {params.compare} --benchmarks {params.benchmarks:q}"
         " --options {params.options:q} --title {params.title:q} --main {output.main} --subdomains {output.subdomains}"
@@ -53,15 +53,15 @@ rule claims:
         predictions(LINEAGES),
     output:
         report(f"{TABLES}/claims.csv", caption="../docs/report/claims.rst", category="Tables"),
+    log:
+        f"logs/{SCALE}/claims.log",
+    benchmark:
+        f"benchmarks/{SCALE}/claims.tsv"
     params:
         predictions=f"results/{SCALE}/predictions",
         compare=compare(LINEAGES),
         benchmarks=options("evaluation.benchmarks"),
         options=options("analysis"),
-    log:
-        f"logs/{SCALE}/claims.log",
-    benchmark:
-        f"benchmarks/{SCALE}/claims.tsv"
     shell:
         "python -m viper claims --predictions {params.predictions} {params.compare} --benchmarks {params.benchmarks:q}"
         " --options {params.options:q} --output {output} > {log} 2>&1"
@@ -75,12 +75,12 @@ rule figure_main:
         png=f"{FIGURES}/main.png",
         svg=report(f"{FIGURES}/main.svg", caption=f"../{FIGURES}/main.rst", category="Figures"),
         caption=f"{FIGURES}/main.rst",
-    params:
-        options=options("analysis"),
     log:
         f"logs/{SCALE}/figure_main.log",
     benchmark:
         f"benchmarks/{SCALE}/figure_main.tsv"
+    params:
+        options=options("analysis"),
     shell:
         "python -m viper figure {input} --options {params.options:q} --output {output.png} --output {output.svg}"
         " --caption {output.caption} > {log} 2>&1"
@@ -99,8 +99,6 @@ rule figure_loop:
     output:
         png=report(f"{FIGURES}/loop.png", caption=f"../{FIGURES}/loop.rst", category="Figures"),
         caption=f"{FIGURES}/loop.rst",
-    params:
-        synthesis=f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
     log:
         f"logs/{SCALE}/figure_loop.log",
     benchmark:
@@ -109,6 +107,8 @@ rule figure_loop:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        synthesis=f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
     shell:
         "python -m viper loop-figure --synthesis {params.synthesis} --seeds {input.seeds} --output {output.png}"
         " --caption {output.caption} > {log} 2>&1"

@@ -7,9 +7,9 @@ rule timings:
         rules.main.input,
     output:
         report(f"results/{SCALE}/tables/timings.csv", caption="../docs/report/timings.rst", category="Run times"),
-    params:
-        folder=f"benchmarks/{SCALE}",
     log:
         f"logs/{SCALE}/timings.log",
+    params:
+        folder=f"benchmarks/{SCALE}",
     shell:
         "python -m viper timings {params.folder} --output {output} > {log} 2>&1"

@@ -121,7 +121,7 @@ rule refine_captions:
         gpu=S.models.vlm.job.gpu,
     params:
         model=model_options("vlm"),
-        options=synthesis_options("prompts", "refine", "entities"),
+        options=synthesis_options("prompts", "refine", "entities", "vop_share"),
     shell:
         "python -m viper refine-captions --seeds {input.seeds} --captions {input.captions} --critiques {input.critiques}"
         " --checkpoint {input.checkpoint} --model {params.model:q} --options {params.options:q}"

@@ -1,6 +1,5 @@
 """Writing files so that nobody ever sees half of one."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,4 +24,4 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         yield partial
         if partial.is_dir() and path.is_dir():
             shutil.rmtree(path)
-        os.replace(partial, path)
+        partial.replace(path)

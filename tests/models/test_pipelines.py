@@ -51,8 +51,14 @@ def test_editor_sees_the_picture(editor):
 
 def test_wrong_argument_is_named(pipeline_folders):
     section = PipelineSection(path=str(pipeline_folders["painter"]), device="cpu", arguments={"true_cfg_scale": 4.0})
-    with pytest.raises(ViperError, match=r"models.*arguments.*StableDiffusionPipeline.*true_cfg_scale"):
-        load_painter(section).paint(["x"], seeds=[0])
+    with pytest.raises(ViperError, match=r"StableDiffusionPipeline does not take true_cfg_scale .*guidance_scale"):
+        load_painter(section)
+
+
+def test_wrong_image_argument_is_named(pipeline_folders):
+    section = EditorSection(path=str(pipeline_folders["editor"]), device="cpu", image_argument="input_images")
+    with pytest.raises(ViperError, match="does not take input_images"):
+        load_editor(section)
 
 
 def test_missing_pipeline_is_named(tmp_path):

@@ -77,6 +77,16 @@ def test_dropped_rows_are_counted_by_reason(run_loop, fakes, album, seed_rows, t
         assert sum(number for (dataset, _), number in account.items() if dataset == name) == len(seed_rows)
 
 
+def test_images_not_drawn_for_vop_are_accounted_for(run_loop, options, monkeypatch, tmp_path):
+    monkeypatch.setattr("viper.synthesis.steps.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
+    shards, _ = run_loop()
+    _, vop, account = write(shards, tmp_path / "out", csr=7, vop=3)
+    assert account["vop", "refinements: not drawn (vop_share)"] == 6
+    assert {row["id"] for row in vop} < {f"image-{index:02d}" for index in range(6)}
+    with pytest.raises(ViperError, match=r"or raise synthesis\.vop_share"):
+        write(shards, tmp_path / "more", csr=7, vop=10)
+
+
 def test_duplicates_are_dropped(run_loop, seed_rows, tmp_path):
     twins = [{**row, "id": f"{row['id']}-twin"} for row in seed_rows[:2]]
     shards, _ = run_loop(seeds=[*seed_rows, *twins])

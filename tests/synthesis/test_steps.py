@@ -130,6 +130,19 @@ def test_noise_depends_on_the_row_not_on_the_shard(fakes, album, seed_rows, opti
     assert len(set(whole.seeds)) == len(captions)
 
 
+def test_only_the_drawn_share_is_refined(run_loop, options, seed_rows, fakes, album):
+    _, tables = run_loop()
+    made_by = {"lineage": "base", "seed": 3}
+    ids = {}
+    for share in (0.3, 0.6):
+        part = options.model_copy(update={"vop_share": share})
+        rows = steps.refine(seed_rows, tables["captions"], tables["critiques"], fakes.VLM(album), part, **made_by)
+        ids[share] = {row["id"] for row in rows}
+    assert set() < ids[0.3] < ids[0.6] < {row["id"] for row in seed_rows}
+    drawn = [steps.drawn_for_vop(f"image-{index}", 0.3, 0) for index in range(2000)]
+    assert 0.25 < sum(drawn) / 2000 < 0.35
+
+
 def test_empty_shards_pass_through(options):
     class Nobody:
         def __getattr__(self, name):

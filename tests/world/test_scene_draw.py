@@ -33,7 +33,8 @@ def test_objects_stay_inside_the_picture_and_their_cell(kind, cell):
             rows, cols = np.nonzero(abs(draw.render_array(scene).astype(int) - empty).sum(2))
             assert len(rows)
             for found, center in ((rows, draw.CELL_CENTERS[cell // 3]), (cols, draw.CELL_CENTERS[cell % 3])):
-                assert found.min() >= center - 8 and found.max() < center + 8
+                assert found.min() >= center - 8
+                assert found.max() < center + 8
 
 
 def test_small_objects_cover_about_one_percent():
@@ -53,9 +54,7 @@ def test_splits_depend_on_the_layout_only_and_all_occur():
     scenes = [sample_scene(rng, split=None) for _ in range(400)]
     assert {split_of(scene) for scene in scenes} == {"train", "dev", "test"}
     for scene in scenes:
-        still = make_scene(
-            [Object(t.kind, t.color, t.size, t.cell) for t in scene.objects], scene.shade, scene.texture
-        )
+        still = make_scene([Object(t.kind, t.color, t.size, t.cell) for t in scene.objects], scene.shade, scene.texture)
         assert split_of(still) == split_of(scene)
     assert all(split_of(sample_scene(rng, split="test")) == "test" for _ in range(20))
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 OperationType = Literal["color", "size", "shape", "text", "position", "add", "remove", "count"]
 PromptSet = Literal["micro", "paper"]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Section(BaseModel):
@@ -63,6 +64,10 @@ class Synthesis(_Section):
     prompts: PromptSet = Field(description="folder of src/viper/prompts/ whose words the VLM is asked with")
     csr_size: int = Field(ge=1, description="rows of the Caption Self-Refining data set (paper: 7000)")
     vop_size: int = Field(ge=1, description="rows of the Visual-Operation Predicting data set (paper: 3000)")
+    vop_share: Share = Field(
+        1.0,
+        description="share of the seed images that are refined and edited; the others serve CSR only (saves editing)",
+    )
     allow_fewer: bool = Field(False, description="true: too few usable rows shrink both data sets, in proportion")
     caption: Answering
     critique: Answering
@@ -92,6 +97,7 @@ class RefineOptions(_Section):
     prompts: PromptSet
     refine: Answering
     entities: Answering
+    vop_share: Share
 
 
 class AssembleOptions(_Section):

@@ -24,10 +24,13 @@ def import_vlmeval() -> None:
     """Import VLMEvalKit (8 s) and undo what its import does to the process.
 
     It complains about a missing file with API keys, which nobody needs here, and switches off the verification of TLS
-    certificates for the whole process.
+    certificates and torch's gradients for the whole process.
     """
+    import torch
+
     os.environ["PRED_FORMAT"] = "tsv"  # its default, Excel files, costs seconds and changes texts
     https_context, level = ssl._create_default_https_context, logging.root.manager.disable
+    gradients = torch.is_grad_enabled()
     logging.disable(logging.ERROR)
     try:
         import viper.models.torchvision_shim  # noqa: F401  (before vlmeval imports torchvision)
@@ -36,6 +39,7 @@ def import_vlmeval() -> None:
     finally:
         logging.disable(level)
         ssl._create_default_https_context = https_context
+        torch.set_grad_enabled(gradients)
 
 
 @cache

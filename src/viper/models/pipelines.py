@@ -1,6 +1,9 @@
 """What the painter and the editor share: loading a diffusers pipeline, and calling it in batches with seeds."""
 
+import importlib
+import json
 from collections.abc import Sequence
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +22,7 @@ def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "
     """Load the diffusers pipeline at `path` (None: the section's own), silent and on its device.
 
     Raises:
-        ViperError: there is no pipeline, or its folder is incomplete.
+        ViperError: there is no pipeline, its folder is incomplete, or its call does not take the section's arguments.
     """
     import viper.models.torchvision_shim  # noqa: F401  (before diffusers reaches transformers)
 
@@ -28,13 +31,40 @@ def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "
 
     diffusers_logging.disable_progress_bar()
     path, device = str(path or section.path), pick_device(section.device)
+    _import_own_components(Path(path))
     extra = {"trust_remote_code": True} if section.trust_remote_code else {}
     try:
         pipeline = DiffusionPipeline.from_pretrained(path, torch_dtype=pick_dtype(section.dtype, device), **extra)
     except (OSError, ValueError) as error:
         raise ViperError(f"{path}: cannot be loaded as a diffusers pipeline: {error}") from error
+    _check_arguments(pipeline, section)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(device)
+
+
+def _check_arguments(pipeline: "DiffusionPipeline", section: PipelineSection) -> None:
+    """Several pipelines accept any keyword and ignore what they do not know: a slip in params.yaml would go unseen."""
+    known = [
+        parameter.name
+        for parameter in signature(type(pipeline).__call__).parameters.values()
+        if parameter.kind is not Parameter.VAR_KEYWORD and parameter.name != "self"
+    ]
+    image = getattr(section, "image_argument", None)
+    unknown = [name for name in (*section.arguments, image) if name is not None and name not in known]
+    if unknown:
+        raise ViperError(
+            f"{type(pipeline).__name__} does not take {', '.join(unknown)} (models.*.arguments or image_argument in "
+            f"params.yaml); it takes: {', '.join(known)}"
+        )
+
+
+def _import_own_components(folder: Path) -> None:
+    """Import the modules of this package that a saved pipeline names: diffusers takes only what is imported already."""
+    index = folder / "model_index.json"
+    if index.is_file():
+        for value in json.loads(index.read_text()).values():
+            if isinstance(value, list) and str(value[0]).startswith("viper."):
+                importlib.import_module(value[0])
 
 
 def call_in_batches(
@@ -49,9 +79,6 @@ def call_in_batches(
     """Call `pipeline` on rows given as columns (argument name → one value a row); return one RGB image a row.
 
     Each row has a generator of its own, on the CPU: its noise depends neither on its batch nor on the device.
-
-    Raises:
-        ViperError: an argument that the pipeline does not take (a wrong `arguments` in params.yaml).
     """
     import torch
 
@@ -63,15 +90,8 @@ def call_in_batches(
             batch = {name: list(values[rows]) for name, values in columns.items()}
             if len(generators) == 1:  # pipelines that take one picture at a time want it bare
                 generators, batch = generators[0], {name: values[0] for name, values in batch.items()}
-            try:
-                with torch.inference_mode():
-                    output = pipeline(**batch, generator=generators, **arguments)
-            except TypeError as error:
-                if "unexpected keyword" not in str(error):
-                    raise
-                raise ViperError(
-                    f"models.*.arguments in params.yaml do not fit {type(pipeline).__name__}: {error}"
-                ) from error
+            with torch.inference_mode():
+                output = pipeline(**batch, generator=generators, **arguments)
             images += [image.convert("RGB") for image in output.images]
             bar.update(len(seeds[rows]))
     return images

@@ -44,6 +44,7 @@ CSR_COLUMNS = {
 VOP_COLUMNS = {name: kind for name, kind in CSR_COLUMNS.items() if name != "caption"}
 
 USED, SURPLUS, DUPLICATE = "used", "usable, not needed", "duplicate"
+NOT_DRAWN = "not drawn (vop_share)"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
             (csr, ("captions", "critiques"), ("csr", image, captions.get(row_id))),
             (vop, ("captions", "refinements", "operations", "edits"), ("vop", image, edited.get(row_id))),
         ):
-            fate[row_id] = next((_say(step, failures[step][row_id]) for step in steps if failures[step][row_id]), "")
+            reasons = ((step, failures[step].get(row_id, NOT_DRAWN)) for step in steps)
+            fate[row_id] = next((f"{step}: {reason}" for step, reason in reasons if reason), "")
             if not fate[row_id] and key in seen:
                 fate[row_id] = DUPLICATE
             seen.add(key)
@@ -125,10 +127,6 @@ def _named(csr: dict[str, str], vop: dict[str, str]) -> tuple[tuple[str, dict[st
     return ("csr", csr), ("vop", vop)
 
 
-def _say(step: str, failure: str) -> str:
-    return f"{step}: {failure}"
-
-
 def _image_name(row: Row) -> str:
     return row["image"]["path"]  # named by the content
 
@@ -151,6 +149,8 @@ def _sizes(
     ]
     needed = "more" if factor == 0 else f"to about {int(len(csr) / factor * 1.1) + 1}"
     remedy = f"raise seeds.number ({needed}), or lower synthesis.csr_size and synthesis.vop_size"
+    if any(reason.endswith(NOT_DRAWN) for reason in vop.values()):
+        remedy += ", or raise synthesis.vop_share"
     if not options.allow_fewer:
         remedy += ", or set synthesis.allow_fewer: true"
     raise ViperError("\n".join(["too few usable rows for the data sets:", *lines, remedy]))

@@ -126,10 +126,12 @@ def refine(
 ) -> list[Row]:
     """The VLM works its refinements into the caption, then names the hard entities of the refined caption.
 
-    A caption without refinements is its own refined caption: what CSR cannot use may still serve VOP.
+    Only the share of the images that is drawn for VOP (by name and seed) goes on; the others have no row. A caption
+    without refinements is its own refined caption: what CSR cannot use may still serve VOP.
     Failures: refined caption or entities of broken format.
     """
-    originals, found, usable = by_id(seeds), by_id(critiques), _usable(captions)
+    originals, found = by_id(seeds), by_id(critiques)
+    usable = [row for row in _usable(captions) if drawn_for_vop(row["id"], options.vop_share, seed)]
     images = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
     to_refine = [row for row in usable if found[row["id"]]["refinements"]]
     chats = [
@@ -237,6 +239,11 @@ def edit(
             }
         )
     return rows
+
+
+def drawn_for_vop(row_id: str, share: float, seed: int) -> bool:
+    """Whether an image is among the share that is refined and edited; a larger share keeps the images of a smaller."""
+    return row_seed(seed, "vop", row_id) < share * 2**31
 
 
 def mean_change(before: Image.Image, after: Image.Image) -> float:

@@ -6,8 +6,8 @@ from PIL import Image
 from viper.world.scene import Object, Scene
 
 IMAGE_SIZE = 64  # pixels
-# Pixels, for the three rows and the three columns. All lie at corners of the painter's 4x4 patches and near the middle of
-# the tokens that the VLM sees, so that what is learned about an object in one cell holds in the others.
+# Pixels, for the three rows and the three columns. All lie at corners of the painter's 4x4 patches and near the middle
+# of the tokens that the VLM sees, so that what is learned about an object in one cell holds in the others.
 CELL_CENTERS = (12, 32, 52)
 RADIUS = {"small": 3.4, "large": 6.0}  # pixels: a small object covers about 1 % of the picture
 _SUPERSAMPLE = 4

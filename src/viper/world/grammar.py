@@ -98,7 +98,8 @@ def statement(operation: Operation) -> str:
         case "count":
             thing, change = (after, "with a new one at") if before is None else (before, "with one gone from")
             first, last = _NUMBER[operation.count_before], _NUMBER[operation.count_after]
-            return f"The number of {plural(thing)} was changed from {first} to {last} {change} the {cell_name(thing.cell)}."
+            place = cell_name(thing.cell)
+            return f"The number of {plural(thing)} was changed from {first} to {last} {change} the {place}."
     raise ValueError(f"unknown operation type {operation.type!r}")
 
 

@@ -1,4 +1,4 @@
-"""Reading the micro world's English back to facts, so that every generated sentence can be checked against the truth."""
+"""Reading the micro world's English back to facts, so that every generated sentence can be checked."""
 
 import re
 from dataclasses import dataclass
@@ -145,8 +145,8 @@ def _parse_plural(text: str, cell: int) -> Object | None:
 def parse_operation(text: str) -> Operation | None:
     """A statement or an instruction → Operation; None for anything else.
 
-    What a sentence leaves unsaid (the size of a glyph whose text changed) comes back as the empty string, and the jitter
-    as zero: compare with `viper.world.grammar.statement`, not object by object.
+    What a sentence leaves unsaid (the size of a glyph whose text changed) comes back as the empty string, and the
+    jitter as zero: compare with `viper.world.grammar.statement`, not object by object.
     """
     for kind, pattern in _OPERATIONS.items():
         match = pattern.fullmatch(text.strip())

@@ -1,7 +1,7 @@
 """Scenes of the micro world: what is in a picture, known exactly.
 
-A scene is a handful of objects in distinct cells of a 3x3 grid before a background. It exists so that each step that the
-paper can only trust (was the caption right? did the editor do what it was told?) can be measured.
+A scene is a handful of objects in distinct cells of a 3x3 grid before a background. It exists so that each step that
+the paper can only trust (was the caption right? did the editor do what it was told?) can be measured.
 """
 
 import hashlib

@@ -54,9 +54,10 @@ def train_diffusion(fit: DenoiserFit, shared: Path, painter: Path, editor: Path)
     autoencoder = vae.PatchAutoencoder.from_pretrained(shared / "vae")
     encoder = text_encoder.LayoutTextEncoder.from_pretrained(shared / "text_encoder")
     tokenizer = text_encoder.PreTrainedTokenizerFast.from_pretrained(shared / "tokenizer")
-    unet = diffusion.build_unet(seed=fit.seed)
+    unet = diffusion.build_unet(fit.channels, seed=fit.seed)
     examples = diffusion.draw_examples(autoencoder, tokenizer, fit.examples, fit.seed)
-    figures = diffusion.pretrain_unet(unet, encoder, tokenizer, examples, **fit.model_dump(exclude={"examples"}))
+    training = fit.model_dump(exclude={"examples", "channels"})
+    figures = diffusion.pretrain_unet(unet, encoder, tokenizer, examples, **training)
     for kind, output, part in (("painter", painter, diffusion.painter_unet(unet)), ("editor", editor, unet)):
         with atomic_write(output) as folder:
             pipeline = diffusion.assemble(kind, autoencoder, encoder, tokenizer, part)

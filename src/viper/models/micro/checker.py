@@ -25,7 +25,7 @@ _WEIGHTS = "model.safetensors"
 
 
 class Checker(nn.Module):
-    """Pictures (n, 3, 64, 64) in -1..1 → logits per attribute, named as in `viper.models.micro.vision.scene_targets`."""
+    """Pictures (n, 3, 64, 64) in -1..1 → logits per attribute, named as in `vision.scene_targets`."""
 
     def __init__(self):
         super().__init__()

@@ -1,12 +1,12 @@
 """The micro painter and editor: genuine diffusers pipelines over one small latent space and one text encoder.
 
 painter: StableDiffusionPipeline (text → image); editor: StableDiffusionInstructPix2PixPipeline (image + instruction →
-image). One small UNet2DConditionModel learns both tasks at once, over 24 channels of noisy latents and 24 of the picture to
-edit, which are zero where there is none; the painter keeps the first 24 only. What it learns of places, shapes and colors
-in one task serves the other, and one training has to be waited for instead of two.
+image). One small UNet2DConditionModel learns both tasks at once, over 24 channels of noisy latents and 24 of the
+picture to edit, which are zero where there is none; the painter keeps the first 24 only. What it learns of places,
+shapes and colors in one task serves the other, and one training has to be waited for instead of two.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,9 @@ from viper.models.micro.vae import LATENT_CHANNELS, LATENT_SIZE, encode
 _UNCONDITIONAL = 0.08  # share of examples whose text is dropped, for classifier-free guidance
 
 
-def build_unet(in_channels: int = 2 * LATENT_CHANNELS, seed: int = 0) -> UNet2DConditionModel:
+def build_unet(
+    channels: Sequence[int], *, in_channels: int = 2 * LATENT_CHANNELS, seed: int = 0
+) -> UNet2DConditionModel:
     """A UNet with random weights: 16x16 without attention, 8x8 and 4x4 with attention to the text.
 
     Without the 4x4 level the UNet never found out where in the picture it was: convolutions know places by the distance
@@ -40,7 +42,7 @@ def build_unet(in_channels: int = 2 * LATENT_CHANNELS, seed: int = 0) -> UNet2DC
         out_channels=LATENT_CHANNELS,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        block_out_channels=(64, 96, 128),
+        block_out_channels=tuple(channels),
         layers_per_block=1,
         cross_attention_dim=text_side.WIDTH,
         attention_head_dim=4,  # the number of heads, in spite of the name
@@ -65,7 +67,7 @@ def build_scheduler() -> DDIMScheduler:
 
 def painter_unet(editor: UNet2DConditionModel) -> UNet2DConditionModel:
     """The editor's UNet without the input channels of the picture to edit: exactly what it does when they are zero."""
-    painter = build_unet(LATENT_CHANNELS)
+    painter = build_unet(editor.config.block_out_channels, in_channels=LATENT_CHANNELS)
     state = editor.state_dict()
     state["conv_in.weight"] = state["conv_in.weight"][:, :LATENT_CHANNELS]
     painter.load_state_dict(state)

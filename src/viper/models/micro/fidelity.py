@@ -61,7 +61,8 @@ def measure_vlm(vlm: VLM, count: int, seed: int) -> pd.DataFrame:
     _compare(counts, "caption", captions, [parse.split_sentences(grammar.caption(scene)) for scene in scenes])
 
     described = [corrupt(rng, scene) for scene in scenes]
-    refinements = [grammar.refinements(*pair) or [grammar.NOTHING_TO_REFINE] for pair in zip(scenes, described)]
+    pairs = list(zip(scenes, described, strict=True))
+    refinements = [grammar.refinements(*pair) or [grammar.NOTHING_TO_REFINE] for pair in pairs]
     for name, redrawn in (("csr", False), ("critique", True)):
         chats = [
             Chat(
@@ -96,7 +97,7 @@ def _compare_scenes(counts: _Counts, model: str, seen: Scene, meant: Scene) -> N
 
 
 def measure_painter(painter: Painter, checker: Checker, count: int, seed: int) -> pd.DataFrame:
-    """Facts of captions that the checker finds in the painted pictures, and in true pictures (the checker's own limit)."""
+    """Facts of captions that the checker finds in painted pictures, and in true ones (the checker's own limit)."""
     rng, counts = np.random.default_rng(seed), _Counts()
     scenes = [sample_scene(rng, split=_SPLIT) for _ in range(count)]
     pictures = {

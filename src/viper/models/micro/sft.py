@@ -4,13 +4,14 @@ from collections import defaultdict
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from viper.models.micro.tasks import Sample, sample_task
 from viper.models.micro.vision import SceneHead, scene_loss, scene_targets
 
-_COMPARISON_WEIGHT = 0.1
+_READOUT_WEIGHT = 0.1
 IGNORED = -100  # label of tokens that are not learned: the prompt and the padding
 
 
@@ -35,31 +36,57 @@ def collate(processor, samples: list[Sample]) -> dict[str, torch.Tensor]:
     return batch | {"labels": labels}
 
 
-def hidden_states(model, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """States of the last layer: (rows, tokens, width)."""
+def hidden_states(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """States of the middle and of the last layer: (rows, tokens, width) each."""
     inputs = {name: value for name, value in batch.items() if name != "labels"}
-    return model.model(**inputs, use_cache=False).last_hidden_state
+    states = model.model(**inputs, use_cache=False, output_hidden_states=True).hidden_states
+    return states[len(states) // 2], states[-1]
 
 
-def token_losses(model, batch: dict[str, torch.Tensor], hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def token_losses(model, batch: dict[str, torch.Tensor], last: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Cross-entropy of every learned token, (n,), and the row of the batch that each belongs to, (n,)."""
-    labels, hidden = batch["labels"][:, 1:], hidden[:, :-1]
+    labels, last = batch["labels"][:, 1:], last[:, :-1]
     learned = labels != IGNORED
-    losses = functional.cross_entropy(model.lm_head(hidden[learned]), labels[learned], reduction="none")
+    losses = functional.cross_entropy(model.lm_head(last[learned]), labels[learned], reduction="none")
     return losses, learned.nonzero()[:, 0]
 
 
-def comparison_loss(head: SceneHead, batch: dict, hidden: torch.Tensor, samples: list[Sample], image_token: int):
-    """How well the tokens of a second picture know what the first showed in the same place.
+class Readout(nn.Module):
+    """What the language side should know half way up, so that the layers above can speak of it. Thrown away afterwards.
 
-    Telling two pictures apart by words alone gives a signal for one cell in nine and took off only after hours; asked of
-    every cell, it is learned in minutes. Zero where no sample has two pictures.
+    Telling two pictures apart by words alone gives a signal for one cell in nine and takes off late; so every picture
+    token is asked where it stands (rotary positions leave that to be found out), what it shows, and what the picture
+    before it showed in the same place, and the end of each sentence of a caption in the prompt whether it is true.
     """
-    rows = [row for row, sample in enumerate(samples) if len(sample.scenes) >= 2]
-    if not rows:
-        return hidden.sum() * 0
-    cells = [hidden[row][batch["input_ids"][row] == image_token].unflatten(0, (-1, 9))[1] for row in rows]
-    return scene_loss(head(torch.stack(cells)), scene_targets([samples[row].scenes[0] for row in rows]))
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.place, self.shown, self.before = nn.Linear(width, 9), SceneHead(width), SceneHead(width)
+        self.true = nn.Linear(width, 2)
+
+    def loss(self, states: torch.Tensor, ids: torch.Tensor, samples: list[Sample], image: int, stop: int):
+        """Sum of the cross-entropies over a batch.
+
+        Args:
+            states: of the middle layer, (rows, tokens, width). ids: (rows, tokens).
+            image, stop: token ids of a picture's placeholder and of the full stop.
+        """
+        cells = [states[row][ids[row] == image].unflatten(0, (-1, 9)) for row in range(len(samples))]
+        scenes = [scene for sample in samples for scene in sample.scenes]
+        every = torch.cat(cells)
+        places = torch.arange(9).repeat(len(every))
+        total = functional.cross_entropy(self.place(every).flatten(0, 1), places)
+        total = total + scene_loss(self.shown(every), scene_targets(scenes))
+        pairs = [row for row, sample in enumerate(samples) if len(sample.scenes) >= 2]
+        if pairs:
+            second = torch.stack([cells[row][1] for row in pairs])
+            total = total + scene_loss(self.before(second), scene_targets([samples[row].scenes[0] for row in pairs]))
+        told = [row for row, sample in enumerate(samples) if sample.truths]
+        if told:
+            ends = torch.cat([states[row][ids[row] == stop][: len(samples[row].truths)] for row in told])
+            truths = torch.tensor([truth for row in told for truth in samples[row].truths], dtype=torch.long)
+            total = total + functional.cross_entropy(self.true(ends), truths)
+        return total
 
 
 def pretrain_language(
@@ -76,7 +103,8 @@ def pretrain_language(
 ) -> dict[str, float]:
     """Train `model`'s language side in place; returns the mean loss per token of each task over the last 50 steps.
 
-    The vision tower has learned to see before (`viper.models.micro.vision`) and stays as it is: a third of the time saved.
+    The vision tower has learned to see before (`viper.models.micro.vision`) and stays as it is,
+    which saves a third of the time.
 
     Args:
         easy_steps: of the `steps`, how many use pictures with one or two objects only, at the start.
@@ -86,8 +114,9 @@ def pretrain_language(
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     model.model.visual.requires_grad_(False)
-    head = SceneHead(model.config.text_config.hidden_size)
-    learned = [*(parameter for parameter in model.parameters() if parameter.requires_grad), *head.parameters()]
+    readout = Readout(model.config.text_config.hidden_size)
+    stop = processor.tokenizer.convert_tokens_to_ids(".")
+    learned = [*(parameter for parameter in model.parameters() if parameter.requires_grad), *readout.parameters()]
     optimizer = torch.optim.AdamW(learned, lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=max(2, steps + 1), pct_start=0.05, final_div_factor=5
@@ -102,10 +131,10 @@ def pretrain_language(
         for part in np.array_split(np.arange(batch_size), micro_batches):
             chosen = [samples[i] for i in part]
             batch = collate(processor, chosen)
-            hidden = hidden_states(model, batch)
-            losses, rows = token_losses(model, batch, hidden)
-            compared = comparison_loss(head, batch, hidden, chosen, model.config.image_token_id)
-            ((losses.mean() + _COMPARISON_WEIGHT * compared) / micro_batches).backward()
+            middle, last = hidden_states(model, batch)
+            losses, rows = token_losses(model, batch, last)
+            known = readout.loss(middle, batch["input_ids"], chosen, model.config.image_token_id, stop)
+            ((losses.mean() + _READOUT_WEIGHT * known) / micro_batches).backward()
             for row, value in zip(rows.tolist(), losses.tolist(), strict=True):
                 per_task[chosen[row].task].append(value)
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
@@ -113,7 +142,7 @@ def pretrain_language(
         schedule.step()
         history = [*history[-49:], {task: float(np.mean(values)) for task, values in per_task.items()}]
         bar.set_postfix(
-            {task: f"{value:.2f}" for task, value in sorted(history[-1].items())}, compared=f"{compared.item():.2f}"
+            {task: f"{value:.2f}" for task, value in sorted(history[-1].items())}, readout=f"{known.item():.2f}"
         )
         if checkpoint and (step + 1) % 200 == 0:
             checkpoint(step + 1)

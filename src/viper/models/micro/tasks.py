@@ -15,6 +15,7 @@ from viper.models.micro.vlm import split_words
 from viper.prompts import render as prompt
 from viper.world import draw, grammar
 from viper.world.operations import Operation, apply_operations, sample_operations
+from viper.world.parse import split_sentences
 from viper.world.questions import BENCHMARKS, question_prompt, sample_question
 from viper.world.scene import (
     CELLS,
@@ -46,12 +47,16 @@ _LOOKING = (
 
 @dataclass(frozen=True)
 class Sample:
-    """One supervised example: pictures in order, the user's text, and the completion that is learned."""
+    """One supervised example: pictures in order, the user's text, and the completion that is learned.
+
+    `truths` says of each sentence of a caption in the prompt whether it is true of the first picture.
+    """
 
     task: str
     scenes: tuple[Scene, ...]
     prompt: str
     completion: str
+    truths: tuple[bool, ...] = ()
 
     def images(self) -> list[Image.Image]:
         """The pictures, 64x64 RGB each."""
@@ -112,6 +117,11 @@ def _changed_cells(truth: Scene, described: Scene) -> list[int]:
     ]
 
 
+def _truths(caption: str, truth: Scene) -> tuple[bool, ...]:
+    right = split_sentences(grammar.caption(truth))
+    return tuple(sentence in right for sentence in split_sentences(caption))
+
+
 def _caption(rng: np.random.Generator, max_objects: int) -> Sample:
     scene = sample_scene(rng, max_objects=max_objects)
     text = completion(_thought(rng), grammar.caption(scene))
@@ -126,7 +136,8 @@ def _refining(rng: np.random.Generator, max_objects: int, name: str, redraw: boo
     found = grammar.refinements(truth, described) or [grammar.NOTHING_TO_REFINE]
     scenes = (truth, jittered(rng, described)) if redraw else (truth,)
     text = completion(_thought(rng, _changed_cells(truth, described)), " ".join(found))
-    return Sample(name, scenes, prompt(PROMPTS, name, caption=grammar.caption(described)), text)
+    said = grammar.caption(described)
+    return Sample(name, scenes, prompt(PROMPTS, name, caption=said), text, _truths(said, truth))
 
 
 def _critique(rng: np.random.Generator, max_objects: int) -> Sample:
@@ -142,7 +153,8 @@ def _refine(rng: np.random.Generator, max_objects: int) -> Sample:
     described = corrupt(rng, truth)
     found = " ".join(grammar.refinements(truth, described)) or grammar.NOTHING_TO_REFINE
     text = prompt(PROMPTS, "refine", caption=grammar.caption(described), refinements=found)
-    return Sample("refine", (truth,), text, completion(_thought(rng), grammar.caption(truth)))
+    truths = _truths(grammar.caption(described), truth)
+    return Sample("refine", (truth,), text, completion(_thought(rng), grammar.caption(truth)), truths)
 
 
 def _entities(rng: np.random.Generator, max_objects: int) -> Sample:

@@ -1,15 +1,15 @@
 """The text side of painter and editor: it has learned what goes where before it ever sees noise.
 
-A diffusion model trained from nothing on captions gets the colors in minutes and the places after hours. Here ten learned
-queries (nine cells and the background) look the text up, as a Perceiver resampler does (Jaegle et al. 2021), and are taught
-on text alone what a caption or an instruction says of each; the painter only has to learn to draw.
+A diffusion model trained from nothing on captions gets the colors in minutes and the places after hours. Here ten
+learned queries (nine cells and the background) look the text up, as a Perceiver resampler does (Jaegle et al. 2021),
+and are taught on text alone what a caption or an instruction says of each; the painter only has to learn to draw.
 """
 
 import numpy as np
 import torch
-from tokenizers import processors
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from tokenizers import processors
 from torch import nn
 from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
@@ -137,12 +137,13 @@ def _edit_targets(after: Scene, operations: list[Operation]) -> dict[str, torch.
     for operation in operations:
         cells = operation_cells(operation)
         said[cells] = True
-        unsaid = {"text": ("color", "size")}.get(operation.type, ())
-        for name in unsaid:
-            targets[name][0, cells] = _IGNORED
+        if operation.type == "text":  # the instruction names neither
+            targets["color"][0, cells] = targets["size"][0, cells] = _IGNORED
     for name in ("kind", "color", "size"):
         targets[name][0, ~said] = _IGNORED
-    return targets | {"said": said[None].long()} | {"shade": torch.tensor([_IGNORED]), "texture": torch.tensor([_IGNORED])}
+    return (
+        targets | {"said": said[None].long()} | {"shade": torch.tensor([_IGNORED]), "texture": torch.tensor([_IGNORED])}
+    )
 
 
 def pretrain_text_encoder(encoder, tokenizer, *, steps: int, batch_size: int, learning_rate: float, seed: int) -> dict:

@@ -1,7 +1,7 @@
 """The latent space that painter and editor share: a linear autoencoder of 4x4 patches, 64x64x3 pixels ↔ 16x16x24.
 
-Autoencoders that upsample by repeating pixels (AutoencoderKL, AutoencoderTiny) need far more training than two CPU cores
-allow before a letter of 5x7 pixels survives them: after 20 thousand pictures all glyphs were blots. The principal
+Autoencoders that upsample by repeating pixels (AutoencoderKL, AutoencoderTiny) need far more training than two CPU
+cores allow before a letter of 5x7 pixels survives them: after 20 thousand pictures all glyphs were blots. The principal
 components of patches are exact where it matters, are found in a second, and are all that so small a picture needs.
 The class follows diffusers' interface, so the standard pipelines load it as their component `vae`.
 """
@@ -21,8 +21,8 @@ from viper.world.scene import Scene, scene_stream
 PATCH = 4  # pixels a side
 LATENT_CHANNELS = 24  # of 48: leaves an error of 0.1 (of a range of 2) on the patches that objects' edges cross
 LATENT_SIZE = draw.IMAGE_SIZE // PATCH
-# Components are divided by a power of their standard deviation: 0 would leave fine detail under the noise until the last
-# step, 1 would make noise in it as important as the layout.
+# Components are divided by a power of their standard deviation: 0 would leave fine detail under the noise until the
+# last step, 1 would make noise in it as important as the layout.
 _WHITENING = 0.6
 
 

@@ -35,8 +35,10 @@ def scene_targets(scenes: list[Scene]) -> dict[str, torch.Tensor]:
 
 
 class SceneHead(nn.Module):
-    """Reads nine cells, (n, 9, width), → logits named as in `scene_targets`. One head serves all cells; the background is
-    read from `field`, (n, width), or from the mean of the cells."""
+    """Reads nine cells, (n, 9, width), → logits named as in `scene_targets`.
+
+    One head serves all cells; the background is read from `field`, (n, width), or from the mean of the cells.
+    """
 
     def __init__(self, width: int):
         super().__init__()

@@ -82,7 +82,7 @@ def build_processor(vocabulary: Iterable[str]) -> Qwen2_5_VLProcessor:
     that cut objects in two, the language side took five times as long to find out where things are.
     """
     area = {"shortest_edge": _SEEN_SIZE**2, "longest_edge": _SEEN_SIZE**2}
-    patches = dict(patch_size=_PATCH_SIZE, temporal_patch_size=2, merge_size=2, size=area)
+    patches = {"patch_size": _PATCH_SIZE, "temporal_patch_size": 2, "merge_size": 2, "size": area}
     return Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(**patches),
         tokenizer=build_tokenizer(vocabulary),
@@ -110,32 +110,32 @@ def build_vlm(
     ids = {word: tokenizer.convert_tokens_to_ids(word) for word in (*SPECIAL_TOKENS, *PLACEHOLDERS)}
     heads = hidden_size // 32
     config = Qwen2_5_VLConfig(
-        text_config=dict(
-            vocab_size=len(tokenizer),
-            hidden_size=hidden_size,
-            intermediate_size=intermediate_size,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
-            num_key_value_heads=max(1, heads // 2),
-            max_position_embeddings=1024,
-            rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
-            tie_word_embeddings=True,
-            bos_token_id=None,
-            eos_token_id=ids["<|im_end|>"],
-            pad_token_id=ids["<|endoftext|>"],
-        ),
-        vision_config=dict(
-            depth=vision_layers,
-            hidden_size=hidden_size,
-            intermediate_size=2 * hidden_size,
-            num_heads=heads,
-            patch_size=_PATCH_SIZE,
-            spatial_merge_size=2,
-            temporal_patch_size=2,
-            window_size=_SEEN_SIZE,
-            fullatt_block_indexes=list(range(vision_layers)),
-            out_hidden_size=hidden_size,
-        ),
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": hidden_size,
+            "intermediate_size": intermediate_size,
+            "num_hidden_layers": layers,
+            "num_attention_heads": heads,
+            "num_key_value_heads": max(1, heads // 2),
+            "max_position_embeddings": 1024,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
+            "tie_word_embeddings": True,
+            "bos_token_id": None,
+            "eos_token_id": ids["<|im_end|>"],
+            "pad_token_id": ids["<|endoftext|>"],
+        },
+        vision_config={
+            "depth": vision_layers,
+            "hidden_size": hidden_size,
+            "intermediate_size": 2 * hidden_size,
+            "num_heads": heads,
+            "patch_size": _PATCH_SIZE,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+            "window_size": _SEEN_SIZE,
+            "fullatt_block_indexes": list(range(vision_layers)),
+            "out_hidden_size": hidden_size,
+        },
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],

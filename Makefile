@@ -1,0 +1,61 @@
+# Set-up, tests and the experiment at the scale that fits on a laptop; `make help` lists the targets.
+# What the experiment consists of is in the Snakefile: inside the environment, `snakemake` works by itself.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup micro test lint report pretrain lock clean
+
+PYTHON ?= python3.11
+CORES ?= 2
+SCALE ?= micro
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+# Nothing in a run reaches for the network; threads are given to rules by Snakemake.
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+SNAKEMAKE := snakemake --cores $(CORES) --config scale=$(SCALE) --
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@echo 'Variables: CORES=2, SCALE=micro (smoke, 3b, 7b), PYTHON=python3.11, PYTEST_FLAGS='
+
+setup: $(STAMP)  ## make .venv and install what the lock files in envs/ name
+
+# --no-compile: only the modules that are really imported get compiled, at their first import.
+$(STAMP): envs/cpu.txt envs/cpu-nodeps.txt pyproject.toml
+	@test -x $(BIN)/python || { command -v $(PYTHON) >/dev/null || { echo 'make: needs Python 3.11: give its path as PYTHON=…' >&2; exit 2; }; $(PYTHON) -m venv .venv; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo 'make: .venv is not Python 3.11: remove it and run again' >&2; exit 2; }
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -r envs/cpu.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-deps -r envs/cpu-nodeps.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .
+	@touch $@
+
+micro: $(STAMP)  ## the main experiment at micro scale: its table and figure in results/micro
+	$(SNAKEMAKE) main
+	@cat results/$(SCALE)/tables/main.md
+
+test: $(STAMP)  ## all tests: the fast ones, then the workflow at smoke scale
+	pytest $(PYTEST_FLAGS)
+
+lint: $(STAMP)  ## style of Python and Snakemake files
+	ruff check . && ruff format --check .
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+report: $(STAMP)  ## results/SCALE/report.html: tables, figures, workflow graph and run times in one file
+	$(SNAKEMAKE) all
+	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html -- all
+
+pretrain: $(STAMP)  ## train the micro base models again instead of taking the stored ones (hours)
+	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {models: {source: trained}}}' -- pretrain
+
+lock: $(STAMP)  ## write envs/cpu.txt anew from what is installed
+	@{ sed -n '/^#/p' envs/cpu.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude torchvision --exclude ms-vlmeval | sed 's/^\(torch==[0-9.]*\).*/\1/'; } > envs/cpu.txt.part
+	@mv envs/cpu.txt.part envs/cpu.txt
+
+clean:  ## remove what a run of SCALE made (data, trained models, results), never the stored base models
+	rm -rf data/$(SCALE) models/$(SCALE)/seed* results/$(SCALE) logs/$(SCALE) benchmarks/$(SCALE)

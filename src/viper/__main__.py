@@ -1,0 +1,5 @@
+"""Entry point of `python -m viper`."""
+
+from viper.cli import main
+
+main()

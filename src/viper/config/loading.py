@@ -1,0 +1,144 @@
+"""Reading params.yaml: `load` gives the section models of one scale, or one message that says what to mend.
+
+Nothing here imports torch or a model library: a mistake in params.yaml must show within a second.
+"""
+
+import difflib
+import typing
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from viper.config.schema import Params, Scale
+from viper.errors import ViperError
+
+
+def load(
+    scale: str | None = None, path: str | Path = "params.yaml", overrides: Mapping[str, Any] | None = None
+) -> Scale:
+    """Return the checked parameters of one scale.
+
+    Args:
+        scale: name of the scale; None takes the file's own `scale`.
+        path: the YAML file.
+        overrides: dotted key within the scale → value, for example {"training.csr.steps": 3}.
+
+    Raises:
+        ViperError: the file is missing or is no YAML, or a key or value is wrong: which one, and what to do.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ViperError(f"{path}: cannot be read ({error.strerror}): run from the repository's root") from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ViperError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ViperError(f"{path}: must hold the keys scale and scales, found {type(values).__name__}")
+    if scale is not None:
+        values["scale"] = scale
+    for key, value in (overrides or {}).items():
+        _set(values, ["scales", str(values.get("scale")), *key.split(".")], value)
+    params = validate(values, source=str(path))
+    return params.scales[params.scale]
+
+
+def validate(values: Mapping[str, Any], source: str = "params.yaml") -> Params:
+    """Check a mapping with the keys of params.yaml, such as Snakemake's `config` after `--config` was merged in.
+
+    Raises:
+        ViperError: one line per mistake: the key, the value, the remedy.
+    """
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(values, details) for details in error.errors()]
+        raise ViperError("\n".join(f"{source}: {line}" for line in dict.fromkeys(lines))) from error
+
+
+def _set(values: dict, keys: list[str], value: Any) -> None:
+    """Set a nested value; YAML anchors share objects, so each level is copied before it is changed."""
+    for depth, key in enumerate(keys[:-1]):
+        if not isinstance(values.get(key), dict):
+            raise ViperError(f"override {'.'.join(keys)}: there is no section {'.'.join(keys[: depth + 1])}")
+        values[key] = deepcopy(values[key])
+        values = values[key]
+    values[keys[-1]] = value
+
+
+def _explain(values: Mapping[str, Any], details: ErrorDetails) -> str:
+    """Turn one of pydantic's errors into "key = value: what is wrong; what to do"."""
+    location, model = _locate(values, details["loc"])
+    key = ".".join(str(part) for part in location)
+    if details["type"] == "missing":
+        return f"{key}: is missing: add it"
+    if details["type"] == "extra_forbidden":
+        name, known = str(location[-1]), sorted(model.model_fields) if model else []
+        close = difflib.get_close_matches(name, known, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
+        return f"{key} = {_short(details['input'])}: unknown key; {remedy}"
+    problem = details["msg"].removeprefix("Value error, ")
+    # A check of several keys gets the whole section as its input: the message itself names the values.
+    shown = "" if isinstance(details["input"], Mapping | BaseModel) else f" = {_short(details['input'])}"
+    return f"{key}{shown}: {problem}" if key else problem
+
+
+def _locate(values: Any, path: tuple[int | str, ...]) -> tuple[list[int | str], type[BaseModel] | None]:
+    """Drop from a pydantic location what names a union's member; also return the model that holds the last key."""
+    location: list[int | str] = []
+    model: type[BaseModel] | None = None
+    annotation: Any = Params
+    for depth, part in enumerate(path):
+        is_last = depth == len(path) - 1
+        if not is_last and not _holds(values, part):
+            # A discriminated union adds its member's tag to the location, and a plain union the member's class name.
+            annotation = _member(annotation, str(part))
+            continue
+        model = next(iter(_models(annotation)), None)
+        location.append(part)
+        values = values[part] if _holds(values, part) else None
+        annotation = _child(annotation, part)
+    return location, model
+
+
+def _holds(values: Any, part: int | str) -> bool:
+    return (isinstance(values, Mapping) and part in values) or (
+        isinstance(values, list) and isinstance(part, int) and part < len(values)
+    )
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Every pydantic model that an annotation allows."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+
+
+def _member(annotation: Any, tag: str) -> Any:
+    """The member of a union that pydantic calls `tag`: by its class name, or by the value of a Literal field."""
+    for model in _models(annotation):
+        literals = [value for field in model.model_fields.values() for value in typing.get_args(field.annotation)]
+        if model.__name__ == tag or tag in literals:
+            return model
+    return annotation
+
+
+def _child(annotation: Any, part: int | str) -> Any:
+    """The annotation of a key or an index inside an annotated value."""
+    for model in _models(annotation):
+        if part in model.model_fields:
+            return model.model_fields[part].annotation
+    if typing.get_origin(annotation) in (dict, list, tuple) and typing.get_args(annotation):
+        return typing.get_args(annotation)[-1]
+    return annotation
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,135 @@
+"""params.yaml is valid, and every kind of mistake in it gets a message that says how to mend it."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from viper.config.loading import load, validate
+from viper.errors import ViperError
+
+ROOT = Path(__file__).parents[2]
+PARAMS = ROOT / "params.yaml"
+
+
+@pytest.fixture
+def values():
+    """Own copies of everything: YAML anchors would share sections between scales."""
+    return json.loads(json.dumps(yaml.safe_load(PARAMS.read_text())))
+
+
+@pytest.mark.parametrize("scale", ["micro", "smoke", "3b", "7b"])
+def test_every_scale_is_valid(scale):
+    assert load(scale, PARAMS).experiments["main"] == ["base", "base.csr", "base.csr.vop"]
+
+
+def test_the_default_scale_is_micro():
+    assert load(path=PARAMS) == load("micro", PARAMS)
+
+
+def test_overrides_change_one_scale_only():
+    changed = load("smoke", PARAMS, {"training.phases.csr.learning_rate": 0.5, "run_seeds": [3]})
+    assert changed.training.phases["csr"].learning_rate == 0.5
+    assert changed.training.phases["vop"].learning_rate != 0.5
+    assert changed.run_seeds == [3]
+    with pytest.raises(ViperError, match=r"no section scales\.smoke\.trainin"):
+        load("smoke", PARAMS, {"trainin.phases": 1})
+
+
+def phases(scale):
+    return scale["training"]["phases"]
+
+
+MISTAKES = {
+    "unknown key, with the closest known one": (
+        lambda s: s["analysis"].update(resample=3),
+        r"scales\.smoke\.analysis\.resample = 3: unknown key; did you mean 'resamples'\?",
+    ),
+    "unknown section": (
+        lambda s: s.update(trainning={}),
+        r"scales\.smoke\.trainning = \{\}: unknown key; did you mean 'training'\?",
+    ),
+    "unknown key inside a union": (
+        lambda s: phases(s)["csr"].update(rollout=5),
+        r"scales\.smoke\.training\.phases\.csr\.rollout = 5: unknown key; did you mean 'rollouts'\?",
+    ),
+    "wrong type": (
+        lambda s: s["seeds"].update(number="many"),
+        r"scales\.smoke\.seeds\.number = 'many': Input should be a valid integer",
+    ),
+    "missing key": (
+        lambda s: s["analysis"].clear() or s.pop("seeds"),
+        r"scales\.smoke\.seeds: is missing: add it",
+    ),
+    "value out of range": (
+        lambda s: s["analysis"].update(confidence=95),
+        r"scales\.smoke\.analysis\.confidence = 95: Input should be less than 1",
+    ),
+    "unknown phase in a lineage": (
+        lambda s: s["experiments"].update(mine=["base.csr.vip"]),
+        r"scales\.smoke: experiments\.mine: lineage 'base\.csr\.vip' has the unknown phase 'vip'; known phases: csr,",
+    ),
+    "lineage without a base": (
+        lambda s: s["experiments"].update(mine=["csr.vop"]),
+        r"experiments\.mine: lineage 'csr\.vop' starts with 'csr'",
+    ),
+    "no main experiment": (
+        lambda s: s["experiments"].pop("main"),
+        r"experiments lacks 'main'",
+    ),
+    "batch that cannot be divided": (
+        lambda s: phases(s)["csr"].update(responses_per_pass=7),
+        r"cannot be divided by responses_per_pass 7 .* set responses_per_pass to one of 1, 2",
+    ),
+    "run seed given twice": (
+        lambda s: s.update(run_seeds=[0, 1, 0]),
+        r"run_seeds \[0, 1, 0\] names a seed twice",
+    ),
+    "folder of photographs without a folder": (
+        lambda s: s["seeds"].update(source="folder"),
+        r"source is 'folder' but paths is empty",
+    ),
+}
+
+
+@pytest.mark.parametrize(("break_it", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_named_with_its_remedy(values, break_it, message):
+    break_it(values["scales"]["smoke"])
+    with pytest.raises(ViperError, match=message):
+        validate(values)
+
+
+def test_all_mistakes_are_told_at_once(values):
+    values["scales"]["smoke"]["analysis"]["resample"] = 1
+    values["scales"]["micro"]["analysis"]["confidence"] = 2
+    with pytest.raises(ViperError) as caught:
+        validate(values)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_an_unknown_scale_lists_the_known_ones():
+    with pytest.raises(ViperError, match="scale 'mikro' is not among the scales micro, smoke, 3b, 7b"):
+        load("mikro", PARAMS)
+
+
+def test_a_missing_or_broken_file_is_one_message(tmp_path):
+    with pytest.raises(ViperError, match="run from the repository's root"):
+        load(path=tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("scale: [")
+    with pytest.raises(ViperError, match="not valid YAML"):
+        load(path=tmp_path / "params.yaml")
+
+
+def test_loading_is_quick_and_needs_no_model_library():
+    code = (
+        "import sys, viper.config.loading as l; l.load()\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'datasets', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    assert time.perf_counter() - start < 5  # about 0.5 s on an idle machine

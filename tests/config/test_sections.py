@@ -1,0 +1,34 @@
+"""Sections of models, seeds and synthesis: impossible combinations are refused with the remedy."""
+
+import pytest
+from pydantic import ValidationError
+
+from viper.config.models import Models
+from viper.config.seeds import Seeds
+from viper.config.synthesis import EditSection, OperationsSection
+
+PART = {"path": "models/x"}
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        (Seeds, {"source": "folder", "number": 3}, "paths is empty"),
+        (Seeds, {"source": "world", "number": 3, "paths": ["*.jpg"]}, "set source: folder"),
+        (Seeds, {"source": "world", "number": 3, "shards": 4}, "lower shards or raise number"),
+        (Seeds, {"source": "world", "number": 3, "sharts": 2}, "sharts"),
+        (OperationsSection, {"language": "micro", "types": ["color", "color"]}, "keep each once"),
+        (OperationsSection, {"language": "micro", "types": ["colour"]}, "colour"),
+        (EditSection, {"min_change": 2.0}, "less than or equal to 1"),
+        (Models, {"source": "hub", "vlm": PART, "painter": PART, "editor": PART}, "does not name vlm, painter, editor"),
+        (
+            Models,
+            {"source": "stored", "hub": {"vlm": "a/b"}, "vlm": PART, "painter": PART, "editor": PART},
+            "set source: hub or drop hub",
+        ),
+        (Models, {"source": "stored", "vlm": {**PART, "device": "gpu"}, "painter": PART, "editor": PART}, "device"),
+    ],
+)
+def test_refused(section, values, message):
+    with pytest.raises(ValidationError, match=message):
+        section(**values)

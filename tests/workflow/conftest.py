@@ -1,0 +1,73 @@
+"""Copies of the repository in which whole workflows run, so that no test touches the work tree's own results."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ["Snakefile", "params.yaml", "rules", "profiles", "docs", "src"]
+STORED = Path("models/micro/pretrained")
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A copy of the repository."""
+
+    root: Path
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake at smoke scale on two cores; `check` fails the test with the end of every log."""
+        environment = os.environ | {"PYTHONPATH": str(self.root / "src"), "HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        result = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", "--config", "scale=smoke", *arguments],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and result.returncode:
+            logs = [f"== {path}\n{path.read_text()[-2000:]}" for path in sorted((self.root / "logs").rglob("*.log"))]
+            pytest.fail("\n".join([result.stdout[-2000:], result.stderr[-4000:], *logs]))
+        return result
+
+
+@pytest.fixture(scope="session")
+def stored_models() -> Path:
+    """The stored base models, fetched into the work tree if they are not there yet."""
+    if not (ROOT / STORED / "vlm" / "manifest.json").exists():
+        subprocess.run(
+            [sys.executable, "-m", "dvc", "pull", "--quiet", f"{STORED}.dvc"],
+            cwd=ROOT,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+    return ROOT / STORED
+
+
+@pytest.fixture(scope="module")
+def copy_repository(tmp_path_factory: pytest.TempPathFactory, stored_models: Path) -> Callable[[], Workflow]:
+    """Return a function that makes a fresh copy of the sources with the stored base models, and no results."""
+
+    def copy() -> Workflow:
+        root = tmp_path_factory.mktemp("repository")
+        for name in SOURCES:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            else:
+                shutil.copy(source, root / name)
+        # The copy has no DVC: the models lie there already, newer than the file that names them.
+        (root / STORED).parent.mkdir(parents=True)
+        shutil.copy(ROOT / f"{STORED}.dvc", root / f"{STORED}.dvc")
+        shutil.copytree(stored_models, root / STORED, copy_function=shutil.copyfile)
+        return Workflow(root)
+
+    return copy
