@@ -4,24 +4,6 @@ TABLES = f"results/{SCALE}/tables"
 FIGURES = f"results/{SCALE}/figures"
 
 
-def predictions(lineages):
-    """Per-item predictions of these lineages, trained with every run seed, on every benchmark of the reported split."""
-    return expand(
-        "results/{scale}/predictions/seed{seed}/{lineage}/{split}/{name}.tsv",
-        scale=SCALE,
-        seed=S.run_seeds,
-        lineage=lineages,
-        split=S.analysis.split,
-        name=S.evaluation.benchmarks.values(),
-    )
-
-
-def compare(lineages):
-    """The arguments that say what is compared: lineages, run seeds, benchmarks."""
-    seeds = [f"--seed {seed}" for seed in S.run_seeds]
-    return " ".join([f"--lineage {lineage}" for lineage in lineages] + seeds)
-
-
 rule tables:
     """The paper's main table: lineages by benchmarks, and by the sub-domains of MMStar."""
     input:
@@ -36,7 +18,7 @@ rule tables:
     benchmark:
         f"benchmarks/{SCALE}/tables.tsv"
     params:
-        predictions=f"results/{SCALE}/predictions",
+        predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(S.experiments["main"]),
         benchmarks=options("evaluation.benchmarks"),
         options=options("analysis"),
@@ -58,7 +40,7 @@ rule claims:
     benchmark:
         f"benchmarks/{SCALE}/claims.tsv"
     params:
-        predictions=f"results/{SCALE}/predictions",
+        predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(LINEAGES),
         benchmarks=options("evaluation.benchmarks"),
         options=options("analysis"),
@@ -108,7 +90,7 @@ rule figure_loop:
         mem_mb=1000,
         runtime=10,
     params:
-        synthesis=f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
+        synthesis=lambda wildcards: f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
     shell:
         "python -m viper loop-figure --synthesis {params.synthesis} --seeds {input.seeds} --output {output.png}"
         " --caption {output.caption} > {log} 2>&1"

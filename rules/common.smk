@@ -1,5 +1,6 @@
-# What every rule file uses: the checked parameters and the paths that follow from them.
+# The checked parameters, and the paths and arguments that follow from them; every rule file uses them.
 import json
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -30,6 +31,24 @@ def checkpoint(lineage, seed):
     if lineage == "base":
         return f"{S.models.vlm.path}/manifest.json"
     return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"
+
+
+def predictions(lineages):
+    """Per-item predictions of these lineages, trained with every run seed, on every benchmark of the reported split."""
+    return expand(
+        "results/{scale}/predictions/seed{seed}/{lineage}/{split}/{name}.tsv",
+        scale=SCALE,
+        seed=S.run_seeds,
+        lineage=lineages,
+        split=S.analysis.split,
+        name=S.evaluation.benchmarks.values(),
+    )
+
+
+def compare(lineages):
+    """The arguments that say what is compared: lineages, run seeds, benchmarks."""
+    seeds = [f"--seed {seed}" for seed in S.run_seeds]
+    return " ".join([f"--lineage {lineage}" for lineage in lineages] + seeds)
 
 
 wildcard_constraints:

@@ -56,6 +56,10 @@ rule evaluate:
         mem_mb=S.models.vlm.job.mem_mb,
         runtime=S.models.vlm.job.runtime,
         gpu=S.models.vlm.job.gpu,
+    params:
+        benchmarks=lambda wildcards, input: " ".join(f"--benchmark {path}" for path in input.benchmarks),
+        options=lambda wildcards: S.evaluation.evaluate_options(split_named(wildcards.split), S.models.vlm),
+        folder=lambda wildcards, output: output.scores.removesuffix("/scores.json"),
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
         " --options {params.options:q} --output {params.folder} > {log} 2>&1"

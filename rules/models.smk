@@ -37,7 +37,7 @@ if S.models.source == "hub":
         params:
             name=lambda wildcards: S.models.hub[wildcards.part].partition("@")[0],
             revision=lambda wildcards: S.models.hub[wildcards.part].partition("@")[2] or "main",
-            folder=lambda wildcards, output: output[0].removesuffix("/manifest.json"),
+            folder=lambda wildcards, output: Path(output[0]).parent,
         shell:
             "(HF_HUB_OFFLINE=0 hf download {params.name:q} --revision {params.revision:q} --local-dir {params.folder:q}"
             " && python -m viper write-manifest {params.folder:q}) > {log} 2>&1"

@@ -4,7 +4,7 @@
 parent is `base.csr`, its phase `vop`. The name also tells which model synthesized the data it trains on:
 
 - the phases of one *generation* share the data sets that one model synthesized, so `base.csr.vop` trains its last phase
-  on the data of `base`, not of `base.csr` (PAPER.md, Loop: both data sets are made before the training starts);
+  on the data of `base`, not of `base.csr` (docs/paper.md, Loop: both data sets are made before the training starts);
 - a phase that asks for a data set which its generation has already used starts the next generation, whose data the
   parent synthesizes: `base.csr.vop.csr.vop` trains its last two phases on the data of `base.csr.vop`.
 """

@@ -1,4 +1,4 @@
-"""TRL's loss, as we configure it, against the equation of PAPER.md (Optimisation) written out by hand.
+"""TRL's loss, as we configure it, against the equation of docs/paper.md (Optimisation) written out by hand.
 
 J = 1/G Σ_i 1/|o_i| Σ_t min(r_it A_i, clip(r_it, 1 − ε_low, 1 + ε_high) A_i),    A_i = (R_i − mean R) / std R
 """

@@ -46,7 +46,7 @@ class _Phase(_Section):
 
 
 class Grpo(_Phase):
-    """Reinforcement learning on the reward (PAPER.md, Optimisation; defaults are the paper's where it gives them).
+    """Reinforcement learning on the reward (docs/paper.md, Optimisation; defaults are the paper's where it gives them).
 
     The paper gives no clipping bounds: 0.2 and 0.28 are those of DAPO (arXiv 2503.14476), which introduced them.
     """

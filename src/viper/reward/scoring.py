@@ -1,4 +1,4 @@
-"""The reward: R = w_f * R_format + w_c * R_correct (PAPER.md, section Reward)."""
+"""The reward: R = w_f * R_format + w_c * R_correct (docs/paper.md, section Reward)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -34,7 +34,7 @@ def clean(text: str) -> str:
 
 def is_well_formed(text: str) -> bool:
     """True for `<think>…</think><answer>…</answer>`: each tag once, in order, an answer that is not blank, and nothing
-    but white space outside (PAPER.md: "reasoning, then answer")."""
+    but white space outside (docs/paper.md: "reasoning, then answer")."""
     if any(text.count(tag) != 1 for tag in _TAGS):
         return False
     match = _WELL_FORMED.fullmatch(text)

@@ -1,4 +1,4 @@
-"""From hard entities to editing operations: the loop's hand-written heuristics (PAPER.md, Loop: attribute, text,
+"""From hard entities to editing operations: the loop's hand-written heuristics (docs/paper.md, Loop: attribute, text,
 spatial relation, presence; size and count besides).
 
 The heuristics are the same in every world. What an entity is and how a change is said belongs to a `Language`: the

@@ -1,4 +1,4 @@
-"""The steps of the loop (PAPER.md, Loop): each a function from tables of rows to a table of rows.
+"""The steps of the loop (docs/paper.md, Loop): each a function from tables of rows to a table of rows.
 
     image I --VLM--> caption --painter--> reconstruction I'                         caption, reconstruct
     (I, I', caption) --VLM--> refinements                                           critique

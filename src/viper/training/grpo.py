@@ -1,4 +1,4 @@
-"""Group Relative Policy Optimization through TRL, with the settings of PAPER.md, section Optimisation."""
+"""Group Relative Policy Optimization through TRL, with the settings of docs/paper.md, section Optimisation."""
 
 from pathlib import Path
 from typing import Any, Protocol
