@@ -20,7 +20,7 @@ def planned(workflow, target, *config):
 def test_all_is_planned_without_training_or_fetching_base_models(workflow):
     plan = planned(workflow, "all")
     assert "rule train:" in plan
-    assert "pretrain" not in plan
+    assert "rule pretrain" not in plan
     assert "fetch_pretrained" not in plan
 
 
@@ -40,7 +40,7 @@ def test_pretraining_is_only_planned_when_asked_for(workflow):
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        ({"training": {"stepz": 3}}, "scales.smoke.training.stepz = 3: unknown key"),
+        ({"training": {"stepz": 3}}, "scales.smoke.training.stepz = '3': unknown key"),
         ({"experiments": {"main": ["base.nope"]}}, "unknown phase 'nope'"),
         ({"analysis": {"split": "nope"}}, "analysis.split 'nope' is not among evaluation.splits: dev, test"),
     ],
