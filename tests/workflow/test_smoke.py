@@ -66,7 +66,8 @@ def test_it_takes_less_than_four_minutes(finished):
 
 def test_a_second_run_has_nothing_to_do(finished):
     workflow, _ = finished
-    assert "Nothing to be done" in workflow.run("--dry-run", "--", "main").stderr
+    plan = workflow.run("--dry-run", "--", "main")
+    assert "Nothing to be done" in plan.stdout + plan.stderr
 
 
 def test_the_report_is_one_file_with_tables_and_figure(finished):
