@@ -7,11 +7,12 @@ import typer
 from typer.testing import CliRunner
 
 from viper.config.models import VlmSection
+from viper.config.options import read_options
 from viper.errors import ViperError
 from viper.manifest import write_manifest
 from viper.models.micro.vlm import build_processor, build_vlm, split_words
 from viper.prompts import render
-from viper.synthesis.commands import read_options, register
+from viper.synthesis.commands import register
 from viper.synthesis.rows import read_rows, write_rows
 from viper.synthesis.steps import OPERATION_COLUMNS, REFINEMENT_COLUMNS
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viper.config.options import read_options
 from viper.errors import ViperError
 from viper.files import atomic_write
 
@@ -42,7 +43,7 @@ def tables(
     from viper.analysis import tables as module
     from viper.config.analysis import Analysis
 
-    settings, names = Analysis.model_validate_json(options), _names(benchmarks)
+    settings, names = read_options(Analysis, options), _names(benchmarks)
     scored = {
         main: module.score_benchmarks(predictions, names, lineage, seed, settings),
         subdomains: module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings),
@@ -67,7 +68,7 @@ def claims_command(
     from viper.analysis import tables as module
     from viper.config.analysis import Analysis
 
-    settings, names = Analysis.model_validate_json(options), _names(benchmarks)
+    settings, names = read_options(Analysis, options), _names(benchmarks)
     scores, _ = module.score_benchmarks(predictions, names, lineage, seed, settings)
     domains, _ = module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)
     _write_csv(module.claims(scores, domains, lineage), output)
@@ -85,7 +86,7 @@ def figure_command(
     from viper.analysis import figures
     from viper.config.analysis import Analysis
 
-    settings, rows = Analysis.model_validate_json(options), pd.read_csv(table)
+    settings, rows = read_options(Analysis, options), pd.read_csv(table)
     figures.use_style()
     figure = figures.main_figure(rows, settings.published_model)
     for path in output:

@@ -5,17 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ValidationError
 
-from viper.errors import ViperError
-
-
-def _checked(model: type[BaseModel], text: str) -> BaseModel:
-    """`--options` as its model; a ViperError names the key that is wrong."""
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise ViperError(f"--options: {error}") from error
+from viper.config.options import read_options
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +24,7 @@ def register(app: typer.Typer) -> None:
         from viper.config.evaluation import BenchmarkOptions
         from viper.evaluation.benchmarks import provide
 
-        provide(name, _checked(BenchmarkOptions, options), output)
+        provide(name, read_options(BenchmarkOptions, options), output)
 
     @app.command("evaluate")
     def evaluate(
@@ -49,7 +40,7 @@ def register(app: typer.Typer) -> None:
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
 
-        checked = _checked(EvaluateOptions, options)
+        checked = read_options(EvaluateOptions, options)
         results = evaluate(load_vlm(model_folder(checkpoint), checked.vlm), benchmark, checked)
         for name, result in results.items():
             with atomic_write(output / f"{name}.tsv") as partial:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from viper.config.options import read_options
+
 Options = Annotated[str, typer.Option(help="the command's part of the section `pretraining` of params.yaml, as JSON")]
 Output = Annotated[Path, typer.Option(help="folder of the trained model; replaced only when training has ended")]
 
@@ -18,7 +20,7 @@ def register(app: typer.Typer) -> None:
         from viper.config.pretraining import VlmFit
         from viper.models.micro import base_models
 
-        base_models.train_vlm(VlmFit.model_validate_json(options), output)
+        base_models.train_vlm(read_options(VlmFit, options), output)
 
     @app.command("pretrain-latents")
     def pretrain_latents(options: Options, output: Output) -> None:
@@ -26,7 +28,7 @@ def register(app: typer.Typer) -> None:
         from viper.config.pretraining import LatentsFit
         from viper.models.micro import base_models
 
-        base_models.train_latents(LatentsFit.model_validate_json(options), output)
+        base_models.train_latents(read_options(LatentsFit, options), output)
 
     @app.command("pretrain-diffusion")
     def pretrain_diffusion(
@@ -39,7 +41,7 @@ def register(app: typer.Typer) -> None:
         from viper.config.pretraining import DenoiserFit
         from viper.models.micro import base_models
 
-        base_models.train_diffusion(DenoiserFit.model_validate_json(options), shared, painter, editor)
+        base_models.train_diffusion(read_options(DenoiserFit, options), shared, painter, editor)
 
     @app.command("pretrain-checker")
     def pretrain_checker(options: Options, output: Output) -> None:
@@ -47,7 +49,7 @@ def register(app: typer.Typer) -> None:
         from viper.config.pretraining import Fit
         from viper.models.micro import base_models
 
-        base_models.train_checker(Fit.model_validate_json(options), output)
+        base_models.train_checker(read_options(Fit, options), output)
 
     @app.command("measure-base-models")
     def measure_base_models(
@@ -60,4 +62,4 @@ def register(app: typer.Typer) -> None:
         from viper.config.models import Models
         from viper.models.micro import fidelity
 
-        fidelity.measure(Models.model_validate_json(options), count=count, seed=seed).to_csv(output, index=False)
+        fidelity.measure(read_options(Models, options), count=count, seed=seed).to_csv(output, index=False)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from viper.config.options import read_options
 from viper.errors import ViperError
 
 
@@ -95,18 +96,13 @@ def register(app: typer.Typer) -> None:
         choice: Annotated[Path, typer.Option(help="The chosen threshold to write (.json).")],
     ) -> None:
         """Choose tau for the embedder from labelled sentence pairs, and write the evidence."""
-        from pydantic import ValidationError
-
         from viper.config.reward import CalibrationOptions
         from viper.files import atomic_write
         from viper.models.embedder import SentenceEmbedder
         from viper.reward.calibration import choose_tau, measure, rates_by_kind, roc_table
         from viper.reward.pairs import read_pairs, world_pairs
 
-        try:
-            checked = CalibrationOptions.model_validate_json(options)
-        except ValidationError as error:
-            raise ViperError(f"--options: {error}") from error
+        checked = read_options(CalibrationOptions, options)
         how = checked.calibration
         labelled = world_pairs(how.sentences, how.seed) if how.pairs == "world" else read_pairs(how.pairs)
         table = measure(labelled, SentenceEmbedder(checked.embedder))

@@ -1,14 +1,11 @@
 """Commands of the loop: one a step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ValidationError
 
-from viper.errors import ViperError
-
-Section = TypeVar("Section", bound=BaseModel)
+from viper.config.options import read_options
 
 Options = Annotated[
     str, typer.Option(help="what the step depends on, as JSON: a section of params.yaml or part of one")
@@ -19,21 +16,6 @@ Lineage = Annotated[str, typer.Option(help="name of the VLM that synthesizes, su
 Seed = Annotated[int, typer.Option(help="the run's seed", min=0)]
 Table = Annotated[Path, typer.Option(help="Parquet table of a shard")]
 Out = Annotated[Path, typer.Option(help="Parquet table to write")]
-
-
-def read_options(model: type[Section], text: str, name: str = "--options") -> Section:
-    """Parse a JSON option with the pydantic model of its section.
-
-    Raises:
-        ViperError: it is no JSON, or it does not fit the section.
-    """
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'value'}: {problem['msg']}" for problem in error.errors()
-        )
-        raise ViperError(f"{name} is no valid {model.__name__}: {problems}") from error
 
 
 def register(app: typer.Typer) -> None:

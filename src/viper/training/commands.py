@@ -1,26 +1,12 @@
 """Commands of training: `train` runs one phase, `cold-samples` writes what a cold start learns from."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ValidationError
 
+from viper.config.options import read_options
 from viper.errors import ViperError
-
-Section = TypeVar("Section", bound=BaseModel)
-
-
-def _read(model: type[Section], text: str, option: str) -> Section:
-    """Parse a JSON option.
-
-    Raises:
-        ViperError: it does not fit `model`.
-    """
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise ViperError(f"{option}: {error}") from error
 
 
 def register(app: typer.Typer) -> None:
@@ -46,10 +32,10 @@ def register(app: typer.Typer) -> None:
         from viper.config.reward import Reward as RewardSection
         from viper.config.training import Grpo, TrainOptions
 
-        checked = _read(TrainOptions, options, "--options")
+        checked = read_options(TrainOptions, options, "--options")
         notes, scorer = {"lineage": lineage}, None
         if isinstance(checked.phase, Grpo) and reward is not None:
-            section = _read(RewardSection, reward, "--reward")
+            section = read_options(RewardSection, reward, "--reward")
             scorer, threshold = _scorer(section, tau)
             notes |= {"reward": section.model_dump(mode="json", exclude={"calibration"}), "tau": threshold}
 
@@ -74,7 +60,7 @@ def register(app: typer.Typer) -> None:
         """Write the chain-of-thought samples of the cold start."""
         from viper.config.training import ColdStart
 
-        section = _read(ColdStart, options, "--options")
+        section = read_options(ColdStart, options, "--options")
 
         from viper.training.cold_start import write_samples
 
