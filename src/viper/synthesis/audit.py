@@ -4,23 +4,19 @@ The truth file is joined here and nowhere else. Pictures made by painter and edi
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from scipy.stats import binomtest
 
 from viper.errors import ViperError
 from viper.models.micro.checker import Checker
 from viper.synthesis.assemble import Shards
 from viper.synthesis.rows import Row, by_id, read_rows, unpack_image
 from viper.world import grammar, parse
+from viper.world.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look, matches, shares
 from viper.world.operations import Operation
-from viper.world.scene import CELLS, Object, Scene, from_json, make_scene
-
-_ATTRIBUTES = ("kind", "color", "size")
-_BACKGROUND = ("shade", "texture")
+from viper.world.scene import CELLS, Scene, from_json, make_scene
 
 # What a refinement turns out to be.
 CAPTION = "the caption's mistake, told right"
@@ -28,15 +24,6 @@ MISTOLD = "the caption's mistake, told wrong"
 PAINTER = "the painter's mistake"
 NOBODY = "nobody's mistake"
 UNREADABLE = "not readable"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One yes-or-no observation of a step."""
-
-    step: str
-    measure: str
-    hit: bool
 
 
 def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
@@ -67,7 +54,7 @@ def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
             findings += _audit_refinements(refinements, real, said, painted[row_id])
         for row_id, picture in edited.items():
             findings += _audit_edit(tables["operations"][row_id]["statements"], scenes[row_id], picture)
-    return _shares(findings)
+    return shares(findings)
 
 
 def read_truth(path: Path) -> dict[str, Scene]:
@@ -99,27 +86,18 @@ def judge_refinement(sentence: str, real: Scene, said: Scene, painted: Scene) ->
         return UNREADABLE
     if sentence in grammar.refinements(real, said):
         return CAPTION
-    look = _background if refinement.cell is None else lambda scene: _look(scene, refinement.cell)
-    if look(said) != look(real):
+    seen = _background if refinement.cell is None else lambda scene: look(scene, refinement.cell)
+    if seen(said) != seen(real):
         return MISTOLD
-    return PAINTER if look(painted) != look(said) else NOBODY
+    return PAINTER if seen(painted) != seen(said) else NOBODY
 
 
 def premise_holds(operation: Operation, real: Scene) -> bool:
     """Whether the picture is as the operation's sentence takes for granted."""
     before, after = operation.before, operation.after
-    if before is not None and not _matches(before, real.at(before.cell)):
+    if before is not None and not matches(before, real.at(before.cell)):
         return False
     return after is None or (before is not None and after.cell == before.cell) or real.at(after.cell) is None
-
-
-def edit_done(operation: Operation, edited: Scene) -> bool:
-    """Whether the cells that an operation names look as it orders."""
-    before, after = operation.before, operation.after
-    if after is not None and not _matches(after, edited.at(after.cell)):
-        return False
-    left = before is not None and (after is None or after.cell != before.cell)
-    return not left or edited.at(before.cell) is None
 
 
 def _audit_scene(step: str, shown: Scene, meant: Scene) -> Iterator[Finding]:
@@ -127,10 +105,10 @@ def _audit_scene(step: str, shown: Scene, meant: Scene) -> Iterator[Finding]:
     for thing in meant.objects:
         found = shown.at(thing.cell)
         yield Finding(step, "object is there", found is not None)
-        for name in _ATTRIBUTES:
+        for name in ATTRIBUTES:
             right = found is not None and getattr(found, name) == getattr(thing, name)
             yield from (Finding(step, measure, right) for measure in (name, "all facts"))
-    for name in _BACKGROUND:
+    for name in BACKGROUND:
         right = getattr(shown, name) == getattr(meant, name)
         yield from (Finding(step, measure, right) for measure in (name, "all facts"))
     for thing in shown.objects:
@@ -157,7 +135,7 @@ def _audit_edit(statements: list[str], real: Scene, edited: Scene) -> Iterator[F
         yield Finding("edits", "statement is true", premise and done)
     for cell in CELLS:
         if cell not in named:
-            yield Finding("edits", "other cells kept", _look(edited, cell) == _look(real, cell))
+            yield Finding("edits", "other cells kept", look(edited, cell) == look(real, cell))
 
 
 def _read_pictures(checker: Checker, rows: dict[str, Row]) -> dict[str, Scene]:
@@ -165,25 +143,5 @@ def _read_pictures(checker: Checker, rows: dict[str, Row]) -> dict[str, Scene]:
     return dict(zip(rows, checker.read(images), strict=True)) if images else {}
 
 
-def _matches(said: Object, found: Object | None) -> bool:
-    """Whether an object is as said; a parsed operation leaves unsaid attributes empty."""
-    return found is not None and all(getattr(said, name) in ("", getattr(found, name)) for name in _ATTRIBUTES)
-
-
-def _look(scene: Scene, cell: int) -> Object | None:
-    """What is in a cell, wherever in the cell it stands."""
-    thing = scene.at(cell)
-    return thing and replace(thing, dx=0, dy=0)
-
-
 def _background(scene: Scene) -> tuple[str, str]:
     return scene.shade, scene.texture
-
-
-def _shares(findings: Iterable[Finding]) -> pd.DataFrame:
-    rows = []
-    table = pd.DataFrame([vars(finding) for finding in findings], columns=["step", "measure", "hit"])
-    for (step, measure), hits in table.groupby(["step", "measure"], sort=False)["hit"]:
-        interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
-        rows.append((step, measure, hits.mean(), interval.low, interval.high, len(hits)))
-    return pd.DataFrame(rows, columns=["step", "measure", "share", "low", "high", "n"]).round(4)

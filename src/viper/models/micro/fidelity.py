@@ -3,12 +3,10 @@
 All scenes come from the "dev" layouts, which no base model was trained on.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from viper.config.models import Models
 from viper.models.base import VLM, Chat, Editor, Painter
@@ -17,6 +15,7 @@ from viper.models.micro.tasks import PROMPTS, corrupt, operation_cells
 from viper.prompts import render as prompt
 from viper.synthesis.answers import answer_text
 from viper.world import draw, grammar, parse
+from viper.world.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look, shares
 from viper.world.operations import OPERATION_TYPES, apply_operations, propose, sample_operations
 from viper.world.scene import Scene, sample_scene
 
@@ -25,21 +24,17 @@ _MAX_NEW_TOKENS = 128
 
 
 class _Counts:
-    """Right and wrong answers by what was asked."""
+    """Right and wrong answers by model and by what was asked."""
 
     def __init__(self):
-        self.hits: dict[tuple[str, str], list[bool]] = defaultdict(list)
+        self.findings: list[Finding] = []
 
     def add(self, model: str, measure: str, hits: Iterable[bool]) -> None:
-        self.hits[model, measure].extend(map(bool, hits))
+        self.findings.extend(Finding(model, measure, bool(hit)) for hit in hits)
 
     def table(self) -> pd.DataFrame:
         """Columns model, measure, share, low, high (Wilson, 95 %), n."""
-        rows = []
-        for (model, measure), hits in self.hits.items():
-            interval = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
-            rows.append((model, measure, np.mean(hits), interval.low, interval.high, len(hits)))
-        return pd.DataFrame(rows, columns=["model", "measure", "share", "low", "high", "n"]).round(4)
+        return shares(self.findings).rename(columns={"step": "model"})
 
 
 def _ask(vlm: VLM, chats: list[Chat]) -> list[list[str]]:
@@ -86,11 +81,11 @@ def _compare_scenes(counts: _Counts, model: str, seen: Scene, meant: Scene) -> N
     counts.add(model, "fact: cell empty or not", ((seen.at(c) is None) == (meant.at(c) is None) for c in range(9)))
     for thing in meant.objects:
         found = seen.at(thing.cell)
-        for attribute in ("kind", "color", "size"):
+        for attribute in ATTRIBUTES:
             right = found is not None and getattr(found, attribute) == getattr(thing, attribute)
             counts.add(model, f"fact: {attribute}", [right])
             counts.add(model, "facts right", [right])
-    for attribute in ("shade", "texture"):
+    for attribute in BACKGROUND:
         right = getattr(seen, attribute) == getattr(meant, attribute)
         counts.add(model, f"fact: {attribute}", [right])
         counts.add(model, "facts right", [right])
@@ -110,11 +105,6 @@ def measure_painter(painter: Painter, checker: Checker, count: int, seed: int) -
     return counts.table()
 
 
-def _look(scene: Scene, cell: int) -> str:
-    thing = scene.at(cell)
-    return grammar.object_phrase(thing) if thing else "nothing"
-
-
 def measure_editor(editor: Editor, checker: Checker, count: int, seed: int) -> pd.DataFrame:
     """Single edits of each type: done where the cells that it names look as ordered, clean where all others stayed."""
     rng, counts, edits = np.random.default_rng(seed), _Counts(), []
@@ -129,8 +119,8 @@ def measure_editor(editor: Editor, checker: Checker, count: int, seed: int) -> p
     )
     for seen, (scene, operation) in zip(checker.read(images), edits, strict=True):
         meant, named = apply_operations(scene, [operation]), operation_cells(operation)
-        done = all(_look(seen, cell) == _look(meant, cell) for cell in named)
-        kept = [_look(seen, cell) == _look(meant, cell) for cell in range(9) if cell not in named]
+        done = edit_done(operation, seen)
+        kept = [look(seen, cell) == look(meant, cell) for cell in range(9) if cell not in named]
         counts.add("editor", "edit done", [done])
         counts.add("editor", f"edit done: {operation.type}", [done])
         counts.add("editor", "other cells kept", kept)
