@@ -15,7 +15,7 @@ STAMP := .venv/.installed
 # Nothing in a run reaches for the network; threads are given to rules by Snakemake.
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
-# Each step is a process of its own: without compiled modules on disk every one would compile torch's anew (20 s instead of 7).
+# Each step is a process of its own: without compiled modules on disk every one would compile torch's anew (captioning a smoke shard: 25 s instead of 9).
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -59,7 +59,7 @@ rule evaluate:
     params:
         benchmarks=lambda wildcards, input: " ".join(f"--benchmark {path}" for path in input.benchmarks),
         options=lambda wildcards: S.evaluation.evaluate_options(split_named(wildcards.split), S.models.vlm),
-        folder=lambda wildcards, output: output.scores.removesuffix("/scores.json"),
+        folder=lambda wildcards, output: Path(output.scores).parent,
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
         " --options {params.options:q} --output {params.folder} > {log} 2>&1"

@@ -76,7 +76,7 @@ rule train:
         processor=options("models.vlm.processor"),
         data=lambda wildcards, input: " ".join(f"--data {path}" for path in input.data),
         tau=lambda wildcards, input: f"--tau {input.tau}" if input.tau else "",
-        model=lambda wildcards, output: output.manifest.removesuffix("/manifest.json"),
+        model=lambda wildcards, output: Path(output.manifest).parent,
         work=f"work/{SCALE}/seed{{seed}}/{{lineage}}",
         launch=LAUNCH,
     shell:

@@ -60,6 +60,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Measure VLM, painter and editor against the drawn world's truth."""
         from viper.config.models import Models
+        from viper.files import atomic_write
         from viper.models.micro import fidelity
 
-        fidelity.measure(read_options(Models, options), count=count, seed=seed).to_csv(output, index=False)
+        table = fidelity.measure(read_options(Models, options), count=count, seed=seed)
+        with atomic_write(output) as partial:
+            table.to_csv(partial, index=False)

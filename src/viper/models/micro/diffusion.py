@@ -6,7 +6,7 @@ picture to edit, which are zero where there is none; the painter keeps the first
 shapes and colors in one task serves the other, and one training has to be waited for instead of two.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,8 +32,7 @@ def build_unet(
 ) -> UNet2DConditionModel:
     """A UNet with random weights: 16x16 without attention, 8x8 and 4x4 with attention to the text.
 
-    Without the 4x4 level the UNet never found out where in the picture it was: convolutions know places by the distance
-    to the border only.
+    Convolutions know places by the distance to the border only; at 4x4 the border is near everywhere.
     """
     torch.manual_seed(seed)
     return UNet2DConditionModel(
@@ -126,13 +125,11 @@ def pretrain_unet(
     batch_size: int,
     learning_rate: float,
     seed: int,
-    checkpoint: Callable[[int, UNet2DConditionModel], None] | None = None,
 ) -> dict:
     """Train `unet` in place to denoise; at the end it holds the moving average of its weights.
 
     Args:
         examples: drawn from at random.
-        checkpoint: called with the step and the UNet holding its average, every 500 steps.
 
     Returns:
         {"loss": mean squared error of the clean latents over the last 100 steps}.
@@ -150,7 +147,7 @@ def pretrain_unet(
         empty = encoder(text_side.token_ids(tokenizer, [""]))[0]
     losses: list[float] = []
     bar = tqdm(range(steps), desc="denoiser", mininterval=5)
-    for step in bar:
+    for _ in bar:
         chosen = torch.from_numpy(rng.integers(0, len(latents), batch_size))
         clean, noise = latents[chosen], torch.randn(batch_size, *latents.shape[1:])
         # Places are decided where noise is high: times are drawn with a density that grows towards it.
@@ -170,11 +167,6 @@ def pretrain_unet(
         average.step(unet.parameters())
         losses.append(loss.item())
         bar.set_postfix(loss=f"{np.mean(losses[-100:]):.4f}")
-        if checkpoint and (step + 1) % 500 == 0:
-            average.store(unet.parameters())
-            average.copy_to(unet.parameters())
-            checkpoint(step + 1, unet)
-            average.restore(unet.parameters())
     if steps:
         average.copy_to(unet.parameters())
     return {"loss": float(np.mean(losses[-100:]))} if steps else {}

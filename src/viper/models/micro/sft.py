@@ -9,14 +9,16 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from viper.models.micro.tasks import Sample, sample_task
-from viper.models.micro.vision import SceneHead, scene_loss, scene_targets
+from viper.models.micro.vision import IGNORED, SceneHead, scene_loss, scene_targets
 
 _READOUT_WEIGHT = 0.1
-IGNORED = -100  # label of tokens that are not learned: the prompt and the padding
 
 
 def collate(processor, samples: list[Sample]) -> dict[str, torch.Tensor]:
-    """A right-padded batch for the model's forward; `labels` hold the completion and its end of turn only."""
+    """A right-padded batch for the model's forward; `labels` hold the completion and its end of turn only.
+
+    The prompt and the padding are not learned: their label is `IGNORED`.
+    """
     prompts = [
         processor.apply_chat_template(
             [{"role": "user", "content": [{"type": "image"}] * len(s.scenes) + [{"type": "text", "text": s.prompt}]}],
@@ -99,17 +101,15 @@ def pretrain_language(
     micro_batches: int,
     learning_rate: float,
     seed: int,
-    checkpoint=None,
 ) -> dict[str, float]:
     """Train `model`'s language side in place; returns the mean loss per token of each task over the last 50 steps.
 
-    The vision tower has learned to see before (`viper.models.micro.vision`) and stays as it is,
-    which saves a third of the time.
+    The vision tower has learned to see before (`viper.models.micro.vision`) and stays as it is, which saves its
+    backward pass.
 
     Args:
         easy_steps: of the `steps`, how many use pictures with one or two objects only, at the start.
         micro_batches: a batch is sorted by length and cut into so many parts, to waste less on padding.
-        checkpoint: called with (step) every 200 steps, so that a long run can be watched or kept.
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -144,8 +144,6 @@ def pretrain_language(
         bar.set_postfix(
             {task: f"{value:.2f}" for task, value in sorted(history[-1].items())}, readout=f"{known.item():.2f}"
         )
-        if checkpoint and (step + 1) % 200 == 0:
-            checkpoint(step + 1)
     model.model.visual.requires_grad_(True)
     tasks = sorted({task for row in history for task in row})
     return {task: float(np.mean([row[task] for row in history if task in row])) for task in tasks}

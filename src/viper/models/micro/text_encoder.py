@@ -15,7 +15,7 @@ from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
 from viper.models.micro.tasks import corrupt, operation_cells
-from viper.models.micro.vision import SceneHead, scene_accuracy, scene_loss, scene_targets
+from viper.models.micro.vision import IGNORED, SceneHead, scene_accuracy, scene_loss, scene_targets
 from viper.models.micro.vlm import build_tokenizer, split_words
 from viper.world import grammar
 from viper.world.operations import Operation, apply_operations, sample_operations
@@ -23,7 +23,6 @@ from viper.world.scene import Scene, sample_scene
 
 MAX_TOKENS = 64  # the longest caption has 59 words with its two markers
 WIDTH = 128
-_IGNORED = -100
 
 
 def build_text_tokenizer(samples: int = 3000, seed: int = 0) -> PreTrainedTokenizerFast:
@@ -138,12 +137,11 @@ def _edit_targets(after: Scene, operations: list[Operation]) -> dict[str, torch.
         cells = operation_cells(operation)
         said[cells] = True
         if operation.type == "text":  # the instruction names neither
-            targets["color"][0, cells] = targets["size"][0, cells] = _IGNORED
+            targets["color"][0, cells] = targets["size"][0, cells] = IGNORED
     for name in ("kind", "color", "size"):
-        targets[name][0, ~said] = _IGNORED
-    return (
-        targets | {"said": said[None].long()} | {"shade": torch.tensor([_IGNORED]), "texture": torch.tensor([_IGNORED])}
-    )
+        targets[name][0, ~said] = IGNORED
+    background = torch.tensor([IGNORED])
+    return targets | {"said": said[None].long(), "shade": background, "texture": background}
 
 
 def pretrain_text_encoder(encoder, tokenizer, *, steps: int, batch_size: int, learning_rate: float, seed: int) -> dict:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from viper.world import draw
 from viper.world.scene import COLORS, KINDS, SHADES, SIZES, TEXTURES, Scene, scene_stream
 
-_EMPTY = -100  # ignored by cross_entropy: an empty cell has no color and no size
+IGNORED = -100  # by cross_entropy: what is not asked, such as the color of an empty cell
 _WIDTHS = {"kind": len(KINDS) + 1, "color": len(COLORS), "size": len(SIZES)}
 
 
@@ -23,7 +23,7 @@ def scene_targets(scenes: list[Scene]) -> dict[str, torch.Tensor]:
         "kind", "color", "size": (n, 9) int64, one a cell; kind 0 is an empty cell, whose color and size are -100.
         "shade", "texture": (n,) int64.
     """
-    targets = {name: np.full((len(scenes), 9), 0 if name == "kind" else _EMPTY) for name in _WIDTHS}
+    targets = {name: np.full((len(scenes), 9), 0 if name == "kind" else IGNORED) for name in _WIDTHS}
     for row, scene in enumerate(scenes):
         for thing in scene.objects:
             targets["kind"][row, thing.cell] = KINDS.index(thing.kind) + 1
@@ -64,7 +64,7 @@ def scene_accuracy(logits: dict[str, torch.Tensor], targets: dict[str, torch.Ten
     """Share of right answers per attribute; "occupied" is the kind where there is an object."""
     right = {}
     for name, target in targets.items():
-        hit, counted = logits[name].argmax(-1) == target, target != _EMPTY
+        hit, counted = logits[name].argmax(-1) == target, target != IGNORED
         right[name] = hit[counted].float().mean().item()
     occupied = targets["kind"] > 0
     right["occupied"] = (logits["kind"].argmax(-1) == targets["kind"])[occupied].float().mean().item()
