@@ -26,4 +26,5 @@ rule all:
     default_target: True
     input:
         rules.main.input,
+        rules.measure_base_models.output if S.models.checker else [],
         rules.timings.output,

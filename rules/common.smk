@@ -1,5 +1,7 @@
-# The checked parameters, and the paths and arguments that follow from them; every rule file uses them.
+# The checked parameters, and the paths and arguments that follow from them; every rule file uses them. Functions stand
+# here, rules in the files of their areas.
 import json
+import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -49,6 +51,97 @@ def compare(lineages):
     """The arguments that say what is compared: lineages, run seeds, benchmarks."""
     seeds = [f"--seed {seed}" for seed in S.run_seeds]
     return " ".join([f"--lineage {lineage}" for lineage in lineages] + seeds)
+
+
+# --- seeds
+
+
+def photographs(wildcards):
+    """The files that `seeds.paths` names: a changed or added photograph makes the seed images anew."""
+    from viper.synthesis.photographs import find_photographs
+
+    try:
+        return [str(path) for path in find_photographs(S.seeds.paths)]
+    except ViperError as error:
+        raise WorkflowError(str(error)) from None
+
+
+# --- synthesis
+
+SYNTHESIS = f"data/{SCALE}/seed{{seed}}/synthesis/{{lineage}}"
+
+
+def table(step):
+    """The table of one step and shard."""
+    return f"{SYNTHESIS}/{step}/shard{{shard}}.parquet"
+
+
+def shards(step):
+    """The tables of one step of all shards."""
+    return [f"{SYNTHESIS}/{step}/shard{shard}.parquet" for shard in range(S.seeds.shards)]
+
+
+def model_options(part):
+    """The section of a model without what only the scheduler reads."""
+    return getattr(S.models, part).model_dump_json(exclude={"job"})
+
+
+def synthesis_options(*keys):
+    """Some keys of the section `synthesis`: what a step depends on, and nothing else."""
+    return S.synthesis.model_dump_json(include=set(keys))
+
+
+# --- training
+
+
+def parse_lineage(name):
+    """The parts of a lineage's name; an unknown phase stops here, with the list of known ones."""
+    try:
+        return S.training.lineage(name)
+    except ViperError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def training_data(wildcards):
+    """The data sets of the last phase: synthesized by the model that its generation started from."""
+    lineage = parse_lineage(wildcards.lineage)
+    root = f"data/{SCALE}/seed{wildcards.seed}"
+    return [
+        (
+            f"{root}/cold/train.parquet"
+            if name == "cold"
+            else f"{root}/dataset/{lineage.data_lineage}/{name}/train.parquet"
+        )
+        for name in S.training.phases[lineage.phase].data
+    ]
+
+
+def is_rewarded(wildcards):
+    """Whether the last phase is reinforcement learning, and so depends on the reward."""
+    return S.training.phases[parse_lineage(wildcards.lineage).phase].method == "grpo"
+
+
+def threshold(wildcards):
+    """The calibrated threshold, where the phase is rewarded and the reward does not name one."""
+    return f"results/{SCALE}/tables/tau.json" if S.reward.tau == "calibrated" and is_rewarded(wildcards) else []
+
+
+def training_options(wildcards):
+    """All that the phase depends on, as JSON."""
+    return S.training.options(parse_lineage(wildcards.lineage).phase).model_dump_json(exclude={"machine": {"job"}})
+
+
+# --- evaluation
+
+
+def split_named(name):
+    """Stop with a sentence instead of a KeyError where a target asks for a split that params.yaml does not have."""
+    if name not in S.evaluation.splits:
+        known = ", ".join(S.evaluation.splits)
+        raise WorkflowError(
+            f"no split '{name}' in evaluation.splits; there are: {known}. Add it with a seed and a size"
+        )
+    return name
 
 
 wildcard_constraints:

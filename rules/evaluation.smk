@@ -4,16 +4,6 @@
 BENCHMARK_FILES = S.evaluation.benchmarks
 
 
-def split_named(name):
-    """Stop with a sentence instead of a KeyError where a target asks for a split that params.yaml does not have."""
-    if name not in S.evaluation.splits:
-        known = ", ".join(S.evaluation.splits)
-        raise WorkflowError(
-            f"no split '{name}' in evaluation.splits; there are: {known}. Add it with a seed and a size"
-        )
-    return name
-
-
 wildcard_constraints:
     name="|".join(BENCHMARK_FILES.values()),
 

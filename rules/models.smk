@@ -58,3 +58,28 @@ else:
                 folder=PRETRAINED,
                 part=list(S.models.hub) if S.models.source == "hub" else PARTS,
             ),
+
+
+if S.models.checker:
+
+    rule measure_base_models:
+        """Against the truth: captions, refinements and operations of the VLM, facts that the painter draws, edits done."""
+        input:
+            vlm=f"{S.models.vlm.path}/manifest.json",
+            painter=f"{S.models.painter.path}/manifest.json",
+            editor=f"{S.models.editor.path}/manifest.json",
+            checker=f"{S.models.checker}/manifest.json",
+        output:
+            report(f"results/{SCALE}/tables/fidelity.csv", caption="../docs/report/fidelity.rst", category="Tables"),
+        log:
+            f"logs/{SCALE}/measure_base_models.log",
+        benchmark:
+            f"benchmarks/{SCALE}/measure_base_models.tsv"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            options=options("models"),
+        shell:
+            "python -m viper measure-base-models --options {params.options:q} --output {output} > {log} 2>&1"

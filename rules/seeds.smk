@@ -4,16 +4,6 @@ SEED_FOLDER = f"data/{SCALE}/seed{{seed}}"
 SEED_SHARDS = [f"{SEED_FOLDER}/seeds/shard{shard}.parquet" for shard in range(S.seeds.shards)]
 
 
-def photographs(wildcards):
-    """The files that `seeds.paths` names: a changed or added photograph makes the seed images anew."""
-    from viper.synthesis.photographs import find_photographs
-
-    try:
-        return [str(path) for path in find_photographs(S.seeds.paths)]
-    except ViperError as error:
-        raise WorkflowError(str(error)) from None
-
-
 if S.seeds.source == "world":
 
     rule draw_seeds:

@@ -1,30 +1,9 @@
 # The loop's synthesis, shard by shard: captions → reconstructions → critiques → refinements → operations → edits, and the
 # two data sets from all shards. The lineage is that of the VLM that does it: `base`, or a checkpoint of the loop.
 
-SYNTHESIS = f"data/{SCALE}/seed{{seed}}/synthesis/{{lineage}}"
 SYNTHESIS_LOG = f"{SCALE}/seed{{seed}}/{{lineage}}"
 SEEDS = f"data/{SCALE}/seed{{seed}}/seeds/shard{{shard}}.parquet"
 DATASET = f"data/{SCALE}/seed{{seed}}/dataset/{{lineage}}"
-
-
-def table(step):
-    """The table of one step and shard."""
-    return f"{SYNTHESIS}/{step}/shard{{shard}}.parquet"
-
-
-def shards(step):
-    """The tables of one step of all shards."""
-    return [f"{SYNTHESIS}/{step}/shard{shard}.parquet" for shard in range(S.seeds.shards)]
-
-
-def model_options(part):
-    """The section of a model without what only the scheduler reads."""
-    return getattr(S.models, part).model_dump_json(exclude={"job"})
-
-
-def synthesis_options(*keys):
-    """Some keys of the section `synthesis`: what a step depends on, and nothing else."""
-    return S.synthesis.model_dump_json(include=set(keys))
 
 
 rule caption_images:
@@ -193,10 +172,10 @@ rule assemble_datasets:
         mem_mb=4000,
         runtime=60,
     params:
-        seeds=f"{SEED_FOLDER}/seeds",
-        synthesis=SYNTHESIS,
+        seeds=lambda wildcards, input: Path(input.seeds[0]).parent,
+        synthesis=lambda wildcards, input: Path(input.captions[0]).parents[1],
         shards=S.seeds.shards,
-        folder=DATASET,
+        folder=lambda wildcards, output: Path(output.card).parent,
         options=synthesis_options("prompts", "csr_size", "vop_size", "allow_fewer"),
     shell:
         "python -m viper assemble-datasets --seeds {params.seeds} --synthesis {params.synthesis} --shards {params.shards}"
@@ -230,7 +209,7 @@ if S.seeds.source == "world" and S.models.checker:
         benchmark:
             f"benchmarks/{SCALE}/audit_synthesis.tsv"
         params:
-            data=f"data/{SCALE}",
+            data=lambda wildcards: f"data/{SCALE}",
             runs=" ".join(
                 [f"--seed {seed}" for seed in S.run_seeds] + [f"--lineage {lineage}" for lineage in SYNTHESIZERS]
             ),

@@ -1,46 +1,6 @@
 # Training. One rule trains the last phase of any lineage from its parent's checkpoint: which phases there are, and on
 # what data, stands in params.yaml (training.phases); what a name means, in src/viper/lineage.py.
 
-import shlex
-
-
-def parse_lineage(name):
-    """The parts of a lineage's name; an unknown phase stops here, with the list of known ones."""
-    try:
-        return S.training.lineage(name)
-    except ViperError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def training_data(wildcards):
-    """The data sets of the last phase: synthesized by the model that its generation started from."""
-    lineage = parse_lineage(wildcards.lineage)
-    root = f"data/{SCALE}/seed{wildcards.seed}"
-    return [
-        (
-            f"{root}/cold/train.parquet"
-            if name == "cold"
-            else f"{root}/dataset/{lineage.data_lineage}/{name}/train.parquet"
-        )
-        for name in S.training.phases[lineage.phase].data
-    ]
-
-
-def is_rewarded(wildcards):
-    """Whether the last phase is reinforcement learning, and so depends on the reward."""
-    return S.training.phases[parse_lineage(wildcards.lineage).phase].method == "grpo"
-
-
-def threshold(wildcards):
-    """The calibrated threshold, where the phase is rewarded and the reward does not name one."""
-    return f"results/{SCALE}/tables/tau.json" if S.reward.tau == "calibrated" and is_rewarded(wildcards) else []
-
-
-def training_options(wildcards):
-    """All that the phase depends on, as JSON."""
-    return S.training.options(parse_lineage(wildcards.lineage).phase).model_dump_json(exclude={"machine": {"job"}})
-
-
 LAUNCH = (
     f"accelerate launch --config_file {S.training.machine.accelerate_config}"
     f" --num_processes {S.training.machine.devices} -m viper"

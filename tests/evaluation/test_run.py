@@ -10,11 +10,12 @@ import pytest
 from viper.analysis import bootstrap
 from viper.config.evaluation import MICRO, Asking, EvaluateOptions
 from viper.config.models import VlmSection
+from viper.evaluation.benchmarks import draw_groups, table
 from viper.evaluation.run import COLUMNS, evaluate
 from viper.evaluation.vlmevalkit import build, import_vlmeval
 from viper.models.base import Chat
 from viper.world.draw import render
-from viper.world.questions import Question, question_prompt
+from viper.world.questions import Question, question_prompt, said_answer
 
 
 def options(**asking) -> EvaluateOptions:
@@ -43,6 +44,10 @@ class Scripted:
 
 def right(question: Question) -> str:
     return f"<think> {question.thought} </think><answer> {question.answer} </answer>"
+
+
+def spoken(question: Question) -> str:
+    return f"<think> {question.thought} </think><answer> {said_answer(question)} </answer>"
 
 
 def wrong(question: Question) -> str:
@@ -75,6 +80,16 @@ def test_right_answers_score_100_and_wrong_ones_0(questions, files):
     for reply, expected in ((right, 100), (wrong, 0), (right, 100)):
         results = evaluate(Scripted(every(questions), reply), list(files.values()), options())
         assert {name: result.score for name, result in results.items()} == dict.fromkeys(MICRO, expected)
+
+
+@pytest.mark.parametrize("name", ["MicroStar", "MicroWorldQA", "MicroBlink", "MicroMantis"])
+def test_an_option_that_is_said_counts_as_its_letter(name, tmp_path):
+    groups = draw_groups(name, 6, 96, "train")
+    path = tmp_path / f"{name}.tsv"
+    table(groups).to_csv(path, sep="\t", index=False)
+    asked = [question for group in groups for question in group]
+    assert any(said_answer(question) != question.answer for question in asked)
+    assert evaluate(Scripted(asked, spoken), [path], options())[name].score == 100
 
 
 def test_kept_items_say_what_vlmevalkit_says(half_right, questions):

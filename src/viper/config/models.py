@@ -60,6 +60,15 @@ class EditorSection(PipelineSection):
     )
 
 
+class Fidelity(BaseModel):
+    """How the base models are measured against the drawn world's truth."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pictures: int = Field(200, ge=8, description="pictures per measurement; none was trained on")
+    seed: int = Field(0, ge=0)
+
+
 class Models(BaseModel):
     """The models that the loop starts from. (The sentence embedder is part of the reward: `reward.embedder`.)"""
 
@@ -77,6 +86,8 @@ class Models(BaseModel):
     checker: str | None = Field(
         None, min_length=1, description="folder of the classifier that reads pictures of the micro world; audits only"
     )
+
+    fidelity: Fidelity = Fidelity()
 
     @model_validator(mode="after")
     def _hub_names_every_part(self) -> "Models":

@@ -27,7 +27,7 @@ class DenoiserFit(Fit):
     """The UNet of painter and editor: also how many captions, and how many edits, are encoded once and drawn from."""
 
     examples: PositiveInt
-    channels: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(description="of the levels 16x16, 8x8, 4x4")
+    channels: tuple[PositiveInt, PositiveInt] = Field(description="of the levels 16x16 and 8x8")
 
 
 class LanguageFit(Fit):

@@ -55,14 +55,12 @@ def register(app: typer.Typer) -> None:
     def measure_base_models(
         options: Annotated[str, typer.Option(help="the section `models` of params.yaml, as JSON")],
         output: Annotated[Path, typer.Option(help="CSV: model, what was measured, share right, 95 % interval, n")],
-        count: Annotated[int, typer.Option(help="pictures per measurement")] = 200,
-        seed: Annotated[int, typer.Option(help="of the scenes, none of which any model was trained on")] = 0,
     ) -> None:
         """Measure VLM, painter and editor against the drawn world's truth."""
         from viper.config.models import Models
         from viper.files import atomic_write
         from viper.models.micro import fidelity
 
-        table = fidelity.measure(read_options(Models, options), count=count, seed=seed)
+        table = fidelity.measure(read_options(Models, options))
         with atomic_write(output) as partial:
             table.to_csv(partial, index=False)

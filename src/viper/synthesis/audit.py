@@ -16,7 +16,7 @@ from viper.synthesis.rows import Row, by_id, read_rows, unpack_image
 from viper.world import grammar, parse
 from viper.world.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look, matches, shares
 from viper.world.operations import Operation
-from viper.world.scene import CELLS, Scene, from_json, make_scene
+from viper.world.scene import CELLS, Scene, from_json
 
 # What a refinement turns out to be.
 CAPTION = "the caption's mistake, told right"
@@ -47,7 +47,7 @@ def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
         }
         painted, edited = (_read_pictures(checker, tables[step]) for step in ("reconstructions", "edits"))
         for row_id, caption in tables["captions"].items():
-            real, said = scenes[row_id], described_scene(caption["caption"])
+            real, said = scenes[row_id], parse.described_scene(caption["caption"])
             findings += _audit_scene("caption", said, real)
             findings += _audit_scene("painter", painted[row_id], said)
             refinements = tables["critiques"].get(row_id, {"refinements": []})["refinements"]
@@ -67,13 +67,6 @@ def read_truth(path: Path) -> dict[str, Scene]:
         raise ViperError(f"{path} is missing: only drawn seed images (seeds.source: world) have a truth to audit with")
     lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return {line["id"]: from_json(json.dumps(line["scene"])) for line in lines}
-
-
-def described_scene(caption: str) -> Scene:
-    """The scene of a caption, as far as it can be read; a background that is not named fits no picture."""
-    objects, background, _ = parse.parse_caption(caption)
-    first = {thing.cell: thing for thing in reversed(objects)}
-    return make_scene(first.values(), *(background or ("unsaid", "unsaid")))
 
 
 def judge_refinement(sentence: str, real: Scene, said: Scene, painted: Scene) -> str:

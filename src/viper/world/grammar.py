@@ -1,10 +1,17 @@
 """The English of the micro world: facts to sentences. `viper.world.parse` reads every one of them back."""
 
+from collections.abc import Sequence
+
 from viper.world.operations import Operation
 from viper.world.scene import Object, Scene, cell_name
 
 NOTHING_TO_REFINE = "Nothing needs to change."
 _NUMBER = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+
+
+def listing(words: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def object_phrase(thing: Object) -> str:

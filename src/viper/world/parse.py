@@ -112,6 +112,13 @@ def caption_scene(text: str) -> Scene | None:
     return make_scene(objects, *background)
 
 
+def described_scene(caption: str) -> Scene:
+    """The scene of a caption, as far as it can be read; a background that is not named fits no picture."""
+    objects, background, _ = parse_caption(caption)
+    first = {thing.cell: thing for thing in reversed(objects)}
+    return make_scene(first.values(), *(background or ("unsaid", "unsaid")))
+
+
 def parse_entities(text: str) -> list[Object]:
     """Hard entities, one a sentence; sentences outside the grammar are left out."""
     matches = (_ENTITY.fullmatch(part) for part in split_sentences(text))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from viper.errors import ViperError
-from viper.world.grammar import background_phrase, background_sentence, object_phrase, sentence, statement
+from viper.world.grammar import background_phrase, background_sentence, listing, object_phrase, sentence, statement
 from viper.world.operations import OPERATION_TYPES, apply_operation, propose
 from viper.world.scene import (
     CELLS,
@@ -39,6 +39,7 @@ RELATIONS = ("to the left of", "to the right of", "above", "below")
 PLACES = tuple(cell_name(cell) for cell in CELLS)
 ABSENT = "The picture does not show it."  # option E of MME-RealWorld: the thing asked for is not there
 LETTERS = "ABCDE"
+_WANT_A_LETTER = ("MicroHighRes", "MicroCRPE")
 MAX_DRAWS = 1000
 
 # What the VLMEvalKit classes put around a question; a test compares them with the classes themselves.
@@ -149,14 +150,9 @@ class _Draft:
 # --- words and small facts ------------------------------------------------------------------------------------------
 
 
-def _listing(words: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
 def _at(things: Sequence[Object]) -> str:
     """'the top left and the bottom right': where the things are."""
-    return _listing([f"the {cell_name(thing.cell)}" for thing in things])
+    return listing([f"the {cell_name(thing.cell)}" for thing in things])
 
 
 def _where(things: Sequence[Object], what: str) -> str:
@@ -933,3 +929,13 @@ def question_prompt(question: Question) -> str:
         return f"Question: {text}\n"
     options = "".join(f"{letter}. {option}\n" for letter, option in question.options.items())
     return f"Question: {text}\nOptions:\n{options}{_SELECT}"
+
+
+def said_answer(question: Question) -> str:
+    """The answer as a model may say it: the option itself, or its letter where the prompt wants nothing but a letter.
+
+    An option follows from what was seen; its letter has to be looked up besides.
+    """
+    if question.options is None or question.benchmark in _WANT_A_LETTER:
+        return question.answer
+    return question.options[question.answer]

@@ -13,7 +13,8 @@ import numpy as np
 
 COLORS = ("red", "green", "blue", "yellow", "purple", "white")
 SHAPES = ("circle", "square", "triangle", "star", "cross", "ring")
-GLYPHS = ("letter E", "letter H", "letter K", "letter X", "digit 2", "digit 4", "digit 7")
+# No letter of an option (A to E) is among them: "letter E" would be read as a choice of E.
+GLYPHS = ("letter F", "letter H", "letter K", "letter X", "digit 2", "digit 4", "digit 7")
 KINDS = SHAPES + GLYPHS
 SIZES = ("small", "large")
 ROWS = ("top", "middle", "bottom")

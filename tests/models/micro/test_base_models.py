@@ -85,7 +85,7 @@ def test_painter_and_editor_are_diffusers_pipelines_that_load_by_name(tmp_path):
     latents = LatentsFit(autoencoder={"pictures": 60, "seed": 0}, text_encoder=Fit(**FIT))
     base_models.train_latents(latents, tmp_path / "latents")
     base_models.train_diffusion(
-        DenoiserFit(**FIT, examples=6, channels=(32, 32, 32)),
+        DenoiserFit(**FIT, examples=6, channels=(32, 32)),
         tmp_path / "latents",
         tmp_path / "painter",
         tmp_path / "editor",

@@ -1,7 +1,7 @@
 """The micro painter and editor: genuine diffusers pipelines over one small latent space and one text encoder.
 
 painter: StableDiffusionPipeline (text → image); editor: StableDiffusionInstructPix2PixPipeline (image + instruction →
-image). One small UNet2DConditionModel learns both tasks at once, over 24 channels of noisy latents and 24 of the
+image). One small denoiser (`LayoutUNet`) learns both tasks at once, over 24 channels of noisy latents and 24 of the
 picture to edit, which are zero where there is none; the painter keeps the first 24 only. What it learns of places,
 shapes and colors in one task serves the other, and one training has to be waited for instead of two.
 """
@@ -15,37 +15,27 @@ from diffusers import (
     DDIMScheduler,
     StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPipeline,
-    UNet2DConditionModel,
 )
 from diffusers.training_utils import EMAModel
 from torch.nn import functional
 from tqdm import tqdm
 
 from viper.models.micro import text_encoder as text_side
+from viper.models.micro.layout_unet import LayoutUNet
 from viper.models.micro.vae import LATENT_CHANNELS, LATENT_SIZE, encode
 
 _UNCONDITIONAL = 0.08  # share of examples whose text is dropped, for classifier-free guidance
 
 
-def build_unet(
-    channels: Sequence[int], *, in_channels: int = 2 * LATENT_CHANNELS, seed: int = 0
-) -> UNet2DConditionModel:
-    """A UNet with random weights: 16x16 without attention, 8x8 and 4x4 with attention to the text.
-
-    Convolutions know places by the distance to the border only; at 4x4 the border is near everywhere.
-    """
+def build_unet(channels: Sequence[int], *, in_channels: int = 2 * LATENT_CHANNELS, seed: int = 0) -> LayoutUNet:
+    """A denoiser with random weights for 16x16 latents; `channels` per level, each half as wide as the one before."""
     torch.manual_seed(seed)
-    return UNet2DConditionModel(
+    return LayoutUNet(
         sample_size=LATENT_SIZE,
         in_channels=in_channels,
         out_channels=LATENT_CHANNELS,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         block_out_channels=tuple(channels),
-        layers_per_block=1,
-        cross_attention_dim=text_side.WIDTH,
-        attention_head_dim=4,  # the number of heads, in spite of the name
-        norm_num_groups=16,
+        text_width=text_side.WIDTH,
     )
 
 
@@ -64,11 +54,13 @@ def build_scheduler() -> DDIMScheduler:
     )
 
 
-def painter_unet(editor: UNet2DConditionModel) -> UNet2DConditionModel:
+def painter_unet(editor: LayoutUNet) -> LayoutUNet:
     """The editor's UNet without the input channels of the picture to edit: exactly what it does when they are zero."""
     painter = build_unet(editor.config.block_out_channels, in_channels=LATENT_CHANNELS)
     state = editor.state_dict()
-    state["conv_in.weight"] = state["conv_in.weight"][:, :LATENT_CHANNELS]
+    for name in ("denoiser.conv_in.weight", "copied.weight"):
+        noisy, _, told = state[name].tensor_split((LATENT_CHANNELS, 2 * LATENT_CHANNELS), dim=1)
+        state[name] = torch.cat([noisy, told], dim=1)
     painter.load_state_dict(state)
     return painter
 
@@ -157,8 +149,9 @@ def pretrain_unet(
             states = encoder(ids[chosen])[0]
         states = torch.where(torch.from_numpy(rng.random(batch_size) < _UNCONDITIONAL)[:, None, None], empty, states)
         kept = torch.from_numpy(rng.random(batch_size) >= _UNCONDITIONAL)[:, None, None, None]
-        drawn = unet(torch.cat([noisy, source[chosen] * kept], dim=1), times, encoder_hidden_states=states).sample
-        loss = functional.mse_loss(drawn, clean)
+        with torch.autocast("cpu", torch.bfloat16):  # twice as fast where the processor has such instructions
+            drawn = unet(torch.cat([noisy, source[chosen] * kept], dim=1), times, encoder_hidden_states=states).sample
+        loss = functional.mse_loss(drawn.float(), clean)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)

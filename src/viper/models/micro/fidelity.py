@@ -54,6 +54,8 @@ def measure_vlm(vlm: VLM, count: int, seed: int) -> pd.DataFrame:
     pictures = [draw.render(scene) for scene in scenes]
     captions = _ask(vlm, [Chat([picture], prompt(PROMPTS, "caption")) for picture in pictures])
     _compare(counts, "caption", captions, [parse.split_sentences(grammar.caption(scene)) for scene in scenes])
+    for caption, scene in zip(captions, scenes, strict=True):
+        _compare_scenes(counts, "vlm", parse.described_scene(" ".join(caption)), scene)
 
     described = [corrupt(rng, scene) for scene in scenes]
     pairs = list(zip(scenes, described, strict=True))
@@ -68,7 +70,7 @@ def measure_vlm(vlm: VLM, count: int, seed: int) -> pd.DataFrame:
         ]
         _compare(counts, name, _ask(vlm, chats), refinements)
 
-    edits = [sample_operations(rng, scene, int(rng.integers(1, 4))) for scene in scenes]
+    edits = [sample_operations(rng, scene, int(rng.integers(1, 3))) for scene in scenes]
     chats = [
         Chat([picture, draw.render(apply_operations(scene, operations))], prompt(PROMPTS, "vop"))
         for picture, scene, operations in zip(pictures, scenes, edits, strict=True)
@@ -127,13 +129,14 @@ def measure_editor(editor: Editor, checker: Checker, count: int, seed: int) -> p
     return counts.table()
 
 
-def measure(models: Models, *, count: int, seed: int) -> pd.DataFrame:
-    """All base models of a scale on `count` scenes each: one table (see `_Counts.table`)."""
+def measure(models: Models) -> pd.DataFrame:
+    """All base models of a scale on `models.fidelity.pictures` scenes each: one table (see `_Counts.table`)."""
     from viper.models.editor import load_editor
     from viper.models.painter import load_painter
     from viper.models.vlm import load_vlm
 
     checker = Checker.from_pretrained(models.checker)
+    count, seed = models.fidelity.pictures, models.fidelity.seed
     return pd.concat(
         [
             measure_vlm(load_vlm(models.vlm.path, models.vlm), count, seed),

@@ -16,7 +16,7 @@ from viper.prompts import render as prompt
 from viper.world import draw, grammar
 from viper.world.operations import Operation, apply_operations, sample_operations
 from viper.world.parse import split_sentences
-from viper.world.questions import BENCHMARKS, question_prompt, sample_question
+from viper.world.questions import BENCHMARKS, question_prompt, said_answer, sample_question
 from viper.world.scene import (
     CELLS,
     COLORS,
@@ -69,12 +69,11 @@ def completion(thought: str, answer: str) -> str:
 
 
 def _thought(rng: np.random.Generator, cells=(), opening: tuple[str, ...] = _LOOKING) -> str:
-    """A way of looking; half of the time it names the places that matter."""
+    """A way of looking, and the places that matter: finding them first makes each sentence of the answer easier."""
     words = str(rng.choice(opening))
-    places = [f"the {cell_name(cell)}" for cell in sorted(set(cells))[:3]]
-    if places and rng.random() < 0.5:
-        listing = places[0] if len(places) == 1 else f"{', '.join(places[:-1])} and {places[-1]}"
-        words += f" Zoom in on {listing}."
+    places = [f"the {cell_name(cell)}" for cell in sorted(set(cells))]
+    if places:
+        words += f" Zoom in on {grammar.listing(places)}."
     return words
 
 
@@ -171,7 +170,7 @@ def operation_cells(operation: Operation) -> list[int]:
 
 def _vop(rng: np.random.Generator, max_objects: int) -> Sample:
     scene = sample_scene(rng, max_objects=max_objects)
-    operations = sample_operations(rng, scene, int(rng.integers(1, 4)))
+    operations = sample_operations(rng, scene, int(rng.integers(1, 3)))
     operations.sort(key=operation_cells)
     cells = [cell for operation in operations for cell in operation_cells(operation)]
     answer = " ".join(map(grammar.statement, operations))
@@ -183,18 +182,18 @@ def _vop(rng: np.random.Generator, max_objects: int) -> Sample:
 
 def _question(rng: np.random.Generator, max_objects: int) -> Sample:
     item = sample_question(rng, str(rng.choice(list(BENCHMARKS))), split="train")
-    return Sample("question", item.scenes, question_prompt(item).strip(), completion(item.thought, item.answer))
+    return Sample("question", item.scenes, question_prompt(item).strip(), completion(item.thought, said_answer(item)))
 
 
 # Task → how often it is drawn. Captions and questions carry most of what the other tasks need.
 TASKS: dict[Callable[[np.random.Generator, int], Sample], float] = {
-    _caption: 0.22,
+    _caption: 0.16,
     _csr: 0.12,
-    _critique: 0.12,
+    _critique: 0.14,
     _refine: 0.04,
     _entities: 0.04,
     _vop: 0.20,
-    _question: 0.26,
+    _question: 0.30,
 }
 EASY_TASKS = {_caption: 0.6, _vop: 0.4}
 

@@ -1,4 +1,4 @@
-"""A Qwen2.5-VL of one to two million parameters with a word-level tokenizer: the same classes as the paper's model.
+"""A Qwen2.5-VL of two million parameters with a word-level tokenizer: the same classes as the paper's model.
 
 Sources: transformers' Qwen2_5_VLConfig and Qwen2_5_VLProcessor; the chat template follows Qwen's ChatML.
 """
@@ -95,7 +95,7 @@ def build_vlm(
     processor: Qwen2_5_VLProcessor,
     *,
     hidden_size: int = 128,
-    layers: int = 4,
+    layers: int = 6,
     vision_layers: int = 3,
     intermediate_size: int = 384,
     seed: int = 0,
