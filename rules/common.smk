@@ -1,5 +1,5 @@
 # The checked parameters, and the paths and arguments that follow from them; every rule file uses them. Functions stand
-# here, rules in the files of their areas.
+# here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
 import json
 import shlex
 from pathlib import Path

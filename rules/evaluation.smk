@@ -52,4 +52,4 @@ rule evaluate:
         folder=lambda wildcards, output: Path(output.scores).parent,
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
-        " --options {params.options:q} --output {params.folder} > {log} 2>&1"
+        " --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"

@@ -24,7 +24,7 @@ rule pretrain_vlm:
         folder=f"{PRETRAINED}/vlm",
         options=options("pretraining.vlm"),
     shell:
-        "python -m viper pretrain-vlm --options {params.options:q} --output {params.folder} > {log} 2>&1"
+        "python -m viper pretrain-vlm --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
 
 
 rule pretrain_latents:
@@ -43,7 +43,7 @@ rule pretrain_latents:
         folder=f"models/{SCALE}/latents",
         options=options("pretraining.latents"),
     shell:
-        "python -m viper pretrain-latents --options {params.options:q} --output {params.folder} > {log} 2>&1"
+        "python -m viper pretrain-latents --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
 
 
 rule pretrain_diffusion:
@@ -67,7 +67,7 @@ rule pretrain_diffusion:
         latents=f"models/{SCALE}/latents",
     shell:
         "python -m viper pretrain-diffusion --options {params.options:q} --shared {params.latents}"
-        " --painter {params.folder}/painter --editor {params.folder}/editor > {log} 2>&1"
+        " --painter {params.folder}/painter --editor {params.folder}/editor 2>&1 | tee {log}"
 
 
 rule pretrain_checker:
@@ -86,4 +86,4 @@ rule pretrain_checker:
         folder=f"{PRETRAINED}/checker",
         options=options("pretraining.checker"),
     shell:
-        "python -m viper pretrain-checker --options {params.options:q} --output {params.folder} > {log} 2>&1"
+        "python -m viper pretrain-checker --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"

@@ -27,7 +27,7 @@ rule caption_images:
         options=synthesis_options("prompts", "caption"),
     shell:
         "python -m viper caption-images --seeds {input.seeds} --checkpoint {input.checkpoint} --model {params.model:q}"
-        " --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
 
 
 rule reconstruct_images:
@@ -50,7 +50,7 @@ rule reconstruct_images:
         model=model_options("painter"),
     shell:
         "python -m viper reconstruct-images --captions {input.captions} --checkpoint {input.checkpoint}"
-        " --model {params.model:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " --model {params.model:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
 
 
 rule critique_captions:
@@ -77,7 +77,7 @@ rule critique_captions:
     shell:
         "python -m viper critique-captions --seeds {input.seeds} --captions {input.captions}"
         " --reconstructions {input.reconstructions} --checkpoint {input.checkpoint} --model {params.model:q}"
-        " --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
 
 
 rule refine_captions:
@@ -104,7 +104,7 @@ rule refine_captions:
     shell:
         "python -m viper refine-captions --seeds {input.seeds} --captions {input.captions} --critiques {input.critiques}"
         " --checkpoint {input.checkpoint} --model {params.model:q} --options {params.options:q}"
-        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
 
 
 rule plan_operations:
@@ -147,7 +147,7 @@ rule edit_images:
     shell:
         "python -m viper edit-images --seeds {input.seeds} --operations {input.operations}"
         " --checkpoint {input.checkpoint} --model {params.model:q} --options {params.options:q}"
-        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
 
 
 rule assemble_datasets:

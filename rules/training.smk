@@ -42,7 +42,7 @@ rule train:
     shell:
         "{params.launch} train --parent {input.parent} {params.data} --lineage {wildcards.lineage} --seed {wildcards.seed}"
         " --options {params.options:q} {params.reward} {params.tau} --processor {params.processor:q}"
-        " --work {params.work} --model {params.model} --metrics {output.metrics} > {log} 2>&1"
+        " --work {params.work} --model {params.model} --metrics {output.metrics} 2>&1 | tee {log}"
 
 
 rule cold_samples:

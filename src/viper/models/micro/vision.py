@@ -1,4 +1,4 @@
-"""Teaching the micro VLM's eyes first: a linear head reads every cell, and which cell it is, off the token that covers it.
+"""Teaching the micro VLM's eyes first: a linear head reads what a cell shows, and which cell it is, off its token.
 
 From scratch and end to end a Qwen2.5-VL this small does not take off; with a tower that has learned to see, language
 follows at once. A token must also say where it stands: rotary positions are relative, and a language side that has to
