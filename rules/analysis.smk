@@ -17,6 +17,12 @@ rule tables:
         f"logs/{SCALE}/tables.log",
     benchmark:
         f"benchmarks/{SCALE}/tables.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(S.experiments["main"]),
@@ -39,6 +45,12 @@ rule claims:
         f"logs/{SCALE}/claims.log",
     benchmark:
         f"benchmarks/{SCALE}/claims.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(LINEAGES),
@@ -61,6 +73,12 @@ rule figure_main:
         f"logs/{SCALE}/figure_main.log",
     benchmark:
         f"benchmarks/{SCALE}/figure_main.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         options=options("analysis"),
     shell:
@@ -85,6 +103,8 @@ rule figure_loop:
         f"logs/{SCALE}/figure_loop.log",
     benchmark:
         f"benchmarks/{SCALE}/figure_loop.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: 1
     resources:
         mem_mb=1000,

@@ -16,6 +16,8 @@ rule make_benchmark:
         f"logs/{SCALE}/make_benchmark/{{split}}/{{name}}.log",
     benchmark:
         f"benchmarks/{SCALE}/make_benchmark/{{split}}/{{name}}.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -41,6 +43,8 @@ rule evaluate:
         f"logs/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.log",
     benchmark:
         f"benchmarks/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
         mem_mb=S.models.vlm.job.mem_mb,

@@ -19,6 +19,12 @@ if S.models.source == "stored":
             f"logs/{SCALE}/fetch_pretrained.log",
         benchmark:
             f"benchmarks/{SCALE}/fetch_pretrained.tsv"
+        conda:
+            "../envs/viper.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=30,
         shell:
             # The manifests come with the time of their making, which may be older than the .dvc file.
             "dvc pull {input} > {log} 2>&1 && touch {output}"
@@ -34,6 +40,12 @@ if S.models.source == "hub":
             f"logs/{SCALE}/download_pretrained/{{part}}.log",
         benchmark:
             f"benchmarks/{SCALE}/download_pretrained/{{part}}.tsv"
+        conda:
+            "../envs/viper.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=240,
         params:
             name=lambda wildcards: S.models.hub[wildcards.part].partition("@")[0],
             revision=lambda wildcards: S.models.hub[wildcards.part].partition("@")[2] or "main",
@@ -75,6 +87,8 @@ if S.models.checker:
             f"logs/{SCALE}/measure_base_models.log",
         benchmark:
             f"benchmarks/{SCALE}/measure_base_models.tsv"
+        conda:
+            "../envs/viper.yaml"
         threads: 1
         resources:
             mem_mb=4000,

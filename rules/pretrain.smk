@@ -16,6 +16,8 @@ rule pretrain_vlm:
         f"logs/{SCALE}/pretrain/vlm.log",
     benchmark:
         f"benchmarks/{SCALE}/pretrain/vlm.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -35,6 +37,8 @@ rule pretrain_latents:
         f"logs/{SCALE}/pretrain/latents.log",
     benchmark:
         f"benchmarks/{SCALE}/pretrain/latents.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -57,6 +61,8 @@ rule pretrain_diffusion:
         f"logs/{SCALE}/pretrain/diffusion.log",
     benchmark:
         f"benchmarks/{SCALE}/pretrain/diffusion.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: 1
     resources:
         mem_mb=6000,
@@ -78,6 +84,8 @@ rule pretrain_checker:
         f"logs/{SCALE}/pretrain/checker.log",
     benchmark:
         f"benchmarks/{SCALE}/pretrain/checker.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: 1
     resources:
         mem_mb=4000,

@@ -9,6 +9,12 @@ rule timings:
         report(f"results/{SCALE}/tables/timings.csv", caption="../docs/report/timings.rst", category="Run times"),
     log:
         f"logs/{SCALE}/timings.log",
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         folder=f"benchmarks/{SCALE}",
     shell:

@@ -14,6 +14,8 @@ rule calibrate_tau:
         f"logs/{SCALE}/calibrate_tau.log",
     benchmark:
         f"benchmarks/{SCALE}/calibrate_tau.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: 1
     resources:
         mem_mb=2000,

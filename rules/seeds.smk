@@ -15,6 +15,12 @@ if S.seeds.source == "world":
             f"logs/{SCALE}/seed{{seed}}/draw_seeds.log",
         benchmark:
             f"benchmarks/{SCALE}/seed{{seed}}/draw_seeds.tsv"
+        conda:
+            "../envs/viper.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
         params:
             folder=SEED_FOLDER,
             options=options("seeds"),
@@ -34,6 +40,8 @@ else:
             f"logs/{SCALE}/seed{{seed}}/collect_seeds.log",
         benchmark:
             f"benchmarks/{SCALE}/seed{{seed}}/collect_seeds.tsv"
+        conda:
+            "../envs/viper.yaml"
         resources:
             mem_mb=4000,
             runtime=240,

@@ -17,6 +17,8 @@ rule caption_images:
         f"logs/{SYNTHESIS_LOG}/caption_images/{{shard}}.log",
     benchmark:
         f"benchmarks/{SYNTHESIS_LOG}/caption_images/{{shard}}.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
         mem_mb=S.models.vlm.job.mem_mb,
@@ -41,6 +43,8 @@ rule reconstruct_images:
         f"logs/{SYNTHESIS_LOG}/reconstruct_images/{{shard}}.log",
     benchmark:
         f"benchmarks/{SYNTHESIS_LOG}/reconstruct_images/{{shard}}.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: S.models.painter.job.threads
     resources:
         mem_mb=S.models.painter.job.mem_mb,
@@ -66,6 +70,8 @@ rule critique_captions:
         f"logs/{SYNTHESIS_LOG}/critique_captions/{{shard}}.log",
     benchmark:
         f"benchmarks/{SYNTHESIS_LOG}/critique_captions/{{shard}}.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
         mem_mb=S.models.vlm.job.mem_mb,
@@ -93,6 +99,8 @@ rule refine_captions:
         f"logs/{SYNTHESIS_LOG}/refine_captions/{{shard}}.log",
     benchmark:
         f"benchmarks/{SYNTHESIS_LOG}/refine_captions/{{shard}}.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
         mem_mb=S.models.vlm.job.mem_mb,
@@ -117,6 +125,12 @@ rule plan_operations:
         f"logs/{SYNTHESIS_LOG}/plan_operations/{{shard}}.log",
     benchmark:
         f"benchmarks/{SYNTHESIS_LOG}/plan_operations/{{shard}}.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         options=options("synthesis.operations"),
     shell:
@@ -136,6 +150,8 @@ rule edit_images:
         f"logs/{SYNTHESIS_LOG}/edit_images/{{shard}}.log",
     benchmark:
         f"benchmarks/{SYNTHESIS_LOG}/edit_images/{{shard}}.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: S.models.editor.job.threads
     resources:
         mem_mb=S.models.editor.job.mem_mb,
@@ -168,6 +184,8 @@ rule assemble_datasets:
         f"logs/{SYNTHESIS_LOG}/assemble_datasets.log",
     benchmark:
         f"benchmarks/{SYNTHESIS_LOG}/assemble_datasets.tsv"
+    conda:
+        "../envs/viper.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -208,6 +226,12 @@ if S.seeds.source == "world" and S.models.checker:
             f"logs/{SCALE}/audit_synthesis.log",
         benchmark:
             f"benchmarks/{SCALE}/audit_synthesis.tsv"
+        conda:
+            "../envs/viper.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=30,
         params:
             data=lambda wildcards: f"data/{SCALE}",
             runs=" ".join(

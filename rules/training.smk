@@ -25,6 +25,8 @@ rule train:
         f"benchmarks/{SCALE}/seed{{seed}}/{{lineage}}/train.tsv"
     wildcard_constraints:
         lineage=r"base(\.[a-z0-9]+)+",
+    conda:
+        "../envs/viper.yaml"
     threads: S.training.machine.job.threads
     resources:
         mem_mb=S.training.machine.job.mem_mb,
@@ -55,6 +57,8 @@ rule cold_samples:
         f"logs/{SCALE}/seed{{seed}}/cold_samples.log",
     benchmark:
         f"benchmarks/{SCALE}/seed{{seed}}/cold_samples.tsv"
+    conda:
+        "../envs/viper.yaml"
     threads: 1
     resources:
         mem_mb=2000,

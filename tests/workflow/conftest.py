@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ["Snakefile", "params.yaml", "rules", "profiles", "docs", "src"]
+SOURCES = ["Snakefile", "params.yaml", "rules", "envs", "profiles", "docs", "src"]
 STORED = Path("models/micro/pretrained")
 
 

@@ -185,15 +185,15 @@ def _question(rng: np.random.Generator, max_objects: int) -> Sample:
     return Sample("question", item.scenes, question_prompt(item).strip(), completion(item.thought, said_answer(item)))
 
 
-# Task → how often it is drawn. Captions and questions carry most of what the other tasks need.
+# Task → how often it is drawn. Questions are the most varied; captions are learned early.
 TASKS: dict[Callable[[np.random.Generator, int], Sample], float] = {
-    _caption: 0.16,
+    _caption: 0.12,
     _csr: 0.12,
     _critique: 0.14,
     _refine: 0.04,
     _entities: 0.04,
-    _vop: 0.20,
-    _question: 0.30,
+    _vop: 0.18,
+    _question: 0.36,
 }
 EASY_TASKS = {_caption: 0.6, _vop: 0.4}
 
