@@ -9,6 +9,8 @@ rule timings:
         report(f"results/{SCALE}/tables/timings.csv", caption="../docs/report/timings.rst", category="Run times"),
     log:
         f"logs/{SCALE}/timings.log",
+    benchmark:
+        f"benchmarks/{SCALE}/timings.tsv"
     conda:
         "../envs/viper.yaml"
     threads: 1

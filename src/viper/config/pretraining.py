@@ -1,6 +1,10 @@
 """The section `pretraining` of params.yaml: how the base models are trained on the drawn world."""
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+
+Task = Literal["caption", "csr", "critique", "refine", "entities", "vop", "question"]
 
 
 class _Part(BaseModel):
@@ -31,17 +35,27 @@ class DenoiserFit(Fit):
 
 
 class LanguageFit(Fit):
-    """The VLM's language side: also how the curriculum and the batches are cut."""
+    """One stage of the VLM's language side: also what is practised, and how the batches are cut."""
+
+    tasks: dict[Task, NonNegativeFloat] = Field(description="share of each task, in sum 1")
+    blur: NonNegativeFloat = Field(0.0, description="most that the second picture of a critique is softened, in pixels")
 
     easy_steps: int = Field(ge=0, description="steps at the start with one- and two-object pictures only")
     micro_batches: PositiveInt = Field(description="parts of a batch, sorted by length, to waste less on padding")
+
+    @field_validator("tasks")
+    @classmethod
+    def _shares_add_up(cls, tasks: dict[Task, float]) -> dict[Task, float]:
+        if abs(sum(tasks.values()) - 1) > 1e-6:
+            raise ValueError(f"the shares of the tasks add up to {sum(tasks.values()):g}: they must add up to 1")
+        return tasks
 
 
 class VlmFit(_Part):
     """The base VLM: first its eyes, then its language."""
 
     vision: Fit
-    language: LanguageFit
+    language: list[LanguageFit] = Field(min_length=1, description="stages, one after the other")
 
 
 class LatentsFit(_Part):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
@@ -19,12 +20,14 @@ from viper.world import draw, grammar
 from viper.world.scene import sample_scene
 
 FIT = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3, "seed": 0}
+SHARES = {"caption": 0.2, "csr": 0.1, "critique": 0.2, "vop": 0.2, "question": 0.3}
+STAGE = {**FIT, "micro_batches": 2, "tasks": SHARES}
 
 
 @pytest.fixture(scope="module")
 def vlm_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vlm") / "vlm"
-    options = VlmFit(vision=Fit(**FIT), language={**FIT, "easy_steps": 1, "micro_batches": 2})
+    options = VlmFit(vision=Fit(**FIT), language=[{**STAGE, "easy_steps": 1}, {**STAGE, "easy_steps": 0, "blur": 0.8}])
     base_models.train_vlm(options, folder)
     return folder
 
@@ -54,7 +57,7 @@ def test_the_tokenizer_knows_every_word_and_keeps_the_tags():
     tokenizer = vlm.build_processor(tasks.vocabulary()).tokenizer
     rng = np.random.default_rng(99)
     for _ in range(200):
-        sample = tasks.sample_task(rng)
+        sample = tasks.sample_task(rng, SHARES)
         ids = tokenizer(sample.prompt + sample.completion)["input_ids"]
         assert tokenizer.unk_token_id not in ids
     text = "<think> Scan the whole picture. </think><answer> A red circle. </answer>"
@@ -66,18 +69,32 @@ def test_the_tokenizer_knows_every_word_and_keeps_the_tags():
 def test_only_the_completion_is_learned():
     processor = vlm.build_processor(tasks.vocabulary(300))
     rng = np.random.default_rng(0)
-    samples = [tasks.sample_task(rng) for _ in range(6)]
+    samples = [tasks.sample_task(rng, SHARES) for _ in range(6)]
     batch = sft.collate(processor, samples)
     for row, sample in enumerate(samples):
         learned = batch["labels"][row][batch["labels"][row] != sft.IGNORED]
         assert learned.tolist() == processor.tokenizer(sample.completion + "<|im_end|>")["input_ids"]
 
 
+def test_only_the_redrawn_picture_of_a_critique_is_softened():
+    rng = np.random.default_rng(0)
+    for name in ("critique", "vop", "csr"):
+        sample = tasks.TASKS[name](rng, 5)
+        crisp, soft = sample.images(), tasks.soften(rng, sample, 0.8).images()
+        same = [np.array_equal(a, b) for a, b in zip(crisp, soft, strict=True)]
+        assert same == ([True, False] if name == "critique" else [True] * len(crisp))
+
+
+def test_shares_of_tasks_must_add_up():
+    with pytest.raises(ValidationError, match=r"add up to 0\.5"):
+        VlmFit(vision=Fit(**FIT), language=[{**STAGE, "easy_steps": 0, "tasks": {"vop": 0.5}}])
+
+
 def test_language_training_leaves_the_eyes_alone():
     processor = vlm.build_processor(tasks.vocabulary(300))
     model = vlm.build_vlm(processor)
     before = {name: value.clone() for name, value in model.model.visual.state_dict().items()}
-    sft.pretrain_language(model, processor, **FIT, easy_steps=0, micro_batches=1)
+    sft.pretrain_language(model, processor, **STAGE, easy_steps=0)
     assert all(torch.equal(value, before[name]) for name, value in model.model.visual.state_dict().items())
 
 

@@ -1,4 +1,4 @@
-"""Measuring base models whose quality is known: a perfect painter, a color-blind one, an idle editor, a careless VLM."""
+"""Measuring base models whose quality is known: perfect, color-blind, idle, careless."""
 
 from dataclasses import replace
 

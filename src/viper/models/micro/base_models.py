@@ -24,9 +24,12 @@ def _finish(folder: Path, parameters: dict, figures: dict) -> None:
 def train_vlm(options: VlmFit, output: Path) -> None:
     """Train the base VLM into `output`: vision tower, then language (see the two modules)."""
     processor = vlm.build_processor(tasks.vocabulary())
-    model = vlm.build_vlm(processor, seed=options.language.seed)
+    model = vlm.build_vlm(processor, seed=options.language[0].seed)
     eyes = vision.pretrain_vision(model, processor, **options.vision.model_dump())
-    losses = sft.pretrain_language(model, processor, **options.language.model_dump())
+    losses = []
+    for stage in options.language:
+        losses.append(sft.pretrain_language(model, processor, **stage.model_dump()))
+        model.half().float()  # as it is stored, so that a stage may as well go on from stored weights
     with atomic_write(output) as folder:
         model.half().save_pretrained(folder)
         processor.save_pretrained(folder)

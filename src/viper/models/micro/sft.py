@@ -1,6 +1,7 @@
 """Supervised pretraining of the micro base VLM on `viper.models.micro.tasks`, from easy to hard."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from viper.models.micro.tasks import Sample, sample_task
+from viper.models.micro.tasks import Sample, sample_task, soften
 from viper.models.micro.vision import IGNORED, SceneHead, scene_loss, scene_targets
 from viper.world.findings import look
 from viper.world.scene import CELLS, Scene
@@ -111,6 +112,8 @@ def pretrain_language(
     micro_batches: int,
     learning_rate: float,
     seed: int,
+    tasks: Mapping[str, float],
+    blur: float = 0.0,
 ) -> dict[str, float]:
     """Train `model`'s language side in place; returns the mean loss per token of each task over the last 50 steps.
 
@@ -119,6 +122,8 @@ def pretrain_language(
 
     Args:
         easy_steps: of the `steps`, how many use pictures with one or two objects only, at the start.
+        tasks: share of each task, in sum 1.
+        blur: most that the second picture of a critique is softened, in pixels: a painter's edges are not crisp.
         micro_batches: a batch is sorted by length and cut into so many parts, to waste less on padding.
     """
     rng = np.random.default_rng(seed)
@@ -134,7 +139,9 @@ def pretrain_language(
     history: list[dict[str, float]] = []
     bar = tqdm(range(steps), desc="base VLM", mininterval=10)
     for step in bar:
-        samples = [sample_task(rng, easy=step < easy_steps) for _ in range(batch_size)]
+        samples = [sample_task(rng, tasks, easy=step < easy_steps) for _ in range(batch_size)]
+        if blur:
+            samples = [soften(rng, sample, blur) for sample in samples]
         samples.sort(key=lambda s: (len(s.scenes), len(s.prompt) + len(s.completion)))
         per_task: dict[str, list[float]] = defaultdict(list)
         optimizer.zero_grad()

@@ -5,11 +5,11 @@ templates as later) and a completion in the `<think>`/`<answer>` format. Only ba
 never does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from viper.models.micro.vlm import split_words
 from viper.prompts import render as prompt
@@ -49,7 +49,8 @@ _LOOKING = (
 class Sample:
     """One supervised example: pictures in order, the user's text, and the completion that is learned.
 
-    `truths` says of each sentence of a caption in the prompt whether it is true of the first picture.
+    `truths` says of each sentence of a caption in the prompt whether it is true of the first picture; `blur` is the
+    radius, in pixels, of a Gaussian that softens the second picture.
     """
 
     task: str
@@ -57,10 +58,14 @@ class Sample:
     prompt: str
     completion: str
     truths: tuple[bool, ...] = ()
+    blur: float = 0.0
 
     def images(self) -> list[Image.Image]:
         """The pictures, 64x64 RGB each."""
-        return [draw.render(scene) for scene in self.scenes]
+        images = [draw.render(scene) for scene in self.scenes]
+        if self.blur:
+            images[1] = images[1].filter(ImageFilter.GaussianBlur(self.blur))
+        return images
 
 
 def completion(thought: str, answer: str) -> str:
@@ -185,24 +190,34 @@ def _question(rng: np.random.Generator, max_objects: int) -> Sample:
     return Sample("question", item.scenes, question_prompt(item).strip(), completion(item.thought, said_answer(item)))
 
 
-# Task → how often it is drawn. Questions are the most varied; captions are learned early.
-TASKS: dict[Callable[[np.random.Generator, int], Sample], float] = {
-    _caption: 0.12,
-    _csr: 0.12,
-    _critique: 0.14,
-    _refine: 0.04,
-    _entities: 0.04,
-    _vop: 0.18,
-    _question: 0.36,
+# The tasks by name, in the order in which `pretraining.vlm.language.tasks` gives their shares.
+TASKS: dict[str, Callable[[np.random.Generator, int], Sample]] = {
+    "caption": _caption,
+    "csr": _csr,
+    "critique": _critique,
+    "refine": _refine,
+    "entities": _entities,
+    "vop": _vop,
+    "question": _question,
 }
-EASY_TASKS = {_caption: 0.6, _vop: 0.4}
+_VOCABULARY_SHARES = (0.12, 0.12, 0.14, 0.04, 0.04, 0.18, 0.36)
+EASY = {"caption": 0.6, "vop": 0.4}
 
 
-def sample_task(rng: np.random.Generator, *, easy: bool = False) -> Sample:
-    """One training example; `easy` draws captions and changes of one- or two-object pictures only."""
-    tasks = EASY_TASKS if easy else TASKS
-    task = list(tasks)[rng.choice(len(tasks), p=list(tasks.values()))]
-    return task(rng, 2 if easy else 5)
+def sample_task(rng: np.random.Generator, shares: Mapping[str, float], *, easy: bool = False) -> Sample:
+    """One training example of a task drawn with probabilities `shares` (task → share, in sum 1).
+
+    Args:
+        easy: draw captions and changes of one- or two-object pictures only.
+    """
+    shares = EASY if easy else shares
+    task = list(shares)[rng.choice(len(shares), p=list(shares.values()))]
+    return TASKS[task](rng, 2 if easy else 5)
+
+
+def soften(rng: np.random.Generator, sample: Sample, most: float) -> Sample:
+    """The same example; where its second picture stands for a painter's, it is blurred by up to `most` pixels."""
+    return replace(sample, blur=float(rng.uniform(0, most))) if sample.task == "critique" else sample
 
 
 def vocabulary(samples: int = 4000, seed: int = 0) -> list[str]:
@@ -210,6 +225,6 @@ def vocabulary(samples: int = 4000, seed: int = 0) -> list[str]:
     rng = np.random.default_rng(seed)
     words = {"system", "user", "assistant", *(str(digit) for digit in range(10)), *"ABCDE.,:;?!()'\"-"}
     for _ in range(samples):
-        sample = sample_task(rng)
+        sample = list(TASKS.values())[rng.choice(len(TASKS), p=_VOCABULARY_SHARES)](rng, 5)
         words.update(split_words(sample.prompt), split_words(sample.completion))
     return sorted(words)
