@@ -43,6 +43,10 @@ class LanguageFit(Fit):
     easy_steps: int = Field(ge=0, description="steps at the start with one- and two-object pictures only")
     micro_batches: PositiveInt = Field(description="parts of a batch, sorted by length, to waste less on padding")
 
+    hasty: float | None = Field(
+        None, ge=0, le=1, description="share of the examples that are reasoned by a glance; null: thoughts of any kind"
+    )
+
     @field_validator("tasks")
     @classmethod
     def _shares_add_up(cls, tasks: dict[Task, float]) -> dict[Task, float]:

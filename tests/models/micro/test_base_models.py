@@ -27,7 +27,9 @@ STAGE = {**FIT, "micro_batches": 2, "tasks": SHARES}
 @pytest.fixture(scope="module")
 def vlm_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vlm") / "vlm"
-    options = VlmFit(vision=Fit(**FIT), language=[{**STAGE, "easy_steps": 1}, {**STAGE, "easy_steps": 0, "blur": 0.8}])
+    options = VlmFit(
+        vision=Fit(**FIT), language=[{**STAGE, "easy_steps": 1}, {**STAGE, "easy_steps": 0, "blur": 0.8, "hasty": 0.5}]
+    )
     base_models.train_vlm(options, folder)
     return folder
 
@@ -83,6 +85,20 @@ def test_only_the_redrawn_picture_of_a_critique_is_softened():
         crisp, soft = sample.images(), tasks.soften(rng, sample, 0.8).images()
         same = [np.array_equal(a, b) for a, b in zip(crisp, soft, strict=True)]
         assert same == ([True, False] if name == "critique" else [True] * len(crisp))
+
+
+@pytest.mark.parametrize("name", list(tasks.TASKS))
+def test_a_thought_is_a_glance_or_a_closer_look_and_the_answer_stays(name):
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        sample = tasks.TASKS[name](rng, 5)
+        answer = sample.completion.partition("</think>")[2]
+        hasty, careful = (tasks.restyle(rng, sample, share).completion for share in (1.0, 0.0))
+        assert hasty == f"<think> {tasks.GLANCE} </think>{answer}"
+        assert careful.startswith(f"<think> {tasks.CLOSER_LOOK}")
+        assert careful.endswith(f" </think>{answer}")
+        named = sample.completion.partition("Zoom in on ")[2].partition("</think>")[0]
+        assert named in careful
 
 
 def test_shares_of_tasks_must_add_up():

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from viper.models.micro.tasks import Sample, sample_task, soften
+from viper.models.micro.tasks import Sample, restyle, sample_task, soften
 from viper.models.micro.vision import IGNORED, SceneHead, scene_loss, scene_targets
 from viper.world.findings import look
 from viper.world.scene import CELLS, Scene
@@ -114,6 +114,7 @@ def pretrain_language(
     seed: int,
     tasks: Mapping[str, float],
     blur: float = 0.0,
+    hasty: float | None = None,
 ) -> dict[str, float]:
     """Train `model`'s language side in place; returns the mean loss per token of each task over the last 50 steps.
 
@@ -124,6 +125,7 @@ def pretrain_language(
         easy_steps: of the `steps`, how many use pictures with one or two objects only, at the start.
         tasks: share of each task, in sum 1.
         blur: most that the second picture of a critique is softened, in pixels: a painter's edges are not crisp.
+        hasty: share of the examples that are reasoned hastily, the others carefully; None: as the tasks have it.
         micro_batches: a batch is sorted by length and cut into so many parts, to waste less on padding.
     """
     rng = np.random.default_rng(seed)
@@ -142,6 +144,8 @@ def pretrain_language(
         samples = [sample_task(rng, tasks, easy=step < easy_steps) for _ in range(batch_size)]
         if blur:
             samples = [soften(rng, sample, blur) for sample in samples]
+        if hasty is not None:
+            samples = [restyle(rng, sample, hasty) for sample in samples]
         samples.sort(key=lambda s: (len(s.scenes), len(s.prompt) + len(s.completion)))
         per_task: dict[str, list[float]] = defaultdict(list)
         optimizer.zero_grad()

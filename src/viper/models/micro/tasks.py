@@ -36,9 +36,11 @@ from viper.world.scene import (
 )
 
 PROMPTS = "micro"  # the prompt set that the base model is made for
+GLANCE, CLOSER_LOOK = "Scan the whole picture.", "Look closely at each object."
+_COMPARING = "Compare the two pictures."
 _LOOKING = (
-    "Scan the whole picture.",
-    "Look closely at each object.",
+    GLANCE,
+    CLOSER_LOOK,
     "Look closely at the small things.",
     "Focus on the colors.",
     "Focus on the small things.",
@@ -179,7 +181,7 @@ def _vop(rng: np.random.Generator, max_objects: int) -> Sample:
     operations.sort(key=operation_cells)
     cells = [cell for operation in operations for cell in operation_cells(operation)]
     answer = " ".join(map(grammar.statement, operations))
-    thought = _thought(rng, cells, ("Compare the two pictures.", *_LOOKING))
+    thought = _thought(rng, cells, (_COMPARING, *_LOOKING))
     return Sample(
         "vop", (scene, apply_operations(scene, operations)), prompt(PROMPTS, "vop"), completion(thought, answer)
     )
@@ -218,6 +220,19 @@ def sample_task(rng: np.random.Generator, shares: Mapping[str, float], *, easy: 
 def soften(rng: np.random.Generator, sample: Sample, most: float) -> Sample:
     """The same example; where its second picture stands for a painter's, it is blurred by up to `most` pixels."""
     return replace(sample, blur=float(rng.uniform(0, most))) if sample.task == "critique" else sample
+
+
+def restyle(rng: np.random.Generator, sample: Sample, hasty: float) -> Sample:
+    """The same example, reasoned hastily with probability `hasty`, else carefully.
+
+    A hasty thought is a glance. A careful one begins with a closer look and then names the places or the facts that
+    matter. Base models know both, as people do; which of them pays is for reinforcement learning to find out.
+    """
+    thought, answer = sample.completion.removeprefix("<think> ").split(" </think>", 1)
+    for opening in (_COMPARING, *_LOOKING):
+        thought = thought.removeprefix(opening)
+    thought = GLANCE if rng.random() < hasty else f"{CLOSER_LOOK} {thought.strip()}".strip()
+    return replace(sample, completion=f"<think> {thought} </think>{answer}")
 
 
 def vocabulary(samples: int = 4000, seed: int = 0) -> list[str]:
