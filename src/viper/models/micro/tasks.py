@@ -202,8 +202,17 @@ TASKS: dict[str, Callable[[np.random.Generator, int], Sample]] = {
     "vop": _vop,
     "question": _question,
 }
-_VOCABULARY_SHARES = (0.12, 0.12, 0.14, 0.04, 0.04, 0.18, 0.36)
 EASY = {"caption": 0.6, "vop": 0.4}
+# The examples that words are gathered from: questions are the most varied.
+_WORDY = {
+    "caption": 0.12,
+    "csr": 0.12,
+    "critique": 0.14,
+    "refine": 0.04,
+    "entities": 0.04,
+    "vop": 0.18,
+    "question": 0.36,
+}
 
 
 def sample_task(rng: np.random.Generator, shares: Mapping[str, float], *, easy: bool = False) -> Sample:
@@ -240,6 +249,6 @@ def vocabulary(samples: int = 4000, seed: int = 0) -> list[str]:
     rng = np.random.default_rng(seed)
     words = {"system", "user", "assistant", *(str(digit) for digit in range(10)), *"ABCDE.,:;?!()'\"-"}
     for _ in range(samples):
-        sample = list(TASKS.values())[rng.choice(len(TASKS), p=_VOCABULARY_SHARES)](rng, 5)
+        sample = sample_task(rng, _WORDY)
         words.update(split_words(sample.prompt), split_words(sample.completion))
     return sorted(words)
