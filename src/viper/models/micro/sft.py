@@ -9,10 +9,8 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from viper.models.micro.tasks import Sample, restyle, sample_task, soften
+from viper.models.micro.tasks import Sample, changed_cells, restyle, sample_task, soften
 from viper.models.micro.vision import IGNORED, SceneHead, scene_loss, scene_targets
-from viper.world.findings import look
-from viper.world.scene import CELLS, Scene
 
 _READOUT_WEIGHT = 0.1
 
@@ -56,11 +54,6 @@ def token_losses(model, batch: dict[str, torch.Tensor], last: torch.Tensor) -> t
     return losses, learned.nonzero()[:, 0]
 
 
-def _differences(first: Scene, second: Scene) -> list[int]:
-    """1 for each cell that looks different in the two scenes (jitter aside), 0 for the others."""
-    return [int(look(first, cell) != look(second, cell)) for cell in CELLS]
-
-
 class Readout(nn.Module):
     """What the language side should know half way up, so that the layers above can speak of it. Thrown away afterwards.
 
@@ -92,7 +85,9 @@ class Readout(nn.Module):
             second = torch.stack([cells[row][1] for row in pairs])
             first_scenes, second_scenes = zip(*(samples[row].scenes[:2] for row in pairs), strict=True)
             total = total + scene_loss(self.before(second), scene_targets(first_scenes))
-            changed = torch.tensor([_differences(*both) for both in zip(first_scenes, second_scenes, strict=True)])
+            changed = torch.zeros(len(pairs), 9, dtype=torch.long)
+            for row, both in enumerate(zip(first_scenes, second_scenes, strict=True)):
+                changed[row, changed_cells(*both)] = 1
             total = total + functional.cross_entropy(self.changed(second).flatten(0, 1), changed.flatten())
         told = [row for row, sample in enumerate(samples) if sample.truths]
         if told:

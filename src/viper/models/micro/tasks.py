@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 from viper.models.micro.vlm import split_words
 from viper.prompts import render as prompt
 from viper.world import draw, grammar
+from viper.world.findings import look
 from viper.world.operations import Operation, apply_operations, sample_operations
 from viper.world.parse import split_sentences
 from viper.world.questions import BENCHMARKS, question_prompt, said_answer, sample_question
@@ -114,13 +115,9 @@ def corrupt(rng: np.random.Generator, scene: Scene) -> Scene:
     return make_scene(objects, shade, texture)
 
 
-def _changed_cells(truth: Scene, described: Scene) -> list[int]:
-    return [
-        cell
-        for cell in CELLS
-        if (a := truth.at(cell)) != (b := described.at(cell))
-        and (a is None or b is None or grammar.object_phrase(a) != grammar.object_phrase(b))
-    ]
+def changed_cells(first: Scene, second: Scene) -> list[int]:
+    """Cells that look different in the two scenes, jitter aside, in reading order."""
+    return [cell for cell in CELLS if look(first, cell) != look(second, cell)]
 
 
 def _truths(caption: str, truth: Scene) -> tuple[bool, ...]:
@@ -141,7 +138,7 @@ def _refining(rng: np.random.Generator, max_objects: int, name: str, redraw: boo
         described = corrupt(rng, truth)
     found = grammar.refinements(truth, described) or [grammar.NOTHING_TO_REFINE]
     scenes = (truth, jittered(rng, described)) if redraw else (truth,)
-    text = completion(_thought(rng, _changed_cells(truth, described)), " ".join(found))
+    text = completion(_thought(rng, changed_cells(truth, described)), " ".join(found))
     said = grammar.caption(described)
     return Sample(name, scenes, prompt(PROMPTS, name, caption=said), text, _truths(said, truth))
 
