@@ -64,6 +64,9 @@ class Grpo(_Phase):
     )
     updates_per_rollout: int = Field(1, ge=1, description="optimizer steps on the same sampled responses")
     engine: Literal["transformers", "vllm"] = Field("transformers", description="what samples the responses")
+    shared_prefix: bool = Field(
+        False, description="true: run each prompt once per group, which gives the same updates; false: TRL's own steps"
+    )
 
     @property
     def responses_per_step(self) -> int:
@@ -137,6 +140,7 @@ class TrainOptions(_Section):
     @model_validator(mode="after")
     def _check_batch(self) -> "TrainOptions":
         _check_batch(self.phase, self.machine)
+        _check_shared_prefix(self.phase, self.machine)
         if not isinstance(self.phase.steps, int):
             raise ValueError(f"steps {self.phase.steps} must be a number here: Training.options() adds them up")
         return self
@@ -157,6 +161,7 @@ class Training(_Section):
                 raise ValueError(f"phases.{name}: a phase's name becomes part of a path; use small letters and digits")
             try:
                 _check_batch(phase, self.machine)
+                _check_shared_prefix(phase, self.machine)
                 self.steps(name)
             except ValueError as error:
                 raise ValueError(f"phases.{name}: {error}") from error
@@ -227,3 +232,21 @@ def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:
             f"prompts_per_step {phase.prompts_per_step}{product} = {responses} responses per step cannot be divided "
             f"by responses_per_pass {phase.responses_per_pass} × devices {devices}: {remedy}"
         )
+
+
+def _check_shared_prefix(phase: Grpo | Sft, machine: Machine) -> None:
+    """Sharing prompts keeps a cache with gradients, of one process.
+
+    Raises:
+        ValueError: another setting rules that out.
+    """
+    if not isinstance(phase, Grpo) or not phase.shared_prefix:
+        return
+    unfit = {
+        f"machine.devices {machine.devices}": machine.devices > 1,
+        "machine.gradient_checkpointing": machine.gradient_checkpointing,
+        "engine vllm": phase.engine == "vllm",
+    }
+    for what, is_so in unfit.items():
+        if is_so:
+            raise ValueError(f"shared_prefix does not go together with {what}: set shared_prefix to false")

@@ -10,6 +10,7 @@ from trl import GRPOConfig, GRPOTrainer
 from viper.config.training import Grpo, TrainOptions
 from viper.training.common import trainer_arguments
 from viper.training.records import RolloutWriter
+from viper.training.shared_prefix import SharedPrefixGRPOTrainer
 
 
 class Scorer(Protocol):
@@ -90,9 +91,16 @@ def build_trainer(
     reward: RewardFunction,
     config: GRPOConfig,
     callbacks: list[TrainerCallback],
+    *,
+    shared_prefix: bool = False,
 ) -> GRPOTrainer:
-    """A GRPOTrainer on rows of images, prompt (chat) and ground_truth, in the order of training."""
-    return GRPOTrainer(
+    """A GRPOTrainer on rows of images, prompt (chat) and ground_truth, in the order of training.
+
+    Raises:
+        ViperError: `shared_prefix` is asked for where it does not work.
+    """
+    trainer = SharedPrefixGRPOTrainer if shared_prefix else GRPOTrainer
+    return trainer(
         model=model,
         processing_class=processor,
         train_dataset=dataset,

@@ -151,7 +151,10 @@ def _build_trainer(
             places.work / "rollouts.jsonl", options.records.rollouts_every, phase.rollouts, steps_done
         )
         config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=seed, work=places.work)
-        return grpo.build_trainer(model, processor, dataset, grpo.RewardFunction(scorer, rollouts), config, callbacks)
+        function = grpo.RewardFunction(scorer, rollouts)
+        return grpo.build_trainer(
+            model, processor, dataset, function, config, callbacks, shared_prefix=phase.shared_prefix
+        )
     (places.work / "rollouts.jsonl").touch()
     rows = [data.with_completions(dataset, phase.think) for dataset in rows]
     dataset = data.as_chat(data.in_training_order(rows, phase.steps * phase.prompts_per_step, seed))

@@ -1,0 +1,121 @@
+"""TRL's GRPOTrainer, running each prompt once per group instead of once per response.
+
+A group's responses differ only after the prompt, and under causal attention the prompt's keys and values do not depend
+on what follows. So they are computed once, images included, handed to every response, and gradients flow back through
+them: the same loss and the same gradients at a fraction of the operations (Prefix Grouper, arXiv 2506.05433). The more
+a prompt outweighs a response, the more this saves; with two images in the prompt it does so by far.
+
+Everything that touches methods which TRL keeps to itself is in this file.
+"""
+
+import torch
+import trl
+from packaging.version import Version
+from trl import GRPOTrainer
+from trl.models import unwrap_model_for_generation
+from trl.trainer.utils import pad
+
+from viper.errors import ViperError
+from viper.training.prompt_batch import PromptBatch, position_ids, prefill
+from viper.training.sampling import sample_responses
+
+_TRL = Version("1.16")  # major and minor version whose methods are overridden here
+# Families whose positions and caches are known to work this way (tests/training/test_shared_prefix.py has each).
+FAMILIES = ("qwen2_5_vl",)
+_REMEDY = "set shared_prefix: false in this phase to train with TRL's own steps"
+
+
+class SharedPrefixGRPOTrainer(GRPOTrainer):
+    """Drop-in replacement of GRPOTrainer for one process. Arguments as there.
+
+    Raises:
+        ViperError: a version of TRL, a family of models or a setting that it was not made for.
+    """
+
+    def __init__(self, *args, **kwargs):
+        if (found := Version(trl.__version__)).release[:2] != _TRL.release[:2]:
+            raise ViperError(f"shared_prefix was written for TRL {_TRL}, not {found}: install that, or {_REMEDY}")
+        super().__init__(*args, **kwargs)
+        family = self.model.config.model_type
+        unfit = {
+            f"models of type {family} (known: {', '.join(FAMILIES)})": family not in FAMILIES,
+            "several processes": self.accelerator.num_processes > 1,
+            "gradient checkpointing, which keeps no cache": self.args.gradient_checkpointing,
+            "vLLM": self.args.use_vllm,
+            "top_k, top_p, min_p or a repetition penalty": (self.top_k or 0) > 0
+            or self.top_p != 1.0
+            or self.min_p is not None
+            or self.repetition_penalty != 1.0,
+        }
+        for what, is_so in unfit.items():
+            if is_so:
+                raise ViperError(f"shared_prefix does not work with {what}: {_REMEDY}")
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model,
+        input_ids,
+        attention_mask,
+        logits_to_keep,
+        batch_size=None,
+        compute_entropy=False,
+        compute_aux_loss=False,
+        num_images=None,
+        **fields,
+    ):
+        """Log-probabilities and entropies of the response tokens, (rows, logits_to_keep) each, as the original's.
+
+        `batch_size` bounds the rows of one pass there; here all rows go through at once, their prompts being shared.
+        """
+        length = input_ids.shape[1] - logits_to_keep
+        fields = {
+            name: value[:, :length] if value.shape[:2] == input_ids.shape else value
+            for name, value in fields.items()
+            if value is not None
+        }
+        images = num_images or [0] * len(input_ids)
+        prompts = PromptBatch(input_ids[:, :length], attention_mask[:, :length], list(images), fields)
+        shared, place = prompts.distinct()
+        positions = position_ids(model, shared, logits_to_keep)
+        labels = input_ids.masked_fill(attention_mask == 0, -100)[:, length - 1 :].clone()
+        labels[:, 0] = -100
+        with self.accelerator.autocast():
+            cache = prefill(model, shared, positions)
+            cache.batch_select_indices(place)
+            outputs = model(
+                input_ids=input_ids[:, length - 1 :],
+                attention_mask=attention_mask,
+                position_ids=positions.index_select(-2, place)[..., length - 1 :],
+                past_key_values=cache,
+                labels=labels,
+                fused_lm_head=True,
+            )
+        return outputs.log_probs, outputs.entropy if compute_entropy else None, None
+
+    def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, has_tool_images=False):
+        """Token ids of one response per prompt, and None for log-probabilities, as the original."""
+        device = self.accelerator.device
+        rows = [torch.tensor(ids) for ids in prompt_ids]
+        padding = self._tokenizer.pad_token_id
+        fields = {}
+        for name, value in multimodal_fields.items():
+            if isinstance(value, list):  # one list per row: a field of tokens
+                fields[name] = pad([torch.tensor(row) for row in value], padding_value=0, padding_side="left")
+            else:
+                fields[name] = value
+        prompts = PromptBatch(
+            pad(rows, padding_value=padding, padding_side="left").to(device),
+            pad([torch.ones_like(row) for row in rows], padding_value=0, padding_side="left").to(device),
+            [len(row or ()) for row in images] if images else [0] * len(rows),
+            {name: value.to(device) for name, value in fields.items()},
+        )
+        with unwrap_model_for_generation(self.model_wrapped, self.accelerator) as model:
+            responses = sample_responses(
+                model,
+                prompts,
+                max_new_tokens=self.max_completion_length,
+                temperature=self.temperature,
+                end_tokens=list(self.eos_token_ids),
+                suppressed=list(self.generation_config.suppress_tokens or []),
+            )
+        return responses, None
