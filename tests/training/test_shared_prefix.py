@@ -11,6 +11,7 @@ from viper.models.vlm import vision_token_ids
 from viper.training import data, grpo
 from viper.training.prompt_batch import PromptBatch
 from viper.training.records import RolloutWriter
+from viper.training.shared_prefix import _by_length
 
 ROLLOUTS = 3
 
@@ -66,12 +67,14 @@ def loss_and_gradients(trainer, batch):
 def test_loss_and_gradients_are_those_of_stock_trl(build, order):
     stock, dataset = build(False)
     shared, _ = build(True)
-    batch = sampled(stock, dataset)
+    batch = sampled(stock, dataset, groups=4)  # enough rows for several groups by length
+    assert len(_by_length(batch["completion_mask"])) > 1
     lengths = batch["prompt_mask"].sum(1)
     assert len(set(lengths.tolist())) > 1, "prompts of one length: no padding to get wrong"
     assert len(set(batch["num_images"])) > 1, "the prompts should have different numbers of images"
     batch["advantages"] = torch.linspace(-1, 1, len(lengths), dtype=torch.float64)
-    rows = {"grouped": range(6), "shuffled": [4, 0, 5, 2, 3, 1], "groups cut in two": [1, 2, 3]}[order]
+    orders = {"grouped": range(12), "shuffled": [4, 7, 0, 10, 5, 2, 8, 3, 11, 1, 9, 6], "groups cut in two": [1, 2, 3]}
+    rows = orders[order]
     batch = chosen(batch, list(rows))
     (loss, gradients), (ours, our_gradients) = loss_and_gradients(stock, batch), loss_and_gradients(shared, batch)
     assert ours.item() == pytest.approx(loss.item(), rel=1e-9, abs=1e-12)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
+from transformers import DynamicCache
 
 if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
@@ -138,3 +139,11 @@ def prefill(model: "PreTrainedModel", prompts: PromptBatch, positions: torch.Ten
         logits_to_keep=1,
         **fields,
     ).past_key_values
+
+
+def selected(cache: "Cache", rows: torch.Tensor) -> "Cache":
+    """A cache of the given rows of `cache`, which stays as it is; gradients flow through."""
+    copy = DynamicCache()
+    for index, layer in enumerate(cache.layers):
+        copy.update(layer.keys[rows], layer.values[rows], index)
+    return copy

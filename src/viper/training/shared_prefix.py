@@ -16,13 +16,20 @@ from trl.models import unwrap_model_for_generation
 from trl.trainer.utils import pad
 
 from viper.errors import ViperError
-from viper.training.prompt_batch import PromptBatch, position_ids, prefill
+from viper.training.prompt_batch import PromptBatch, position_ids, prefill, selected
 from viper.training.sampling import sample_responses
 
 _TRL = Version("1.16")  # major and minor version whose methods are overridden here
 # Families whose positions and caches are known to work this way (tests/training/test_shared_prefix.py has each).
 FAMILIES = ("qwen2_5_vl",)
+_GROUPS_BY_LENGTH = 4  # more would leave too few rows a pass
 _REMEDY = "set shared_prefix: false in this phase to train with TRL's own steps"
+
+
+def _by_length(mask: torch.Tensor) -> list[torch.Tensor]:
+    """Rows of responses, (rows, tokens) mask, in a few groups of similar length, to waste less on padding."""
+    order = mask.sum(1).argsort(stable=True)
+    return list(order.tensor_split(min(_GROUPS_BY_LENGTH, max(1, len(order) // 4))))
 
 
 class SharedPrefixGRPOTrainer(GRPOTrainer):
@@ -77,20 +84,27 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         prompts = PromptBatch(input_ids[:, :length], attention_mask[:, :length], list(images), fields)
         shared, place = prompts.distinct()
         positions = position_ids(model, shared, logits_to_keep)
-        labels = input_ids.masked_fill(attention_mask == 0, -100)[:, length - 1 :].clone()
-        labels[:, 0] = -100
+        log_probs = torch.zeros(len(input_ids), logits_to_keep, device=input_ids.device)
+        entropies = torch.zeros_like(log_probs)
         with self.accelerator.autocast():
             cache = prefill(model, shared, positions)
-            cache.batch_select_indices(place)
-            outputs = model(
-                input_ids=input_ids[:, length - 1 :],
-                attention_mask=attention_mask,
-                position_ids=positions.index_select(-2, place)[..., length - 1 :],
-                past_key_values=cache,
-                labels=labels,
-                fused_lm_head=True,
-            )
-        return outputs.log_probs, outputs.entropy if compute_entropy else None, None
+            for rows in _by_length(attention_mask[:, length:]):
+                # The last token of the prompt comes along: its output is the distribution of the first response token.
+                last = length + int(attention_mask[rows, length:].sum(1).max())
+                labels = input_ids.masked_fill(attention_mask == 0, -100)[rows, length - 1 : last]
+                labels[:, 0] = -100
+                outputs = model(
+                    input_ids=input_ids[rows, length - 1 : last],
+                    attention_mask=attention_mask[rows, :last],
+                    position_ids=positions.index_select(-2, place[rows])[..., length - 1 : last],
+                    past_key_values=selected(cache, place[rows]),
+                    labels=labels,
+                    fused_lm_head=True,
+                )
+                columns = torch.arange(last - length, device=rows.device)
+                log_probs = log_probs.to(outputs.log_probs.dtype).index_put((rows[:, None], columns), outputs.log_probs)
+                entropies = entropies.to(outputs.entropy.dtype).index_put((rows[:, None], columns), outputs.entropy)
+        return log_probs, entropies if compute_entropy else None, None
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, has_tool_images=False):
         """Token ids of one response per prompt, and None for log-probabilities, as the original."""
