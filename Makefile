@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup micro test lint report pretrain lock clean
+.PHONY: help setup micro test lint report bench pretrain lock clean
 
 PYTHON ?= python3.11
 CORES ?= 2
@@ -50,6 +50,9 @@ lint: $(STAMP)  ## style of Python and Snakemake files
 report: $(STAMP)  ## results/SCALE/report.html: tables, figures, workflow graph and run times in one file
 	$(SNAKEMAKE) all
 	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html -- all
+
+bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; leave the machine to it
+	$(SNAKEMAKE) bench
 
 pretrain: $(STAMP)  ## train the micro base models again instead of taking the stored ones (hours)
 	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {models: {source: trained}}}' -- pretrain

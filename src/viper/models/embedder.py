@@ -81,6 +81,10 @@ class SentenceEmbedder:
             return np.empty((0, self.dimension), dtype=np.float32)
         return np.stack([found[sentence] for sentence in sentences])
 
+    def forget(self) -> None:
+        """Empty the cache."""
+        self._cache.clear()
+
     def _encode(self, sentences: list[str]) -> np.ndarray:
         return self.model.encode(
             sentences,

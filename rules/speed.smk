@@ -1,0 +1,88 @@
+# How fast the expensive steps are, against plain ways of doing them: `make bench`. Not part of `all`: it measures the
+# machine, so its numbers differ from run to run, and it wants the machine to itself.
+
+SPEED = "results/benchmarks"
+COMPARED = ["grpo", "synthesis", "reward", "evaluation"]
+
+
+rule bench:
+    """Every speed measurement and its figure."""
+    input:
+        f"{SPEED}/size.csv",
+        f"{SPEED}/speed.png",
+
+
+rule measure_speed:
+    """One step of the experiment and the plain way of doing it, timed in turns."""
+    input:
+        [f"{getattr(S.models, part).path}/manifest.json" for part in ("vlm", "painter", "editor")],
+    output:
+        f"{SPEED}/{{what}}.csv",
+    log:
+        "logs/benchmarks/{what}.log",
+    benchmark:
+        "benchmarks/benchmarks/{what}.tsv"
+    wildcard_constraints:
+        what="|".join(COMPARED),
+    conda:
+        "../envs/viper.yaml"
+    threads: workflow.cores  # nothing else may run beside a measurement
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        models=options("models"),
+        synthesis=options("synthesis"),
+        reward=options("reward"),
+        evaluation=options("evaluation"),
+    shell:
+        "python -m viper measure-speed {wildcards.what} --models {params.models:q} --synthesis {params.synthesis:q}"
+        " --reward {params.reward:q} --evaluation {params.evaluation:q} --out {output} --threads {threads}"
+        " 2>&1 | tee {log}"
+
+
+rule measure_size:
+    """Seconds and peak memory of the loop on 1, 2, 4 and 8 times the seed images."""
+    input:
+        [f"{getattr(S.models, part).path}/manifest.json" for part in ("vlm", "painter", "editor")],
+    output:
+        f"{SPEED}/size.csv",
+    log:
+        "logs/benchmarks/size.log",
+    benchmark:
+        "benchmarks/benchmarks/size.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: workflow.cores
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        models=options("models"),
+        synthesis=options("synthesis"),
+    shell:
+        "python -m viper measure-size --models {params.models:q} --synthesis {params.synthesis:q} --out {output}"
+        " --threads {threads} 2>&1 | tee {log}"
+
+
+rule plot_speed:
+    """How many times as fast each step is, with the spread and what was aimed for."""
+    input:
+        expand(f"{SPEED}/{{what}}.csv", what=COMPARED),
+    output:
+        png=f"{SPEED}/speed.png",
+        svg=f"{SPEED}/speed.svg",
+        caption=f"{SPEED}/speed.rst",
+    log:
+        "logs/benchmarks/plot.log",
+    benchmark:
+        "benchmarks/benchmarks/plot.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python -m viper plot-speed {input} --output {output.png} --output {output.svg} --caption {output.caption}"
+        " > {log} 2>&1"

@@ -1,0 +1,48 @@
+"""Answering a benchmark in batches ahead against VLMEvalKit's own loop, one question at a time."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from viper.config.evaluation import Asking, Split
+from viper.config.models import VlmSection
+from viper.evaluation import benchmarks
+from viper.evaluation.model import Checkpoint
+from viper.evaluation.vlmevalkit import answer_kind, build
+from viper.models.vlm import load_vlm
+from viper.speed.alternate import Comparison
+
+_BENCHMARK, _ITEMS, _ONE_BY_ONE = "MicroStar", 96, 8
+
+
+def comparisons(vlm: VlmSection, asking: Asking, split: Split) -> Iterator[Comparison]:
+    """Items a second from the data set to VLMEvalKit's file of predictions.
+
+    Args:
+        split: whose pictures the questions are drawn from.
+    """
+    from vlmeval.inference import infer_data_job
+
+    model = load_vlm(Path(vlm.path), vlm)
+    with tempfile.TemporaryDirectory(prefix="viper-speed-") as folder:
+        data = Path(folder)
+        benchmarks.write(_BENCHMARK, split.seed, _ITEMS, split.pictures, data / f"{_BENCHMARK}.tsv")
+
+        def infer(items: int, *, ahead: bool) -> int:
+            dataset = build(_BENCHMARK, data)
+            dataset.data = dataset.data.iloc[:items]
+            checkpoint = Checkpoint(model, asking, answer_kind(_BENCHMARK))
+            if ahead:
+                checkpoint.answer_ahead(dataset)
+            with tempfile.TemporaryDirectory(dir=folder) as work:
+                infer_data_job(checkpoint, work_dir=work, model_name="checkpoint", dataset=dataset)
+            return items
+
+        yield Comparison(
+            "evaluation",
+            "micro",
+            "item",
+            lambda: infer(_ONE_BY_ONE, ahead=False),
+            lambda: infer(_ITEMS, ahead=True),
+            target=4,
+        )
