@@ -7,8 +7,7 @@ from pathlib import Path
 from viper.config.evaluation import Asking, Split
 from viper.config.models import VlmSection
 from viper.evaluation import benchmarks
-from viper.evaluation.model import Checkpoint
-from viper.evaluation.vlmevalkit import answer_kind, build
+from viper.evaluation.vlmevalkit import answer_kind, build, import_vlmeval
 from viper.models.vlm import load_vlm
 from viper.speed.alternate import Comparison
 
@@ -21,7 +20,10 @@ def comparisons(vlm: VlmSection, asking: Asking, split: Split) -> Iterator[Compa
     Args:
         split: whose pictures the questions are drawn from.
     """
+    import_vlmeval()
     from vlmeval.inference import infer_data_job
+
+    from viper.evaluation.model import Checkpoint
 
     model = load_vlm(Path(vlm.path), vlm)
     with tempfile.TemporaryDirectory(prefix="viper-speed-") as folder:
