@@ -58,6 +58,27 @@ def entities(objects) -> str:
     return " ".join(f"{placed_phrase(thing)}." for thing in objects)
 
 
+def _note(said: str, place: str, seen: str) -> str:
+    return f"{said} {place}: {seen} {'yes' if seen == said else 'no'}."
+
+
+def note(said: str, scene: Scene, cell: int) -> str:
+    """'large red circle top left: small red circle no.': said, seen, the same?"""
+    thing = scene.at(cell)
+    return _note(said, cell_name(cell), object_phrase(thing) if thing else "nothing")
+
+
+def notes(said: Scene, seen: Scene) -> list[str]:
+    """What a closer look writes down, one note a thing: first what was said, then what was not, then the background.
+
+    Args:
+        said: what a caption says, or another picture shows. seen: what the picture shows.
+    """
+    told = [note(object_phrase(thing), seen, thing.cell) for thing in said.objects]
+    untold = [note("nothing", seen, thing.cell) for thing in seen.objects if not said.at(thing.cell)]
+    return [*told, *untold, _note(background_phrase(said), "background", background_phrase(seen))]
+
+
 def refinements(truth: Scene, described: Scene) -> list[str]:
     """What must change in a caption that says `described` of a picture that shows `truth`, in reading order.
 

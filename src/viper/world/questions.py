@@ -931,11 +931,16 @@ def question_prompt(question: Question) -> str:
     return f"Question: {text}\nOptions:\n{options}{_SELECT}"
 
 
+def wants_letter(question: Question) -> bool:
+    """Whether the prompt wants nothing but the letter of an option."""
+    return question.benchmark in _WANT_A_LETTER
+
+
 def said_answer(question: Question) -> str:
     """The answer as a model may say it: the option itself, or its letter where the prompt wants nothing but a letter.
 
     An option follows from what was seen; its letter has to be looked up besides.
     """
-    if question.options is None or question.benchmark in _WANT_A_LETTER:
+    if question.options is None or wants_letter(question):
         return question.answer
     return question.options[question.answer]

@@ -1,6 +1,7 @@
 """The micro base models: built, trained for a step, saved, and loaded by the code that loads the paper's models."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from viper.models.micro import base_models, sft, tasks, vae, vision, vlm
 from viper.models.micro.checker import Checker
 from viper.models.painter import load_painter
 from viper.models.vlm import load_vlm
-from viper.world import draw, grammar
-from viper.world.scene import sample_scene
+from viper.synthesis.answers import answer_text
+from viper.world import draw, grammar, parse, questions
+from viper.world.scene import CELLS, cell_name, sample_scene
 
 FIT = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3, "seed": 0}
 SHARES = {"caption": 0.2, "csr": 0.1, "critique": 0.2, "vop": 0.2, "question": 0.3}
@@ -88,17 +90,81 @@ def test_only_the_redrawn_picture_of_a_critique_is_softened():
 
 
 @pytest.mark.parametrize("name", list(tasks.TASKS))
-def test_a_thought_is_a_glance_or_a_closer_look_and_the_answer_stays(name):
+def test_a_thought_is_a_glance_or_a_closer_look(name):
     rng = np.random.default_rng(4)
     for _ in range(20):
         sample = tasks.TASKS[name](rng, 5)
         answer = sample.completion.partition("</think>")[2]
         hasty, careful = (tasks.restyle(rng, sample, share).completion for share in (1.0, 0.0))
-        assert hasty == f"<think> {tasks.GLANCE} </think>{answer}"
-        assert careful.startswith(f"<think> {tasks.CLOSER_LOOK}")
-        assert careful.endswith(f" </think>{answer}")
-        named = sample.completion.partition("Zoom in on ")[2].partition("</think>")[0]
-        assert named in careful
+        assert careful == f"<think> {tasks.CLOSER_LOOK} {sample.notes}".strip() + f" </think>{answer}"
+        if name == "critique":  # two pictures to compare: never by a glance
+            assert hasty == careful
+        else:
+            assert hasty.startswith(f"<think> {tasks.GLANCE} </think>")
+            assert hasty.endswith(answer) or name == "caption"
+
+
+def test_captions_by_a_glance_are_careless_and_by_a_closer_look_true():
+    rng = np.random.default_rng(4)
+    right = {0.0: 0, 1.0: 0}
+    for _ in range(100):
+        sample = tasks.TASKS["caption"](rng, 5)
+        for hasty in right:
+            said = parse.described_scene(answer_text(tasks.restyle(rng, sample, hasty).completion))
+            right[hasty] += grammar.caption(said) == grammar.caption(sample.scenes[0])
+    assert right[0.0] == 100
+    assert 5 < right[1.0] < 50
+
+
+NOTE = re.compile(r"(?P<said>.+) (?P<place>background|\w+ \w+): (?P<seen>.+) (?P<same>yes|no)")
+
+
+@pytest.mark.parametrize("name", ["csr", "critique", "vop"])
+def test_notes_compare_what_is_said_with_what_is_seen_in_every_place(name):
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        sample = tasks.TASKS[name](rng, 5)
+        notes = {m["place"]: m for m in map(NOTE.fullmatch, sample.notes.rstrip(".").split(". "))}
+        seen = sample.scenes[-1] if name == "vop" else sample.scenes[0]
+        for cell in CELLS:
+            thing, note = seen.at(cell), notes.get(cell_name(cell))
+            assert (note["seen"] if note else "nothing") == (grammar.object_phrase(thing) if thing else "nothing")
+            if name == "vop":
+                before = sample.scenes[0].at(cell)
+                assert (note["said"] if note else "nothing") == (grammar.object_phrase(before) if before else "nothing")
+        for note in notes.values():
+            assert (note["said"] == note["seen"]) == (note["same"] == "yes")
+        if name != "vop":
+            assert notes["background"]["seen"] == grammar.background_phrase(seen)
+            right = answer_text(sample.completion) == grammar.NOTHING_TO_REFINE
+            assert right == all(note["same"] == "yes" for note in notes.values())
+
+
+@pytest.mark.parametrize("benchmark", list(questions.BENCHMARKS))
+def test_notes_of_a_question_go_through_the_options_up_to_the_right_one_where_a_letter_is_wanted(benchmark):
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        item = questions.sample_question(rng, benchmark)
+        sample = tasks.question_sample(item)
+        letters = re.findall(r" ([A-E])\. .+? (yes|no)\.", sample.notes)
+        if questions.wants_letter(item):
+            tried = list(item.options)[: list(item.options).index(item.answer) + 1]
+            assert letters == [(letter, "yes" if letter == item.answer else "no") for letter in tried]
+        else:
+            assert letters == []
+
+
+def test_notes_of_is_there_a_thing_at_a_place_decide_the_answer():
+    rng = np.random.default_rng(4)
+    answers = set()
+    for _ in range(40):
+        item = questions.sample_question(rng, "MicroHallusion")
+        if " at the " in item.question:
+            note = NOTE.fullmatch(tasks.question_sample(item).notes.rstrip("."))
+            assert item.question == f"Is there a {note['said']} at the {note['place']}?"
+            assert note["same"] == item.answer.lower()
+            answers.add(item.answer)
+    assert answers == {"Yes", "No"}
 
 
 def test_shares_of_tasks_must_add_up():

@@ -39,7 +39,7 @@ class IdleEditor:
 
 
 class SaysTheBackgroundOnly:
-    def answer(self, chats, *, max_new_tokens):
+    def answer(self, chats, *, max_new_tokens, **sampling):
         return ["<think> </think><answer> The background is dark and plain. </answer>" for _ in chats]
 
 
@@ -84,5 +84,5 @@ def test_a_vlm_that_says_one_sentence_is_measured_by_what_it_says():
     found = shares(measure_vlm(SaysTheBackgroundOnly(), 24, 0))
     assert 0 < found["caption: said sentences that are true"] < 0.5  # one background in six
     assert found["caption: true sentences that are said"] < found["caption: said sentences that are true"]
-    assert found["fact: kind"] == 0
+    assert found["caption, fact: kind"] == found["sampled caption, fact: kind"] == 0
     assert found["vop: true sentences that are said"] == 0

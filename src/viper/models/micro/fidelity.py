@@ -20,7 +20,7 @@ from viper.world.operations import OPERATION_TYPES, apply_operations, propose, s
 from viper.world.scene import Scene, sample_scene
 
 _SPLIT = "dev"
-_MAX_NEW_TOKENS = 128
+_MAX_NEW_TOKENS = 160
 
 
 class _Counts:
@@ -37,8 +37,9 @@ class _Counts:
         return shares(self.findings).rename(columns={"step": "model"})
 
 
-def _ask(vlm: VLM, chats: list[Chat]) -> list[list[str]]:
-    return [parse.split_sentences(answer_text(text)) for text in vlm.answer(chats, max_new_tokens=_MAX_NEW_TOKENS)]
+def _ask(vlm: VLM, chats: list[Chat], **sampling) -> list[list[str]]:
+    texts = vlm.answer(chats, max_new_tokens=_MAX_NEW_TOKENS, **sampling)
+    return [parse.split_sentences(answer_text(text)) for text in texts]
 
 
 def _compare(counts: _Counts, measure: str, said: list[list[str]], truth: list[list[str]]) -> None:
@@ -48,14 +49,20 @@ def _compare(counts: _Counts, measure: str, said: list[list[str]], truth: list[l
 
 
 def measure_vlm(vlm: VLM, count: int, seed: int) -> pd.DataFrame:
-    """Captions, refinements (with and without the second picture), and operations: sentences exactly right."""
+    """Captions, refinements (with and without the second picture), and operations: sentences exactly right.
+
+    Answers are greedy; captions are measured as the loop samples them too, at temperature 1.
+    """
     rng, counts = np.random.default_rng(seed), _Counts()
     scenes = [sample_scene(rng, split=_SPLIT) for _ in range(count)]
     pictures = [draw.render(scene) for scene in scenes]
-    captions = _ask(vlm, [Chat([picture], prompt(PROMPTS, "caption")) for picture in pictures])
-    _compare(counts, "caption", captions, [parse.split_sentences(grammar.caption(scene)) for scene in scenes])
-    for caption, scene in zip(captions, scenes, strict=True):
-        _compare_scenes(counts, "vlm", parse.described_scene(" ".join(caption)), scene)
+    chats = [Chat([picture], prompt(PROMPTS, "caption")) for picture in pictures]
+    truths = [parse.split_sentences(grammar.caption(scene)) for scene in scenes]
+    for name, sampling in (("caption", {}), ("sampled caption", {"temperature": 1.0, "seed": seed})):
+        captions = _ask(vlm, chats, **sampling)
+        _compare(counts, name, captions, truths)
+        for caption, scene in zip(captions, scenes, strict=True):
+            _compare_scenes(counts, "vlm", parse.described_scene(" ".join(caption)), scene, name)
 
     described = [corrupt(rng, scene) for scene in scenes]
     pairs = list(zip(scenes, described, strict=True))
@@ -79,18 +86,19 @@ def measure_vlm(vlm: VLM, count: int, seed: int) -> pd.DataFrame:
     return counts.table()
 
 
-def _compare_scenes(counts: _Counts, model: str, seen: Scene, meant: Scene) -> None:
-    counts.add(model, "fact: cell empty or not", ((seen.at(c) is None) == (meant.at(c) is None) for c in range(9)))
+def _compare_scenes(counts: _Counts, model: str, seen: Scene, meant: Scene, said: str = "") -> None:
+    of = f"{said}, " if said else ""
+    counts.add(model, f"{of}fact: cell empty or not", ((seen.at(c) is None) == (meant.at(c) is None) for c in range(9)))
     for thing in meant.objects:
         found = seen.at(thing.cell)
         for attribute in ATTRIBUTES:
             right = found is not None and getattr(found, attribute) == getattr(thing, attribute)
-            counts.add(model, f"fact: {attribute}", [right])
-            counts.add(model, "facts right", [right])
+            counts.add(model, f"{of}fact: {attribute}", [right])
+            counts.add(model, f"{of}facts right", [right])
     for attribute in BACKGROUND:
         right = getattr(seen, attribute) == getattr(meant, attribute)
-        counts.add(model, f"fact: {attribute}", [right])
-        counts.add(model, "facts right", [right])
+        counts.add(model, f"{of}fact: {attribute}", [right])
+        counts.add(model, f"{of}facts right", [right])
 
 
 def measure_painter(painter: Painter, checker: Checker, count: int, seed: int) -> pd.DataFrame:

@@ -5,6 +5,7 @@ templates as later) and a completion in the `<think>`/`<answer>` format. Only ba
 never does.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,15 @@ from viper.world import draw, grammar
 from viper.world.findings import look
 from viper.world.operations import Operation, apply_operations, sample_operations
 from viper.world.parse import split_sentences
-from viper.world.questions import BENCHMARKS, question_prompt, said_answer, sample_question
+from viper.world.questions import (
+    BENCHMARKS,
+    PLACES,
+    Question,
+    question_prompt,
+    said_answer,
+    sample_question,
+    wants_letter,
+)
 from viper.world.scene import (
     CELLS,
     COLORS,
@@ -39,6 +48,7 @@ from viper.world.scene import (
 PROMPTS = "micro"  # the prompt set that the base model is made for
 GLANCE, CLOSER_LOOK = "Scan the whole picture.", "Look closely at each object."
 _COMPARING = "Compare the two pictures."
+_NAMED = re.compile(r"(?:Is there|shows) a (?P<phrase>.+) at the (?P<place>.+)\?")
 _LOOKING = (
     GLANCE,
     CLOSER_LOOK,
@@ -53,7 +63,8 @@ class Sample:
     """One supervised example: pictures in order, the user's text, and the completion that is learned.
 
     `truths` says of each sentence of a caption in the prompt whether it is true of the first picture; `blur` is the
-    radius, in pixels, of a Gaussian that softens the second picture.
+    radius, in pixels, of a Gaussian that softens the second picture; `notes` are what a closer look writes down before
+    the answer (see `restyle`).
     """
 
     task: str
@@ -62,6 +73,7 @@ class Sample:
     completion: str
     truths: tuple[bool, ...] = ()
     blur: float = 0.0
+    notes: str = ""
 
     def images(self) -> list[Image.Image]:
         """The pictures, 64x64 RGB each."""
@@ -140,7 +152,8 @@ def _refining(rng: np.random.Generator, max_objects: int, name: str, redraw: boo
     scenes = (truth, jittered(rng, described)) if redraw else (truth,)
     text = completion(_thought(rng, changed_cells(truth, described)), " ".join(found))
     said = grammar.caption(described)
-    return Sample(name, scenes, prompt(PROMPTS, name, caption=said), text, _truths(said, truth))
+    notes = " ".join(grammar.notes(described, truth))
+    return Sample(name, scenes, prompt(PROMPTS, name, caption=said), text, _truths(said, truth), notes=notes)
 
 
 def _critique(rng: np.random.Generator, max_objects: int) -> Sample:
@@ -178,15 +191,35 @@ def _vop(rng: np.random.Generator, max_objects: int) -> Sample:
     operations.sort(key=operation_cells)
     cells = [cell for operation in operations for cell in operation_cells(operation)]
     answer = " ".join(map(grammar.statement, operations))
-    thought = _thought(rng, cells, (_COMPARING, *_LOOKING))
+    text = completion(_thought(rng, cells, (_COMPARING, *_LOOKING)), answer)
+    edited = apply_operations(scene, operations)
     return Sample(
-        "vop", (scene, apply_operations(scene, operations)), prompt(PROMPTS, "vop"), completion(thought, answer)
+        "vop", (scene, edited), prompt(PROMPTS, "vop"), text, notes=" ".join(grammar.notes(scene, edited)[:-1])
     )
 
 
+def question_sample(item: Question) -> Sample:
+    """A question with its answer.
+
+    The notes check what the question names at a place, in every picture, or else say its facts. Where the answer is a
+    letter, they go through the options up to the right one: 'A. red no. B. blue yes.'
+    """
+    text = completion(item.thought, said_answer(item))
+    if named := _NAMED.search(item.question):
+        cell = PLACES.index(named["place"])
+        notes = " ".join(grammar.note(named["phrase"], scene, cell) for scene in item.scenes)
+    else:
+        notes = item.thought
+    if wants_letter(item):
+        for letter, option in item.options.items():
+            notes += f" {letter}. {option.removesuffix('.')} {'yes' if letter == item.answer else 'no'}."
+            if letter == item.answer:
+                break
+    return Sample("question", item.scenes, question_prompt(item).strip(), text, notes=notes)
+
+
 def _question(rng: np.random.Generator, max_objects: int) -> Sample:
-    item = sample_question(rng, str(rng.choice(list(BENCHMARKS))), split="train")
-    return Sample("question", item.scenes, question_prompt(item).strip(), completion(item.thought, said_answer(item)))
+    return question_sample(sample_question(rng, str(rng.choice(list(BENCHMARKS))), split="train"))
 
 
 # The tasks by name, in the order in which `pretraining.vlm.language.tasks` gives their shares.
@@ -231,13 +264,18 @@ def soften(rng: np.random.Generator, sample: Sample, most: float) -> Sample:
 def restyle(rng: np.random.Generator, sample: Sample, hasty: float) -> Sample:
     """The same example, reasoned hastily with probability `hasty`, else carefully.
 
-    A hasty thought is a glance. A careful one begins with a closer look and then names the places or the facts that
-    matter. Base models know both, as people do; which of them pays is for reinforcement learning to find out.
+    A hasty thought is a glance, and a caption written after it is careless. A careful thought begins with a closer look
+    and notes down what matters: what each cell shows, and what instead of what; of a question, the facts and the option
+    that they speak for. Base models know both, as people do; which of them pays is for reinforcement learning to find
+    out. Comparing an image with its reconstruction is always done carefully.
     """
-    thought, answer = sample.completion.removeprefix("<think> ").split(" </think>", 1)
-    for opening in (_COMPARING, *_LOOKING):
-        thought = thought.removeprefix(opening)
-    thought = GLANCE if rng.random() < hasty else f"{CLOSER_LOOK} {thought.strip()}".strip()
+    answer = sample.completion.split(" </think>", 1)[1]
+    if sample.task == "critique" or rng.random() >= hasty:
+        thought = f"{CLOSER_LOOK} {sample.notes}".strip()
+    else:
+        thought = GLANCE
+        if sample.task == "caption":
+            return replace(sample, completion=completion(thought, grammar.caption(corrupt(rng, *sample.scenes))))
     return replace(sample, completion=f"<think> {thought} </think>{answer}")
 
 
