@@ -160,6 +160,19 @@ def test_the_instruction_is_added_to_every_prompt(questions, files):
     assert all(text.endswith("\nThink.") for text in texts)
 
 
+def test_what_an_answer_begins_with_is_handed_on(questions, files):
+    from viper.evaluation.model import Checkpoint
+
+    class Echo:
+        def answer(self, chats, **_):
+            return [chat.begin for chat in chats]
+
+    dataset = build("MicroStar", files["MicroStar"].parent)
+    assert set(Checkpoint(Echo(), options(begin="<think> Look").asking, "text").answer_ahead(dataset)) == {
+        "<think> Look"
+    }
+
+
 def test_an_unreadable_completion_is_a_miss_everywhere(questions, files):
     for reply in ("", "<think> it never ends", "<answer></answer>"):
         results = evaluate(Scripted(every(questions), lambda _, reply=reply: reply), list(files.values()), options())

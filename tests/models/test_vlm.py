@@ -44,6 +44,20 @@ def test_pictures_and_their_order_matter(vlm):
     assert len(set(answers)) == len(orders)
 
 
+def test_an_answer_goes_on_from_what_it_is_made_to_begin_with(vlm, chats):
+    for chat in chats:
+        whole = vlm.answer([chat], max_new_tokens=8)[0].split()
+        begun = vlm.answer([chat._replace(begin=whole[0])], max_new_tokens=7)[0].split()
+        assert begun == whole
+    other = vlm.answer([chats[0]._replace(begin="<think> K")], max_new_tokens=8)[0]
+    assert other.startswith("<think> K ")
+
+
+def test_answers_with_and_without_a_beginning_are_asked_apart(vlm, chats):
+    with pytest.raises(ValueError, match="ask in two calls"):
+        vlm.answer([chats[0], chats[1]._replace(begin="<think>")], max_new_tokens=2)
+
+
 def test_samples_depend_on_the_seed_only(vlm, chats):
     state = torch.get_rng_state()
     first, again, other = (vlm.answer(chats, max_new_tokens=6, temperature=1.0, seed=seed) for seed in (1, 1, 2))

@@ -37,6 +37,9 @@ class Asking(_Section):
     instruction: str = Field(
         "", description="added to every prompt; how the model is asked to reason, where it must be"
     )
+    begin: str = Field(
+        "", description="what every answer is made to begin with, such as '<think> Look closely': a control, see docs"
+    )
     batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
 
 

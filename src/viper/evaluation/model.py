@@ -56,7 +56,7 @@ class Checkpoint(BaseModel):
         return reduce(completion, self._kind)
 
     def _complete(self, messages: list[list[dict]]) -> list[str]:
-        chats = [_chat(message, self._asking.instruction) for message in messages]
+        chats = [_chat(message, self._asking) for message in messages]
         return self._vlm.answer(chats, max_new_tokens=self._asking.max_new_tokens)
 
 
@@ -64,7 +64,7 @@ def _key(message: list[dict]) -> Key:
     return tuple((part["type"], part["value"]) for part in message)
 
 
-def _chat(message: list[dict], instruction: str) -> Chat:
+def _chat(message: list[dict], asking: Asking) -> Chat:
     """Images in order, then the texts; the files are read here and closed."""
     images = []
     for part in message:
@@ -72,4 +72,4 @@ def _chat(message: list[dict], instruction: str) -> Chat:
             with Image.open(part["value"]) as image:
                 images.append(image.convert("RGB"))
     text = "\n".join(part["value"] for part in message if part["type"] == "text")
-    return Chat(images, text + instruction)
+    return Chat(images, text + asking.instruction, asking.begin)

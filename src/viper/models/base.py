@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 
 class Chat(NamedTuple):
-    """One question: its images, in the order the text speaks of them, and the text, without placeholders."""
+    """One question: its images, in the order the text speaks of them, and the text, without placeholders.
+
+    `begin` is what the answer is made to begin with; it is part of the completion.
+    """
 
     images: list[Image]
     text: str
+    begin: str = ""
 
 
 class VLM(Protocol):

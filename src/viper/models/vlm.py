@@ -64,6 +64,8 @@ class TransformersVLM:
         """Return one completion a chat, in order; see `viper.models.base.VLM`."""
         # Batches of similar length waste no time on padding; the order of equal ones is kept, so results do not vary.
         order = sorted(range(len(chats)), key=lambda index: _cost(chats[index]), reverse=True)
+        if len({bool(chat.begin) for chat in chats}) > 1:
+            raise ValueError("either all answers are made to begin with something, or none: ask in two calls")
         completions = [""] * len(chats)
         with tqdm(total=len(chats), desc="answer", unit="chat", mininterval=2) as bar:
             for start in range(0, len(order), self.batch_size):
@@ -78,8 +80,9 @@ class TransformersVLM:
         import torch
 
         inputs = self.processor.apply_chat_template(
-            [[{"role": "user", "content": _content(chat)}] for chat in chats],
-            add_generation_prompt=True,
+            [_messages(chat) for chat in chats],
+            add_generation_prompt=not chats[0].begin,
+            continue_final_message=bool(chats[0].begin),
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
@@ -100,11 +103,16 @@ class TransformersVLM:
                 **sampling,
             )
         new_tokens = output[:, inputs["input_ids"].shape[1] :]
-        return [text.strip() for text in self.processor.batch_decode(new_tokens, skip_special_tokens=True)]
+        texts = self.processor.batch_decode(new_tokens, skip_special_tokens=True)
+        return [f"{chat.begin} {text}".strip() for chat, text in zip(chats, texts, strict=True)]
 
 
-def _content(chat: Chat) -> list[dict[str, Any]]:
-    return [*({"type": "image", "image": image} for image in chat.images), {"type": "text", "text": chat.text}]
+def _messages(chat: Chat) -> list[dict[str, Any]]:
+    asked = [*({"type": "image", "image": image} for image in chat.images), {"type": "text", "text": chat.text}]
+    messages = [{"role": "user", "content": asked}]
+    if chat.begin:
+        messages.append({"role": "assistant", "content": [{"type": "text", "text": chat.begin}]})
+    return messages
 
 
 def _cost(chat: Chat) -> tuple[int, int]:
