@@ -41,28 +41,29 @@ def register(app: typer.Typer) -> None:
 
         from viper.files import atomic_write
         from viper.speed.alternate import measure, table
+        from viper.speed.floor import matrix_rate
 
         torch.set_num_threads(threads)
+        rate = matrix_rate()
         if what is What.grpo:
             from viper.speed import grpo
-            from viper.speed.floor import matrix_rate
 
-            found = grpo.comparisons(Path(_models(models).vlm.path), matrix_rate())
+            found = grpo.comparisons(Path(_models(models).vlm.path), rate)
         elif what is What.reward:
             from viper.config.reward import Reward
             from viper.speed.reward import comparisons
 
-            found = comparisons(read_options(Reward, reward, "--reward"))
+            found = comparisons(read_options(Reward, reward, "--reward"), rate)
         elif what is What.synthesis:
             from viper.speed.synthesis import comparisons
 
-            found = comparisons(_loop(models, synthesis))
+            found = comparisons(_loop(models, synthesis), rate)
         else:
             from viper.config.evaluation import Evaluation
             from viper.speed.evaluation import comparisons
 
             section = read_options(Evaluation, evaluation, "--evaluation")
-            found = comparisons(_models(models).vlm, section.asking, section.splits["dev"])
+            found = comparisons(_models(models).vlm, section.asking, section.splits["dev"], rate)
         rows = table([measure(comparison, rounds) for comparison in found])
         with atomic_write(out) as partial:
             rows.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")

@@ -10,15 +10,16 @@ from viper.evaluation import benchmarks
 from viper.evaluation.vlmevalkit import answer_kind, build, import_vlmeval
 from viper.models.vlm import load_vlm
 from viper.speed.alternate import Comparison
+from viper.speed.floor import floor_seconds
 
 _BENCHMARK, _ITEMS, _ONE_BY_ONE = "MicroStar", 96, 8
 
 
-def comparisons(vlm: VlmSection, asking: Asking, split: Split) -> Iterator[Comparison]:
+def comparisons(vlm: VlmSection, asking: Asking, split: Split, rate: float) -> Iterator[Comparison]:
     """Items a second from the data set to VLMEvalKit's file of predictions.
 
     Args:
-        split: whose pictures the questions are drawn from.
+        split: whose pictures the questions are drawn from. rate: of `viper.speed.floor.matrix_rate`.
     """
     import_vlmeval()
     from vlmeval.inference import infer_data_job
@@ -40,11 +41,12 @@ def comparisons(vlm: VlmSection, asking: Asking, split: Split) -> Iterator[Compa
                 infer_data_job(checkpoint, work_dir=work, model_name="checkpoint", dataset=dataset)
             return items
 
+        def one_by_one() -> int:
+            return infer(_ONE_BY_ONE, ahead=False)
+
+        def together() -> int:
+            return infer(_ITEMS, ahead=True)
+
         yield Comparison(
-            "evaluation",
-            "micro",
-            "item",
-            lambda: infer(_ONE_BY_ONE, ahead=False),
-            lambda: infer(_ITEMS, ahead=True),
-            target=4,
+            "evaluation", "micro", "item", one_by_one, together, target=4, floor=floor_seconds(together, rate)
         )

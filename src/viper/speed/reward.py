@@ -9,6 +9,7 @@ from viper.models.embedder import SentenceEmbedder
 from viper.models.micro.tasks import TASKS
 from viper.reward.scoring import Reward
 from viper.speed.alternate import Comparison
+from viper.speed.floor import floor_seconds
 from viper.synthesis.answers import answer_text
 from viper.world.parse import split_sentences
 
@@ -39,8 +40,12 @@ def _answers() -> list[tuple[list[str], list[list[str]]]]:
     return steps
 
 
-def comparisons(section: RewardSection) -> Iterator[Comparison]:
-    """Answers a second of the reward, with a cache that starts empty every time."""
+def comparisons(section: RewardSection, rate: float) -> Iterator[Comparison]:
+    """Answers a second of the reward, with a cache that starts empty every time.
+
+    Args:
+        section: the section `reward`. rate: of `viper.speed.floor.matrix_rate`.
+    """
     steps = _answers()
     together, one_by_one = SentenceEmbedder(section.embedder), _OneByOne(section.embedder)
 
@@ -57,4 +62,4 @@ def comparisons(section: RewardSection) -> Iterator[Comparison]:
             reward.score([completion], [truth])
         return len(completions)
 
-    yield Comparison("reward", "micro", "answer", baseline, ours, target=10)
+    yield Comparison("reward", "micro", "answer", baseline, ours, target=10, floor=floor_seconds(ours, rate))

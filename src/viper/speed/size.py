@@ -1,5 +1,6 @@
 """Cost against the amount of data: seconds should lie on a straight line, and memory should not grow."""
 
+import json
 import resource
 import subprocess
 import sys
@@ -36,8 +37,8 @@ def against_size(arguments: list[str], factors: tuple[int, ...] = (1, 2, 4, 8)) 
     for factor in factors:
         command = [sys.executable, *arguments, str(_SMALLEST * factor)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        rows.append(pd.read_json(done.stdout.splitlines()[-1], typ="series"))
-    table = pd.DataFrame(rows).reset_index(drop=True)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+    table = pd.DataFrame(rows)
     slope = float((table["images"] * table["seconds"]).sum() / (table["images"] ** 2).sum())
     table["line_seconds"] = slope * table["images"]
     table["off_line"] = table["seconds"] / table["line_seconds"] - 1

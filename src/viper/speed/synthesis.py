@@ -9,6 +9,7 @@ from viper.models.editor import load_editor
 from viper.models.painter import load_painter
 from viper.models.vlm import load_vlm
 from viper.speed.alternate import Comparison
+from viper.speed.floor import floor_seconds
 from viper.synthesis import steps
 from viper.synthesis.rows import Row, pack_image
 from viper.world.draw import render
@@ -53,8 +54,8 @@ def seed_rows(count: int) -> list[Row]:
     return [{"id": f"seed{number}", "image": pack_image(render(next(scenes)))} for number in range(count)]
 
 
-def comparisons(loop: Loop) -> Iterator[Comparison]:
-    """Seed images a second through the whole loop."""
+def comparisons(loop: Loop, rate: float) -> Iterator[Comparison]:
+    """Seed images a second through the whole loop; `rate` is that of `viper.speed.floor.matrix_rate`."""
     seeds = seed_rows(_IMAGES)
 
     def one_by_one() -> int:
@@ -62,4 +63,7 @@ def comparisons(loop: Loop) -> Iterator[Comparison]:
             loop.run([row])
         return _ONE_BY_ONE
 
-    yield Comparison("synthesis", "micro", "image", one_by_one, lambda: loop.run(seeds), target=5)
+    def together() -> int:
+        return loop.run(seeds)
+
+    yield Comparison("synthesis", "micro", "image", one_by_one, together, target=5, floor=floor_seconds(together, rate))
