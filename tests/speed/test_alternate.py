@@ -49,6 +49,18 @@ def test_floor_counts_the_operations_of_matrix_products():
     assert floor_seconds(work, rate=1e6) == pytest.approx(2 * 100 * 200 * 100 / 1e6 / 4)
 
 
+def test_floor_counts_in_inference_mode_and_inside_modules():
+    layer = torch.nn.Linear(200, 100)
+
+    def work():
+        with torch.inference_mode():
+            inner = layer(torch.ones(50, 200))
+        layer(torch.ones(50, 200)).sum().backward()  # backward: the weight's gradient only
+        return int(inner.shape[1] / 100)
+
+    assert floor_seconds(work, rate=1e6) == pytest.approx(3 * 2 * 50 * 200 * 100 / 1e6)
+
+
 def test_matrix_rate_is_that_of_this_machine():
     assert 1e9 < matrix_rate() < 1e15
 
