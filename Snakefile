@@ -21,6 +21,7 @@ include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/report.smk"
 include: "rules/speed.smk"
+include: "rules/cluster.smk"
 
 
 rule all:
