@@ -187,3 +187,76 @@ def slurm() -> Iterator[PrivateSlurm]:
     finally:
         cluster.stop()
         shutil.rmtree(root, ignore_errors=True)
+
+
+# Runs the real Python, after doing what the folder `orders` asks for: `fail` makes one command fail once, `hold` makes
+# commands wait for as long as the file is there.
+PYTHON = """\
+#!/bin/sh
+if rm {orders}/fail 2>/dev/null; then echo "ordered to fail" >&2; exit 1; fi
+while [ -e {orders}/hold ]; do sleep 0.1; done
+exec {python} "$@"
+"""
+
+
+@dataclass
+class SlurmWorkflow:
+    """A copy of the repository whose jobs run on a private Slurm, submitted by the documented command."""
+
+    root: Path
+    cluster: PrivateSlurm
+
+    @property
+    def orders(self) -> Path:
+        """The folder in which a test leaves orders for the next command, see PYTHON."""
+        return self.cluster.root / "orders"
+
+    def start(self, *arguments: str, path: str | None = None) -> subprocess.Popen:
+        """Start `snakemake --profile slurm` at smoke scale; the arguments may begin with more of its key=value."""
+        environment = self.cluster.environment | {
+            "PYTHONPATH": str(self.root / "src"),
+            "HF_HUB_OFFLINE": "1",
+            "PYTHONHASHSEED": "0",
+        }
+        if path is not None:
+            environment["PATH"] = path
+        return subprocess.Popen(
+            [sys.executable, str(POLLING_FAST), "--profile", "slurm", "--config", "scale=smoke", *arguments],
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def finish(self, process: subprocess.Popen, check: bool = True) -> str:
+        """Wait for the end of a started run and return what it said; `check` fails the test where it failed."""
+        said, _ = process.communicate(timeout=600)
+        if check and process.returncode:
+            logs = [f"== {path}\n{path.read_text()[-2000:]}" for path in sorted((self.root / "logs").rglob("*.log"))]
+            pytest.fail("\n".join([said[-6000:], *logs]))
+        return said
+
+    def run(self, *arguments: str, check: bool = True, path: str | None = None) -> str:
+        """Start a run and wait for its end."""
+        return self.finish(self.start(*arguments, path=path), check)
+
+    def wait_for(self, is_so: Callable[[], object], process: subprocess.Popen, seconds: float = 300) -> None:
+        """Wait until something is so while a run is going on."""
+        deadline = time.monotonic() + seconds
+        while not is_so():
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                pytest.fail(f"what the test waits for did not happen:\n{self.finish(process, check=False)[-6000:]}")
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def workflow(copy_repository, slurm: PrivateSlurm) -> SlurmWorkflow:
+    """A copy of the repository on the cluster; the tests of a module share it."""
+    workflow = SlurmWorkflow(copy_repository().root, slurm)
+    workflow.orders.mkdir()
+    python = slurm.root / "bin" / "python"
+    python.write_text(PYTHON.format(orders=workflow.orders, python=sys.executable))
+    python.chmod(0o755)
+    return workflow
