@@ -30,3 +30,4 @@ rule all:
         rules.main.input,
         rules.measure_base_models.output if S.models.checker else [],
         rules.timings.output,
+        rules.cost.output,

@@ -54,7 +54,7 @@ def cancel_orphans(numbers: Iterable[str], folder: str | Path, patience: float =
     while left := _alive(set(orphans), folder):
         if time.monotonic() > deadline:
             raise ViperError(
-                f"jobs {', '.join(left)} of an earlier run were cancelled {patience:.0f} seconds ago and have not ended: "
+                f"jobs {', '.join(left)} of an earlier run, now cancelled, have not ended in {patience:.0f} seconds: "
                 "wait until `squeue --me` no longer shows them, then run again"
             )
         time.sleep(0.5)
