@@ -12,8 +12,7 @@ def begin_on_slurm():
     partitions = read_partition_file(source) if source else []
     try:
         slurm.check_partitions([partition.name for partition in partitions], source)
-        left_behind = [number for job in jobs for number in workflow.persistence.external_jobids(job)]
-        cancelled = slurm.cancel_orphans(left_behind, Path.cwd())
+        cancelled = slurm.begin_run(workflow.scheduler._executor.run_uuid, Path.cwd())
     except ViperError as error:
         raise WorkflowError(str(error)) from None
     if cancelled:
