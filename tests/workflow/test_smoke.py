@@ -30,6 +30,17 @@ def test_the_tables_are_complete(finished):
     assert timings["step"].str.endswith("base.csr.vop/train").any()
 
 
+def test_what_the_run_took_stands_beside_what_was_planned(finished):
+    workflow, _ = finished
+    costs = pd.read_csv(workflow.root / TABLES / "cost.csv").set_index("step")
+    ran = costs.drop(index=["all", "fetch_pretrained"])  # the copy has the stored models already
+    assert (ran["jobs_taken"] == ran["jobs_planned"]).all()
+    assert (ran["cpu_hours_taken"] > 0).all()
+    assert 0.2 < costs.loc["all", "cpu_hours_taken"] / costs.loc["all", "cpu_hours_planned"] < 5
+    assert costs.loc["all", "longest_hours_taken"] < costs.loc["all", "cpu_hours_taken"]
+    assert costs.loc["train", "disk_gb_taken"] > 0.005
+
+
 def test_training_changed_the_weights(finished):
     workflow, _ = finished
     models = [workflow.root / f"models/smoke/seed0/{lineage}/manifest.json" for lineage in ("base.csr", "base.csr.vop")]
