@@ -88,7 +88,13 @@ def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
 def _text(rows: "pd.DataFrame") -> str:
     """The table as a person reads it."""
     shown = rows.rename(columns=lambda name: name.replace("_", " "))
-    return shown.to_string(index=False, float_format=lambda value: f"{value:,.1f}" if value >= 10 else f"{value:.2g}")
+    return shown.to_string(index=False, float_format=_number)
+
+
+def _number(value: float) -> str:
+    if 0 < value < 0.01:
+        return "<0.01"
+    return f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _write_csv(rows: "pd.DataFrame", path: Path) -> None:

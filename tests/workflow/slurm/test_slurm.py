@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -96,6 +97,28 @@ def test_a_job_that_no_partition_takes_is_named_and_the_rest_goes_on(workflow):
     assert "mem_mb 2000000" in said
     assert not (workflow.root / targets[0]).exists()
     assert (workflow.root / targets[1]).exists()
+
+
+@pytest.fixture
+def full_disk(workflow):
+    """A folder of benchmarks on a disk of 16 kB; only the superuser can make one."""
+    folder = workflow.root / "data/smoke/benchmarks/dev"
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
+    if os.getuid() or shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a small disk here: run as root, outside a restricted container")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_stops_its_shard_and_the_rest_goes_on(workflow, full_disk):
+    other = f"{BENCHMARKS}/MicroWorldQA.tsv"
+    workflow.run("--retries", "0", "--", "data/smoke/benchmarks/dev/MicroStar.tsv", other, check=False)
+    log = (workflow.root / "logs/smoke/make_benchmark/dev/MicroStar.log").read_text()
+    assert "error: data/smoke/benchmarks/dev: no space left on this disk" in log
+    assert "Traceback" not in log
+    assert list(full_disk.iterdir()) == []
+    assert (workflow.root / other).exists()
 
 
 def test_an_unknown_partition_stops_before_anything_is_submitted(workflow):
