@@ -50,7 +50,7 @@ def cost(
     typer.echo(_text(table.by_step(jobs, costs)))
     for step, (hours, limit) in table.too_short(jobs, costs).items():
         typer.echo(
-            f"{step}: a job takes about {hours:.1f} h but asks for {limit:.1f} h: give it more shards or minutes"
+            f"{step}: a job takes about {hours:.1f} h but asks for {limit:.1f} h: give it less to do, or more minutes"
         )
 
 
