@@ -8,6 +8,7 @@ from tqdm import tqdm
 from viper.config.models import VlmSection
 from viper.errors import ViperError
 from viper.models.base import Chat, pick_device, pick_dtype
+from viper.startup import log_ready
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
@@ -43,6 +44,7 @@ def load_vlm(path: str | Path, section: VlmSection) -> "TransformersVLM":
         )
     except (OSError, ValueError) as error:
         raise ViperError(f"{path}: cannot be loaded as a vision-language model: {error}") from error
+    log_ready()
     return TransformersVLM(model.to(device).eval(), processor, batch_size=section.batch_size)
 
 
