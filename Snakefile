@@ -20,6 +20,7 @@ include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/report.smk"
+include: "rules/cost.smk"
 include: "rules/speed.smk"
 include: "rules/cluster.smk"
 

@@ -29,7 +29,8 @@ def options(section):
 
 
 def checkpoint(lineage, seed):
-    """The manifest that stands for a checkpoint: the base models are the same for every run seed."""
+    """The manifest of the checkpoint that answers for a lineage: the base is the same for every run seed."""
+    lineage = S.evaluation.trained(lineage)
     if lineage == "base":
         return f"{S.models.vlm.path}/manifest.json"
     return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"

@@ -52,7 +52,9 @@ rule evaluate:
         gpu=S.models.vlm.job.gpu,
     params:
         benchmarks=lambda wildcards, input: " ".join(f"--benchmark {path}" for path in input.benchmarks),
-        options=lambda wildcards: S.evaluation.evaluate_options(split_named(wildcards.split), S.models.vlm),
+        options=lambda wildcards: S.evaluation.evaluate_options(
+            split_named(wildcards.split), S.models.vlm, wildcards.lineage
+        ),
         folder=lambda wildcards, output: Path(output.scores).parent,
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"

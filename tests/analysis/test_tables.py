@@ -115,7 +115,12 @@ def test_timings_are_collected_by_step(run, tmp_path):
         path = tmp_path / "benchmarks" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    run("timings", tmp_path / "benchmarks", "--output", tmp_path / "timings.csv")
+    log = tmp_path / "logs" / "seed0" / "train" / "base.csr.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("INFO viper.startup: started after 3.0 s\nINFO viper.startup: started after 4.5 s\ntraining\n")
+    run("timings", tmp_path / "benchmarks", "--logs", tmp_path / "logs", "--output", tmp_path / "timings.csv")
     table = pd.read_csv(tmp_path / "timings.csv").set_index("step")
     assert table.loc["seed0/train/base.csr", "seconds"] == 60
     assert np.isnan(table.loc["tables", "peak_mb"])
+    assert table["start_up_seconds"].to_dict() == {"seed0/train/base.csr": 4.5, "tables": 1.5, "all jobs": 6.0}
+    assert table.loc["all jobs", "seconds"] == 61.5

@@ -97,12 +97,13 @@ def figure_command(
 
 def timings(
     folder: Annotated[Path, typer.Argument(help="benchmark files of one scale")],
+    logs: Annotated[Path, typer.Option(help="logs of the same scale, which say how long each process took to start")],
     output: Annotated[Path, typer.Option(help="CSV to write")],
 ) -> None:
-    """Seconds and peak memory of every job, from the files of Snakemake's `benchmark:`."""
+    """Seconds, start-up and peak memory of every job, from the files of Snakemake's `benchmark:` and the logs."""
     from viper.analysis.timings import collect
 
-    _write_csv(collect(folder), output)
+    _write_csv(collect(folder, logs), output)
 
 
 def _names(benchmarks: str) -> dict[str, str]:
