@@ -46,7 +46,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 ReturnToService=2
-MinJobAge=300
+MinJobAge=7200
 KillWait=2
 SlurmdParameters=config_overrides
 GresTypes=gpu

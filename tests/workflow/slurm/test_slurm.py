@@ -101,10 +101,10 @@ def test_a_job_that_no_partition_takes_is_named_and_the_rest_goes_on(workflow):
 
 @pytest.fixture
 def full_disk(workflow):
-    """A folder of benchmarks on a disk of 16 kB; only the superuser can make one."""
+    """A folder of benchmarks on a disk of 4 kB; only the superuser can make one."""
     folder = workflow.root / "data/smoke/benchmarks/dev"
     folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(folder)]
     if os.getuid() or shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("no right to mount a small disk here: run as root, outside a restricted container")
     yield folder
