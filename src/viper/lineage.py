@@ -8,7 +8,8 @@ parent is `base.csr`, its phase `vop`. The name also tells which model synthesiz
 - a phase that asks for a data set which its generation has already used starts the next generation, whose data the
   parent synthesizes: `base.csr.vop.csr.vop` trains its last two phases on the data of `base.csr.vop`.
 
-A name may end in a control, `base+look`: the checkpoint of `base`, made to begin its answers as `evaluation.controls` says.
+A name may end in a control, `base+look`: the checkpoint of `base`, made to begin its answers as `evaluation.controls`
+says.
 """
 
 from collections.abc import Mapping, Sequence
