@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 import viper.config
 from viper.errors import ViperError
+from viper.lineage import split_control
 
 # Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
 try:
@@ -30,7 +31,7 @@ def options(section):
 
 def checkpoint(lineage, seed):
     """The manifest of the checkpoint that answers for a lineage: the base is the same for every run seed."""
-    lineage = S.evaluation.trained(lineage)
+    lineage, _ = split_control(lineage)
     if lineage == "base":
         return f"{S.models.vlm.path}/manifest.json"
     return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"
@@ -157,5 +158,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     scale=r"[a-z0-9]+",
-    lineage=r"base(\.[a-z0-9]+)*",
+    lineage=r"base(\.[a-z0-9]+)*(\+[a-z0-9]+)?",
     split=r"[A-Za-z0-9_-]+",
