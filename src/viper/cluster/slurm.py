@@ -36,7 +36,7 @@ def check_partitions(wanted: Iterable[str], source: str | Path) -> None:
     if unknown:
         raise ViperError(
             f"{source} names {', '.join(unknown)}, but this cluster's partitions are {', '.join(sorted(known))}: "
-            f"correct the file, or let `generate-slurm-partition-config -o {source}` write it"
+            f"correct the file; `generate-slurm-partition-config` prints a draft of it"
         )
 
 
