@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -61,7 +62,9 @@ def test_a_requeued_training_goes_on_from_its_last_checkpoint(workflow):
     job = stop_in_the_middle(workflow, "base.csr", process)
     workflow.cluster.ask("scontrol", "requeue", job)
     workflow.wait_for(lambda: workflow.cluster.job(job)["JobState"] == "PENDING", process)
-    workflow.cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # not in two minutes
+    # Slurm would wait for two minutes. Less than a second is too little: its node would still refuse the job as killed.
+    time.sleep(2)
+    workflow.cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
     workflow.finish(process)
     assert workflow.cluster.jobs("train") == [job]
     assert workflow.cluster.job(job)["Restarts"] == "1"
