@@ -1,5 +1,5 @@
 # The ViPER loop as one graph: seeds → synthesis → training → evaluation → tables and figures.
-# One params.yaml drives all scales; `--config scale=smoke` picks another. Targets: main, all, pretrain, bench.
+# One params.yaml drives all scales; `--config scale=smoke` picks another. Targets: main, all, fetch, pretrain, bench.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -21,6 +21,7 @@ include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/report.smk"
 include: "rules/speed.smk"
+include: "rules/fetch.smk"
 
 
 rule all:

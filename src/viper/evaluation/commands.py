@@ -26,6 +26,16 @@ def register(app: typer.Typer) -> None:
 
         provide(name, read_options(BenchmarkOptions, options), output)
 
+    @app.command("fetch-benchmark")
+    def fetch_benchmark(
+        name: Annotated[str, typer.Argument(help="An official benchmark, such as MMStar.")],
+        output: Annotated[Path, typer.Option(help="<name>.tsv in the folder of official benchmarks.")],
+    ) -> None:
+        """Download one official benchmark and check it against its published MD5."""
+        from viper.evaluation.official import fetch_benchmark
+
+        fetch_benchmark(name, output)
+
     @app.command("evaluate")
     def evaluate(
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder.")],
