@@ -48,8 +48,8 @@ class Caching(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: Literal["first_block", "taylorseer", "mag", "pyramid_attention_broadcast", "faster"] = Field(
-        "first_block", description="diffusers' FirstBlockCacheConfig, TaylorSeerCacheConfig, …"
+    method: Literal["first_block", "taylorseer", "mag"] = Field(
+        "first_block", description="diffusers' FirstBlockCacheConfig, TaylorSeerCacheConfig or MagCacheConfig"
     )
     arguments: dict[str, Any] = Field({}, description="of that configuration, for example threshold: 0.08")
 
