@@ -204,15 +204,7 @@ def llava_onevision():
 FAMILIES = {build.__name__: build for build in (qwen2_5_vl, qwen3_vl, internvl, llava_onevision)}
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
-def family(request, tmp_path_factory) -> SimpleNamespace:
-    """One VLM family after the other: its name and the folder of its tiny checkpoint."""
-    return SimpleNamespace(
-        name=request.param, folder=save_family(request.param, tmp_path_factory.mktemp(request.param))
-    )
-
-
-def save_family(name: str, folder: Path) -> Path:
+def _save(name: str, folder: Path) -> Path:
     torch.manual_seed(0)
     model, processor = FAMILIES[name]()
     chain(model, processor.tokenizer)
@@ -222,6 +214,18 @@ def save_family(name: str, folder: Path) -> Path:
     processor.save_pretrained(folder)
     write_manifest(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def save_family():
+    """Saves the tiny checkpoint of a family, by name, into a folder."""
+    return _save
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def family(request, tmp_path_factory) -> SimpleNamespace:
+    """One VLM family after the other: its name and the folder of its tiny checkpoint."""
+    return SimpleNamespace(name=request.param, folder=_save(request.param, tmp_path_factory.mktemp(request.param)))
 
 
 def qwen_image_parts(text_encoder: torch.nn.Module, tokenizer: tf.Qwen2Tokenizer) -> dict[str, object]:

@@ -48,7 +48,12 @@ class _Phase(_Section):
     @property
     def responses_per_step(self) -> int:
         """Responses in one optimizer step, over all devices."""
-        return self.prompts_per_step
+        return self.prompts_per_step * self.responses_per_prompt
+
+    @property
+    def responses_per_prompt(self) -> int:
+        """Responses to one prompt that a step is made of."""
+        return 1
 
     @model_validator(mode="after")
     def _check_data(self) -> "_Phase":
@@ -81,8 +86,8 @@ class Grpo(_Phase):
     )
 
     @property
-    def responses_per_step(self) -> int:
-        return self.prompts_per_step * self.rollouts
+    def responses_per_prompt(self) -> int:
+        return self.rollouts
 
     @model_validator(mode="after")
     def _check_clipping(self) -> "Grpo":
