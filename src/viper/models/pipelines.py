@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 from collections.abc import Sequence
 from inspect import Parameter, signature
 from pathlib import Path
@@ -16,6 +17,8 @@ from viper.models.base import pick_device, pick_dtype
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
+
+_log = logging.getLogger(__name__)
 
 _CACHING = {
     "first_block": "FirstBlockCacheConfig",
@@ -140,6 +143,26 @@ def call_in_batches(
                 generators, batch = generators[0], {name: values[0] for name, values in batch.items()}
             with torch.inference_mode():
                 output = pipeline(**batch, generator=generators, **arguments)
-            images += [image.convert("RGB") for image in output.images]
+            images += _arrived(output.images, len(seeds[rows]))
             bar.update(len(seeds[rows]))
+    return images
+
+
+def _arrived(images: list[Image], expected: int) -> list[Image]:
+    """The pictures of one call as RGB, checked.
+
+    Raises:
+        ViperError: there are not as many as were asked for.
+    """
+    if len(images) != expected:
+        raise ViperError(
+            f"the pipeline returned {len(images)} pictures for {expected} prompts: set models.*.batch_size to 1, or "
+            "take out of models.*.arguments what asks for several pictures a prompt"
+        )
+    images = [image.convert("RGB") for image in images]
+    flat = sum(all(low == high for low, high in image.getextrema()) for image in images)
+    if flat:
+        _log.warning(
+            "%d of %d pictures have one flat color: not-a-number in the denoiser looks like that", flat, expected
+        )
     return images

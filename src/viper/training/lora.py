@@ -29,15 +29,18 @@ def lora_config(phase: Grpo | Sft) -> Any:
     )
 
 
-def save_merged(parent: Path, adapters: Path, folder: Path, dtype: torch.dtype) -> None:
-    """Write the parent's weights with the trained adapters merged in: a checkpoint like any other.
+def save_whole(trained: Path, folder: Path, *, adapters_of: Path | None, dtype: torch.dtype) -> None:
+    """Write what a trainer saved as a checkpoint like any other.
 
     Args:
-        parent: folder of the checkpoint that the phase started from.
-        adapters: folder of the adapters that the trainer saved.
-        dtype: of the written weights; merging is done in float32.
+        trained: folder of the trainer's weights, or of its adapters.
+        folder: to write to.
+        adapters_of: folder of the checkpoint that the adapters belong to; None where all weights were trained.
+        dtype: of the written weights; adapters are merged in float32.
     """
-    from peft import PeftModel
+    model = AutoModelForImageTextToText.from_pretrained(adapters_of or trained, dtype=torch.float32)
+    if adapters_of is not None:
+        from peft import PeftModel
 
-    model = AutoModelForImageTextToText.from_pretrained(parent, dtype=torch.float32)
-    PeftModel.from_pretrained(model, adapters).merge_and_unload().to(dtype).save_pretrained(folder)
+        model = PeftModel.from_pretrained(model, trained).merge_and_unload()
+    model.to(dtype).save_pretrained(folder)

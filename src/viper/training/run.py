@@ -23,7 +23,7 @@ from viper.models.vlm import vision_token_ids
 from viper.training import data, grpo, sft
 from viper.training.common import freeze_vision_tower, require_gpus
 from viper.training.image_counts import count_images
-from viper.training.lora import lora_config, save_merged
+from viper.training.lora import lora_config, save_whole
 from viper.training.records import MetricsWriter, RolloutWriter
 from viper.training.vllm_rollouts import stage_for_engine
 
@@ -199,19 +199,14 @@ def _build_trainer(
 
 def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[str, Any]) -> None:
     """Write the trained checkpoint and its records in one go, then remove the work folder."""
-    phase, final = options.phase, places.work / "final"
-    dtype = torch.bfloat16 if options.machine.precision == "bfloat16" else torch.float32
-    saved = places.work / "adapters" if phase.lora else final
-    sharded = trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled  # these gather and cast by themselves
-    if not sharded and phase.lora is None:
-        trainer.model.to(dtype)
-    trainer.save_model(str(saved))  # on every process: sharded weights are gathered
+    final, gathered = places.work / "final", places.work / "gathered"
+    trainer.save_model(str(gathered))  # on every process: sharded weights are gathered
     if not trainer.is_world_process_zero():
         return
-    (saved / "training_args.bin").unlink()  # a pickle of what training_config.json says in the open
-    if phase.lora:
-        save_merged(places.parent.parent, saved, final, dtype)
-        trainer.processing_class.save_pretrained(final)
+    # Written once more: adapters are merged in, weights cast, and a tied head that sharding wrote twice is one again.
+    parent = model_folder(places.parent) if options.phase.lora else None
+    save_whole(gathered, final, adapters_of=parent, dtype=getattr(torch, options.machine.precision))
+    trainer.processing_class.save_pretrained(final)
     arguments = json.loads(trainer.args.to_json_string())
     (final / CONFIG).write_text(json.dumps({**recipe, "trainer": arguments}, indent=2) + "\n")
     write_manifest(final)
