@@ -12,11 +12,13 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from viper.config.models import VlmSection
+from viper.config.training import TrainOptions
 from viper.errors import ViperError
 from viper.models import engine as engines
 from viper.models.base import Chat
 from viper.models.vllm import VllmVLM
 from viper.models.vlm import load_transformers, load_vlm
+from viper.training import grpo
 from viper.training.vllm_rollouts import CheckedGeneration, stage_for_engine
 
 SIZES = {"min_pixels": 200704, "max_pixels": 1003520}  # as in params.yaml
@@ -157,3 +159,13 @@ def test_transformers_answers_where_vllm_is_not(folder, monkeypatch):
     assert type(load_vlm(folder, section)) is type(load_transformers(folder, section))
     with pytest.raises(ViperError, match="vLLM is not installed"):
         load_vlm(folder, section.model_copy(update={"engine": "vllm"}))
+
+
+def test_the_trainer_is_told_to_use_it_and_never_to_sample_a_picture(tmp_path):
+    phase = {"method": "grpo", "data": ["csr"], "steps": 1, "learning_rate": 1e-6, "prompts_per_step": 4,
+             "rollouts": 5, "responses_per_pass": 4, "max_completion_length": 8, "engine": "vllm"}  # fmt: skip
+    options = TrainOptions(phase=phase, machine={"precision": "float32"}, records={})
+    config = grpo.build_config(options, suppress_tokens=[7, 8], seed=0, work=tmp_path)
+    assert config.use_vllm
+    assert config.vllm_mode == "colocate"
+    assert config.generation_kwargs == {"logit_bias": {7: -100.0, 8: -100.0}}

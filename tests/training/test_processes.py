@@ -11,6 +11,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STEP = Path(__file__).with_name("one_step.py")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
@@ -63,15 +65,30 @@ def metrics(out, method):
     return row
 
 
-@pytest.mark.parametrize(
-    ("config", "methods"), [("ddp", ["sft", "grpo"]), ("3b", ["sft", "grpo", "lora"]), ("7b", ["grpo"])]
-)
-def test_two_processes_update_like_one(toy, alone, tmp_path, config, methods):
-    run([*launch(config, tmp_path), toy, tmp_path, *methods], tmp_path / "log")
-    sharded = "DTensor" in (tmp_path / "sharding").read_text()
+METHODS = {"ddp": ["sft", "grpo"], "3b": ["sft", "grpo", "lora"], "7b": ["grpo", "three"]}
+
+
+@pytest.fixture(scope="module")
+def together(toy, tmp_path_factory):
+    """Runs the METHODS of a configuration in two processes, once."""
+    done = {}
+
+    def together(config):
+        if config not in done:
+            done[config] = tmp_path_factory.mktemp(config)
+            run([*launch(config, done[config]), toy, done[config], *METHODS[config]], done[config] / "log")
+        return done[config]
+
+    return together
+
+
+@pytest.mark.parametrize("config", METHODS)
+def test_two_processes_update_like_one(toy, alone, together, config):
+    out = together(config)
+    sharded = "DTensor" in (out / "sharding").read_text()
     assert sharded == (config != "ddp"), "the configuration was not what was used"
-    for method in methods:
-        expected, found = difference(toy, alone, method), difference(toy, tmp_path, method)
+    for method in set(METHODS[config]) - {"three"}:
+        expected, found = difference(toy, alone, method), difference(toy, out, method)
         largest = max(change.abs().max() for change in expected.values())
         assert largest > 1e-4, "else nothing was learned and everything is equal"
         for name, change in expected.items():
@@ -82,20 +99,17 @@ def test_two_processes_update_like_one(toy, alone, tmp_path, config, methods):
                 atol=1e-4 * float(largest),
                 msg=lambda text, name=name: f"{name}: {text}",
             )
-        one, two = metrics(alone, method), metrics(tmp_path, method)
+        one, two = metrics(alone, method), metrics(out, method)
         for column in ("loss", "grad_norm", "reward"):
             if one[column]:
                 assert float(two[column]) == pytest.approx(float(one[column]), rel=1e-3, abs=1e-6), column
-        assert not (tmp_path / method / "work").exists()
+        assert not (out / method / "work").exists()
 
 
-def test_sharded_training_goes_on_where_it_was_interrupted(toy, tmp_path):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    command = launch("7b", tmp_path)
-    run([*command, toy, whole, "three"], tmp_path / "log")
-    log = run([*command, toy, broken, "three"], tmp_path / "log", fails=True, FAIL_AT="3")
-    assert "failed as it should" in log
-    assert (broken / "three" / "work" / "checkpoint-2").is_dir()
-    assert "2 done" in run([*command, toy, broken, "three"], tmp_path / "log")
-    weights = [load_file(out / "three" / "model" / "model.safetensors") for out in (whole, broken)]
+def test_sharded_training_goes_on_where_it_was_interrupted(toy, together, tmp_path):
+    command = [*launch("7b", tmp_path), toy, tmp_path, "three"]
+    assert "failed as it should" in run(command, tmp_path / "log", fails=True, FAIL_AT="3")
+    assert (tmp_path / "three" / "work" / "checkpoint-2").is_dir()
+    run(command, tmp_path / "log", FAIL_AT="2")  # one step is left: from the first on, it would fail at the second
+    weights = [load_file(out / "three" / "model" / "model.safetensors") for out in (together("7b"), tmp_path)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

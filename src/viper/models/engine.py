@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 
 # The versions that TRL 1.16 supports.
 OLDEST, NEWEST = Version("0.22.0"), Version("0.31.0")
+NEVER = -100.0  # the lowest logit bias that vLLM takes: the token is not sampled
 
 
 def pick_engine(wanted: str, *, has_gpu: bool) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from viper.config.models import VlmSection
 from viper.models.base import Chat, pick_device
-from viper.models.engine import check_prompts
+from viper.models.engine import NEVER, check_prompts
 from viper.models.vlm import completion_of, image_token_id, messages, vision_token_ids
 
 if TYPE_CHECKING:
@@ -83,5 +83,5 @@ class VllmVLM:
             max_tokens=max_new_tokens,
             temperature=temperature,
             seed=seed if temperature > 0 else None,
-            logit_bias=dict.fromkeys(vision_token_ids(self._config()), -100.0),
+            logit_bias=dict.fromkeys(vision_token_ids(self._config()), NEVER),
         )

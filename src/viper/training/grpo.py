@@ -8,6 +8,7 @@ from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from viper.config.training import Grpo, TrainOptions
+from viper.models.engine import NEVER
 from viper.training.common import trainer_arguments
 from viper.training.records import RolloutWriter
 from viper.training.shared_prefix import SharedPrefixGRPOTrainer
@@ -82,7 +83,9 @@ def build_config(options: TrainOptions, *, suppress_tokens: list[int], seed: int
         steps_per_generation=common["gradient_accumulation_steps"],
         shuffle_dataset=False,  # `viper.training.data.in_training_order` has done it
         use_vllm=phase.engine == "vllm",
-        generation_kwargs={"suppress_tokens": suppress_tokens} if phase.engine == "transformers" else None,
+        generation_kwargs={"logit_bias": dict.fromkeys(suppress_tokens, NEVER)}
+        if phase.engine == "vllm"
+        else {"suppress_tokens": suppress_tokens},
         remove_unused_columns=False,  # the reward reads the ground truth
         log_multimodal=False,
     )
