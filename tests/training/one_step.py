@@ -92,7 +92,12 @@ def main(toy: Path, out: Path, methods: list[str]) -> None:
     for method in methods:
         options = TrainOptions(
             phase=PHASES[method],
-            machine={"precision": "float32", "devices": PROCESSES, "accelerate_config": "given"},
+            machine={
+                "precision": "float32",
+                "devices": PROCESSES,
+                "accelerate_config": "given",
+                "gradient_checkpointing": PROCESSES > 1,  # as at paper scale; it must not show
+            },
             records={"checkpoint_every": 1, "rollouts_every": 1},
         )
         data = tuple(toy / name / "train.parquet" for name in ("csr", "vop"))

@@ -12,7 +12,7 @@ Engine = Annotated[
     Literal["transformers", "vllm", "auto"],
     Field(description="what generates; auto: vLLM where it is installed and there is a GPU, transformers otherwise"),
 ]
-Part = Literal["vlm", "painter", "editor", "checker", "embedder"]
+Part = Literal["vlm", "painter", "editor", "embedder"]
 
 
 class JobSection(BaseModel):
