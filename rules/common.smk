@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 import viper.config
 from viper.errors import ViperError
+from viper.lineage import is_trained
 
 # Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
 try:
@@ -36,15 +37,15 @@ def checkpoint(lineage, seed):
 
 
 def predictions(lineages):
-    """Per-item predictions of these lineages, trained with every run seed, on every benchmark of the reported split."""
-    return expand(
-        "results/{scale}/predictions/seed{seed}/{lineage}/{split}/{name}.tsv",
-        scale=SCALE,
-        seed=S.run_seeds,
-        lineage=lineages,
-        split=S.analysis.split,
-        name=S.evaluation.benchmarks.values(),
-    )
+    """Per-item predictions of these lineages on every benchmark of the reported split: with every run seed where they
+    are trained, once where they are not."""
+    root = f"results/{SCALE}/predictions"
+    return [
+        f"{folder}/{lineage}/{S.analysis.split}/{name}.tsv"
+        for lineage in lineages
+        for folder in ([f"{root}/seed{seed}" for seed in S.run_seeds] if is_trained(lineage) else [root])
+        for name in S.evaluation.benchmarks.values()
+    ]
 
 
 def compare(lineages):

@@ -4,6 +4,10 @@
 BENCHMARK_FILES = S.evaluation.benchmarks
 
 
+# What is trained has results for every run seed; the base is the same for all of them and evaluated once.
+TRAINED = r"base(\.[a-z0-9]+)+"
+
+
 wildcard_constraints:
     name="|".join(BENCHMARK_FILES.values()),
 
@@ -39,6 +43,8 @@ rule evaluate:
             name=BENCHMARK_FILES.values(),
         ),
         scores=f"results/{SCALE}/predictions/seed{{seed}}/{{lineage}}/{{split}}/scores.json",
+    wildcard_constraints:
+        lineage=TRAINED,
     log:
         f"logs/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.log",
     benchmark:
@@ -57,3 +63,22 @@ rule evaluate:
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
         " --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
+
+
+use rule evaluate as evaluate_base with:
+    input:
+        checkpoint=checkpoint("base", None),
+        benchmarks=rules.evaluate.input.benchmarks,
+    output:
+        expand(
+            "results/{scale}/predictions/{{lineage}}/{{split}}/{name}.tsv",
+            scale=SCALE,
+            name=BENCHMARK_FILES.values(),
+        ),
+        scores=f"results/{SCALE}/predictions/{{lineage}}/{{split}}/scores.json",
+    wildcard_constraints:
+        lineage="base",
+    log:
+        f"logs/{SCALE}/evaluate/{{lineage}}/{{split}}.log",
+    benchmark:
+        f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"

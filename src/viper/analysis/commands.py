@@ -13,7 +13,7 @@ from viper.files import atomic_write
 if TYPE_CHECKING:
     import pandas as pd
 
-Predictions = Annotated[Path, typer.Option(help="folder with seedK/LINEAGE/SPLIT/NAME.tsv")]
+Predictions = Annotated[Path, typer.Option(help="folder with [seedK/]LINEAGE/SPLIT/NAME.tsv")]
 Lineages = Annotated[list[str], typer.Option("--lineage", help="a lineage to compare; give it once for each")]
 RunSeeds = Annotated[list[int], typer.Option("--seed", help="a run seed; give it once for each")]
 Benchmarks = Annotated[str, typer.Option(help="JSON object: the paper's name of a benchmark → name of its file")]

@@ -7,11 +7,16 @@ import numpy as np
 import pandas as pd
 
 from viper.errors import ViperError
+from viper.lineage import is_trained
 
 
 def path_of(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> Path:
-    """Where the evaluation wrote the predictions of one lineage, trained with one run seed, on one benchmark."""
-    return Path(folder) / f"seed{seed}" / lineage / split / f"{benchmark}.tsv"
+    """Where the evaluation wrote the predictions of one lineage, trained with one run seed, on one benchmark.
+
+    What is not trained was evaluated once, for all run seeds.
+    """
+    root = Path(folder) / f"seed{seed}" if is_trained(lineage) else Path(folder)
+    return root / lineage / split / f"{benchmark}.tsv"
 
 
 def read(

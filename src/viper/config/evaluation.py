@@ -43,6 +43,15 @@ class Asking(_Section):
     batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
 
 
+class AttentionSection(_Section):
+    """How attention on the held-out pairs is measured."""
+
+    max_new_tokens: int = Field(ge=1, description="tokens of the answer that attention is followed from")
+    changed: float = Field(
+        0.5, gt=0, lt=1, description="a field has changed where it differs by more than this share of the largest difference"
+    )
+
+
 class BenchmarkOptions(_Section):
     """What one benchmark of one split depends on."""
 
@@ -73,6 +82,7 @@ class Evaluation(_Section):
         min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
     )
     asking: Asking
+    attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
 
     @model_validator(mode="after")
     def _check_source(self) -> "Evaluation":
