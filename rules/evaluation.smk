@@ -43,12 +43,12 @@ rule evaluate:
             name=BENCHMARK_FILES.values(),
         ),
         scores=f"results/{SCALE}/predictions/seed{{seed}}/{{lineage}}/{{split}}/scores.json",
-    wildcard_constraints:
-        lineage=TRAINED,
     log:
         f"logs/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.log",
     benchmark:
         f"benchmarks/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.tsv"
+    wildcard_constraints:
+        lineage=TRAINED,
     conda:
         "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
@@ -76,9 +76,9 @@ use rule evaluate as evaluate_base with:
             name=BENCHMARK_FILES.values(),
         ),
         scores=f"results/{SCALE}/predictions/{{lineage}}/{{split}}/scores.json",
-    wildcard_constraints:
-        lineage="base",
     log:
         f"logs/{SCALE}/evaluate/{{lineage}}/{{split}}.log",
     benchmark:
         f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"
+    wildcard_constraints:
+        lineage="base",

@@ -57,6 +57,11 @@ class Lineage:
         return self.phases[-1]
 
     @property
+    def stages(self) -> list[str]:
+        """Names of the checkpoints on the way from the base, which is left out, to this one, which is the last."""
+        return [".".join((BASE, *self.phases[: number + 1])) for number in range(len(self.phases))]
+
+    @property
     def parent(self) -> str:
         """Name of the checkpoint that the last phase starts from.
 

@@ -36,7 +36,7 @@ def read(
     for lineage in lineages:
         for seed in seeds:
             path = path_of(folder, seed, lineage, split, benchmark)
-            table = _read_file(path)
+            table = read_table(folder, seed, lineage, split, benchmark)
             if items is None:
                 items, first = table.drop(columns="hit"), path
             elif not table["index"].equals(items["index"]):
@@ -50,7 +50,13 @@ def read(
     return items, np.stack(hits).reshape(len(lineages), len(seeds), len(items))
 
 
-def _read_file(path: Path) -> pd.DataFrame:
+def read_table(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> pd.DataFrame:
+    """Read the items of one lineage and run seed, in the order of `index`.
+
+    Raises:
+        ViperError: the file is missing or lacks a column, has an item twice, or a hit is neither 0 nor 1.
+    """
+    path = path_of(folder, seed, lineage, split, benchmark)
     try:
         table = pd.read_csv(path, sep="\t", dtype={"index": str, "category": str, "l2-category": str})
     except FileNotFoundError as error:

@@ -48,7 +48,10 @@ class AttentionSection(_Section):
 
     max_new_tokens: int = Field(ge=1, description="tokens of the answer that attention is followed from")
     changed: float = Field(
-        0.5, gt=0, lt=1, description="a field has changed where it differs by more than this share of the largest difference"
+        0.5,
+        gt=0,
+        lt=1,
+        description="a field has changed where it differs by more than this share of the largest difference",
     )
 
 

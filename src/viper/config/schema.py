@@ -68,7 +68,9 @@ class Scale(BaseModel):
     @model_validator(mode="after")
     def _check_attention(self) -> "Scale":
         if "figure_attention" in self.experiments and self.evaluation.attention is None:
-            raise ValueError("experiments.figure_attention needs evaluation.attention: add it, or remove the experiment")
+            raise ValueError(
+                "experiments.figure_attention needs evaluation.attention: add it, or remove the experiment"
+            )
         if "figure_attention" in self.experiments and self.synthesis.vop_held_out < 2:
             raise ValueError(
                 f"experiments.figure_attention needs pairs that nobody trained on: synthesis.vop_held_out is "

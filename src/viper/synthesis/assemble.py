@@ -145,8 +145,8 @@ def _hold_out(shards: Shards, csr: dict[str, str], vop: dict[str, str], number: 
     usable = [row_id for row_id, fate in vop.items() if not fate]
     if len(usable) < number:
         raise ViperError(
-            f"too few usable rows: {len(usable)} VOP pairs, synthesis.vop_held_out {number} of them are to be held out: "
-            "lower it, or raise seeds.number or synthesis.vop_share"
+            f"too few usable rows: {len(usable)} VOP pairs, synthesis.vop_held_out {number} of them are to be held "
+            "out: lower it, or raise seeds.number or synthesis.vop_share"
         )
     held_out = _choose(usable, number, row_seed(seed, "hold out", ""))
     images = {row["id"]: _image_name(row) for row in shards.rows("seeds", ["id", "image.path"])}
