@@ -134,8 +134,9 @@ def resample(
     resamples: int,
     confidence: float,
     seed: int,
+    mean: str = OVERALL,
 ) -> Scores:
-    """Score every lineage on every benchmark and on their plain mean, `overall`, in the data and in each resample.
+    """Score every lineage on every benchmark and on their plain mean, called `mean`, in the data and in each resample.
 
     Raises:
         ViperError: a benchmark has fewer than two units to draw from.
@@ -171,7 +172,7 @@ def resample(
     )
     by_seed = np.stack([_seed_scores(*pair)[..., 0] for pair in zip(benchmarks, samples, strict=False)], axis=1)
     named = [
-        _by_name(values, lineages, benchmarks)
+        _by_name(values, lineages, benchmarks, mean)
         for values in (statistic(*samples), by_seed, outcome.bootstrap_distribution)
     ]
     return Scores(*named, confidence)
@@ -197,11 +198,11 @@ def _n_draws(indices: np.ndarray) -> int:
 
 
 def _by_name(
-    values: np.ndarray, lineages: Sequence[str], benchmarks: Sequence[Benchmark]
+    values: np.ndarray, lineages: Sequence[str], benchmarks: Sequence[Benchmark], mean: str
 ) -> dict[tuple[str, str], np.ndarray]:
     named = {
         (lineage, benchmark.name): values[i, j]
         for i, lineage in enumerate(lineages)
         for j, benchmark in enumerate(benchmarks)
     }
-    return named | {(lineage, OVERALL): values[i].mean(axis=0) for i, lineage in enumerate(lineages)}
+    return named | {(lineage, mean): values[i].mean(axis=0) for i, lineage in enumerate(lineages)}

@@ -30,7 +30,6 @@ from viper.errors import ViperError
 SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE = "supported", "not supported", "inconclusive"
 TWO_STAGE = "base.csr.vop"
 FINE = "fine-grained perception"
-ROLLOUT = "rollout"  # the column of the attention scores that the claim rests on, chosen before anything was measured
 COLUMNS = ["claim", "text", "published", "measured", "low", "high", "margin", "verdict"]
 
 Table = Literal["benchmarks", "subdomains", "attention"]
@@ -142,10 +141,18 @@ CLAIMS = (
     ),
     Claim(
         "attention_concentrates",
-        "After two stages, more of the attention on the image lies in the changed region (rollout)",
-        "heat maps before and after, no number",
+        "After two stages, more of the last layer's attention on the pictures lies in the changed region",
+        "heat maps, no number",
         ("base", TWO_STAGE),
-        gain(TWO_STAGE, "base", ROLLOUT),
+        gain(TWO_STAGE, "base", "last layer"),
+        table="attention",
+    ),
+    Claim(
+        "attention_rollout_concentrates",
+        "After two stages, more of the attention on the pictures, as rolled out over layers, lies in the changed region",
+        "heat maps, no number",
+        ("base", TWO_STAGE),
+        gain(TWO_STAGE, "base", "rollout"),
         table="attention",
     ),
 )

@@ -122,7 +122,7 @@ def attention_table(
     table: Annotated[Path, typer.Option(help="CSV to write: share inside the changed region by lineage and method")],
     pairs: Annotated[Path, typer.Option(help="CSV to write: the same for every pair")],
     maps: Annotated[Path, typer.Option(help="Parquet file to write: maps and pictures for the figure")],
-    drawn: Annotated[int, typer.Option(min=1, help="pairs whose maps are drawn")] = 3,
+    drawn: Annotated[int, typer.Option(min=1, help="pairs whose maps are drawn")] = 2,
 ) -> None:
     """Attention inside the changed region, with intervals over pairs and run seeds."""
     from viper.analysis import attention as module

@@ -39,6 +39,8 @@ def score_subdomains(
 ) -> tuple[Scores, dict[str, int]]:
     """Score MMStar's sub-domains, each drawn from its own items; also return the number of items of each.
 
+    Their mean stands under the name MMStar: all have the same number of items there.
+
     Raises:
         ViperError: the predictions have no column `category`.
     """
@@ -51,15 +53,18 @@ def score_subdomains(
         [bootstrap.accuracy(name, hits[:, :, (items["category"] == name).to_numpy()]) for name in ordered],
         lineages,
         options,
+        mean="MMStar",
     )
 
 
-def _resample(benchmarks: list[Benchmark], lineages: Sequence[str], options: Analysis) -> tuple[Scores, dict[str, int]]:
+def _resample(
+    benchmarks: list[Benchmark], lineages: Sequence[str], options: Analysis, mean: str = OVERALL
+) -> tuple[Scores, dict[str, int]]:
     scores = bootstrap.resample(
-        benchmarks, lineages, resamples=options.resamples, confidence=options.confidence, seed=options.seed
+        benchmarks, lineages, resamples=options.resamples, confidence=options.confidence, seed=options.seed, mean=mean
     )
     counts = {benchmark.name: benchmark.items for benchmark in benchmarks}
-    return scores, counts | {OVERALL: sum(counts.values())}
+    return scores, counts | {mean: sum(counts.values())}
 
 
 def tidy(scores: Scores, counts: dict[str, int], lineages: Sequence[str], n_seeds: int) -> pd.DataFrame:

@@ -91,5 +91,6 @@ def caption(shares: pd.DataFrame, confidence: float) -> str:
         "on; the first pairs, not chosen ones. Outlined: the changed region, where the two pictures differ. Colors: "
         "attention from the answer to the fields of the edited picture, one scale a row; numbers: share of the "
         "attention on both pictures inside the region. Below: that share over "
-        f"{pairs} pairs, with {confidence:.0%} intervals over pairs{seeds}; evenly spread attention would lie on the dashed line.\n"
+        f"{pairs} pairs, with {confidence:.0%} intervals over pairs{seeds}; evenly spread attention would lie on the "
+        "dashed line.\n"
     )

@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from viper.analysis.figures import style
-from viper.analysis.published import OVERALL
+from viper.analysis.published import SUBDOMAINS
 
 
 def draw(table: pd.DataFrame, published_model: str) -> Figure:
     """One axis a sub-domain, one closed line a lineage with its interval as a band; open markers are published."""
-    columns = [column for column in dict.fromkeys(table["column"]) if column != OVERALL]
+    columns = [column for column in SUBDOMAINS if column in set(table["column"])]
     lineages = list(dict.fromkeys(table["lineage"]))
     angles = np.linspace(0, 2 * np.pi, len(columns), endpoint=False)
     around = np.append(angles, 0.0)

@@ -68,6 +68,6 @@ def caption(words: pd.DataFrame, before: str, after: str) -> str:
     return (
         f"Words and pairs of words that ``{after}`` uses more than ``{before}`` in reasoning on the same questions, "
         "sized by the z-score of the log-odds with an informative Dirichlet prior; one color for single words, the "
-        f"other for pairs. Of {len(words)} terms {gained} are gained (z > {_LEAST_Z}), at most {_SHOWN} are shown; their "
-        "counts stand in the table.\n"
+        f"other for pairs. Of {len(words)} terms {gained} are gained (z > {_LEAST_Z}), at most {_SHOWN} are shown; "
+        "their counts stand in the table.\n"
     )
