@@ -149,7 +149,7 @@ CLAIMS = (
     ),
     Claim(
         "attention_rollout_concentrates",
-        "After two stages, more of the attention on the pictures, as rolled out over layers, lies in the changed region",
+        "After two stages, more of the attention on the pictures, rolled out over layers, lies in the changed region",
         "heat maps, no number",
         ("base", TWO_STAGE),
         gain(TWO_STAGE, "base", "rollout"),

@@ -25,7 +25,7 @@ def draw(table: pd.DataFrame, published_model: str) -> Figure:
         look, known = looks[lineage], known_of[lineage]
         drawn = {"color": look.color, "marker": look.marker, "linestyle": "none", "elinewidth": 0.8}
         bars = style.bars(part, "score", "low", "high")
-        left.errorbar(part["score"], rows + offset, xerr=bars, label=f"{look.label} ({lineage})", **drawn)
+        left.errorbar(part["score"], rows + offset, xerr=bars, label=look.full(lineage), **drawn)
         if part["difference"].notna().any():
             bars = style.bars(part, "difference", "difference_low", "difference_high")
             right.errorbar(part["difference"], rows + offset, xerr=bars, **drawn)

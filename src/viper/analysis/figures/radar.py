@@ -19,7 +19,7 @@ def draw(table: pd.DataFrame, published_model: str) -> Figure:
     for lineage, look in style.looks(lineages).items():
         part = table[table["lineage"] == lineage].set_index("column").loc[columns]
         closed = pd.concat([part, part.iloc[:1]])
-        axes.plot(around, closed["score"], color=look.color, marker=look.marker, label=f"{look.label} ({lineage})")
+        axes.plot(around, closed["score"], color=look.color, marker=look.marker, label=look.full(lineage))
         axes.fill_between(around, closed["low"], closed["high"], color=look.color, alpha=0.15, linewidth=0)
         known = part[f"published_{published_model}"]
         if known.notna().any():

@@ -19,7 +19,7 @@ def draw(curves: pd.DataFrame, crossings: pd.DataFrame) -> Figure:
     borders = {}
     for lineage, look in looks.items():
         for number, (phase, part) in enumerate(curves[curves["lineage"] == lineage].groupby("phase", sort=False)):
-            label = f"{look.label} ({lineage})" if number == 0 else None
+            label = look.full(lineage) if number == 0 else None
             axes.plot(part["step"], part["smoothed"], color=look.color, label=label)
             axes.fill_between(part["step"], part["low"], part["high"], color=look.color, alpha=0.2, linewidth=0)
             axes.plot(part["step"], part["reward"], ".", color=look.color, markersize=1.5, alpha=0.45)

@@ -31,6 +31,10 @@ class Look(NamedTuple):
     marker: str
     label: str
 
+    def full(self, lineage: str) -> str:
+        """Its label with the lineage's name, where they differ."""
+        return lineage if self.label == lineage else f"{self.label} ({lineage})"
+
 
 # The same lineage looks the same in every figure; colors by Okabe and Ito. Any other lineage gets one of the rest.
 _LOOKS = {

@@ -28,15 +28,17 @@ def draw(words: pd.DataFrame, lineage: str, seed: int) -> Figure:
         width=int(_WIDTH * _DPI),
         height=int(_HEIGHT * _DPI),
         prefer_horizontal=1.0,
-        relative_scaling=0.6,
-        margin=6,
+        relative_scaling=0.5,
+        max_font_size=int(0.16 * _HEIGHT * _DPI),
+        margin=14,
         random_state=seed,
     ).generate_from_frequencies(dict(zip(gained["term"], gained["z"], strict=True)))
     figure, axes = plt.subplots(figsize=(_WIDTH, _HEIGHT))
     colors = {1: style.looks([lineage])[lineage].color, 2: "#D55E00"}
     length = dict(zip(gained["term"], gained["words"], strict=True))
     for (term, _), size, (top, left), _, _ in places.layout_:
-        ascent, _ = ImageFont.truetype(font, size).getmetrics()
+        # The package measures boxes from the upper edge of the ink; text is drawn from its baseline.
+        ascent = -ImageFont.truetype(font, size).getbbox(term, anchor="ls")[1]
         # What a model wrote is text, never markup: a dollar sign would begin a formula.
         axes.text(
             left,
