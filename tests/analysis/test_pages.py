@@ -6,7 +6,7 @@ import pandas as pd
 
 from viper.analysis.pages import page
 
-HOSTILE = '<script>alert("read")</script><img src=x onerror=alert(1)>'
+HOSTILE = '<script>console.error("ran")</script><img src=x onerror=console.error(1)>'
 
 
 class Reader(HTMLParser):
@@ -52,3 +52,17 @@ def test_long_tables_say_what_they_leave_out(tmp_path):
     text = page(tmp_path / "a.csv")
     assert len(Reader(text).cells) == 500
     assert "The first 500 of 1200 rows" in text
+
+
+def test_a_browser_runs_nothing_that_a_cell_says(tmp_path, visit):
+    pd.DataFrame({"answer": [HOSTILE, "fine"]}).to_csv(tmp_path / "answers.csv", index=False)
+    (tmp_path / "answers.html").write_text(page(tmp_path / "answers.csv"))
+    # The browser's own scripts would be forbidden too, so the policy that comes with the page has to go here.
+    policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+    text = (tmp_path / "answers.html").read_text()
+    assert policy in text
+    (tmp_path / "open.html").write_text(text.replace(policy, ""))
+    steps = 'seen.push(...[...document.querySelectorAll("td")].map(cell => cell.textContent), document.images.length);'
+    errors, seen = visit(tmp_path / "open.html", steps)
+    assert not errors
+    assert seen == [HOSTILE, "fine", 0]
