@@ -4,6 +4,11 @@
 BENCHMARK_FILES = S.evaluation.benchmarks
 
 
+# What is trained has results for every run seed; the base is the same for all of them and evaluated once.
+CONTROL = r"(\+[a-z0-9]+)?"
+TRAINED = r"base(\.[a-z0-9]+)+" + CONTROL
+
+
 wildcard_constraints:
     name="|".join(BENCHMARK_FILES.values()),
 
@@ -43,6 +48,8 @@ rule evaluate:
         f"logs/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.log",
     benchmark:
         f"benchmarks/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.tsv"
+    wildcard_constraints:
+        lineage=TRAINED,
     conda:
         "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
@@ -59,3 +66,22 @@ rule evaluate:
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
         " --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
+
+
+use rule evaluate as evaluate_base with:
+    input:
+        checkpoint=checkpoint("base", None),
+        benchmarks=rules.evaluate.input.benchmarks,
+    output:
+        expand(
+            "results/{scale}/predictions/{{lineage}}/{{split}}/{name}.tsv",
+            scale=SCALE,
+            name=BENCHMARK_FILES.values(),
+        ),
+        scores=f"results/{SCALE}/predictions/{{lineage}}/{{split}}/scores.json",
+    log:
+        f"logs/{SCALE}/evaluate/{{lineage}}/{{split}}.log",
+    benchmark:
+        f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"
+    wildcard_constraints:
+        lineage="base" + CONTROL,

@@ -137,3 +137,17 @@ def test_loading_is_quick_and_needs_no_model_library():
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     assert time.perf_counter() - start < 5  # about 0.5 s on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("experiments", {"main": ["base"], "Order": ["base"]}, "use small letters, digits and _"),
+        ("experiments", {"main": ["base"], "figure_wordcloud": ["base"]}, "compares the words of two lineages"),
+        ("evaluation.attention", None, "figure_attention needs evaluation.attention"),
+        ("synthesis.vop_held_out", 1, "vop_held_out is 1, make it at least 2"),
+    ],
+)
+def test_experiments_that_cannot_be_made_are_refused(key, value, message):
+    with pytest.raises(ViperError, match=message):
+        load("smoke", PARAMS, {key: value})

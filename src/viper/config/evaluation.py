@@ -42,6 +42,18 @@ class Asking(_Section):
     batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
 
 
+class AttentionSection(_Section):
+    """How attention on the held-out pairs is measured."""
+
+    max_new_tokens: int = Field(ge=1, description="tokens of the answer that attention is followed from")
+    changed: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="a field has changed where it differs by more than this share of the largest difference",
+    )
+
+
 class BenchmarkOptions(_Section):
     """What one benchmark of one split depends on."""
 
@@ -75,6 +87,7 @@ class Evaluation(_Section):
     controls: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]] = Field(
         {}, description="control → what its answers are made to begin with; LINEAGE+CONTROL is asked so, not trained"
     )
+    attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
 
     @model_validator(mode="after")
     def _check_source(self) -> "Evaluation":

@@ -12,7 +12,7 @@ from viper.startup import log_ready
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
+    from transformers import BatchFeature, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
 
@@ -79,10 +79,9 @@ class TransformersVLM:
                 bar.update(len(batch))
         return completions
 
-    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
-        import torch
-
-        inputs = self.processor.apply_chat_template(
+    def prepare(self, chats: list[Chat]) -> "BatchFeature":
+        """The model's inputs for chats, all of which begin the answer or none, up to where it goes on; padded left."""
+        return self.processor.apply_chat_template(
             [_messages(chat) for chat in chats],
             add_generation_prompt=not chats[0].begin,
             continue_final_message=bool(chats[0].begin),
@@ -91,6 +90,11 @@ class TransformersVLM:
             return_tensors="pt",
             processor_kwargs={"padding": True},
         ).to(self.model.device, self.model.dtype)
+
+    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
+        import torch
+
+        inputs = self.prepare(chats)
         with torch.random.fork_rng(), torch.inference_mode():
             torch.manual_seed(seed)
             tokens = self._complete(dict(inputs), [len(chat.images) for chat in chats], max_new_tokens, temperature)
