@@ -1,5 +1,6 @@
 # The ViPER loop as one graph: seeds → synthesis → training → evaluation → tables and figures.
-# One params.yaml drives all scales; `--config scale=smoke` picks another. Targets: main, all, fetch, pretrain, bench.
+# One params.yaml drives all scales; `--config scale=smoke` picks another. Targets: main, the experiments of params.yaml
+# (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, pretrain, bench.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -19,6 +20,7 @@ include: "rules/reward.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
+include: "rules/ablations.smk"
 include: "rules/report.smk"
 include: "rules/speed.smk"
 include: "rules/fetch.smk"
@@ -27,6 +29,6 @@ include: "rules/fetch.smk"
 rule all:
     default_target: True
     input:
-        rules.main.input,
-        rules.measure_base_models.output if S.models.checker else [],
+        EXPERIMENTS,
         rules.timings.output,
+        rules.report_pages.output,

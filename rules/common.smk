@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 import viper.config
 from viper.config.hub import cached_folder
 from viper.errors import ViperError
+from viper.lineage import is_trained, split_control
 
 # Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
 try:
@@ -18,6 +19,9 @@ except ViperError as error:
 
 SCALE = PARAMS.scale
 S = PARAMS.scales[SCALE]
+# Every experiment but these is an ablation, and gets tables, figures and a target of its name (ablations.smk).
+ATTENTION = S.experiments.get("figure_attention", [])
+ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_attention", "figure_wordcloud")]
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
 
 
@@ -30,7 +34,8 @@ def options(section):
 
 
 def checkpoint(lineage, seed):
-    """The manifest that stands for a checkpoint: the base models are the same for every run seed."""
+    """The manifest of the checkpoint that answers for a lineage: the base is the same for every run seed."""
+    lineage, _ = split_control(lineage)
     if lineage == "base":
         return f"{S.models.vlm.path}/manifest.json"
     return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"
@@ -47,21 +52,55 @@ def embedder_manifest():
 
 
 def predictions(lineages):
-    """Per-item predictions of these lineages, trained with every run seed, on every benchmark of the reported split."""
-    return expand(
-        "results/{scale}/predictions/seed{seed}/{lineage}/{split}/{name}.tsv",
-        scale=SCALE,
-        seed=S.run_seeds,
-        lineage=lineages,
-        split=S.analysis.split,
-        name=S.evaluation.benchmarks.values(),
-    )
+    """Per-item predictions of these lineages on every benchmark of the reported split: with every run seed where they
+    are trained, once where they are not."""
+    root = f"results/{SCALE}/predictions"
+    return [
+        f"{folder}/{lineage}/{S.analysis.split}/{name}.tsv"
+        for lineage in lineages
+        for folder in ([f"{root}/seed{seed}" for seed in S.run_seeds] if is_trained(lineage) else [root])
+        for name in S.evaluation.benchmarks.values()
+    ]
+
+
+def attention(lineages):
+    """Measured attention of these lineages: every run seed holds out pairs of its own, so each measures the base too."""
+    return [f"results/{SCALE}/attention/seed{seed}/{lineage}.parquet" for seed in S.run_seeds for lineage in lineages]
+
+
+def reward_metrics(lineages):
+    """The metrics of all phases of these lineages, for every run seed."""
+    stages = [stage for lineage in lineages for stage in parse_lineage(lineage).stages]
+    return [
+        f"results/{SCALE}/metrics/seed{seed}/{stage}/train.csv"
+        for seed in S.run_seeds
+        for stage in dict.fromkeys(stages)
+    ]
 
 
 def compare(lineages):
     """The arguments that say what is compared: lineages, run seeds, benchmarks."""
     seeds = [f"--seed {seed}" for seed in S.run_seeds]
     return " ".join([f"--lineage {lineage}" for lineage in lineages] + seeds)
+
+
+# --- ablations
+
+# The figures of an ablation; grouped bars of those that are not named here.
+FIGURES_OF = {"ablation_mixed_rl": ["radar", "rewards"], "ablation_cold_start": ["rewards"], "ablation_sft": []}
+
+
+def ablation_tables(experiment):
+    """Tables of an ablation, and of its rewards where these are drawn."""
+    tables = list(rules.ablation_tables.output)
+    if "rewards" in FIGURES_OF.get(experiment, []):
+        tables += rules.reward_curves.output
+    return [path.format(experiment=experiment) for path in tables]
+
+
+def ablation_figures(experiment):
+    """Figures of an ablation, as names without suffix."""
+    return [f"{FIGURES}/{experiment}_{kind}" for kind in FIGURES_OF.get(experiment, ["subdomain-bars"])]
 
 
 # --- seeds
@@ -164,5 +203,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     scale=r"[a-z0-9]+",
-    lineage=r"base(\.[a-z0-9]+)*",
+    lineage=r"base(\.[a-z0-9]+)*(\+[a-z0-9]+)?",
     split=r"[A-Za-z0-9_-]+",

@@ -3,6 +3,11 @@
 BENCHMARK_FILES = S.evaluation.names
 
 
+# What is trained has results for every run seed; the base is the same for all of them and evaluated once.
+CONTROL = r"(\+[a-z0-9]+)?"
+TRAINED = r"base(\.[a-z0-9]+)+" + CONTROL
+
+
 wildcard_constraints:
     name="|".join(BENCHMARK_FILES),
 
@@ -67,6 +72,8 @@ rule evaluate:
         f"logs/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.log",
     benchmark:
         f"benchmarks/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.tsv"
+    wildcard_constraints:
+        lineage=TRAINED,
     conda:
         "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
@@ -76,8 +83,29 @@ rule evaluate:
         gpu=S.models.vlm.job.gpu,
     params:
         benchmarks=lambda wildcards, input: " ".join(f"--benchmark {path}" for path in input.benchmarks),
-        options=lambda wildcards: S.evaluation.evaluate_options(split_named(wildcards.split), S.models.vlm),
+        options=lambda wildcards: S.evaluation.evaluate_options(
+            split_named(wildcards.split), S.models.vlm, wildcards.lineage
+        ),
         folder=lambda wildcards, output: Path(output.scores).parent,
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
         " --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
+
+
+use rule evaluate as evaluate_base with:
+    input:
+        checkpoint=checkpoint("base", None),
+        benchmarks=rules.evaluate.input.benchmarks,
+    output:
+        expand(
+            "results/{scale}/predictions/{{lineage}}/{{split}}/{name}.tsv",
+            scale=SCALE,
+            name=BENCHMARK_FILES,
+        ),
+        scores=f"results/{SCALE}/predictions/{{lineage}}/{{split}}/scores.json",
+    log:
+        f"logs/{SCALE}/evaluate/{{lineage}}/{{split}}.log",
+    benchmark:
+        f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"
+    wildcard_constraints:
+        lineage="base" + CONTROL,

@@ -89,7 +89,7 @@ if S.models.checker:
             editor=f"{S.models.editor.path}/manifest.json",
             checker=f"{S.models.checker}/manifest.json",
         output:
-            report(f"results/{SCALE}/tables/fidelity.csv", caption="../docs/report/fidelity.rst", category="Tables"),
+            f"results/{SCALE}/tables/fidelity.csv",
         log:
             f"logs/{SCALE}/measure_base_models.log",
         benchmark:

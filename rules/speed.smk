@@ -26,7 +26,7 @@ rule measure_speed:
         what="|".join(COMPARED),
     conda:
         "../envs/viper.yaml"
-    threads: workflow.cores  # nothing else may run beside a measurement
+    threads: lambda wildcards: workflow.cores  # nothing else may run beside a measurement
     resources:
         mem_mb=8000,
         runtime=60,
@@ -53,7 +53,7 @@ rule measure_size:
         "benchmarks/benchmarks/size.tsv"
     conda:
         "../envs/viper.yaml"
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores
     resources:
         mem_mb=8000,
         runtime=60,

@@ -178,6 +178,7 @@ rule assemble_datasets:
     output:
         csr=f"{DATASET}/csr/train.parquet",
         vop=f"{DATASET}/vop/train.parquet",
+        held_out=f"{DATASET}/vop/test.parquet",
         dropped=f"{DATASET}/dropped.csv",
         card=f"{DATASET}/README.md",
     log:
@@ -194,7 +195,7 @@ rule assemble_datasets:
         synthesis=lambda wildcards, input: Path(input.captions[0]).parents[1],
         shards=S.seeds.shards,
         folder=lambda wildcards, output: Path(output.card).parent,
-        options=synthesis_options("prompts", "csr_size", "vop_size", "allow_fewer"),
+        options=synthesis_options("prompts", "csr_size", "vop_size", "vop_held_out", "allow_fewer"),
     shell:
         "python -m viper assemble-datasets --seeds {params.seeds} --synthesis {params.synthesis} --shards {params.shards}"
         " --out {params.folder} --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed}"
@@ -204,7 +205,9 @@ rule assemble_datasets:
 if S.seeds.source == "world" and S.models.checker:
 
     # The models that synthesized the data of some lineage of this scale.
-    SYNTHESIZERS = list(dict.fromkeys(S.training.lineage(lineage).data_lineage for lineage in LINEAGES))
+    SYNTHESIZERS = list(
+        dict.fromkeys(S.training.lineage(split_control(lineage)[0]).data_lineage for lineage in LINEAGES)
+    )
 
     rule audit_synthesis:
         """Against the truth: captions, painter, whose mistake each refinement was, operations, edits."""

@@ -3,7 +3,7 @@
 import pytest
 
 from viper.errors import ViperError
-from viper.lineage import parse
+from viper.lineage import parse, split_control
 
 PHASES = {"csr": ["csr"], "vop": ["vop"], "mix": ["csr", "vop"], "sft": ["csr", "vop"], "cold": ["cold"]}
 
@@ -53,3 +53,8 @@ def test_unknown_phase_names_the_known_ones():
 def test_malformed_names_are_refused(name):
     with pytest.raises(ViperError):
         parse(name, PHASES)
+
+
+def test_a_control_is_no_part_of_the_checkpoint():
+    assert split_control("base.csr+look") == ("base.csr", "look")
+    assert split_control("base.csr") == ("base.csr", "")

@@ -24,7 +24,7 @@ def values():
 
 @pytest.mark.parametrize("scale", ["micro", "smoke", "3b", "7b"])
 def test_every_scale_is_valid(scale):
-    assert load(scale, PARAMS).experiments["main"] == ["base", "base.csr", "base.csr.vop"]
+    assert load(scale, PARAMS).experiments["main"] == ["base", "base+look", "base.csr", "base.csr.vop"]
 
 
 @pytest.mark.parametrize("scale", ["3b", "7b"])
@@ -72,6 +72,10 @@ MISTAKES = {
     "unknown key inside a union": (
         lambda s: phases(s)["csr"].update(rollout=5),
         r"scales\.smoke\.training\.phases\.csr\.rollout = 5: unknown key; did you mean 'rollouts'\?",
+    ),
+    "unknown control": (
+        lambda s: s["experiments"].update(main=["base", "base+peek"]),
+        r"lineage 'base\+peek' is asked with the unknown control 'peek'; known: look\.",
     ),
     "wrong type": (
         lambda s: s["seeds"].update(number="many"),
@@ -149,3 +153,17 @@ def test_loading_is_quick_and_needs_no_model_library():
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     assert time.perf_counter() - start < 5  # about 0.5 s on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("experiments", {"main": ["base"], "Order": ["base"]}, "use small letters, digits and _"),
+        ("experiments", {"main": ["base"], "figure_wordcloud": ["base"]}, "compares the words of two lineages"),
+        ("evaluation.attention", None, "figure_attention needs evaluation.attention"),
+        ("synthesis.vop_held_out", 1, "vop_held_out is 1, make it at least 2"),
+    ],
+)
+def test_experiments_that_cannot_be_made_are_refused(key, value, message):
+    with pytest.raises(ViperError, match=message):
+        load("smoke", PARAMS, {key: value})

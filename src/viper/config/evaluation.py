@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from viper.config.models import VlmSection
+from viper.lineage import split_control
 
 # The paper's name of a benchmark: a column of its tables.
 Column = Literal["MMStar", "RealWorldQA", "MME-RW", "BLINK", "Mantis", "HallusionBench", "CRPE"]
@@ -37,10 +38,20 @@ class Asking(_Section):
     instruction: str = Field(
         "", description="added to every prompt; how the model is asked to reason, where it must be"
     )
-    begin: str = Field(
-        "", description="what every answer is made to begin with, such as '<think> Look closely': a control, see docs"
-    )
+    begin: str = Field("", description="what every answer is made to begin with")
     batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
+
+
+class AttentionSection(_Section):
+    """How attention on the held-out pairs is measured."""
+
+    max_new_tokens: int = Field(ge=1, description="tokens of the answer that attention is followed from")
+    changed: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="a field has changed where it differs by more than this share of the largest difference",
+    )
 
 
 class BenchmarkOptions(_Section):
@@ -76,6 +87,10 @@ class Evaluation(_Section):
         min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
     )
     asking: Asking
+    controls: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]] = Field(
+        {}, description="control → what its answers are made to begin with; LINEAGE+CONTROL is asked so, not trained"
+    )
+    attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
 
     @model_validator(mode="after")
     def _check_source(self) -> "Evaluation":
@@ -105,12 +120,14 @@ class Evaluation(_Section):
         """What a benchmark of `split` is made from: `BenchmarkOptions` as JSON."""
         return BenchmarkOptions(source=self.source, folder=self.folder, split=self.splits[split]).model_dump_json()
 
-    def evaluate_options(self, split: str, vlm: VlmSection) -> str:
-        """What evaluating a checkpoint on `split` depends on: `EvaluateOptions` as JSON.
+    def evaluate_options(self, split: str, vlm: VlmSection, lineage: str) -> str:
+        """What evaluating `lineage` on `split` depends on, beside its checkpoint: `EvaluateOptions` as JSON.
 
         `size` is given for official data only, as drawn benchmarks have their size; what the job asks a cluster for is
         left out, since it changes no result.
         """
         size = self.splits[split].size if self.source == "official" else None
-        options = EvaluateOptions(source=self.source, folder=self.folder, size=size, asking=self.asking, vlm=vlm)
+        _, control = split_control(lineage)
+        asking = self.asking.model_copy(update={"begin": self.controls[control]}) if control else self.asking
+        options = EvaluateOptions(source=self.source, folder=self.folder, size=size, asking=asking, vlm=vlm)
         return options.model_dump_json(exclude={"vlm": {"job"}})

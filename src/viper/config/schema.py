@@ -15,6 +15,7 @@ from viper.config.seeds import Seeds
 from viper.config.synthesis import Synthesis
 from viper.config.training import Training
 from viper.errors import ViperError
+from viper.lineage import split_control
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -63,10 +64,41 @@ class Scale(BaseModel):
             if not lineages or len(set(lineages)) < len(lineages):
                 raise ValueError(f"experiments.{name}: names no lineage, or one twice: name each once")
             for lineage in lineages:
+                checkpoint, control = split_control(lineage)
+                if control and control not in self.evaluation.controls:
+                    known = ", ".join(self.evaluation.controls) or "none"
+                    raise ValueError(
+                        f"experiments.{name}: lineage '{lineage}' is asked with the unknown control '{control}'; "
+                        f"known: {known}. Correct the name, or add the control to evaluation.controls"
+                    )
                 try:
-                    self.training.lineage(lineage)
+                    self.training.lineage(checkpoint)
                 except ViperError as error:
                     raise ValueError(f"experiments.{name}: {error}") from error
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"experiments.{name}: becomes a target and a file: use small letters, digits and _")
+        return self
+
+    @model_validator(mode="after")
+    def _check_attention(self) -> "Scale":
+        if "figure_attention" in self.experiments and self.evaluation.attention is None:
+            raise ValueError(
+                "experiments.figure_attention needs evaluation.attention: add it, or remove the experiment"
+            )
+        if "figure_attention" in self.experiments and self.synthesis.vop_held_out < 2:
+            raise ValueError(
+                f"experiments.figure_attention needs pairs that nobody trained on: synthesis.vop_held_out is "
+                f"{self.synthesis.vop_held_out}, make it at least 2, or remove the experiment"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_word_cloud(self) -> "Scale":
+        lineages = self.experiments.get("figure_wordcloud", [])
+        if lineages and len(lineages) != 2:
+            raise ValueError(
+                f"experiments.figure_wordcloud {lineages}: compares the words of two lineages, before and after"
+            )
         return self
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from viper.config.models import PipelineSection
 from viper.errors import ViperError
 from viper.models.base import pick_device, pick_dtype
+from viper.startup import log_ready
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -52,6 +53,7 @@ def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "
     pipeline.set_progress_bar_config(disable=True)
     pipeline = pipeline.to(device)
     _speed_up(pipeline, section)
+    log_ready()
     return pipeline
 
 

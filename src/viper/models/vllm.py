@@ -7,6 +7,7 @@ from viper.config.models import VlmSection
 from viper.models.base import Chat, pick_device
 from viper.models.engine import NEVER, check_prompts
 from viper.models.vlm import completion_of, image_token_id, messages, vision_token_ids
+from viper.startup import log_ready
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -30,6 +31,7 @@ def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
         limit_mm_per_prompt={"image": _MOST_IMAGES},
         generation_config="vllm",  # not the checkpoint's own top_k and top_p
     )
+    log_ready()
     return VllmVLM(engine, AutoProcessor.from_pretrained(str(path), **section.processor))
 
 

@@ -9,9 +9,11 @@ from viper.config.models import VlmSection
 from viper.errors import ViperError
 from viper.models.base import VLM, Chat, pick_device, pick_dtype
 from viper.models.engine import pick_engine
+from viper.startup import log_ready
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
+    import torch
+    from transformers import BatchFeature, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
 
@@ -31,7 +33,7 @@ def image_token_id(config: "PretrainedConfig") -> int:
 
 
 def load_vlm(path: str | Path, section: VlmSection) -> VLM:
-    """Load the VLM and its processor from a folder or hub name, ready to answer, with the engine of its section.
+    """Load the VLM and its processor from a folder, ready to answer, with the engine of its section.
 
     Raises:
         ViperError: there is no such model, it is not an image-text-to-text model, or the engine cannot be used here.
@@ -46,7 +48,11 @@ def load_vlm(path: str | Path, section: VlmSection) -> VLM:
 
 
 def load_transformers(path: str | Path, section: VlmSection) -> "TransformersVLM":
-    """Load the VLM into transformers, whatever the section's engine."""
+    """Load the VLM into transformers, whatever the section's engine.
+
+    Raises:
+        ViperError: there is no such model, or it is not an image-text-to-text model.
+    """
     import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
 
     from transformers import AutoModelForImageTextToText, AutoProcessor  # isort: skip
@@ -60,11 +66,12 @@ def load_transformers(path: str | Path, section: VlmSection) -> "TransformersVLM
         )
     except (OSError, ValueError) as error:
         raise ViperError(f"{path}: cannot be loaded as a vision-language model: {error}") from error
+    log_ready()
     return TransformersVLM(model.to(device).eval(), processor, batch_size=section.batch_size)
 
 
 class TransformersVLM:
-    """Answers chats in batches of similar length.
+    """Answers chats in batches of similar length; nothing is run further than its own end where the family allows it.
 
     Args:
         model: any image-text-to-text model with `generate`, in evaluation mode.
@@ -93,10 +100,9 @@ class TransformersVLM:
                 bar.update(len(batch))
         return completions
 
-    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
-        import torch
-
-        inputs = self.processor.apply_chat_template(
+    def prepare(self, chats: list[Chat]) -> "BatchFeature":
+        """The model's inputs for chats, all of which begin the answer or none, up to where it goes on; padded left."""
+        return self.processor.apply_chat_template(
             [messages(chat) for chat in chats],
             add_generation_prompt=not chats[0].begin,
             continue_final_message=bool(chats[0].begin),
@@ -105,23 +111,45 @@ class TransformersVLM:
             return_tensors="pt",
             processor_kwargs={"padding": True},
         ).to(self.model.device, self.model.dtype)
+
+    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
+        import torch
+
+        inputs = self.prepare(chats)
+        with torch.random.fork_rng(), torch.inference_mode():
+            torch.manual_seed(seed)
+            tokens = self._complete(dict(inputs), [len(chat.images) for chat in chats], max_new_tokens, temperature)
+        texts = self.processor.batch_decode(tokens, skip_special_tokens=True)
+        return [completion_of(chat, text) for chat, text in zip(chats, texts, strict=True)]
+
+    def _complete(
+        self, inputs: dict, images: list[int], max_new_tokens: int, temperature: float
+    ) -> "list[list[int]] | torch.Tensor":
+        """Token ids of each completion; `images` are the numbers of images of the rows."""
+        from viper.models.prompt_batch import FAMILIES, PromptBatch
+        from viper.models.sampling import sample_responses
+
+        suppressed = vision_token_ids(self.model.config)
+        if self.model.config.model_type in FAMILIES:
+            ends = self.model.generation_config.eos_token_id
+            return sample_responses(
+                self.model,
+                PromptBatch(inputs.pop("input_ids"), inputs.pop("attention_mask"), images, inputs),
+                max_new_tokens=max_new_tokens,
+                temperature=temperature,
+                end_tokens=ends if isinstance(ends, list) else [ends],
+                suppressed=suppressed,
+            )
         # Checkpoints bring a top_k and top_p of their own; "temperature" should mean just that.
         sampling = (
             {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
             if temperature > 0
             else {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
         )
-        with torch.random.fork_rng(), torch.inference_mode():
-            torch.manual_seed(seed)
-            output = self.model.generate(
-                **inputs,
-                max_new_tokens=max_new_tokens,
-                suppress_tokens=vision_token_ids(self.model.config) or None,
-                **sampling,
-            )
-        new_tokens = output[:, inputs["input_ids"].shape[1] :]
-        texts = self.processor.batch_decode(new_tokens, skip_special_tokens=True)
-        return [completion_of(chat, text) for chat, text in zip(chats, texts, strict=True)]
+        output = self.model.generate(
+            **inputs, max_new_tokens=max_new_tokens, suppress_tokens=suppressed or None, **sampling
+        )
+        return output[:, inputs["input_ids"].shape[1] :]
 
 
 def completion_of(chat: Chat, text: str) -> str:
