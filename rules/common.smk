@@ -8,7 +8,6 @@ from snakemake.exceptions import WorkflowError
 
 import viper.config
 from viper.errors import ViperError
-from viper.lineage import is_trained
 
 # Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
 try:
@@ -33,10 +32,16 @@ def options(section):
 
 
 def checkpoint(lineage, seed):
-    """The manifest that stands for a checkpoint: the base models are the same for every run seed."""
+    """The manifest of the checkpoint that answers for a lineage: the base is the same for every run seed."""
+    lineage = S.evaluation.trained(lineage)
     if lineage == "base":
         return f"{S.models.vlm.path}/manifest.json"
     return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"
+
+
+def is_trained(lineage):
+    """Whether a lineage differs between run seeds: the base, and a control that only asks it otherwise, do not."""
+    return S.evaluation.trained(lineage) != "base"
 
 
 def predictions(lineages):

@@ -4,8 +4,10 @@
 BENCHMARK_FILES = S.evaluation.benchmarks
 
 
-# What is trained has results for every run seed; the base is the same for all of them and evaluated once.
-TRAINED = r"base(\.[a-z0-9]+)+"
+# What is trained has results for every run seed. The base is the same for all of them, also where a control asks it
+# otherwise (evaluation.controls), and evaluated once.
+UNTRAINED = "|".join(["base", *(rf"base\.{control}" for control in S.evaluation.controls)])
+TRAINED = rf"(?!({UNTRAINED})/)base(\.[a-z0-9]+)+"
 
 
 wildcard_constraints:
@@ -58,7 +60,9 @@ rule evaluate:
         gpu=S.models.vlm.job.gpu,
     params:
         benchmarks=lambda wildcards, input: " ".join(f"--benchmark {path}" for path in input.benchmarks),
-        options=lambda wildcards: S.evaluation.evaluate_options(split_named(wildcards.split), S.models.vlm),
+        options=lambda wildcards: S.evaluation.evaluate_options(
+            split_named(wildcards.split), S.models.vlm, wildcards.lineage
+        ),
         folder=lambda wildcards, output: Path(output.scores).parent,
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
@@ -81,4 +85,4 @@ use rule evaluate as evaluate_base with:
     benchmark:
         f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"
     wildcard_constraints:
-        lineage="base",
+        lineage=UNTRAINED,

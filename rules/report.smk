@@ -43,8 +43,9 @@ rule timings:
         runtime=10,
     params:
         folder=f"benchmarks/{SCALE}",
+        logs=f"logs/{SCALE}",
     shell:
-        "python -m viper timings {params.folder} --output {output} > {log} 2>&1"
+        "python -m viper timings {params.folder} --logs {params.logs} --output {output} > {log} 2>&1"
 
 
 rule report_pages:

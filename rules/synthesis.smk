@@ -205,7 +205,9 @@ rule assemble_datasets:
 if S.seeds.source == "world" and S.models.checker:
 
     # The models that synthesized the data of some lineage of this scale.
-    SYNTHESIZERS = list(dict.fromkeys(S.training.lineage(lineage).data_lineage for lineage in LINEAGES))
+    SYNTHESIZERS = list(
+        dict.fromkeys(S.training.lineage(S.evaluation.trained(lineage)).data_lineage for lineage in LINEAGES)
+    )
 
     rule audit_synthesis:
         """Against the truth: captions, painter, whose mistake each refinement was, operations, edits."""

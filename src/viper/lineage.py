@@ -17,11 +17,6 @@ from viper.errors import ViperError
 BASE = "base"
 
 
-def is_trained(name: str) -> bool:
-    """Whether a lineage has a checkpoint for every run seed; the base is one and the same for all of them."""
-    return name != BASE
-
-
 @dataclass(frozen=True)
 class Lineage:
     """A checkpoint's name, taken apart.

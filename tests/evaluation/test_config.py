@@ -30,8 +30,23 @@ def test_a_split_of_any_seed_and_size_can_be_added():
 def test_another_splits_size_does_not_change_what_a_split_depends_on():
     other = {**WORLD, "splits": {**WORLD["splits"], "dev": {"seed": 2, "size": 16}}}
     vlm = VlmSection(path="x")
-    for method in (lambda e: e.benchmark_options("mine"), lambda e: e.evaluate_options("mine", vlm)):
+    for method in (lambda e: e.benchmark_options("mine"), lambda e: e.evaluate_options("mine", vlm, "base")):
         assert method(Evaluation(**WORLD)) == method(Evaluation(**other))
+
+
+def test_a_control_is_its_lineage_asked_otherwise():
+    section = Evaluation(**{**WORLD, "controls": {"look": "<think> Look"}})
+    assert [section.trained(name) for name in ("base", "base.look", "base.csr.look", "base.csr")] == [
+        "base",
+        "base",
+        "base.csr",
+        "base.csr",
+    ]
+    begins = [
+        json.loads(section.evaluate_options("mine", VlmSection(path="x"), name))["asking"]["begin"]
+        for name in ("base", "base.look")
+    ]
+    assert begins == ["", "<think> Look"]
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_right_answers_score_100_and_wrong_ones_0(questions, files):
         assert {name: result.score for name, result in results.items()} == dict.fromkeys(MICRO, expected)
 
 
-@pytest.mark.parametrize("name", ["MicroStar", "MicroWorldQA", "MicroBlink", "MicroMantis"])
+@pytest.mark.parametrize("name", ["MicroStar", "MicroWorldQA", "MicroBlink", "MicroMantis", "MicroCRPE"])
 def test_an_option_that_is_said_counts_as_its_letter(name, tmp_path):
     groups = draw_groups(name, 6, 96, "train")
     path = tmp_path / f"{name}.tsv"
@@ -90,6 +90,18 @@ def test_an_option_that_is_said_counts_as_its_letter(name, tmp_path):
     asked = [question for group in groups for question in group]
     assert any(said_answer(question) != question.answer for question in asked)
     assert evaluate(Scripted(asked, spoken), [path], options())[name].score == 100
+
+
+def test_another_option_that_is_said_never_counts_in_crpe(tmp_path):
+    groups = draw_groups("MicroCRPE", 6, 96, "train")
+    path = tmp_path / "MicroCRPE.tsv"
+    table(groups).to_csv(path, sep="\t", index=False)
+    asked = [question for group in groups for question in group]
+
+    def wrong(question):
+        return next(text for letter, text in question.options.items() if letter != question.answer)
+
+    assert evaluate(Scripted(asked, wrong), [path], options())["MicroCRPE"].score == 0
 
 
 def test_kept_items_say_what_vlmevalkit_says(half_right, questions):

@@ -36,6 +36,18 @@ def test_batches_answer_like_single_chats(vlm, chats):
     assert len(set(together)) > 1
 
 
+def test_greedy_answers_are_those_of_transformers_own_generate(vlm, chats, monkeypatch):
+    ours = vlm.answer(chats * 2, max_new_tokens=9)
+    monkeypatch.setattr("viper.models.prompt_batch.FAMILIES", ())
+    assert vlm.answer(chats * 2, max_new_tokens=9) == ours
+
+
+def test_sampled_answers_are_those_of_transformers_own_generate(vlm, chats, monkeypatch):
+    ours = vlm.answer(chats[:2], max_new_tokens=9, temperature=1.0, seed=3)
+    monkeypatch.setattr("viper.models.prompt_batch.FAMILIES", ())
+    assert vlm.answer(chats[:2], max_new_tokens=9, temperature=1.0, seed=3) == ours
+
+
 def test_pictures_and_their_order_matter(vlm):
     first, second = Image.new("RGB", (64, 64), "red"), Image.effect_noise((64, 64), 90).convert("RGB")
     orders = [[first, second], [second, first], [first], []]

@@ -50,16 +50,18 @@ def tables(
     """Scores per benchmark and sub-domain, with intervals, differences to the first lineage and published figures."""
     from viper.analysis import tables as module
     from viper.analysis.claims import judge_all
+    from viper.analysis.predictions import is_shared
     from viper.config.analysis import Analysis
 
     settings, names = read_options(Analysis, options), _names(benchmarks)
+    n_seeds = {name: 1 if is_shared(predictions, name) else len(seed) for name in lineage}
     benchmark_scores = module.score_benchmarks(predictions, names, lineage, seed, settings)
     subdomain_scores = module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)
     for path, (scores, counts), what in (
         (main, benchmark_scores, "benchmarks"),
         (subdomains, subdomain_scores, "sub-domains of MMStar"),
     ):
-        table = module.tidy(scores, counts, lineage, len(seed))
+        table = module.tidy(scores, counts, lineage, n_seeds)
         _write_csv(table, path)
         _write_text(module.markdown(table, f"{title}: {what}", settings.confidence), path.with_suffix(".md"))
     scored = {"benchmarks": benchmark_scores[0], "subdomains": subdomain_scores[0]}
@@ -168,12 +170,13 @@ def table_pages(
 
 def timings(
     folder: Annotated[Path, typer.Argument(help="benchmark files of one scale")],
+    logs: Annotated[Path, typer.Option(help="logs of the same scale, which say how long each process took to start")],
     output: Annotated[Path, typer.Option(help="CSV to write")],
 ) -> None:
-    """Seconds and peak memory of every job, from the files of Snakemake's `benchmark:`."""
+    """Seconds, start-up and peak memory of every job, from the files of Snakemake's `benchmark:` and the logs."""
     from viper.analysis.timings import collect
 
-    _write_csv(collect(folder), output)
+    _write_csv(collect(folder, logs), output)
 
 
 def _names(benchmarks: str) -> dict[str, str]:

@@ -1,20 +1,32 @@
-"""Where the time went: one table from the files that Snakemake's `benchmark:` directives wrote."""
+"""Where the time went: one table from the files that Snakemake's `benchmark:` directives wrote, and from the logs."""
 
 from pathlib import Path
 
 import pandas as pd
 
+from viper.startup import read_seconds
+
 COLUMNS = {"s": "seconds", "max_rss": "peak_mb", "mean_load": "mean_load_percent"}
+START_UP = "start_up_seconds"
+ALL = "all jobs"
 
 
-def collect(folder: str | Path) -> pd.DataFrame:
-    """Return step (a benchmark file's path below `folder`, without suffix), seconds, peak_mb and mean_load_percent.
+def collect(folder: str | Path, logs: str | Path) -> pd.DataFrame:
+    """Return step (a benchmark file's path below `folder`, without suffix), seconds, of these the start-up, peak_mb and
+    mean_load_percent; the last row adds them up.
 
-    Very short jobs have no memory or load figures: Snakemake had no time to sample them. They are left empty.
+    A log has the same path below `logs`, and says how long the process took before its work began; a job whose log does
+    not say so counts as nothing but start-up. Very short jobs have no memory or load figures: Snakemake had no time to
+    sample them. They are left empty.
     """
     rows = []
     for path in sorted(Path(folder).rglob("*.tsv")):
         measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
         step = path.relative_to(folder).with_suffix("").as_posix()
-        rows.append({"step": step} | {new: measured.get(old) for old, new in COLUMNS.items()})
-    return pd.DataFrame(rows, columns=["step", *COLUMNS.values()])
+        row = {"step": step} | {new: measured.get(old) for old, new in COLUMNS.items()}
+        log = Path(logs, f"{step}.log")
+        start_up = read_seconds(log.read_text(errors="replace")) if log.is_file() else None
+        rows.append(row | {START_UP: row["seconds"] if start_up is None else start_up})
+    table = pd.DataFrame(rows, columns=["step", "seconds", START_UP, *list(COLUMNS.values())[1:]])
+    total = {"step": ALL, "peak_mb": table["peak_mb"].max()} | table[["seconds", START_UP]].sum().to_dict()
+    return pd.concat([table, pd.DataFrame([total])], ignore_index=True)

@@ -37,9 +37,7 @@ class Asking(_Section):
     instruction: str = Field(
         "", description="added to every prompt; how the model is asked to reason, where it must be"
     )
-    begin: str = Field(
-        "", description="what every answer is made to begin with, such as '<think> Look closely': a control, see docs"
-    )
+    begin: str = Field("", description="what every answer is made to begin with")
     batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
 
 
@@ -86,6 +84,9 @@ class Evaluation(_Section):
     )
     asking: Asking
     attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
+    controls: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]] = Field(
+        {}, description="control → what its answers are made to begin with; LINEAGE.CONTROL is asked so, not trained"
+    )
 
     @model_validator(mode="after")
     def _check_source(self) -> "Evaluation":
@@ -108,12 +109,19 @@ class Evaluation(_Section):
         """What a benchmark of `split` is made from: `BenchmarkOptions` as JSON."""
         return BenchmarkOptions(source=self.source, folder=self.folder, split=self.splits[split]).model_dump_json()
 
-    def evaluate_options(self, split: str, vlm: VlmSection) -> str:
-        """What evaluating a checkpoint on `split` depends on: `EvaluateOptions` as JSON.
+    def trained(self, lineage: str) -> str:
+        """The checkpoint that answers for a lineage: without the control at its end, if it has one."""
+        stem, _, last = lineage.rpartition(".")
+        return stem if stem and last in self.controls else lineage
+
+    def evaluate_options(self, split: str, vlm: VlmSection, lineage: str) -> str:
+        """What evaluating `lineage` on `split` depends on, beside its checkpoint: `EvaluateOptions` as JSON.
 
         `size` is given for official data only, as drawn benchmarks have their size; what the job asks a cluster for is
         left out, since it changes no result.
         """
         size = self.splits[split].size if self.source == "official" else None
-        options = EvaluateOptions(source=self.source, folder=self.folder, size=size, asking=self.asking, vlm=vlm)
+        control = lineage.removeprefix(self.trained(lineage)).removeprefix(".")
+        asking = self.asking.model_copy(update={"begin": self.controls[control]}) if control else self.asking
+        options = EvaluateOptions(source=self.source, folder=self.folder, size=size, asking=asking, vlm=vlm)
         return options.model_dump_json(exclude={"vlm": {"job"}})

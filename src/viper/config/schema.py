@@ -50,6 +50,13 @@ class Scale(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_controls(self) -> "Scale":
+        for name in self.evaluation.controls:
+            if name in self.training.phases:
+                raise ValueError(f"evaluation.controls.{name}: is the name of a training phase too: choose another")
+        return self
+
+    @model_validator(mode="after")
     def _check_experiments(self) -> "Scale":
         if "main" not in self.experiments:
             raise ValueError("experiments lacks 'main', whose table and figure the target main makes: add it")
@@ -58,7 +65,7 @@ class Scale(BaseModel):
                 raise ValueError(f"experiments.{name}: names no lineage, or one twice: name each once")
             for lineage in lineages:
                 try:
-                    self.training.lineage(lineage)
+                    self.training.lineage(self.evaluation.trained(lineage))
                 except ViperError as error:
                     raise ValueError(f"experiments.{name}: {error}") from error
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):

@@ -36,11 +36,13 @@ def register(app: typer.Typer) -> None:
         """Answer and score all benchmarks with one checkpoint, through VLMEvalKit."""
         from viper.config.evaluation import EvaluateOptions
         from viper.evaluation.run import evaluate
+        from viper.evaluation.vlmevalkit import import_vlmeval
         from viper.files import atomic_write
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
 
         checked = read_options(EvaluateOptions, options)
+        import_vlmeval()
         results = evaluate(load_vlm(model_folder(checkpoint), checked.vlm), benchmark, checked)
         for name, result in results.items():
             with atomic_write(output / f"{name}.tsv") as partial:

@@ -9,6 +9,7 @@ import numpy as np
 import viper.models.torchvision_shim  # noqa: F401  (before sentence-transformers imports transformers)
 from viper.config.reward import Embedder as EmbedderSection
 from viper.errors import ViperError
+from viper.startup import log_ready
 
 _PACKAGE = "package:"
 
@@ -64,6 +65,7 @@ class SentenceEmbedder:
             ) from error
         self.dimension = len(self._encode(["dimension"])[0])
         self._cache: OrderedDict[str, np.ndarray] = OrderedDict()
+        log_ready()
 
     def embed(self, sentences: list[str]) -> np.ndarray:
         """Unit vectors (n, d), float32, for n sentences in order."""

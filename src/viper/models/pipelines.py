@@ -13,6 +13,7 @@ from tqdm import tqdm
 from viper.config.models import PipelineSection
 from viper.errors import ViperError
 from viper.models.base import pick_device, pick_dtype
+from viper.startup import log_ready
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -39,7 +40,9 @@ def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "
         raise ViperError(f"{path}: cannot be loaded as a diffusers pipeline: {error}") from error
     _check_arguments(pipeline, section)
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device)
+    pipeline = pipeline.to(device)
+    log_ready()
+    return pipeline
 
 
 def _check_arguments(pipeline: "DiffusionPipeline", section: PipelineSection) -> None:

@@ -8,8 +8,10 @@ from tqdm import tqdm
 from viper.config.models import VlmSection
 from viper.errors import ViperError
 from viper.models.base import Chat, pick_device, pick_dtype
+from viper.startup import log_ready
 
 if TYPE_CHECKING:
+    import torch
     from transformers import BatchFeature, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
@@ -43,11 +45,12 @@ def load_vlm(path: str | Path, section: VlmSection) -> "TransformersVLM":
         )
     except (OSError, ValueError) as error:
         raise ViperError(f"{path}: cannot be loaded as a vision-language model: {error}") from error
+    log_ready()
     return TransformersVLM(model.to(device).eval(), processor, batch_size=section.batch_size)
 
 
 class TransformersVLM:
-    """Answers chats in batches of similar length.
+    """Answers chats in batches of similar length; nothing is run further than its own end where the family allows it.
 
     Args:
         model: any image-text-to-text model with `generate`, in evaluation mode.
@@ -92,23 +95,40 @@ class TransformersVLM:
         import torch
 
         inputs = self.prepare(chats)
+        with torch.random.fork_rng(), torch.inference_mode():
+            torch.manual_seed(seed)
+            tokens = self._complete(dict(inputs), [len(chat.images) for chat in chats], max_new_tokens, temperature)
+        texts = self.processor.batch_decode(tokens, skip_special_tokens=True)
+        return [f"{chat.begin} {text}".strip() for chat, text in zip(chats, texts, strict=True)]
+
+    def _complete(
+        self, inputs: dict, images: list[int], max_new_tokens: int, temperature: float
+    ) -> "list[list[int]] | torch.Tensor":
+        """Token ids of each completion; `images` are the numbers of images of the rows."""
+        from viper.models.prompt_batch import FAMILIES, PromptBatch
+        from viper.models.sampling import sample_responses
+
+        suppressed = vision_token_ids(self.model.config)
+        if self.model.config.model_type in FAMILIES:
+            ends = self.model.generation_config.eos_token_id
+            return sample_responses(
+                self.model,
+                PromptBatch(inputs.pop("input_ids"), inputs.pop("attention_mask"), images, inputs),
+                max_new_tokens=max_new_tokens,
+                temperature=temperature,
+                end_tokens=ends if isinstance(ends, list) else [ends],
+                suppressed=suppressed,
+            )
         # Checkpoints bring a top_k and top_p of their own; "temperature" should mean just that.
         sampling = (
             {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
             if temperature > 0
             else {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
         )
-        with torch.random.fork_rng(), torch.inference_mode():
-            torch.manual_seed(seed)
-            output = self.model.generate(
-                **inputs,
-                max_new_tokens=max_new_tokens,
-                suppress_tokens=vision_token_ids(self.model.config) or None,
-                **sampling,
-            )
-        new_tokens = output[:, inputs["input_ids"].shape[1] :]
-        texts = self.processor.batch_decode(new_tokens, skip_special_tokens=True)
-        return [f"{chat.begin} {text}".strip() for chat, text in zip(chats, texts, strict=True)]
+        output = self.model.generate(
+            **inputs, max_new_tokens=max_new_tokens, suppress_tokens=suppressed or None, **sampling
+        )
+        return output[:, inputs["input_ids"].shape[1] :]
 
 
 def _messages(chat: Chat) -> list[dict[str, Any]]:

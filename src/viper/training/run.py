@@ -18,6 +18,7 @@ from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
 from viper.models.vlm import vision_token_ids
+from viper.startup import log_ready
 from viper.training import data, grpo, sft
 from viper.training.common import freeze_vision_tower
 from viper.training.records import MetricsWriter, RolloutWriter
@@ -94,6 +95,7 @@ def train(
 
     set_seed(seed)
     trainer = _build_trainer(options, places, seed, scorer, processor_options or {}, resume_from)
+    log_ready()
     log.info("training %d steps from %s, %d done", phase.steps, places.parent.parent, _steps_done(resume_from))
     trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     _save(trainer, options, places, recipe)

@@ -16,12 +16,10 @@ from trl.models import unwrap_model_for_generation
 from trl.trainer.utils import pad
 
 from viper.errors import ViperError
-from viper.training.prompt_batch import PromptBatch, position_ids, prefill, selected
-from viper.training.sampling import sample_responses
+from viper.models.prompt_batch import FAMILIES, PromptBatch, position_ids, prefill, selected
+from viper.models.sampling import sample_responses
 
 _TRL = Version("1.16")  # major and minor version whose methods are overridden here
-# Families whose positions and caches are known to work this way (tests/training/test_shared_prefix.py has each).
-FAMILIES = ("qwen2_5_vl",)
 _GROUPS_BY_LENGTH = 4  # more would leave too few rows a pass
 _REMEDY = "set shared_prefix: false in this phase to train with TRL's own steps"
 

@@ -39,7 +39,8 @@ RELATIONS = ("to the left of", "to the right of", "above", "below")
 PLACES = tuple(cell_name(cell) for cell in CELLS)
 ABSENT = "The picture does not show it."  # option E of MME-RealWorld: the thing asked for is not there
 LETTERS = "ABCDE"
-_WANT_A_LETTER = ("MicroHighRes", "MicroCRPE")
+# Its scorer reads the first letter of an answer and nothing else; those of the others also accept the option itself.
+_WANT_A_LETTER = ("MicroHighRes",)
 MAX_DRAWS = 1000
 
 # What the VLMEvalKit classes put around a question; a test compares them with the classes themselves.
@@ -932,12 +933,12 @@ def question_prompt(question: Question) -> str:
 
 
 def wants_letter(question: Question) -> bool:
-    """Whether the prompt wants nothing but the letter of an option."""
+    """Whether nothing but the letter of an option is scored as right."""
     return question.benchmark in _WANT_A_LETTER
 
 
 def said_answer(question: Question) -> str:
-    """The answer as a model may say it: the option itself, or its letter where the prompt wants nothing but a letter.
+    """The answer as a model may say it: the option itself, or its letter where nothing else is scored as right.
 
     An option follows from what was seen; its letter has to be looked up besides.
     """

@@ -1,9 +1,13 @@
-"""Sampling responses: each prompt is run once, and a response that has ended is not run any further."""
+"""Generating responses: each prompt is run once, and a response that has ended is not run any further.
+
+What `generate` of transformers does, less the work that shows in no token: there, a batch runs until its longest
+response has ended, and equal prompts are run once for each response.
+"""
 
 import torch
 from transformers import PreTrainedModel
 
-from viper.training.prompt_batch import PromptBatch, position_ids, prefill
+from viper.models.prompt_batch import PromptBatch, position_ids, prefill
 
 _ENDED_BEFORE_SHRINKING = 0.1  # selecting rows copies the cache, as a step does: not for every response that ends
 
@@ -20,12 +24,15 @@ def sample_responses(
 ) -> list[list[int]]:
     """One response to every row of `prompts`; rows with the same prompt share its forward pass.
 
+    The model's family must be among `viper.models.prompt_batch.FAMILIES`.
+
     Tokens are drawn as `generate` draws them (`torch.multinomial` divides by exponential noise and takes the maximum),
     with noise for every row at every step: the same state of the random generator gives the same responses, whether
     ended rows are still run or not.
 
     Args:
         max_new_tokens: most tokens of a response, the end token included.
+        temperature: 0 takes the likeliest token (greedy).
         end_tokens: ids that end a response.
         suppressed: ids that are never drawn.
 
@@ -55,8 +62,10 @@ def sample_responses(
             logits_to_keep=1,
         ).logits[:, -1].float()  # fmt: skip
         logits[:, suppressed] = -torch.inf
-        noise = logits.new_empty(rows, logits.shape[1]).exponential_()
-        chosen = (torch.softmax(logits / temperature, dim=-1) / noise[running]).argmax(dim=-1)
+        if temperature > 0:
+            noise = logits.new_empty(rows, logits.shape[1]).exponential_()
+            logits = torch.softmax(logits / temperature, dim=-1) / noise[running]
+        chosen = logits.argmax(dim=-1)
         column_of_all = torch.full((rows,), -1, device=chosen.device)  # -1: after the end
         column_of_all[running] = chosen.masked_fill(ended[running], -1)
         drawn.append(column_of_all)
