@@ -129,9 +129,9 @@ def test_attention_is_measured_on_pairs_that_nobody_trained_on(finished):
 def test_reward_curves_lay_the_phases_end_to_end(finished):
     workflow, _ = finished
     curves = pd.read_csv(workflow.root / TABLES / "ablation_cold_start_rewards.csv")
-    for _, part in curves.groupby("lineage"):
+    for lineage, part in curves.groupby("lineage"):
         assert list(part["step"]) == [1, 2, 3, 4]
-        assert list(part["phase"]) == ["csr", "csr", "vop", "vop"]
+        assert list(part["stage"]) == [lineage.removesuffix(".vop")] * 2 + [lineage] * 2
 
 
 def test_main_takes_less_than_four_minutes(finished):
