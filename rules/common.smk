@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 import viper.config
 from viper.errors import ViperError
+from viper.lineage import is_trained, split_control
 
 # Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
 try:
@@ -33,15 +34,10 @@ def options(section):
 
 def checkpoint(lineage, seed):
     """The manifest of the checkpoint that answers for a lineage: the base is the same for every run seed."""
-    lineage = S.evaluation.trained(lineage)
+    lineage, _ = split_control(lineage)
     if lineage == "base":
         return f"{S.models.vlm.path}/manifest.json"
     return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"
-
-
-def is_trained(lineage):
-    """Whether a lineage differs between run seeds: the base, and a control that only asks it otherwise, do not."""
-    return S.evaluation.trained(lineage) != "base"
 
 
 def predictions(lineages):
@@ -191,5 +187,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     scale=r"[a-z0-9]+",
-    lineage=r"base(\.[a-z0-9]+)*",
+    lineage=r"base(\.[a-z0-9]+)*(\+[a-z0-9]+)?",
     split=r"[A-Za-z0-9_-]+",

@@ -6,8 +6,8 @@ BENCHMARK_FILES = S.evaluation.benchmarks
 
 # What is trained has results for every run seed. The base is the same for all of them, also where a control asks it
 # otherwise (evaluation.controls), and evaluated once.
-UNTRAINED = "|".join(["base", *(rf"base\.{control}" for control in S.evaluation.controls)])
-TRAINED = rf"(?!({UNTRAINED})/)base(\.[a-z0-9]+)+"
+UNTRAINED = r"base(\+[a-z0-9]+)?"
+TRAINED = r"base(\.[a-z0-9]+)+(\+[a-z0-9]+)?"
 
 
 wildcard_constraints:

@@ -206,7 +206,7 @@ if S.seeds.source == "world" and S.models.checker:
 
     # The models that synthesized the data of some lineage of this scale.
     SYNTHESIZERS = list(
-        dict.fromkeys(S.training.lineage(S.evaluation.trained(lineage)).data_lineage for lineage in LINEAGES)
+        dict.fromkeys(S.training.lineage(split_control(lineage)[0]).data_lineage for lineage in LINEAGES)
     )
 
     rule audit_synthesis:

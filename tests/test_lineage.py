@@ -3,7 +3,7 @@
 import pytest
 
 from viper.errors import ViperError
-from viper.lineage import parse
+from viper.lineage import is_trained, parse, split_control
 
 PHASES = {"csr": ["csr"], "vop": ["vop"], "mix": ["csr", "vop"], "sft": ["csr", "vop"], "cold": ["cold"]}
 
@@ -53,3 +53,17 @@ def test_unknown_phase_names_the_known_ones():
 def test_malformed_names_are_refused(name):
     with pytest.raises(ViperError):
         parse(name, PHASES)
+
+
+def test_a_control_is_no_part_of_the_checkpoint():
+    assert split_control("base.csr+look") == ("base.csr", "look")
+    assert split_control("base.csr") == ("base.csr", "")
+
+
+def test_only_what_is_trained_differs_between_run_seeds():
+    assert [is_trained(name) for name in ("base", "base+look", "base.csr", "base.csr+look")] == [
+        False,
+        False,
+        True,
+        True,
+    ]

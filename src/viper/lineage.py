@@ -7,6 +7,9 @@ parent is `base.csr`, its phase `vop`. The name also tells which model synthesiz
   on the data of `base`, not of `base.csr` (docs/paper.md, Loop: both data sets are made before the training starts);
 - a phase that asks for a data set which its generation has already used starts the next generation, whose data the
   parent synthesizes: `base.csr.vop.csr.vop` trains its last two phases on the data of `base.csr.vop`.
+
+A name may end in a control, `base+look`: the checkpoint of `base`, made to begin its answers as `evaluation.controls`
+says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +18,17 @@ from dataclasses import dataclass
 from viper.errors import ViperError
 
 BASE = "base"
+
+
+def split_control(name: str) -> tuple[str, str]:
+    """The checkpoint that answers for a lineage, and the control that it is asked with ('' for none)."""
+    checkpoint, _, control = name.partition("+")
+    return checkpoint, control
+
+
+def is_trained(name: str) -> bool:
+    """Whether a lineage differs between run seeds: the base, and a control that only asks it otherwise, do not."""
+    return split_control(name)[0] != BASE
 
 
 @dataclass(frozen=True)

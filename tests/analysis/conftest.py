@@ -19,13 +19,11 @@ def write_predictions(tmp_path: Path) -> Callable[..., Path]:
         benchmark: str,
         hits: np.ndarray | list[int],
         *,
-        seed: int | None = 0,
+        seed: int = 0,
         index: list[str] | None = None,
         category: list[str] | None = None,
     ) -> Path:
-        if seed is None:  # evaluated once for all run seeds
-            (tmp_path / lineage).mkdir(exist_ok=True)
-        path = path_of(tmp_path, seed or 0, lineage, "test", benchmark)
+        path = path_of(tmp_path, seed, lineage, "test", benchmark)
         path.parent.mkdir(parents=True, exist_ok=True)
         table = pd.DataFrame(
             {"index": index or [f"{i:05d}" for i in range(len(hits))], "hit": np.asarray(hits, dtype=int)}

@@ -118,7 +118,7 @@ def test_others_are_compared_with_the_first(write_predictions):
             folder = write_predictions(lineage, "B", hits, seed=seed, category=[SUBDOMAINS[i % 6] for i in range(120)])
     options, lineages = Analysis(resamples=200), ["base.csr.vop", "base.mix"]
     scores, counts = tables.score_subdomains(folder, "B", lineages, [0, 1], options)
-    table = tables.tidy(scores, counts, lineages, dict.fromkeys(lineages, 2)).set_index(["lineage", "column"])
+    table = tables.tidy(scores, counts, lineages, 2).set_index(["lineage", "column"])
     assert table.loc[("base.mix", "MMStar"), "compared_with"] == "base.csr.vop"
     assert table.loc[("base.mix", "MMStar"), "difference"] < 0
     assert table.loc["base.csr.vop", "difference"].isna().all()
@@ -132,7 +132,7 @@ def test_the_base_is_read_once_for_all_run_seeds(run, write_predictions, tmp_pat
         index = [f"VD_x_0_{i}_0_0" for i in range(30)] if name == "HallusionBench" else None
         category = [SUBDOMAINS[i % 6] for i in range(30)] if name == "MMStar" else None
         shape = {"index": index, "category": category}
-        write_predictions("base", FILES[name], rng.integers(0, 2, 30), seed=None, **shape)
+        write_predictions("base", FILES[name], rng.integers(0, 2, 30), **shape)
         for seed in (0, 1, 2):
             folder = write_predictions("base.csr", FILES[name], rng.integers(0, 2, 30), seed=seed, **shape)
     lineages = [argument for name in ("base", "base.csr") for argument in ("--lineage", name)]
@@ -141,6 +141,7 @@ def test_the_base_is_read_once_for_all_run_seeds(run, write_predictions, tmp_pat
     written = ["--subdomains", tmp_path / "subdomains.csv", "--claims", tmp_path / "claims.csv"]
     run("tables", "--predictions", folder, *lineages, *seeds, *fixed, *written)
     table = pd.read_csv(tmp_path / "main.csv").set_index(["lineage", "column"])
+    assert (folder / "base" / "test" / f"{FILES['BLINK']}.tsv").is_file()
     assert set(table.loc["base", "seeds"]) == {1}
     assert set(table.loc["base.csr", "seeds"]) == {3}
 

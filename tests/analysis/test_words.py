@@ -68,7 +68,6 @@ def test_items_that_are_asked_four_times_count_four_times_and_the_base_once(tmp_
         json.dumps(["<think> scan it </think>"] * 4),
         '["not JSON <think> scan </think>',
     ]
-    (tmp_path / "base").mkdir()  # evaluated once for all run seeds
     for lineage in ("base", "base.csr"):
         for seed in (0, 1):
             path = path_of(tmp_path, seed, lineage, "test", "B")

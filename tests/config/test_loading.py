@@ -24,7 +24,7 @@ def values():
 
 @pytest.mark.parametrize("scale", ["micro", "smoke", "3b", "7b"])
 def test_every_scale_is_valid(scale):
-    assert load(scale, PARAMS).experiments["main"] == ["base", "base.look", "base.csr", "base.csr.vop"]
+    assert load(scale, PARAMS).experiments["main"] == ["base", "base+look", "base.csr", "base.csr.vop"]
 
 
 def test_the_default_scale_is_micro():
@@ -57,9 +57,9 @@ MISTAKES = {
         lambda s: phases(s)["csr"].update(rollout=5),
         r"scales\.smoke\.training\.phases\.csr\.rollout = 5: unknown key; did you mean 'rollouts'\?",
     ),
-    "a control named like a phase": (
-        lambda s: s["evaluation"].update(controls={"csr": "<think> Look"}),
-        r"evaluation\.controls\.csr: is the name of a training phase too",
+    "unknown control": (
+        lambda s: s["experiments"].update(main=["base", "base+peek"]),
+        r"lineage 'base\+peek' is asked with the unknown control 'peek'; known: look\.",
     ),
     "wrong type": (
         lambda s: s["seeds"].update(number="many"),

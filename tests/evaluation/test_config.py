@@ -36,15 +36,9 @@ def test_another_splits_size_does_not_change_what_a_split_depends_on():
 
 def test_a_control_is_its_lineage_asked_otherwise():
     section = Evaluation(**{**WORLD, "controls": {"look": "<think> Look"}})
-    assert [section.trained(name) for name in ("base", "base.look", "base.csr.look", "base.csr")] == [
-        "base",
-        "base",
-        "base.csr",
-        "base.csr",
-    ]
     begins = [
         json.loads(section.evaluate_options("mine", VlmSection(path="x"), name))["asking"]["begin"]
-        for name in ("base", "base.look")
+        for name in ("base", "base+look")
     ]
     assert begins == ["", "<think> Look"]
 

@@ -76,7 +76,7 @@ def finished(copy_repository):
 def test_the_tables_are_complete(finished):
     workflow, _ = finished
     table = pd.read_csv(workflow.root / TABLES / "main.csv").set_index(["lineage", "column"])
-    assert set(table.index.get_level_values("lineage")) == {"base", "base.look", "base.csr", "base.csr.vop"}
+    assert set(table.index.get_level_values("lineage")) == {"base", "base+look", "base.csr", "base.csr.vop"}
     assert len(table) == 4 * 8
     assert table["score"].between(0, 100).all()
     assert (table["low"] <= table["high"]).all()

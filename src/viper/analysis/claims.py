@@ -85,8 +85,8 @@ CLAIMS = (
         "two_stage_beats_looking",
         "The two-stage model beats its base made to look closely, without training, overall (our control)",
         "not in the paper",
-        ("base.look", TWO_STAGE),
-        gain(TWO_STAGE, "base.look"),
+        ("base+look", TWO_STAGE),
+        gain(TWO_STAGE, "base+look"),
     ),
     Claim(
         "first_stage_beats_base",

@@ -50,18 +50,16 @@ def tables(
     """Scores per benchmark and sub-domain, with intervals, differences to the first lineage and published figures."""
     from viper.analysis import tables as module
     from viper.analysis.claims import judge_all
-    from viper.analysis.predictions import is_shared
     from viper.config.analysis import Analysis
 
     settings, names = read_options(Analysis, options), _names(benchmarks)
-    n_seeds = {name: 1 if is_shared(predictions, name) else len(seed) for name in lineage}
     benchmark_scores = module.score_benchmarks(predictions, names, lineage, seed, settings)
     subdomain_scores = module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)
     for path, (scores, counts), what in (
         (main, benchmark_scores, "benchmarks"),
         (subdomains, subdomain_scores, "sub-domains of MMStar"),
     ):
-        table = module.tidy(scores, counts, lineage, n_seeds)
+        table = module.tidy(scores, counts, lineage, len(seed))
         _write_csv(table, path)
         _write_text(module.markdown(table, f"{title}: {what}", settings.confidence), path.with_suffix(".md"))
     scored = {"benchmarks": benchmark_scores[0], "subdomains": subdomain_scores[0]}

@@ -7,20 +7,16 @@ import numpy as np
 import pandas as pd
 
 from viper.errors import ViperError
+from viper.lineage import is_trained
 
 
 def path_of(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> Path:
     """Where the evaluation wrote the predictions of one lineage, trained with one run seed, on one benchmark.
 
-    What no training tells apart was evaluated once for all run seeds, see `is_shared`.
+    What is not trained was evaluated once for all run seeds.
     """
-    root = Path(folder) if is_shared(folder, lineage) else Path(folder) / f"seed{seed}"
+    root = Path(folder) / f"seed{seed}" if is_trained(lineage) else Path(folder)
     return root / lineage / split / f"{benchmark}.tsv"
-
-
-def is_shared(folder: str | Path, lineage: str) -> bool:
-    """Whether a lineage was evaluated once for all run seeds, outside their folders: the base, or a control of it."""
-    return (Path(folder) / lineage).is_dir()
 
 
 def read(

@@ -1,6 +1,6 @@
 """The tables of the paper, tidy for machines (CSV) and wide for people (Markdown)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 
 import pandas as pd
@@ -12,6 +12,7 @@ from viper.analysis.predictions import read
 from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS, published
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
+from viper.lineage import is_trained
 
 
 def score_benchmarks(
@@ -66,13 +67,12 @@ def _resample(
     return scores, counts | {mean: sum(counts.values())}
 
 
-def tidy(scores: Scores, counts: dict[str, int], lineages: Sequence[str], n_seeds: Mapping[str, int]) -> pd.DataFrame:
+def tidy(scores: Scores, counts: dict[str, int], lineages: Sequence[str], n_seeds: int) -> pd.DataFrame:
     """One row per lineage and column, in percent, beside its difference to the first lineage and the published figures.
 
     Args:
         counts: items by column.
         lineages: the first is the one that the others are compared with.
-        n_seeds: lineage → run seeds that it was trained with; 1 where none tells it apart.
     """
     known = published().set_index(["model", "lineage", "column"])["score"]
     reference = lineages[0]
@@ -91,7 +91,7 @@ def tidy(scores: Scores, counts: dict[str, int], lineages: Sequence[str], n_seed
                 difference = scores.estimate(gain(lineage, reference, column))
                 row |= {"compared_with": reference, "difference": difference.value}
                 row |= {"difference_low": difference.low, "difference_high": difference.high}
-            row |= {"items": items, "seeds": n_seeds[lineage]}
+            row |= {"items": items, "seeds": n_seeds if is_trained(lineage) else 1}
             row |= {f"published_{model}": known.get((model, lineage, column)) for model in MODELS}
             rows.append(row)
     columns = ["lineage", "column", "score", "low", "high"]

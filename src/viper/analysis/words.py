@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
-from viper.analysis.predictions import is_shared, read_table
+from viper.analysis.predictions import read_table
 from viper.errors import ViperError
+from viper.lineage import is_trained
 
 COLUMNS = ["term", "words", "before", "after", "per_thousand_before", "per_thousand_after", "log_odds", "z"]
 _WORD = r"(?u)\b\w[\w'’-]*\b"  # one-letter words included: option letters and digits are words here
@@ -38,7 +39,7 @@ def read_reasoning(
         ViperError: predictions are missing, or no answer has any reasoning.
     """
     texts = []
-    for seed in seeds[:1] if is_shared(folder, lineage) else seeds:
+    for seed in seeds if is_trained(lineage) else seeds[:1]:
         for benchmark in benchmarks:
             for said in read_table(folder, seed, lineage, split, benchmark)["prediction"].fillna("").astype(str):
                 texts += [reasoning(completion) for completion in _completions(said)]

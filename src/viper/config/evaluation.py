@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from viper.config.models import VlmSection
+from viper.lineage import split_control
 
 # The paper's name of a benchmark: a column of its tables.
 Column = Literal["MMStar", "RealWorldQA", "MME-RW", "BLINK", "Mantis", "HallusionBench", "CRPE"]
@@ -85,7 +86,7 @@ class Evaluation(_Section):
     asking: Asking
     attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
     controls: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]] = Field(
-        {}, description="control → what its answers are made to begin with; LINEAGE.CONTROL is asked so, not trained"
+        {}, description="control → what its answers are made to begin with; LINEAGE+CONTROL is asked so, not trained"
     )
 
     @model_validator(mode="after")
@@ -109,11 +110,6 @@ class Evaluation(_Section):
         """What a benchmark of `split` is made from: `BenchmarkOptions` as JSON."""
         return BenchmarkOptions(source=self.source, folder=self.folder, split=self.splits[split]).model_dump_json()
 
-    def trained(self, lineage: str) -> str:
-        """The checkpoint that answers for a lineage: without the control at its end, if it has one."""
-        stem, _, last = lineage.rpartition(".")
-        return stem if stem and last in self.controls else lineage
-
     def evaluate_options(self, split: str, vlm: VlmSection, lineage: str) -> str:
         """What evaluating `lineage` on `split` depends on, beside its checkpoint: `EvaluateOptions` as JSON.
 
@@ -121,7 +117,7 @@ class Evaluation(_Section):
         left out, since it changes no result.
         """
         size = self.splits[split].size if self.source == "official" else None
-        control = lineage.removeprefix(self.trained(lineage)).removeprefix(".")
+        _, control = split_control(lineage)
         asking = self.asking.model_copy(update={"begin": self.controls[control]}) if control else self.asking
         options = EvaluateOptions(source=self.source, folder=self.folder, size=size, asking=asking, vlm=vlm)
         return options.model_dump_json(exclude={"vlm": {"job"}})

@@ -14,6 +14,7 @@ from viper.config.seeds import Seeds
 from viper.config.synthesis import Synthesis
 from viper.config.training import Training
 from viper.errors import ViperError
+from viper.lineage import split_control
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -50,13 +51,6 @@ class Scale(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _check_controls(self) -> "Scale":
-        for name in self.evaluation.controls:
-            if name in self.training.phases:
-                raise ValueError(f"evaluation.controls.{name}: is the name of a training phase too: choose another")
-        return self
-
-    @model_validator(mode="after")
     def _check_experiments(self) -> "Scale":
         if "main" not in self.experiments:
             raise ValueError("experiments lacks 'main', whose table and figure the target main makes: add it")
@@ -64,8 +58,15 @@ class Scale(BaseModel):
             if not lineages or len(set(lineages)) < len(lineages):
                 raise ValueError(f"experiments.{name}: names no lineage, or one twice: name each once")
             for lineage in lineages:
+                checkpoint, control = split_control(lineage)
+                if control and control not in self.evaluation.controls:
+                    known = ", ".join(self.evaluation.controls) or "none"
+                    raise ValueError(
+                        f"experiments.{name}: lineage '{lineage}' is asked with the unknown control '{control}'; "
+                        f"known: {known}. Correct the name, or add the control to evaluation.controls"
+                    )
                 try:
-                    self.training.lineage(self.evaluation.trained(lineage))
+                    self.training.lineage(checkpoint)
                 except ViperError as error:
                     raise ValueError(f"experiments.{name}: {error}") from error
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):

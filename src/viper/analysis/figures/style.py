@@ -39,7 +39,7 @@ class Look(NamedTuple):
 # The same lineage looks the same in every figure; colors by Okabe and Ito. Any other lineage gets one of the rest.
 _LOOKS = {
     "base": Look("#7F7F7F", "o", "base"),
-    "base.look": Look("#000000", "*", "base, looking"),
+    "base+look": Look("#000000", "*", "base, looking"),
     "base.csr": Look("#56B4E9", "s", "CSR only"),
     "base.vop": Look("#E69F00", "D", "VOP only"),
     "base.csr.vop": Look("#0072B2", "^", "two-stage"),
