@@ -44,6 +44,7 @@ ABLATIONS = {
 }
 # Opens everything that the report has, and notes of each result: its path, whether it has a caption, whether it shows.
 EVERY_VIEW = """
+while (app === undefined) await pause();  // React starts in its own time
 for (const [path, result] of Object.entries(results)) {
   const content = result.mime_type.startsWith("image/") ? "img" : "html";
   app.showResultInfo(path);
