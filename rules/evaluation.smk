@@ -4,10 +4,9 @@
 BENCHMARK_FILES = S.evaluation.benchmarks
 
 
-# What is trained has results for every run seed. The base is the same for all of them, also where a control asks it
-# otherwise (evaluation.controls), and evaluated once.
-UNTRAINED = r"base(\+[a-z0-9]+)?"
-TRAINED = r"base(\.[a-z0-9]+)+(\+[a-z0-9]+)?"
+# What is trained has results for every run seed; the base is the same for all of them and evaluated once.
+CONTROL = r"(\+[a-z0-9]+)?"
+TRAINED = r"base(\.[a-z0-9]+)+" + CONTROL
 
 
 wildcard_constraints:
@@ -85,4 +84,4 @@ use rule evaluate as evaluate_base with:
     benchmark:
         f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"
     wildcard_constraints:
-        lineage=UNTRAINED,
+        lineage="base" + CONTROL,

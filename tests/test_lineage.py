@@ -61,9 +61,5 @@ def test_a_control_is_no_part_of_the_checkpoint():
 
 
 def test_only_what_is_trained_differs_between_run_seeds():
-    assert [is_trained(name) for name in ("base", "base+look", "base.csr", "base.csr+look")] == [
-        False,
-        False,
-        True,
-        True,
-    ]
+    names = ["base", "base+look", "base.csr", "base.csr+look"]
+    assert [name for name in names if is_trained(name)] == ["base.csr", "base.csr+look"]

@@ -84,10 +84,10 @@ class Evaluation(_Section):
         min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
     )
     asking: Asking
-    attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
     controls: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]] = Field(
         {}, description="control → what its answers are made to begin with; LINEAGE+CONTROL is asked so, not trained"
     )
+    attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
 
     @model_validator(mode="after")
     def _check_source(self) -> "Evaluation":
