@@ -5,7 +5,7 @@ BENCHMARK_FILES = S.evaluation.names
 
 # What is trained has results for every run seed; the base is the same for all of them and evaluated once.
 CONTROL = r"(\+[a-z0-9]+)?"
-TRAINED = r"base(\.[a-z0-9]+)+" + CONTROL
+TRAINED = rf"base(\.[a-z0-9]+)+{CONTROL}"
 
 
 wildcard_constraints:
@@ -108,4 +108,4 @@ use rule evaluate as evaluate_base with:
     benchmark:
         f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"
     wildcard_constraints:
-        lineage="base" + CONTROL,
+        lineage=f"base{CONTROL}",

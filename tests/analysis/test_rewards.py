@@ -41,7 +41,7 @@ def test_phases_follow_each_other_and_a_supervised_one_takes_no_steps(write_metr
     write_metrics("base.cold.csr", [0.0, 1.0, 2.0])
     folder = write_metrics("base.cold.csr.vop", [5.0, 7.0])
     runs = read(folder, ["base.cold.csr.vop"], [0], window=2)
-    assert list(runs["phase"]) == ["csr", "csr", "csr", "vop", "vop"]
+    assert list(runs["stage"]) == ["base.cold.csr"] * 3 + ["base.cold.csr.vop"] * 2
     assert list(runs["step"]) == [1, 2, 3, 4, 5]
     # Smoothing does not reach over the border of two phases, whose rewards are those of other prompts.
     assert list(runs["smoothed"]) == [0.0, 0.5, 1.5, 5.0, 6.0]

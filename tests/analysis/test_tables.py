@@ -126,16 +126,24 @@ def test_others_are_compared_with_the_first(write_predictions):
     assert table["high"].le(100).all()
 
 
-def test_the_base_is_read_once_for_all_run_seeds(write_predictions):
+def test_the_base_is_read_once_for_all_run_seeds(run, write_predictions, tmp_path):
     rng = np.random.default_rng(2)
-    write_predictions("base", "B", rng.integers(0, 2, 30), category=[SUBDOMAINS[i % 6] for i in range(30)])
-    for seed in (0, 1, 2):
-        folder = write_predictions("base.csr", "B", rng.integers(0, 2, 30), seed=seed)
-    scores, counts = tables.score_subdomains(folder, "B", ["base", "base.csr"], [0, 1, 2], Analysis(resamples=100))
-    table = tables.tidy(scores, counts, ["base", "base.csr"], 3).set_index(["lineage", "column"])
+    for name in BENCHMARKS:
+        index = [f"VD_x_0_{i}_0_0" for i in range(30)] if name == "HallusionBench" else None
+        category = [SUBDOMAINS[i % 6] for i in range(30)] if name == "MMStar" else None
+        shape = {"index": index, "category": category}
+        write_predictions("base", FILES[name], rng.integers(0, 2, 30), **shape)
+        for seed in (0, 1, 2):
+            folder = write_predictions("base.csr", FILES[name], rng.integers(0, 2, 30), seed=seed, **shape)
+    lineages = [argument for name in ("base", "base.csr") for argument in ("--lineage", name)]
+    seeds = [argument for seed in (0, 1, 2) for argument in ("--seed", seed)]
+    fixed = ["--benchmarks", json.dumps(FILES), "--options", OPTIONS, "--title", "T", "--main", tmp_path / "main.csv"]
+    written = ["--subdomains", tmp_path / "subdomains.csv", "--claims", tmp_path / "claims.csv"]
+    run("tables", "--predictions", folder, *lineages, *seeds, *fixed, *written)
+    table = pd.read_csv(tmp_path / "main.csv").set_index(["lineage", "column"])
+    assert (folder / "base" / "test" / f"{FILES['BLINK']}.tsv").is_file()
     assert set(table.loc["base", "seeds"]) == {1}
     assert set(table.loc["base.csr", "seeds"]) == {3}
-    assert (folder / "base" / "test" / "B.tsv").is_file()
 
 
 def test_the_figure_has_the_same_bytes_every_time_and_a_caption(run, folder, tmp_path):

@@ -44,6 +44,7 @@ ABLATIONS = {
 }
 # Opens everything that the report has, and notes of each result: its path, whether it has a caption, whether it shows.
 EVERY_VIEW = """
+while (app === undefined) await pause();  // React starts in its own time
 for (const [path, result] of Object.entries(results)) {
   const content = result.mime_type.startsWith("image/") ? "img" : "html";
   app.showResultInfo(path);
@@ -129,9 +130,9 @@ def test_attention_is_measured_on_pairs_that_nobody_trained_on(finished):
 def test_reward_curves_lay_the_phases_end_to_end(finished):
     workflow, _ = finished
     curves = pd.read_csv(workflow.root / TABLES / "ablation_cold_start_rewards.csv")
-    for _, part in curves.groupby("lineage"):
+    for lineage, part in curves.groupby("lineage"):
         assert list(part["step"]) == [1, 2, 3, 4]
-        assert list(part["phase"]) == ["csr", "csr", "vop", "vop"]
+        assert list(part["stage"]) == [lineage.removesuffix(".vop")] * 2 + [lineage] * 2
 
 
 def test_main_takes_less_than_four_minutes(finished):

@@ -13,7 +13,7 @@ from viper.lineage import is_trained
 def path_of(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> Path:
     """Where the evaluation wrote the predictions of one lineage, trained with one run seed, on one benchmark.
 
-    What is not trained was evaluated once, for all run seeds.
+    What is not trained was evaluated once for all run seeds.
     """
     root = Path(folder) / f"seed{seed}" if is_trained(lineage) else Path(folder)
     return root / lineage / split / f"{benchmark}.tsv"

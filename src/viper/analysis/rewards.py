@@ -15,7 +15,7 @@ import pandas as pd
 from viper.analysis.published import COLD_START_CROSSING
 from viper.errors import ViperError
 
-CURVES = ["lineage", "phase", "step", "reward", "smoothed", "low", "high", "seeds"]
+CURVES = ["lineage", "stage", "step", "reward", "smoothed", "low", "high", "seeds"]
 CROSSINGS = ["lineage", "compared_with", "run", "outcome", "step", "final", "final_compared_with", "published"]
 OVERTAKES, AHEAD, BEHIND = "overtakes", "ahead from the first step", "not ahead at the end"
 
@@ -28,7 +28,7 @@ def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int], wind
         window: steps; `smoothed` is the mean of as many steps of the same phase up to each.
 
     Returns:
-        lineage, seed, phase, step (from 1, end to end), reward, smoothed.
+        lineage, seed, stage (the checkpoint that the phase trains), step (from 1, end to end), reward, smoothed.
 
     Raises:
         ViperError: a file is missing, or no phase of a lineage has a reward.
@@ -41,12 +41,12 @@ def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int], wind
                 phase = _read_phase(Path(folder) / f"seed{seed}" / stage / "train.csv")
                 if phase["reward"].notna().any():
                     smoothed = phase["reward"].rolling(window, min_periods=1).mean()
-                    known = {"lineage": lineage, "seed": seed, "phase": stage.rpartition(".")[2]}
+                    known = {"lineage": lineage, "seed": seed, "stage": stage}
                     parts.append(phase.assign(**known, step=phase["step"] + done, smoothed=smoothed))
                     done += len(phase)
             if not done:
                 raise ViperError(f"{lineage}: no phase was trained with a reward, so there is no reward curve to draw")
-    return pd.concat(parts, ignore_index=True)[["lineage", "seed", "phase", "step", "reward", "smoothed"]]
+    return pd.concat(parts, ignore_index=True)[["lineage", "seed", "stage", "step", "reward", "smoothed"]]
 
 
 def _read_phase(path: Path) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def _read_phase(path: Path) -> pd.DataFrame:
 def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean over run seeds of reward and smoothed reward; `low` and `high` are the lowest and highest smoothed seed."""
     return (
-        runs.groupby(["lineage", "phase", "step"], sort=False)
+        runs.groupby(["lineage", "stage", "step"], sort=False)
         .agg(
             reward=("reward", "mean"),
             smoothed=("smoothed", "mean"),

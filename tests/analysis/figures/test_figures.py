@@ -52,10 +52,10 @@ def crossed(step=4.0, outcome="overtakes"):
 
 def curves():
     rows = [
-        {"lineage": lineage, "phase": phase, "step": step, "seeds": 3, "low": 0.1 * step, "high": 0.3 * step}
+        {"lineage": lineage, "stage": stage, "step": step, "seeds": 3, "low": 0.1 * step, "high": 0.3 * step}
         | {"reward": 0.2 * step, "smoothed": 0.2 * step}
         for lineage in LINEAGES[1:]
-        for phase, steps in (("csr", (1, 2, 3)), ("vop", (4, 5, 6)))
+        for stage, steps in (("base.csr", (1, 2, 3)), (lineage, (4, 5, 6)))
         for step in steps
     ]
     return pd.DataFrame(rows)

@@ -11,19 +11,19 @@ def draw(curves: pd.DataFrame, crossings: pd.DataFrame) -> Figure:
     """Smoothed mean reward over run seeds with a band from the lowest to the highest of them.
 
     Args:
-        curves: columns lineage, phase, step, reward, smoothed, low, high, seeds.
+        curves: columns lineage, stage, step, reward, smoothed, low, high, seeds.
         crossings: columns lineage, compared_with, run, step, published; the rows of the run 'mean' are marked.
     """
     figure, axes = plt.subplots(figsize=(3.4, 2.3))
     looks = style.looks(list(dict.fromkeys(curves["lineage"])))
     borders = {}
     for lineage, look in looks.items():
-        for number, (phase, part) in enumerate(curves[curves["lineage"] == lineage].groupby("phase", sort=False)):
+        for number, (stage, part) in enumerate(curves[curves["lineage"] == lineage].groupby("stage", sort=False)):
             label = look.full(lineage) if number == 0 else None
             axes.plot(part["step"], part["smoothed"], color=look.color, label=label)
             axes.fill_between(part["step"], part["low"], part["high"], color=look.color, alpha=0.2, linewidth=0)
             axes.plot(part["step"], part["reward"], ".", color=look.color, markersize=1.5, alpha=0.45)
-            borders.setdefault(part["step"].min() - 0.5, phase)
+            borders.setdefault(part["step"].min() - 0.5, stage)
     for start in [start for start in borders if start > 1]:
         axes.axvline(start, color="0.5", linewidth=0.6, linestyle=":")
     end = curves["step"].max()

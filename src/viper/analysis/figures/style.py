@@ -39,6 +39,7 @@ class Look(NamedTuple):
 # The same lineage looks the same in every figure; colors by Okabe and Ito. Any other lineage gets one of the rest.
 _LOOKS = {
     "base": Look("#7F7F7F", "o", "base"),
+    "base+look": Look("#000000", "*", "base, looking"),
     "base.csr": Look("#56B4E9", "s", "CSR only"),
     "base.vop": Look("#E69F00", "D", "VOP only"),
     "base.csr.vop": Look("#0072B2", "^", "two-stage"),
@@ -46,7 +47,7 @@ _LOOKS = {
     "base.cold.csr.vop": Look("#CC79A7", "P", "cold start"),
     "base.sft": Look("#009E73", "X", "SFT"),
 }
-_REST = [("#000000", "*"), ("#F0E442", "p"), ("#882255", "h"), ("#999933", "<"), ("#44AA99", ">"), ("#332288", "d")]
+_REST = [("#F0E442", "p"), ("#AA4499", "8"), ("#882255", "h"), ("#999933", "<"), ("#44AA99", ">"), ("#332288", "d")]
 
 
 def looks(lineages: Sequence[str]) -> dict[str, Look]:
