@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup micro all test lint report bench pretrain lock clean
+.PHONY: help setup micro all test lint report bench fetch pretrain lock clean
 
 PYTHON ?= python3.11
 CORES ?= 2
@@ -58,6 +58,9 @@ report: $(STAMP)  ## results/SCALE/report.html: tables, figures, workflow graph 
 
 bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; leave the machine to it
 	$(SNAKEMAKE) bench
+
+fetch: $(STAMP)  ## download the models and benchmarks of SCALE=3b or 7b, once (docs/paper-scale.md)
+	$(SNAKEMAKE) fetch
 
 pretrain: $(STAMP)  ## train the micro base models again instead of taking the stored ones (hours)
 	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {models: {source: trained}}}' -- pretrain

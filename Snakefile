@@ -1,6 +1,6 @@
 # The ViPER loop as one graph: seeds → synthesis → training → evaluation → tables and figures.
 # One params.yaml drives all scales; `--config scale=smoke` picks another. Targets: main, the experiments of params.yaml
-# (ablation_stages …, figure_attention, figure_wordcloud), claims, all, pretrain, bench.
+# (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, pretrain, bench.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -23,6 +23,7 @@ include: "rules/analysis.smk"
 include: "rules/ablations.smk"
 include: "rules/report.smk"
 include: "rules/speed.smk"
+include: "rules/fetch.smk"
 
 
 rule all:

@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import viper.config
+from viper.config.hub import cached_folder
 from viper.errors import ViperError
 from viper.lineage import is_trained, split_control
 
@@ -38,6 +39,16 @@ def checkpoint(lineage, seed):
     if lineage == "base":
         return f"{S.models.vlm.path}/manifest.json"
     return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"
+
+
+def hub_manifests():
+    """The manifests of all models that this scale takes from a hub."""
+    return [f"{cached_folder(S.models.cache, pinned)}/manifest.json" for pinned in S.models.hub.values()]
+
+
+def embedder_manifest():
+    """The manifest of the reward's embedder, where it comes from a hub."""
+    return f"{S.reward.embedder.path}/manifest.json" if "embedder" in S.models.hub else []
 
 
 def predictions(lineages):
@@ -163,6 +174,11 @@ def is_rewarded(wildcards):
 def threshold(wildcards):
     """The calibrated threshold, where the phase is rewarded and the reward does not name one."""
     return f"results/{SCALE}/tables/tau.json" if S.reward.tau == "calibrated" and is_rewarded(wildcards) else []
+
+
+def reward_embedder(wildcards):
+    """The embedder that a rewarded phase needs besides its data."""
+    return embedder_manifest() if is_rewarded(wildcards) else []
 
 
 def training_options(wildcards):

@@ -27,6 +27,22 @@ def test_every_scale_is_valid(scale):
     assert load(scale, PARAMS).experiments["main"] == ["base", "base+look", "base.csr", "base.csr.vop"]
 
 
+@pytest.mark.parametrize("scale", ["3b", "7b"])
+def test_the_papers_numbers_are_the_papers(scale):
+    paper = load(scale, PARAMS)
+    assert (paper.synthesis.csr_size, paper.synthesis.vop_size) == (7000, 3000)
+    assert (paper.reward.tau, paper.reward.weight_format, paper.reward.weight_correct) == (0.85, 0.05, 0.95)
+    assert (paper.reward.coverage, paper.reward.one_to_one) == ("none", False)
+    for phase in ("csr", "vop"):
+        grpo = paper.training.phases[phase]
+        assert (grpo.prompts_per_step, grpo.rollouts, grpo.temperature, grpo.beta) == (128, 5, 1.0, 0.0)
+        assert not grpo.shared_prefix, "of one process only"
+    assert len(paper.evaluation.benchmarks) == 7
+    assert paper.evaluation.besides == ["MMVP"]
+    assert (ROOT / paper.training.machine.accelerate_config).is_file()
+    assert paper.models.hub["vlm"].startswith(f"Qwen/Qwen2.5-VL-{scale.upper()}-Instruct@")
+
+
 def test_the_default_scale_is_micro():
     assert load(path=PARAMS) == load("micro", PARAMS)
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -83,3 +84,40 @@ def test_mistakes_stop_before_anything_runs(workflow, mistake, message):
     result = workflow.run(f"scales={json.dumps({'smoke': mistake})}", "--dry-run", "--", "all", check=False)
     assert result.returncode != 0
     assert message in result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def own_data(workflow):
+    """One photograph and a file for the cold start, without which nothing can be planned at paper scale."""
+    folder = workflow.root / "data/photographs"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (300, 300)).save(folder / "one.jpg")
+    (workflow.root / "data/cold_start.jsonl").touch()
+
+
+@pytest.mark.parametrize("scale", ["3b", "7b"])
+def test_the_whole_paper_is_planned(workflow, own_data, scale):
+    plan = planned(workflow, "all", f"scale={scale}", "--printshellcmds")
+    counts = dict(line.split() for line in plan.partition("Job stats:")[2].splitlines()[3:] if len(line.split()) == 2)
+    expected = dict.fromkeys(("caption_images", "reconstruct_images", "critique_captions", "edit_images"), 64)
+    expected |= {"fetch_model": 4, "fetch_benchmark": 8, "make_benchmark": 8, "train": 8, "evaluate": 6, "tables": 1}
+    assert {rule: int(counts[rule]) for rule in expected} == expected
+    assert f"--config_file envs/accelerate/{scale}.yaml --num_processes 8" in plan
+    assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()
+
+
+def test_models_are_shared_between_scales_and_fetched_once(workflow, own_data):
+    plans = [planned(workflow, "fetch", f"scale={scale}") for scale in ("3b", "7b")]
+    fetched = [
+        {line.split()[-1] for line in plan.splitlines() if line.strip().startswith("output: cache/")} for plan in plans
+    ]
+    assert [len(manifests) for manifests in fetched] == [4, 4]
+    assert len(fetched[0] & fetched[1]) == 3, "painter, editor and embedder are the same"
+    for manifest in fetched[0] & fetched[1]:
+        (workflow.root / manifest).parent.mkdir(parents=True)
+        (workflow.root / manifest).write_text("{}")
+    assert planned(workflow, "fetch", "scale=7b").count("rule fetch_model:") == 1
+
+
+def test_nothing_is_fetched_at_micro_scale(workflow):
+    assert "fetch_model" not in planned(workflow, "fetch", "scale=micro")

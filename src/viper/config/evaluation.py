@@ -13,7 +13,7 @@ Column = Literal["MMStar", "RealWorldQA", "MME-RW", "BLINK", "Mantis", "Hallusio
 MICRO = ("MicroStar", "MicroWorldQA", "MicroHighRes", "MicroBlink", "MicroMantis", "MicroHallusion", "MicroCRPE")
 OFFICIAL = (
     "MMStar", "RealWorldQA", "MME-RealWorld", "MME-RealWorld-Lite", "BLINK", "Mantis-Eval", "HallusionBench",
-    "CRPE_RELATION", "CRPE_EXIST",
+    "CRPE_RELATION", "CRPE_EXIST", "MMVP",
 )  # fmt: skip
 
 
@@ -80,6 +80,9 @@ class Evaluation(_Section):
     )
     folder: str | None = Field(None, description="folder with <benchmark>.tsv as VLMEvalKit has them; official only")
     benchmarks: dict[Column, str] = Field(min_length=1, description="the paper's benchmark → the one that is run")
+    besides: list[Literal["MMVP", "CRPE_EXIST", "MME-RealWorld-Lite"]] = Field(
+        [], description="official benchmarks that are scored as well, without a part in the paper's table or its mean"
+    )
     splits: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Split] = Field(
         min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
     )
@@ -97,6 +100,8 @@ class Evaluation(_Section):
                 raise ValueError(
                     f"benchmarks.{column}: {name!r} is not among those of source {self.source!r}: {', '.join(known)}"
                 )
+        if self.besides and self.source == "world":
+            raise ValueError(f"besides {self.besides}: the drawn world has no such benchmarks; leave it empty")
         if (self.folder is None) != (self.source == "world"):
             raise ValueError(
                 f"folder {self.folder!r} does not go with source {self.source!r}: give it for 'official' only"
@@ -105,6 +110,11 @@ class Evaluation(_Section):
             if self.source == "world" and split.size is None:
                 raise ValueError(f"splits.{name}.size is missing: say how many items a benchmark shall have")
         return self
+
+    @property
+    def names(self) -> list[str]:
+        """Every benchmark that is run: those of the paper's table, then those besides."""
+        return [*self.benchmarks.values(), *self.besides]
 
     def benchmark_options(self, split: str) -> str:
         """What a benchmark of `split` is made from: `BenchmarkOptions` as JSON."""

@@ -1,12 +1,13 @@
 """The whole of params.yaml as one pydantic model: sections of a scale, and the checks that need several sections."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from viper.config.analysis import Analysis
 from viper.config.evaluation import Evaluation
+from viper.config.hub import fill_paths
 from viper.config.models import Models
 from viper.config.pretraining import Pretraining
 from viper.config.reward import Reward
@@ -34,6 +35,11 @@ class Scale(BaseModel):
     training: Training
     evaluation: Evaluation
     analysis: Analysis
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_paths(cls, values: Any) -> Any:
+        return fill_paths(values)
 
     @model_validator(mode="after")
     def _check_run_seeds(self) -> "Scale":
