@@ -20,7 +20,9 @@ include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/report.smk"
+include: "rules/cost.smk"
 include: "rules/speed.smk"
+include: "rules/cluster.smk"
 
 
 rule all:
@@ -29,3 +31,4 @@ rule all:
         rules.main.input,
         rules.measure_base_models.output if S.models.checker else [],
         rules.timings.output,
+        rules.cost.output,

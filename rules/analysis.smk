@@ -21,8 +21,8 @@ rule tables:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(S.experiments["main"]),
@@ -49,8 +49,8 @@ rule claims:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(LINEAGES),
@@ -77,8 +77,8 @@ rule figure_main:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         options=options("analysis"),
     shell:
@@ -107,8 +107,8 @@ rule figure_loop:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
         synthesis=lambda wildcards: f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
     shell:

@@ -55,6 +55,14 @@ def compare(lineages):
     return " ".join([f"--lineage {lineage}" for lineage in lineages] + seeds)
 
 
+# --- resources
+
+
+def per_attempt(amount):
+    """Megabytes or minutes of a job: half as much again with every retry, for the job that ran out of them."""
+    return lambda wildcards, attempt: amount * (1 + attempt) // 2
+
+
 # --- seeds
 
 

@@ -20,7 +20,7 @@ rule make_benchmark:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=per_attempt(1000),
     params:
         options=lambda wildcards: S.evaluation.benchmark_options(split_named(wildcards.split)),
     shell:
@@ -47,8 +47,8 @@ rule evaluate:
         "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
-        mem_mb=S.models.vlm.job.mem_mb,
-        runtime=S.models.vlm.job.runtime,
+        mem_mb=per_attempt(S.models.vlm.job.mem_mb),
+        runtime=per_attempt(S.models.vlm.job.runtime),
         gpu=S.models.vlm.job.gpu,
     params:
         benchmarks=lambda wildcards, input: " ".join(f"--benchmark {path}" for path in input.benchmarks),

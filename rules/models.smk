@@ -23,8 +23,8 @@ if S.models.source == "stored":
             "../envs/viper.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=per_attempt(4000),
+            runtime=per_attempt(30),
         shell:
             # The manifests come with the time of their making, which may be older than the .dvc file.
             "dvc pull {input} > {log} 2>&1 && touch {output}"
@@ -44,8 +44,8 @@ if S.models.source == "hub":
             "../envs/viper.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=240,
+            mem_mb=per_attempt(4000),
+            runtime=per_attempt(240),
         params:
             name=lambda wildcards: S.models.hub[wildcards.part].partition("@")[0],
             revision=lambda wildcards: S.models.hub[wildcards.part].partition("@")[2] or "main",
@@ -91,8 +91,8 @@ if S.models.checker:
             "../envs/viper.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=per_attempt(4000),
+            runtime=per_attempt(30),
         params:
             options=options("models"),
         shell:

@@ -20,8 +20,8 @@ rule pretrain_vlm:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(240),
     params:
         folder=f"{PRETRAINED}/vlm",
         options=options("pretraining.vlm"),
@@ -41,8 +41,8 @@ rule pretrain_latents:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(240),
     params:
         folder=f"models/{SCALE}/latents",
         options=options("pretraining.latents"),
@@ -65,8 +65,8 @@ rule pretrain_diffusion:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=per_attempt(6000),
+        runtime=per_attempt(240),
     params:
         options=options("pretraining.diffusion"),
         folder=PRETRAINED,
@@ -88,8 +88,8 @@ rule pretrain_checker:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
         folder=f"{PRETRAINED}/checker",
         options=options("pretraining.checker"),

@@ -15,8 +15,8 @@ rule timings:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         folder=f"benchmarks/{SCALE}",
         logs=f"logs/{SCALE}",

@@ -18,8 +18,8 @@ rule calibrate_tau:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         options=S.reward.model_dump_json(include={"embedder", "calibration"}),
     shell:

@@ -19,8 +19,8 @@ if S.seeds.source == "world":
             "../envs/viper.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=10,
+            mem_mb=per_attempt(2000),
+            runtime=per_attempt(10),
         params:
             folder=SEED_FOLDER,
             options=options("seeds"),
@@ -43,8 +43,8 @@ else:
         conda:
             "../envs/viper.yaml"
         resources:
-            mem_mb=4000,
-            runtime=240,
+            mem_mb=per_attempt(4000),
+            runtime=per_attempt(240),
         params:
             folder=SEED_FOLDER,
             options=options("seeds"),

@@ -26,10 +26,10 @@ rule measure_speed:
         what="|".join(COMPARED),
     conda:
         "../envs/viper.yaml"
-    threads: workflow.cores  # nothing else may run beside a measurement
+    threads: lambda wildcards: workflow.cores  # nothing else may run beside a measurement
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(60),
     params:
         models=options("models"),
         synthesis=options("synthesis"),
@@ -53,10 +53,10 @@ rule measure_size:
         "benchmarks/benchmarks/size.tsv"
     conda:
         "../envs/viper.yaml"
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(60),
     params:
         models=options("models"),
         synthesis=options("synthesis"),
@@ -81,8 +81,8 @@ rule plot_speed:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     shell:
         "python -m viper plot-speed {input} --output {output.png} --output {output.svg} --caption {output.caption}"
         " > {log} 2>&1"

@@ -21,8 +21,8 @@ rule caption_images:
         "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
-        mem_mb=S.models.vlm.job.mem_mb,
-        runtime=S.models.vlm.job.runtime,
+        mem_mb=per_attempt(S.models.vlm.job.mem_mb),
+        runtime=per_attempt(S.models.vlm.job.runtime),
         gpu=S.models.vlm.job.gpu,
     params:
         model=model_options("vlm"),
@@ -47,8 +47,8 @@ rule reconstruct_images:
         "../envs/viper.yaml"
     threads: S.models.painter.job.threads
     resources:
-        mem_mb=S.models.painter.job.mem_mb,
-        runtime=S.models.painter.job.runtime,
+        mem_mb=per_attempt(S.models.painter.job.mem_mb),
+        runtime=per_attempt(S.models.painter.job.runtime),
         gpu=S.models.painter.job.gpu,
     params:
         model=model_options("painter"),
@@ -74,8 +74,8 @@ rule critique_captions:
         "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
-        mem_mb=S.models.vlm.job.mem_mb,
-        runtime=S.models.vlm.job.runtime,
+        mem_mb=per_attempt(S.models.vlm.job.mem_mb),
+        runtime=per_attempt(S.models.vlm.job.runtime),
         gpu=S.models.vlm.job.gpu,
     params:
         model=model_options("vlm"),
@@ -103,8 +103,8 @@ rule refine_captions:
         "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
-        mem_mb=S.models.vlm.job.mem_mb,
-        runtime=S.models.vlm.job.runtime,
+        mem_mb=per_attempt(S.models.vlm.job.mem_mb),
+        runtime=per_attempt(S.models.vlm.job.runtime),
         gpu=S.models.vlm.job.gpu,
     params:
         model=model_options("vlm"),
@@ -129,8 +129,8 @@ rule plan_operations:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         options=options("synthesis.operations"),
     shell:
@@ -154,8 +154,8 @@ rule edit_images:
         "../envs/viper.yaml"
     threads: S.models.editor.job.threads
     resources:
-        mem_mb=S.models.editor.job.mem_mb,
-        runtime=S.models.editor.job.runtime,
+        mem_mb=per_attempt(S.models.editor.job.mem_mb),
+        runtime=per_attempt(S.models.editor.job.runtime),
         gpu=S.models.editor.job.gpu,
     params:
         model=model_options("editor"),
@@ -187,8 +187,8 @@ rule assemble_datasets:
     conda:
         "../envs/viper.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
         seeds=lambda wildcards, input: Path(input.seeds[0]).parent,
         synthesis=lambda wildcards, input: Path(input.captions[0]).parents[1],
@@ -232,8 +232,8 @@ if S.seeds.source == "world" and S.models.checker:
             "../envs/viper.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=per_attempt(4000),
+            runtime=per_attempt(30),
         params:
             data=lambda wildcards: f"data/{SCALE}",
             runs=" ".join(

@@ -29,8 +29,8 @@ rule train:
         "../envs/viper.yaml"
     threads: S.training.machine.job.threads
     resources:
-        mem_mb=S.training.machine.job.mem_mb,
-        runtime=S.training.machine.job.runtime,
+        mem_mb=per_attempt(S.training.machine.job.mem_mb),
+        runtime=per_attempt(S.training.machine.job.runtime),
         gpu=S.training.machine.job.gpu,
     params:
         options=training_options,
@@ -61,8 +61,8 @@ rule cold_samples:
         "../envs/viper.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(30),
     params:
         options=options("training.cold_start"),
     shell:

@@ -10,7 +10,7 @@ import typer
 from viper.errors import ViperError
 
 # Each area registers its own commands; heavy libraries are imported only inside a command.
-AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "speed")
+AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "speed", "cost")
 
 
 def build() -> typer.Typer:

@@ -1,10 +1,15 @@
 """Writing files so that nobody ever sees half of one."""
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from viper.errors import ViperError
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
@@ -16,12 +21,41 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: the block wrote nothing to the temporary path.
+        ViperError: the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+    with (
+        explain_full_disk(path.parent),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch,
+    ):
         partial = Path(scratch) / path.name
-        yield partial
+        with explain_full_disk(path.parent):  # before what was written is removed again
+            yield partial
         if partial.is_dir() and path.is_dir():
             shutil.rmtree(path)
         partial.replace(path)
+
+
+@contextmanager
+def explain_full_disk(folder: str | Path) -> Iterator[None]:
+    """Turn the error of a library that could not write in `folder` for want of space into one sentence.
+
+    Not every library raises an OSError then: safetensors and torch have errors of their own, of which the second's does
+    not name the cause.
+
+    Raises:
+        ViperError: the block failed, and there is no space left.
+    """
+    try:
+        yield
+    except ViperError:
+        raise
+    except Exception as error:
+        is_full = getattr(error, "errno", None) in FULL or "No space left" in str(error)
+        if is_full or shutil.disk_usage(folder).free < 1_000_000:
+            raise ViperError(
+                f"{folder}: no space left on this disk, or your quota is used up. What was whole before still is: free "
+                "some space, then run again"
+            ) from error
+        raise

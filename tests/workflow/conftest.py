@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ["Snakefile", "params.yaml", "rules", "envs", "profiles", "docs", "src"]
+SOURCES = ["Snakefile", "params.yaml", "rules", "envs", "profiles", "slurm", "docs", "src"]
 STORED = Path("models/micro/pretrained")
+
+# What depends on parameters and seeds alone, however the jobs were run.
+SAME_BYTES = [
+    "data/smoke/seed0/seeds/*.parquet",
+    "data/smoke/seed0/synthesis/base/*/*.parquet",
+    "data/smoke/seed0/dataset/base/*/train.parquet",
+    "data/smoke/benchmarks/test/*.tsv",
+    "models/smoke/seed0/*/*.safetensors",
+    "results/smoke/predictions/seed0/*/test/*.tsv",
+    "results/smoke/tables/main.csv",
+    "results/smoke/tables/main.md",
+    "results/smoke/tables/subdomains.csv",
+    "results/smoke/tables/claims.csv",
+    "results/smoke/figures/main.*",
+]
 
 
 @dataclass(frozen=True)
@@ -52,7 +68,7 @@ def stored_models() -> Path:
     return ROOT / STORED
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def copy_repository(tmp_path_factory: pytest.TempPathFactory, stored_models: Path) -> Callable[[], Workflow]:
     """Return a function that makes a fresh copy of the sources with the stored base models, and no results."""
 
@@ -71,3 +87,30 @@ def copy_repository(tmp_path_factory: pytest.TempPathFactory, stored_models: Pat
         return Workflow(root)
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def finished(copy_repository) -> tuple[Workflow, float]:
+    """One full run and its seconds; it takes minutes, so all tests that want one share it."""
+    workflow = copy_repository()
+    start = time.perf_counter()
+    workflow.run("--", "all")
+    return workflow, time.perf_counter() - start
+
+
+@pytest.fixture(scope="session")
+def differing_files() -> Callable[[Workflow, Workflow], list[str]]:
+    """Return a function that names the results of one workflow that another does not have byte for byte."""
+
+    def compare(first: Workflow, second: Workflow) -> list[str]:
+        found = {pattern: sorted(first.root.glob(pattern)) for pattern in SAME_BYTES}
+        assert all(found.values()), "every kind of result is there to be compared"
+        names = [path.relative_to(first.root) for paths in found.values() for path in paths]
+        return [
+            str(name)
+            for name in names
+            if not (second.root / name).is_file()
+            or (first.root / name).read_bytes() != (second.root / name).read_bytes()
+        ]
+
+    return compare

@@ -31,6 +31,21 @@ def load(
     Raises:
         ViperError: the file is missing or is no YAML, or a key or value is wrong: which one, and what to do.
     """
+    values = read(path)
+    if scale is not None:
+        values["scale"] = scale
+    for key, value in (overrides or {}).items():
+        _set(values, ["scales", str(values.get("scale")), *key.split(".")], value)
+    params = validate(values, source=str(path))
+    return params.scales[params.scale]
+
+
+def read(path: str | Path = "params.yaml") -> dict[str, Any]:
+    """Return what a parameter file holds, not checked yet.
+
+    Raises:
+        ViperError: the file is missing, or is no YAML with keys.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -41,12 +56,7 @@ def load(
         raise ViperError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise ViperError(f"{path}: must hold the keys scale and scales, found {type(values).__name__}")
-    if scale is not None:
-        values["scale"] = scale
-    for key, value in (overrides or {}).items():
-        _set(values, ["scales", str(values.get("scale")), *key.split(".")], value)
-    params = validate(values, source=str(path))
-    return params.scales[params.scale]
+    return values
 
 
 def validate(values: Mapping[str, Any], source: str = "params.yaml") -> Params:

@@ -31,6 +31,8 @@ def register(app: typer.Typer) -> None:
 
         from viper.config.reward import Reward as RewardSection
         from viper.config.training import Grpo, TrainOptions
+        from viper.files import explain_full_disk
+        from viper.locking import only_writer
 
         checked = read_options(TrainOptions, options, "--options")
         notes, scorer = {"lineage": lineage}, None
@@ -42,14 +44,15 @@ def register(app: typer.Typer) -> None:
         from viper.training.run import Places
         from viper.training.run import train as run
 
-        run(
-            checked,
-            Places(parent=parent, data=tuple(data), work=work, model=model, metrics=metrics),
-            seed=seed,
-            scorer=scorer,
-            processor_options=json.loads(processor),
-            notes=notes,
-        )
+        with only_writer(work), explain_full_disk(work.parent):
+            run(
+                checked,
+                Places(parent=parent, data=tuple(data), work=work, model=model, metrics=metrics),
+                seed=seed,
+                scorer=scorer,
+                processor_options=json.loads(processor),
+                notes=notes,
+            )
 
     @app.command("cold-samples")
     def cold_samples(

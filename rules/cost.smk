@@ -1,0 +1,24 @@
+# What a run was planned to take, and what it took. Before a run: `python -m viper cost --scale SCALE`.
+
+
+rule cost:
+    """What the main experiment was planned to take by the rates, and what it took: hours, disk, longest path."""
+    input:
+        rules.main.input,
+    output:
+        report(f"results/{SCALE}/tables/cost.csv", caption="../docs/report/cost.rst", category="Run times"),
+    log:
+        f"logs/{SCALE}/cost.log",
+    benchmark:
+        f"benchmarks/{SCALE}/cost.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
+    params:
+        scale=SCALE,
+        config=json.dumps(workflow.config_settings.overwrite_config),
+    shell:
+        "python -m viper cost --scale {params.scale} --target main --config {params.config:q} --output {output} > {log} 2>&1"

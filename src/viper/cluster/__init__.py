@@ -1,0 +1,1 @@
+"""Running on a Slurm cluster: what must hold before the first job (docs/cluster.md)."""

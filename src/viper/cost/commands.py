@@ -1,0 +1,102 @@
+"""Command `cost`: what a run takes, before it starts and after."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from viper.errors import ViperError
+from viper.files import atomic_write
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from viper.config.schema import Scale
+
+
+def register(app: typer.Typer) -> None:
+    """Add this area's commands."""
+    app.command()(cost)
+
+
+def cost(
+    scale: Annotated[str, typer.Option(help="scale of params.yaml")],
+    target: Annotated[str, typer.Option(help="rule or file to make")] = "all",
+    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, merged into params.yaml")] = "{}",
+    output: Annotated[
+        Path | None, typer.Option(help="CSV to write instead: planned by the rates alone, beside what the run took")
+    ] = None,
+) -> None:
+    """Print GPU-hours, CPU-hours, disk and the longest path of a run from nothing, per step and in all.
+
+    Hours are those of earlier runs (`benchmark:` files) where there are any, and otherwise the rates of
+    src/viper/cost/rates.yaml times what the parameters ask for. The column basis says which.
+    """
+    from viper.cost import table
+    from viper.cost.jobs import planned_jobs
+    from viper.cost.rates import read_rates
+    from viper.cost.work import estimate
+
+    overrides = {**_parse(config), "scale": scale}
+    parameters, planning = _parameters(overrides)
+    jobs, rates = planned_jobs(target, planning), read_rates()
+    if output is not None:
+        planned = table.by_step(jobs, [estimate(job, parameters, rates) for job in jobs])
+        _write_csv(table.beside(planned, table.by_step(jobs, table.taken(jobs))), output)
+        return
+    costs = table.plan(jobs, parameters, rates)
+    typer.echo(_text(table.by_step(jobs, costs)))
+    for step, (hours, limit) in table.too_short(jobs, costs).items():
+        typer.echo(
+            f"{step}: a job takes about {hours:.1f} h but asks for {limit:.1f} h: give it less to do, or more minutes"
+        )
+
+
+def _parse(config: str) -> dict[str, Any]:
+    try:
+        values = json.loads(config)
+    except json.JSONDecodeError as error:
+        raise ViperError(f"--config is no JSON ({error}): write it as '{{\"scales\": {{…}}}}'") from error
+    if not isinstance(values, dict):
+        raise ViperError(f'--config must be an object such as {{"scales": {{…}}}}, not {config}')
+    return values
+
+
+def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
+    """The checked parameters of the scale, and the overrides with which Snakemake can plan it, photographs or not."""
+    from snakemake.utils import update_config
+
+    from viper.config.loading import read, validate
+    from viper.synthesis.photographs import find_photographs
+
+    values = read()
+    update_config(values, overrides)
+    params = validate(values)
+    scale, planning = params.scales[params.scale], deepcopy(overrides)
+    if scale.seeds.source == "folder":
+        try:
+            find_photographs(scale.seeds.paths)
+        except ViperError as error:
+            typer.echo(f"{error}. Counted are seeds.number photographs all the same.", err=True)
+            # Any file can stand for them where nothing is read.
+            update_config(planning, {"scales": {params.scale: {"seeds": {"paths": ["params.yaml"]}}}})
+    return scale, planning
+
+
+def _text(rows: "pd.DataFrame") -> str:
+    """The table as a person reads it."""
+    shown = rows.rename(columns=lambda name: name.replace("_", " "))
+    return shown.to_string(index=False, float_format=_number)
+
+
+def _number(value: float) -> str:
+    if 0 < value < 0.01:
+        return "<0.01"
+    return f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _write_csv(rows: "pd.DataFrame", path: Path) -> None:
+    with atomic_write(path) as partial:
+        rows.to_csv(partial, index=False, float_format="%.6f")

@@ -1,0 +1,47 @@
+"""The file of rates beside this module, checked."""
+
+from importlib.resources import files
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelRate(_Section):
+    """How fast one model is; what the units mean stands in rates.yaml."""
+
+    start: float = Field(ge=0, description="seconds")
+    token: float | None = Field(None, gt=0, description="seconds")
+    trained: float | None = Field(None, gt=0, description="seconds")
+    example: float | None = Field(None, gt=0, description="seconds")
+    # `pass` is a keyword of Python.
+    denoising: float | None = Field(None, gt=0, description="seconds", alias="pass")
+    gigabytes: float = Field(gt=0)
+    picture: float = Field(0, ge=0, description="megabytes")
+
+
+class Photograph(_Section):
+    """What one photograph takes until it is a seed image."""
+
+    seconds: float = Field(gt=0)
+    megabytes: float = Field(gt=0)
+
+
+class Rates(_Section):
+    """All rates."""
+
+    models: dict[str, ModelRate]
+    light: dict[str, float] = Field(description="rule → seconds of one job")
+    guessed: dict[str, float] = Field(description="rule → seconds of one job")
+    photograph: Photograph
+    download: float = Field(gt=0, description="megabytes a second")
+    items: dict[str, int] = Field(description="official benchmark → its items")
+
+
+def read_rates() -> Rates:
+    """Return the rates that come with the package."""
+    text = files("viper.cost").joinpath("rates.yaml").read_text(encoding="utf-8")
+    return Rates.model_validate(yaml.safe_load(text))

@@ -1,0 +1,106 @@
+"""One row per step: hours, disk and the longest path, as planned and as taken."""
+
+from collections.abc import Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+from statistics import fmean
+
+import pandas as pd
+
+from viper.config.schema import Scale
+from viper.cost.jobs import Job
+from viper.cost.rates import Rates
+from viper.cost.work import Estimate, disk_of, estimate
+
+TOTAL = "all"
+
+
+def plan(jobs: Sequence[Job], scale: Scale, rates: Rates) -> list[Estimate]:
+    """What each job takes: as in an earlier run, else as jobs that do the same, on average, else by the rates."""
+    seconds = [_seconds(job) for job in jobs]
+    costs = []
+    for job, own in zip(jobs, seconds, strict=True):
+        by_rates = estimate(job, scale, rates)
+        pairs = zip(jobs, seconds, strict=True)
+        alike = [own] if own is not None else [known for other, known in pairs if known and _does_the_same(other, job)]
+        costs.append(Estimate(fmean(alike), disk_of(job) or by_rates.bytes, "measured") if alike else by_rates)
+    return costs
+
+
+def _does_the_same(one: Job, other: Job) -> bool:
+    """Whether two jobs of a rule differ in nothing but their shard or seed."""
+    return one.rule == other.rule and all(
+        one.wildcards[key] == value for key, value in other.wildcards.items() if key not in ("shard", "seed")
+    )
+
+
+def _seconds(job: Job) -> float | None:
+    """What the job took in its last run, if it ran."""
+    if job.benchmark is None or not Path(job.benchmark).is_file():
+        return None
+    return float(pd.read_csv(job.benchmark, sep="\t", na_values="-")["s"].iloc[-1])
+
+
+def taken(jobs: Sequence[Job]) -> list[Estimate | None]:
+    """What each job took; None for a job that has not run."""
+    seconds = [_seconds(job) for job in jobs]
+    return [
+        None if each is None else Estimate(each, disk_of(job), "measured")
+        for job, each in zip(jobs, seconds, strict=True)
+    ]
+
+
+def by_step(jobs: Sequence[Job], costs: Sequence[Estimate | None]) -> pd.DataFrame:
+    """Add up the jobs of each step, and of all.
+
+    Returns:
+        One row per step, in the order of the workflow, and a last one for all: step, jobs, gpu_hours, cpu_hours (of
+        the GPUs and threads that the jobs hold), longest_hours (the longest chain of its jobs that wait for each
+        other: no number of nodes makes it shorter), disk_gb, basis (what the hours rest on, the weakest of its jobs').
+        Jobs without a cost count as nothing.
+    """
+    known = [(job, cost) for job, cost in zip(jobs, costs, strict=True) if cost is not None and job.benchmark]
+    steps = list(dict.fromkeys(job.rule for job, _ in known))
+    rows = [_row(step, [pair for pair in known if pair[0].rule == step]) for step in steps]
+    return pd.DataFrame([*rows, _row(TOTAL, known)])
+
+
+def _row(step: str, costs: Sequence[tuple[Job, Estimate]]) -> dict[str, object]:
+    bases = {cost.basis for _, cost in costs}
+    return {
+        "step": step,
+        "jobs": len(costs),
+        "gpu_hours": sum(cost.seconds * job.gpus for job, cost in costs) / 3600,
+        "cpu_hours": sum(cost.seconds * job.threads for job, cost in costs) / 3600,
+        "longest_hours": _longest(costs) / 3600,
+        "disk_gb": sum(cost.bytes for _, cost in costs) / 1e9,
+        "basis": next((basis for basis in ("limit", "estimate") if basis in bases), "measured"),
+    }
+
+
+def _longest(costs: Sequence[tuple[Job, Estimate]]) -> float:
+    """Seconds of the longest chain of jobs that need each other's files, directly or through jobs left out here."""
+    makers = {name: number for number, (job, _) in enumerate(costs) for name in job.output}
+    needs = {number: {makers[name] for name in job.needs if name in makers} for number, (job, _) in enumerate(costs)}
+    until: dict[int, float] = {}
+    for number in TopologicalSorter(needs).static_order():
+        until[number] = costs[number][1].seconds + max((until[each] for each in needs[number]), default=0.0)
+    return max(until.values(), default=0.0)
+
+
+def too_short(jobs: Sequence[Job], costs: Sequence[Estimate]) -> dict[str, tuple[float, float]]:
+    """Steps with a job that takes longer than the time limit it asks for: step → (its hours, the limit's)."""
+    found: dict[str, tuple[float, float]] = {}
+    for job, cost in zip(jobs, costs, strict=True):
+        hours, limit = cost.seconds / 3600, (job.minutes or 0) / 60
+        if cost.basis != "limit" and limit and hours > max(limit, found.get(job.rule, (0, 0))[0]):
+            found[job.rule] = (hours, limit)
+    return found
+
+
+def beside(planned: pd.DataFrame, taken: pd.DataFrame) -> pd.DataFrame:
+    """Return step, basis, and the other columns as planned and as taken; empty where nothing of a step has run."""
+    quantities = ["jobs", "gpu_hours", "cpu_hours", "longest_hours", "disk_gb"]
+    both = planned.merge(taken[["step", *quantities]], on="step", how="left", suffixes=("_planned", "_taken"))
+    columns = [f"{name}_{which}" for name in quantities for which in ("planned", "taken")]
+    return both[["step", "basis", *columns]].convert_dtypes()

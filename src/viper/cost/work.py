@@ -1,0 +1,169 @@
+"""How much a job has to do, from the parameters of its scale, and what that takes at given rates."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from viper.config.models import PipelineSection
+from viper.config.schema import Scale
+from viper.config.training import Grpo
+from viper.cost.jobs import Job
+from viper.cost.rates import Rates
+from viper.manifest import MANIFEST
+
+Part = Literal["vlm", "painter", "editor"]
+Unit = Literal["token", "trained", "example", "denoising"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job does with one model.
+
+    Attributes:
+        part: the model.
+        unit: what is counted, see rates.yaml.
+        amount: how many of them, on each device.
+        pictures: how many pictures the job leaves on disk.
+        checkpoints: how many checkpoints.
+    """
+
+    part: Part
+    unit: Unit
+    amount: float
+    pictures: float = 0
+    checkpoints: int = 0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job takes.
+
+    Attributes:
+        seconds: from start to end.
+        bytes: what it leaves on disk.
+        basis: measured by a run in this folder; an estimate by rates.yaml; or the limit that the job itself sets.
+    """
+
+    seconds: float
+    bytes: float
+    basis: Literal["measured", "estimate", "limit"]
+
+
+def estimate(job: Job, scale: Scale, rates: Rates) -> Estimate:
+    """What a job takes by the rates; where these do not know, its own time limit ('limit'), which is no less."""
+    if job.benchmark is None:
+        return Estimate(0, 0, "measured")  # a rule that only collects
+    for known in (rates.light, rates.guessed):
+        if job.rule in known:
+            return Estimate(known[job.rule], 0, "estimate")
+    if job.rule == "collect_seeds":
+        number = scale.seeds.number
+        return Estimate(number * rates.photograph.seconds, number * rates.photograph.megabytes * 1e6, "estimate")
+    if job.rule == "fetch_model":
+        return _download(f"{job.wildcards['owner']}/{job.wildcards['repository']}", job, rates)
+    return _with_model(job, scale, rates)
+
+
+def _limit(job: Job) -> Estimate:
+    return Estimate(60 * (job.minutes or 0), 0, "limit")
+
+
+def _download(name: str, job: Job, rates: Rates) -> Estimate:
+    rate = rates.models.get(name)
+    return Estimate(rate.gigabytes * 1e3 / rates.download, rate.gigabytes * 1e9, "estimate") if rate else _limit(job)
+
+
+def _with_model(job: Job, scale: Scale, rates: Rates) -> Estimate:
+    work = WORK[job.rule](job, scale, rates) if job.rule in WORK else None
+    rate = rates.models.get(_name(scale, work.part)) if work else None
+    seconds = getattr(rate, work.unit) if rate and work else None
+    if rate is None or work is None or seconds is None:
+        return _limit(job)
+    disk = work.pictures * rate.picture * 1e6 + work.checkpoints * rate.gigabytes * 1e9
+    return Estimate(rate.start + work.amount * seconds, disk, "estimate")
+
+
+def _name(scale: Scale, part: Part) -> str:
+    """The model's name on the hub, without its revision, or else its folder."""
+    hub = scale.models.hub.get(part)
+    return hub.partition("@")[0] if hub else getattr(scale.models, part).path
+
+
+# --- the work of each step
+
+
+def _images(scale: Scale) -> float:
+    """Seed images of one shard."""
+    return scale.seeds.number / scale.seeds.shards
+
+
+def _caption_images(job: Job, scale: Scale, rates: Rates) -> Work:
+    return Work("vlm", "token", _images(scale) * scale.synthesis.caption.max_new_tokens)
+
+
+def _critique_captions(job: Job, scale: Scale, rates: Rates) -> Work:
+    return Work("vlm", "token", _images(scale) * scale.synthesis.critique.max_new_tokens)
+
+
+def _refine_captions(job: Job, scale: Scale, rates: Rates) -> Work:
+    synthesis = scale.synthesis
+    tokens = synthesis.refine.max_new_tokens + synthesis.entities.max_new_tokens
+    return Work("vlm", "token", _images(scale) * synthesis.vop_share * tokens)
+
+
+def _reconstruct_images(job: Job, scale: Scale, rates: Rates) -> Work:
+    images = _images(scale)
+    return Work("painter", "denoising", images * _passes(scale.models.painter), pictures=images)
+
+
+def _edit_images(job: Job, scale: Scale, rates: Rates) -> Work:
+    images, synthesis = _images(scale) * scale.synthesis.vop_share, scale.synthesis
+    calls = (1 + synthesis.operations.max_operations) / 2 if synthesis.edit.one_by_one else 1
+    return Work("editor", "denoising", images * calls * _passes(scale.models.editor), pictures=images)
+
+
+def _passes(pipeline: PipelineSection) -> float:
+    """Denoising passes of one picture: twice its steps where guidance needs the picture without the prompt too."""
+    arguments = pipeline.arguments
+    is_guided = arguments.get("true_cfg_scale", arguments.get("guidance_scale", 1.0)) > 1
+    return arguments.get("num_inference_steps", 50) * (2 if is_guided else 1)
+
+
+def _train(job: Job, scale: Scale, rates: Rates) -> Work:
+    training = scale.training
+    options = training.options(training.lineage(job.wildcards["lineage"]).phase)
+    phase, devices = options.phase, options.machine.devices
+    responses = phase.steps * phase.responses_per_step / devices
+    if isinstance(phase, Grpo):
+        return Work("vlm", "trained", responses * phase.max_completion_length, checkpoints=1)
+    return Work("vlm", "example", responses, checkpoints=1)
+
+
+def _evaluate(job: Job, scale: Scale, rates: Rates) -> Work | None:
+    evaluation = scale.evaluation
+    size, names = evaluation.splits[job.wildcards["split"]].size, evaluation.benchmarks.values()
+    known = [rates.items.get(name) if evaluation.source == "official" else size for name in names]
+    if None in known:
+        return None
+    items = sum(min(number, size or number) for number in known)
+    return Work("vlm", "token", items * evaluation.asking.max_new_tokens)
+
+
+WORK: dict[str, Callable[[Job, Scale, Rates], Work | None]] = {
+    "caption_images": _caption_images,
+    "reconstruct_images": _reconstruct_images,
+    "critique_captions": _critique_captions,
+    "refine_captions": _refine_captions,
+    "edit_images": _edit_images,
+    "train": _train,
+    "evaluate": _evaluate,
+}
+
+
+def disk_of(job: Job) -> int:
+    """Bytes that a finished job has left: its outputs, and of a manifest the files that it lists."""
+    paths = [Path(name) for name in job.output if Path(name).is_file()]
+    listed = [json.loads(path.read_text())["files"].values() for path in paths if path.name == MANIFEST]
+    return sum(path.stat().st_size for path in paths) + sum(file["bytes"] for files in listed for file in files)

@@ -1,0 +1,142 @@
+import json
+
+import pytest
+
+from viper.config.loading import load
+from viper.cost import table
+from viper.cost.jobs import Job
+from viper.cost.rates import read_rates
+from viper.cost.work import Estimate, disk_of, estimate
+
+
+def make_job(rule, output="", needs=(), *, gpus=0, threads=1, minutes=60, **wildcards):
+    return Job(rule, wildcards, (output,), tuple(needs), f"benchmarks/{output or rule}.tsv", threads, gpus, minutes)
+
+
+@pytest.fixture(scope="module")
+def rates():
+    return read_rates()
+
+
+@pytest.fixture(scope="module")
+def scale():
+    return load("7b")
+
+
+def hours(number):
+    return Estimate(number * 3600, 0, "estimate")
+
+
+@pytest.fixture
+def diamond():
+    """One job, two that need it, one that needs both; and a trained checkpoint's own chain."""
+    return [
+        make_job("seeds", "seeds"),
+        make_job("caption", "a", ["seeds"], gpus=1, threads=8, shard="0"),
+        make_job("caption", "b", ["seeds"], gpus=1, threads=8, shard="1"),
+        make_job("train", "first", ["a", "b"], gpus=8, lineage="base.csr"),
+        make_job("train", "second", ["first"], gpus=8, lineage="base.csr.vop"),
+    ]
+
+
+def test_hours_are_of_what_the_jobs_hold(diamond):
+    rows = table.by_step(diamond, [hours(number) for number in (1, 2, 3, 4, 5)]).set_index("step")
+    assert rows.loc["caption", "gpu_hours"] == 5
+    assert rows.loc["caption", "cpu_hours"] == 40
+    assert rows.loc["train", "gpu_hours"] == 72
+    assert rows.loc["all", "gpu_hours"] == 77
+    assert rows.loc["all", "jobs"] == 5
+
+
+def test_the_longest_path_takes_the_slower_branch(diamond):
+    rows = table.by_step(diamond, [hours(number) for number in (1, 2, 3, 4, 5)]).set_index("step")
+    assert rows.loc["caption", "longest_hours"] == 3, "shards do not wait for each other"
+    assert rows.loc["train", "longest_hours"] == 9, "the second training waits for the first"
+    assert rows.loc["all", "longest_hours"] == 1 + 3 + 4 + 5
+
+
+def test_a_step_is_as_sure_as_its_least_sure_job(diamond):
+    costs = [Estimate(1, 0, basis) for basis in ("measured", "measured", "estimate", "limit", "measured")]
+    rows = table.by_step(diamond, costs).set_index("step")
+    assert dict(rows["basis"]) == {"seeds": "measured", "caption": "estimate", "train": "limit", "all": "limit"}
+
+
+def test_painting_takes_two_passes_a_step_where_it_is_guided(scale, rates):
+    cost = estimate(make_job("reconstruct_images", lineage="base", shard="0", seed="0"), scale, rates)
+    rate, images = rates.models["Qwen/Qwen-Image"], 12000 / 64
+    assert cost.seconds == pytest.approx(rate.start + images * 50 * 2 * rate.denoising)
+    assert cost.bytes == pytest.approx(images * rate.picture * 1e6)
+
+
+def test_training_is_shared_by_its_devices(scale, rates):
+    cost = estimate(make_job("train", lineage="base.csr", seed="0"), scale, rates)
+    rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
+    assert cost.seconds == pytest.approx(rate.start + 270 * 128 * 5 / 8 * 1024 * rate.trained)
+    assert cost.bytes == rate.gigabytes * 1e9
+
+
+def test_a_size_of_the_split_limits_official_benchmarks(scale, rates):
+    costs = [estimate(make_job("evaluate", lineage="base", split=split), scale, rates) for split in ("dev", "test")]
+    rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
+    assert costs[0].seconds == pytest.approx(rate.start + 7 * 200 * 2048 * rate.token)
+    assert costs[1].seconds > 20 * costs[0].seconds
+
+
+def test_a_download_takes_as_long_as_its_gigabytes(scale, rates):
+    job = make_job("fetch_model", owner="Qwen", repository="Qwen-Image", commit="0" * 40)
+    assert estimate(job, scale, rates).seconds == pytest.approx(577)
+
+
+def test_an_unknown_step_takes_no_more_than_its_limit(scale, rates):
+    assert estimate(make_job("invented", minutes=30), scale, rates) == Estimate(1800, 0, "limit")
+
+
+def test_every_model_of_the_paper_has_a_rate(rates):
+    for name in ("3b", "7b"):
+        hub = load(name).models.hub
+        assert {model.partition("@")[0] for model in hub.values()} <= set(rates.models)
+
+
+@pytest.fixture
+def ran(tmp_path, monkeypatch, diamond):
+    """A folder in which one of the two captioning jobs has run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks/a.tsv").write_text("s\th:m:s\tmax_rss\n90.0\t0:01:30\t-\n")
+    (tmp_path / "a").write_bytes(bytes(1000))
+    return diamond
+
+
+def test_what_was_measured_takes_the_place_of_rates_also_for_other_shards(ran, scale, rates):
+    seeds, first, second, train, _ = table.plan(ran, scale, rates)
+    assert (first.seconds, first.bytes, first.basis) == (90, 1000, "measured")
+    assert (second.seconds, second.basis) == (90, "measured")
+    assert (seeds.basis, train.basis) == ("limit", "estimate")
+
+
+def test_what_was_measured_says_nothing_of_another_lineage(scale, rates, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    jobs = [make_job("train", name, lineage=name, seed="0") for name in ("base.csr", "base.vop")]
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks/base.csr.tsv").write_text("s\n90.0\n")
+    assert [cost.basis for cost in table.plan(jobs, scale, rates)] == ["measured", "estimate"]
+
+
+def test_planned_and_taken_stand_side_by_side(ran):
+    planned = table.by_step(ran, [hours(number) for number in (1, 2, 3, 4, 5)])
+    rows = table.beside(planned, table.by_step(ran, table.taken(ran))).set_index("step")
+    assert rows.loc["caption", "gpu_hours_planned"] == 5
+    assert rows.loc["caption", "gpu_hours_taken"] == pytest.approx(90 / 3600)
+    assert rows.loc["caption", "jobs_taken"] == 1
+    assert rows["gpu_hours_taken"].isna().sum() == 2, "seeds and training have not run"
+
+
+def test_a_limit_that_is_too_short_is_found(diamond):
+    costs = [hours(number) for number in (0.5, 2, 3, 0.9, 0.1)]
+    assert table.too_short(diamond, costs) == {"caption": (3, 1)}
+
+
+def test_the_disk_of_a_checkpoint_is_that_of_the_files_it_lists(tmp_path):
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"files": {"weights": {"bytes": 500}}}))
+    assert disk_of(make_job("train", str(manifest))) == 500 + manifest.stat().st_size
