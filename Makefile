@@ -4,11 +4,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup micro test lint report bench pretrain lock clean
+.PHONY: help setup micro all test lint report bench fetch pretrain lock clean
 
 PYTHON ?= python3.11
 CORES ?= 2
 SCALE ?= micro
+SEEDS ?= 0
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -23,7 +24,7 @@ SNAKEMAKE := snakemake --cores $(CORES) --config scale=$(SCALE) --
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
-	@echo 'Variables: CORES=2, SCALE=micro (smoke, 3b, 7b), PYTHON=python3.11, PYTEST_FLAGS='
+	@echo 'Variables: CORES=2, SCALE=micro (smoke, 3b, 7b), SEEDS=0 (of make micro; 0,1,2), PYTHON=python3.11, PYTEST_FLAGS='
 
 setup: $(STAMP)  ## make .venv and install what the lock files in envs/ name
 
@@ -35,9 +36,13 @@ $(STAMP): envs/cpu.txt envs/cpu-nodeps.txt pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-micro: $(STAMP)  ## the main experiment at micro scale: its table and figure in results/micro
-	$(SNAKEMAKE) main
+micro: $(STAMP)  ## the main experiment at micro scale with one run seed: its table and figure in results/micro
+	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {run_seeds: [$(SEEDS)]}}' -- main
 	@cat results/$(SCALE)/tables/main.md
+
+all: $(STAMP)  ## every experiment with all run seeds (hours): tables, figures, claims in results/SCALE
+	$(SNAKEMAKE) all
+	@cat results/$(SCALE)/tables/claims.md
 
 test: $(STAMP)  ## all tests: the fast ones, then the workflow at smoke scale
 	pytest $(PYTEST_FLAGS)
@@ -53,6 +58,9 @@ report: $(STAMP)  ## results/SCALE/report.html: tables, figures, workflow graph 
 
 bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; leave the machine to it
 	$(SNAKEMAKE) bench
+
+fetch: $(STAMP)  ## download the models and benchmarks of SCALE=3b or 7b, once (docs/paper-scale.md)
+	$(SNAKEMAKE) fetch
 
 pretrain: $(STAMP)  ## train the micro base models again instead of taking the stored ones (hours)
 	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {models: {source: trained}}}' -- pretrain

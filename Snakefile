@@ -1,5 +1,6 @@
 # The ViPER loop as one graph: seeds → synthesis → training → evaluation → tables and figures.
-# One params.yaml drives all scales; `--config scale=smoke` picks another. Targets: main, all, pretrain, bench.
+# One params.yaml drives all scales; `--config scale=smoke` picks another. Targets: main, the experiments of params.yaml
+# (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, pretrain, bench.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -19,16 +20,18 @@ include: "rules/reward.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
+include: "rules/ablations.smk"
 include: "rules/report.smk"
 include: "rules/cost.smk"
 include: "rules/speed.smk"
 include: "rules/cluster.smk"
+include: "rules/fetch.smk"
 
 
 rule all:
     default_target: True
     input:
-        rules.main.input,
-        rules.measure_base_models.output if S.models.checker else [],
+        EXPERIMENTS,
         rules.timings.output,
+        rules.report_pages.output,
         rules.cost.output,

@@ -1,4 +1,4 @@
-# Tables from per-item predictions, figures from tables.
+# The main experiment's tables from per-item predictions, its figure, and the claims of the paper.
 
 TABLES = f"results/{SCALE}/tables"
 FIGURES = f"results/{SCALE}/figures"
@@ -9,10 +9,11 @@ rule tables:
     input:
         predictions(S.experiments["main"]),
     output:
-        main=report(f"{TABLES}/main.csv", caption="../docs/report/main_table.rst", category="Tables"),
+        main=f"{TABLES}/main.csv",
         main_md=f"{TABLES}/main.md",
-        subdomains=report(f"{TABLES}/subdomains.csv", caption="../docs/report/subdomains.rst", category="Tables"),
+        subdomains=f"{TABLES}/subdomains.csv",
         subdomains_md=f"{TABLES}/subdomains.md",
+        claims=f"{TABLES}/main_claims.csv",
     log:
         f"logs/{SCALE}/tables.log",
     benchmark:
@@ -32,15 +33,17 @@ rule tables:
     shell:
         "python -m viper tables --predictions {params.predictions} {params.compare} --benchmarks {params.benchmarks:q}"
         " --options {params.options:q} --title {params.title:q} --main {output.main} --subdomains {output.subdomains}"
-        " > {log} 2>&1"
+        " --claims {output.claims} > {log} 2>&1"
 
 
 rule claims:
-    """The paper's claims, each with its verdict, from every lineage of every experiment."""
+    """The paper's claims, each with its verdict, from every lineage of every experiment, and the page that shows them."""
     input:
-        predictions(LINEAGES),
+        predictions=predictions(LINEAGES),
+        attention=attention(ATTENTION),
     output:
-        report(f"{TABLES}/claims.csv", caption="../docs/report/claims.rst", category="Tables"),
+        csv=f"{TABLES}/claims.csv",
+        page=f"{TABLES}/claims.md",
     log:
         f"logs/{SCALE}/claims.log",
     benchmark:
@@ -54,11 +57,15 @@ rule claims:
     params:
         predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(LINEAGES),
+        attention=lambda wildcards: f"results/{SCALE}/attention",
+        attention_lineages=" ".join(f"--attention-lineage {lineage}" for lineage in ATTENTION),
         benchmarks=options("evaluation.benchmarks"),
         options=options("analysis"),
+        scale=SCALE,
     shell:
-        "python -m viper claims --predictions {params.predictions} {params.compare} --benchmarks {params.benchmarks:q}"
-        " --options {params.options:q} --output {output} > {log} 2>&1"
+        "python -m viper claims --predictions {params.predictions} --attention {params.attention}"
+        " {params.attention_lineages} {params.compare} --benchmarks {params.benchmarks:q} --options {params.options:q}"
+        " --scale {params.scale} --output {output.csv} > {log} 2>&1"
 
 
 rule figure_main:
@@ -82,7 +89,7 @@ rule figure_main:
     params:
         options=options("analysis"),
     shell:
-        "python -m viper figure {input} --options {params.options:q} --output {output.png} --output {output.svg}"
+        "python -m viper figure-scores main {input} --options {params.options:q} --output {output.png} --output {output.svg}"
         " --caption {output.caption} > {log} 2>&1"
 
 
@@ -112,14 +119,13 @@ rule figure_loop:
     params:
         synthesis=lambda wildcards: f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
     shell:
-        "python -m viper loop-figure --synthesis {params.synthesis} --seeds {input.seeds} --output {output.png}"
+        "python -m viper figure-loop --synthesis {params.synthesis} --seeds {input.seeds} --output {output.png}"
         " --caption {output.caption} > {log} 2>&1"
 
 
 rule main:
-    """The main experiment: its tables, verdicts and figure."""
+    """The main experiment: its tables, verdicts and figures."""
     input:
         rules.tables.output,
-        rules.claims.output,
         rules.figure_main.output,
         rules.figure_loop.output,

@@ -7,8 +7,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import viper.config
+from viper.config.hub import cached_folder
 from viper.errors import ViperError
-from viper.lineage import split_control
+from viper.lineage import is_trained, split_control
 
 # Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
 try:
@@ -18,6 +19,9 @@ except ViperError as error:
 
 SCALE = PARAMS.scale
 S = PARAMS.scales[SCALE]
+# Every experiment but these is an ablation, and gets tables, figures and a target of its name (ablations.smk).
+ATTENTION = S.experiments.get("figure_attention", [])
+ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_attention", "figure_wordcloud")]
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
 
 
@@ -37,16 +41,41 @@ def checkpoint(lineage, seed):
     return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"
 
 
+def hub_manifests():
+    """The manifests of all models that this scale takes from a hub."""
+    return [f"{cached_folder(S.models.cache, pinned)}/manifest.json" for pinned in S.models.hub.values()]
+
+
+def embedder_manifest():
+    """The manifest of the reward's embedder, where it comes from a hub."""
+    return f"{S.reward.embedder.path}/manifest.json" if "embedder" in S.models.hub else []
+
+
 def predictions(lineages):
-    """Per-item predictions of these lineages, trained with every run seed, on every benchmark of the reported split."""
-    return expand(
-        "results/{scale}/predictions/seed{seed}/{lineage}/{split}/{name}.tsv",
-        scale=SCALE,
-        seed=S.run_seeds,
-        lineage=lineages,
-        split=S.analysis.split,
-        name=S.evaluation.benchmarks.values(),
-    )
+    """Per-item predictions of these lineages on every benchmark of the reported split: with every run seed where they
+    are trained, once where they are not."""
+    root = f"results/{SCALE}/predictions"
+    return [
+        f"{folder}/{lineage}/{S.analysis.split}/{name}.tsv"
+        for lineage in lineages
+        for folder in ([f"{root}/seed{seed}" for seed in S.run_seeds] if is_trained(lineage) else [root])
+        for name in S.evaluation.benchmarks.values()
+    ]
+
+
+def attention(lineages):
+    """Measured attention of these lineages: every run seed holds out pairs of its own, so each measures the base too."""
+    return [f"results/{SCALE}/attention/seed{seed}/{lineage}.parquet" for seed in S.run_seeds for lineage in lineages]
+
+
+def reward_metrics(lineages):
+    """The metrics of all phases of these lineages, for every run seed."""
+    stages = [stage for lineage in lineages for stage in parse_lineage(lineage).stages]
+    return [
+        f"results/{SCALE}/metrics/seed{seed}/{stage}/train.csv"
+        for seed in S.run_seeds
+        for stage in dict.fromkeys(stages)
+    ]
 
 
 def compare(lineages):
@@ -61,6 +90,25 @@ def compare(lineages):
 def per_attempt(amount):
     """Megabytes or minutes of a job: half as much again with every retry, for the job that ran out of them."""
     return lambda wildcards, attempt: amount * (1 + attempt) // 2
+
+
+# --- ablations
+
+# The figures of an ablation; grouped bars of those that are not named here.
+FIGURES_OF = {"ablation_mixed_rl": ["radar", "rewards"], "ablation_cold_start": ["rewards"], "ablation_sft": []}
+
+
+def ablation_tables(experiment):
+    """Tables of an ablation, and of its rewards where these are drawn."""
+    tables = list(rules.ablation_tables.output)
+    if "rewards" in FIGURES_OF.get(experiment, []):
+        tables += rules.reward_curves.output
+    return [path.format(experiment=experiment) for path in tables]
+
+
+def ablation_figures(experiment):
+    """Figures of an ablation, as names without suffix."""
+    return [f"{FIGURES}/{experiment}_{kind}" for kind in FIGURES_OF.get(experiment, ["subdomain-bars"])]
 
 
 # --- seeds
@@ -134,6 +182,11 @@ def is_rewarded(wildcards):
 def threshold(wildcards):
     """The calibrated threshold, where the phase is rewarded and the reward does not name one."""
     return f"results/{SCALE}/tables/tau.json" if S.reward.tau == "calibrated" and is_rewarded(wildcards) else []
+
+
+def reward_embedder(wildcards):
+    """The embedder that a rewarded phase needs besides its data."""
+    return embedder_manifest() if is_rewarded(wildcards) else []
 
 
 def training_options(wildcards):

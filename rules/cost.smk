@@ -6,7 +6,7 @@ rule cost:
     input:
         rules.main.input,
     output:
-        report(f"results/{SCALE}/tables/cost.csv", caption="../docs/report/cost.rst", category="Run times"),
+        f"{TABLES}/cost.csv",
     log:
         f"logs/{SCALE}/cost.log",
     benchmark:

@@ -1,15 +1,44 @@
 # Benchmarks drawn or linked once a split, and every checkpoint evaluated on all of them in one process.
 
-# The paper's name of a benchmark → the one that is run at this scale.
-BENCHMARK_FILES = S.evaluation.benchmarks
+BENCHMARK_FILES = S.evaluation.names
+
+
+# What is trained has results for every run seed; the base is the same for all of them and evaluated once.
+CONTROL = r"(\+[a-z0-9]+)?"
+TRAINED = rf"base(\.[a-z0-9]+)+{CONTROL}"
 
 
 wildcard_constraints:
-    name="|".join(BENCHMARK_FILES.values()),
+    name="|".join(BENCHMARK_FILES),
+
+
+if S.evaluation.source == "official":
+
+    localrules:
+        fetch_benchmark,
+
+    rule fetch_benchmark:
+        """Download one official benchmark, once, and check it against its published MD5; a file put there stays."""
+        output:
+            f"{S.evaluation.folder}/{{name}}.tsv",
+        log:
+            f"logs/{SCALE}/fetch_benchmark/{{name}}.log",
+        benchmark:
+            f"benchmarks/{SCALE}/fetch_benchmark/{{name}}.tsv"
+        conda:
+            "../envs/viper.yaml"
+        threads: 1
+        resources:
+            mem_mb=per_attempt(16000),
+            runtime=per_attempt(720),
+        shell:
+            "HF_HUB_OFFLINE=0 python -m viper fetch-benchmark {wildcards.name} --output {output} 2>&1 | tee {log}"
 
 
 rule make_benchmark:
     """One benchmark of one split: drawn from the split's seed, or a link to the official file."""
+    input:
+        [] if S.evaluation.source == "world" else f"{S.evaluation.folder}/{{name}}.tsv",
     output:
         f"data/{SCALE}/benchmarks/{{split}}/{{name}}.tsv",
     log:
@@ -31,18 +60,20 @@ rule evaluate:
     """One checkpoint on every benchmark of one split, through VLMEvalKit, with per-item predictions."""
     input:
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
-        benchmarks=expand("data/{scale}/benchmarks/{{split}}/{name}.tsv", scale=SCALE, name=BENCHMARK_FILES.values()),
+        benchmarks=expand("data/{scale}/benchmarks/{{split}}/{name}.tsv", scale=SCALE, name=BENCHMARK_FILES),
     output:
         expand(
             "results/{scale}/predictions/seed{{seed}}/{{lineage}}/{{split}}/{name}.tsv",
             scale=SCALE,
-            name=BENCHMARK_FILES.values(),
+            name=BENCHMARK_FILES,
         ),
         scores=f"results/{SCALE}/predictions/seed{{seed}}/{{lineage}}/{{split}}/scores.json",
     log:
         f"logs/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.log",
     benchmark:
         f"benchmarks/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.tsv"
+    wildcard_constraints:
+        lineage=TRAINED,
     conda:
         "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
@@ -59,3 +90,22 @@ rule evaluate:
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
         " --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
+
+
+use rule evaluate as evaluate_base with:
+    input:
+        checkpoint=checkpoint("base", None),
+        benchmarks=rules.evaluate.input.benchmarks,
+    output:
+        expand(
+            "results/{scale}/predictions/{{lineage}}/{{split}}/{name}.tsv",
+            scale=SCALE,
+            name=BENCHMARK_FILES,
+        ),
+        scores=f"results/{SCALE}/predictions/{{lineage}}/{{split}}/scores.json",
+    log:
+        f"logs/{SCALE}/evaluate/{{lineage}}/{{split}}.log",
+    benchmark:
+        f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"
+    wildcard_constraints:
+        lineage=f"base{CONTROL}",

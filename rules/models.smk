@@ -1,7 +1,7 @@
 # Base models. `models.source` says where their folders come from, so that nobody trains or downloads them by accident:
 #   stored   fetched from the DVC store inside the repository (the default at micro scale)
 #   trained  made by the rules pretrain_* below (hours)
-#   hub      downloaded by name (paper scale)
+#   hub      downloaded once into the cache, by name and commit (paper scale)
 
 PRETRAINED = f"models/{SCALE}/pretrained"
 STORED = "models/micro/pretrained"
@@ -32,27 +32,34 @@ if S.models.source == "stored":
 
 if S.models.source == "hub":
 
-    rule download_pretrained:
-        """Download one base model from the model hub, at the revision named in params.yaml."""
+    # On a cluster it runs where Snakemake itself runs: compute nodes often have no network.
+    localrules:
+        fetch_model,
+
+    rule fetch_model:
+        """Download one model of the hub into the cache, at its pinned commit, and check every file against its hash."""
         output:
-            f"{PRETRAINED}/{{part}}/manifest.json",
+            f"{S.models.cache}/models/{{owner}}/{{repository}}/{{commit}}/manifest.json",
         log:
-            f"logs/{SCALE}/download_pretrained/{{part}}.log",
+            f"logs/{SCALE}/fetch_model/{{owner}}/{{repository}}/{{commit}}.log",
         benchmark:
-            f"benchmarks/{SCALE}/download_pretrained/{{part}}.tsv"
+            f"benchmarks/{SCALE}/fetch_model/{{owner}}/{{repository}}/{{commit}}.tsv"
+        wildcard_constraints:
+            owner=r"[\w.-]+",
+            repository=r"[\w.-]+",
+            commit="[0-9a-f]{40}",
         conda:
             "../envs/viper.yaml"
         threads: 1
         resources:
             mem_mb=per_attempt(4000),
-            runtime=per_attempt(240),
+            runtime=per_attempt(720),
         params:
-            name=lambda wildcards: S.models.hub[wildcards.part].partition("@")[0],
-            revision=lambda wildcards: S.models.hub[wildcards.part].partition("@")[2] or "main",
             folder=lambda wildcards, output: Path(output[0]).parent,
         shell:
-            "(HF_HUB_OFFLINE=0 hf download {params.name:q} --revision {params.revision:q} --local-dir {params.folder:q}"
-            " && python -m viper write-manifest {params.folder:q}) > {log} 2>&1"
+            # tee: tens of gigabytes, with a progress bar
+            "HF_HUB_OFFLINE=0 python -m viper fetch-model {wildcards.owner}/{wildcards.repository}@{wildcards.commit}"
+            " --folder {params.folder:q} 2>&1 | tee {log}"
 
 
 # Where the stored models lie, nothing may train over them: at micro scale that takes `models.source: trained`.
@@ -65,10 +72,10 @@ else:
     rule pretrain:
         """The base models, from wherever `models.source` says."""
         input:
-            expand(
-                "{folder}/{part}/manifest.json",
-                folder=PRETRAINED,
-                part=list(S.models.hub) if S.models.source == "hub" else PARTS,
+            (
+                hub_manifests()
+                if S.models.source == "hub"
+                else expand("{folder}/{part}/manifest.json", folder=PRETRAINED, part=PARTS)
             ),
 
 
@@ -82,7 +89,7 @@ if S.models.checker:
             editor=f"{S.models.editor.path}/manifest.json",
             checker=f"{S.models.checker}/manifest.json",
         output:
-            report(f"results/{SCALE}/tables/fidelity.csv", caption="../docs/report/fidelity.rst", category="Tables"),
+            f"results/{SCALE}/tables/fidelity.csv",
         log:
             f"logs/{SCALE}/measure_base_models.log",
         benchmark:

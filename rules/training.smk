@@ -15,6 +15,8 @@ rule train:
         parent=lambda wildcards: checkpoint(parse_lineage(wildcards.lineage).parent, wildcards.seed),
         data=training_data,
         tau=threshold,
+        embedder=reward_embedder,
+        launcher=ancient(S.training.machine.accelerate_config or []),
     output:
         manifest=f"models/{SCALE}/seed{{seed}}/{{lineage}}/manifest.json",
         metrics=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/train.csv",

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -10,3 +12,17 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 def pytest_collection_modifyitems(items):
     """Whole workflows run last, so that a broken part is named by its own test first."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture
+def visit(tmp_path):
+    """Return `browser.visit` for this test; skips where there is no Chromium (Debian: apt-get install chromium)."""
+    import browser
+
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium): pages are not opened")
+
+    def visit(page, steps=""):
+        return browser.visit(page, tmp_path, steps)
+
+    return visit

@@ -3,7 +3,7 @@
 import pytest
 
 from viper.errors import ViperError
-from viper.lineage import parse, split_control
+from viper.lineage import is_trained, parse, split_control
 
 PHASES = {"csr": ["csr"], "vop": ["vop"], "mix": ["csr", "vop"], "sft": ["csr", "vop"], "cold": ["cold"]}
 
@@ -58,3 +58,8 @@ def test_malformed_names_are_refused(name):
 def test_a_control_is_no_part_of_the_checkpoint():
     assert split_control("base.csr+look") == ("base.csr", "look")
     assert split_control("base.csr") == ("base.csr", "")
+
+
+def test_only_what_is_trained_differs_between_run_seeds():
+    names = ["base", "base+look", "base.csr", "base.csr+look"]
+    assert [name for name in names if is_trained(name)] == ["base.csr", "base.csr+look"]

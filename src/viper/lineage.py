@@ -26,6 +26,11 @@ def split_control(name: str) -> tuple[str, str]:
     return checkpoint, control
 
 
+def is_trained(name: str) -> bool:
+    """Whether a lineage has a checkpoint for every run seed; the base is one and the same for all of them."""
+    return split_control(name)[0] != BASE
+
+
 @dataclass(frozen=True)
 class Lineage:
     """A checkpoint's name, taken apart.
@@ -59,6 +64,11 @@ class Lineage:
         if self.is_base:
             raise ViperError(f"lineage '{BASE}' has no phase: it is the model that the experiment starts from")
         return self.phases[-1]
+
+    @property
+    def stages(self) -> list[str]:
+        """Names of the checkpoints on the way from the base, which is left out, to this one, which is the last."""
+        return [".".join((BASE, *self.phases[: number + 1])) for number in range(len(self.phases))]
 
     @property
     def parent(self) -> str:

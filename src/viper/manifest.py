@@ -12,6 +12,7 @@ from viper.errors import ViperError
 from viper.files import atomic_write
 
 MANIFEST = "manifest.json"
+DOWNLOAD_NOTES = ".cache"  # where huggingface_hub notes what it downloaded: no part of the model
 
 
 def sha256(path: str | Path) -> str:
@@ -20,13 +21,22 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def model_files(folder: str | Path) -> list[Path]:
+    """Every file below `folder` that belongs to the model, sorted."""
+    folder = Path(folder)
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST and path.relative_to(folder).parts[0] != DOWNLOAD_NOTES
+    ]
+
+
 def write_manifest(folder: str | Path) -> Path:
     """List every file below `folder` with its size in bytes and SHA-256 in `folder/manifest.json`; return its path."""
     folder = Path(folder)
     files = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        for path in model_files(folder)
     }
     with atomic_write(folder / MANIFEST) as partial:
         partial.write_text(json.dumps({"files": files}, indent=2) + "\n")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from viper.analysis.bootstrap import accuracy, hallusion, resample
 from viper.errors import ViperError
@@ -11,7 +12,7 @@ FAST = {"resamples": 400, "confidence": 0.95, "seed": 0}
 
 
 def difference(scores, column="B"):
-    return scores.interval(scores.draws["base.csr", column] - scores.draws["base", column])
+    return scores.estimate(lambda values: values["base.csr", column] - values["base", column])[1:]
 
 
 def answers(rng, rates, n_items, n_seeds=1):
@@ -65,7 +66,7 @@ def test_pairing_removes_what_the_lineages_share():
     hits = answers(np.random.default_rng(1), [0.50, 0.56], 300)
     scores = resample([accuracy("B", hits)], ["base", "base.csr"], **FAST)
     low, high = difference(scores)
-    own_low, own_high = scores.interval(scores.draws["base", "B"])
+    _, own_low, own_high = scores.estimate(lambda values: values["base", "B"])
     assert high - low < 0.6 * (own_high - own_low)
     assert low > 0
 
@@ -92,11 +93,33 @@ def test_disagreeing_run_seeds_widen_the_interval():
     assert widths[1] > 3 * widths[0]
 
 
-def test_identical_run_seeds_change_nothing_in_the_point():
-    hits = answers(np.random.default_rng(4), [0.5, 0.6], 100)
-    one = resample([accuracy("B", hits)], ["base", "base.csr"], **FAST)
-    three = resample([accuracy("B", np.repeat(hits, 3, axis=1))], ["base", "base.csr"], **FAST)
+def test_identical_run_seeds_change_nothing():
+    hits = answers(np.random.default_rng(4), [0.5, 0.6], 400)
+    settings = FAST | {"resamples": 4000}
+    one = resample([accuracy("B", hits)], ["base", "base.csr"], **settings)
+    three = resample([accuracy("B", np.repeat(hits, 3, axis=1))], ["base", "base.csr"], **settings)
     assert one.point["base.csr", "B"] == pytest.approx(three.point["base.csr", "B"])
+    # A percentile interval with one seed, a normal one with three: the same but for the shape of the distribution.
+    assert difference(three) == pytest.approx(difference(one), abs=0.4)
+
+
+def test_where_seeds_decide_alone_the_interval_is_student_s():
+    # Every item is right or wrong with the seed: all uncertainty is that of three numbers.
+    rates = np.array([0.2, 0.5, 0.9])
+    trained = (np.arange(1000) < 1000 * rates[:, None]).astype(float)
+    hits = np.stack([np.zeros_like(trained), trained])
+    scores = resample([accuracy("B", hits)], ["base", "base.csr"], **FAST)
+    expected = stats.t.interval(0.95, 2, loc=100 * rates.mean(), scale=100 * stats.sem(rates))
+    assert difference(scores) == pytest.approx(expected, rel=0.05)
+
+
+def test_the_base_adds_no_variance_of_seeds():
+    """Its row repeats for every seed, so its own interval is that of its items, as with one seed."""
+    hits = answers(np.random.default_rng(6), [0.5, 0.6], 300, n_seeds=3)
+    hits[1] = np.random.default_rng(7).permuted(hits[1], axis=1)
+    alone = resample([accuracy("B", hits[:1, :1])], ["base"], **FAST).estimate(lambda values: values["base", "B"])
+    beside = resample([accuracy("B", hits)], ["base", "base.csr"], **FAST).estimate(lambda values: values["base", "B"])
+    assert beside.high - beside.low == pytest.approx(alone.high - alone.low, rel=0.15)
 
 
 def test_the_same_seed_gives_the_same_draws():

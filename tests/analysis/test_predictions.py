@@ -30,8 +30,8 @@ def test_predictions_that_cannot_be_paired_are_refused(write_predictions, index,
 
 def test_missing_files_and_columns_are_named(write_predictions):
     folder = write_predictions("base", "B", [1, 0])
-    with pytest.raises(ViperError, match=r"seed1/base/test/B\.tsv: missing"):
-        read(folder, "B", "test", ["base"], [0, 1])
+    with pytest.raises(ViperError, match=r"seed1/base\.csr/test/B\.tsv: missing"):
+        read(folder, "B", "test", ["base", "base.csr"], [1])
     path_of(folder, 0, "base", "test", "B").write_text("index\tanswer\n1\tA\n")
     with pytest.raises(ViperError, match="lacks the column hit"):
         read(folder, "B", "test", ["base"], [0])

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from viper.analysis import tables
 from viper.analysis.commands import register
 from viper.analysis.published import BENCHMARKS, SUBDOMAINS
 from viper.config.analysis import Analysis
+from viper.errors import ViperError
 
 LINEAGES = {"base": 0.4, "base.csr": 0.55, "base.csr.vop": 0.7}
 OPTIONS = Analysis(resamples=200).model_dump_json()
@@ -63,6 +65,8 @@ def make_tables(run, folder: Path, output: Path) -> None:
         output / "main.csv",
         "--subdomains",
         output / "subdomains.csv",
+        "--claims",
+        output / "main_claims.csv",
     )
 
 
@@ -80,7 +84,10 @@ def test_tables_hold_every_lineage_and_column_with_published_figures_beside(run,
     )
 
     domains = pd.read_csv(tmp_path / "subdomains.csv")
-    assert list(dict.fromkeys(domains["column"])) == [*SUBDOMAINS, "overall"]
+    assert list(dict.fromkeys(domains["column"])) == [*SUBDOMAINS, "MMStar"]
+    means = domains.set_index(["lineage", "column"])
+    assert means.loc[("base", "MMStar"), "published_3B"] == 55.9
+    assert means.loc[("base", "MMStar"), "score"] == table.loc[("base", "MMStar"), "score"]
     assert domains.loc[domains["column"] == "math", "published_3B"].isna().all()
 
     text = (tmp_path / "main.md").read_text()
@@ -88,19 +95,71 @@ def test_tables_hold_every_lineage_and_column_with_published_figures_beside(run,
     assert "base.sft" not in text
 
 
-def test_claims_are_judged_where_their_lineages_were_evaluated(run, folder, tmp_path):
-    run("claims", *compare(folder), "--output", tmp_path / "claims.csv")
-    claims = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
+def test_an_experiment_judges_the_claims_of_its_lineages(run, folder, tmp_path):
+    make_tables(run, folder, tmp_path)
+    claims = pd.read_csv(tmp_path / "main_claims.csv").set_index("claim")
     assert claims.loc["two_stage_beats_base", "verdict"] == "supported"
     assert claims.loc["two_stage_beats_base", "published"] == "+1.7 (3B), +1.6 (7B)"
     assert "sft_gains_less" not in claims.index
+
+
+def test_the_claims_of_the_paper_want_every_lineage(run, folder, tmp_path):
+    arguments = [*compare(folder), "--scale", "toy", "--attention", tmp_path, "--output", tmp_path / "claims.csv"]
+    with pytest.raises(ViperError, match=r"sft_gains_less lacks base\.sft.*lacks the table of attention"):
+        run("claims", *arguments)
+    assert not (tmp_path / "claims.csv").exists()
+
+
+def test_others_are_compared_with_the_first(write_predictions):
+    rng = np.random.default_rng(1)
+    for seed in (0, 1):
+        for lineage, rate in (("base.csr.vop", 0.8), ("base.mix", 0.6)):
+            hits = rng.uniform(size=120) < rate
+            folder = write_predictions(lineage, "B", hits, seed=seed, category=[SUBDOMAINS[i % 6] for i in range(120)])
+    options, lineages = Analysis(resamples=200), ["base.csr.vop", "base.mix"]
+    scores, counts = tables.score_subdomains(folder, "B", lineages, [0, 1], options)
+    table = tables.tidy(scores, counts, lineages, 2).set_index(["lineage", "column"])
+    assert table.loc[("base.mix", "MMStar"), "compared_with"] == "base.csr.vop"
+    assert table.loc[("base.mix", "MMStar"), "difference"] < 0
+    assert table.loc["base.csr.vop", "difference"].isna().all()
+    assert table["low"].ge(0).all()
+    assert table["high"].le(100).all()
+
+
+def test_the_base_is_read_once_for_all_run_seeds(run, write_predictions, tmp_path):
+    rng = np.random.default_rng(2)
+    for name in BENCHMARKS:
+        index = [f"VD_x_0_{i}_0_0" for i in range(30)] if name == "HallusionBench" else None
+        category = [SUBDOMAINS[i % 6] for i in range(30)] if name == "MMStar" else None
+        shape = {"index": index, "category": category}
+        write_predictions("base", FILES[name], rng.integers(0, 2, 30), **shape)
+        for seed in (0, 1, 2):
+            folder = write_predictions("base.csr", FILES[name], rng.integers(0, 2, 30), seed=seed, **shape)
+    lineages = [argument for name in ("base", "base.csr") for argument in ("--lineage", name)]
+    seeds = [argument for seed in (0, 1, 2) for argument in ("--seed", seed)]
+    fixed = ["--benchmarks", json.dumps(FILES), "--options", OPTIONS, "--title", "T", "--main", tmp_path / "main.csv"]
+    written = ["--subdomains", tmp_path / "subdomains.csv", "--claims", tmp_path / "claims.csv"]
+    run("tables", "--predictions", folder, *lineages, *seeds, *fixed, *written)
+    table = pd.read_csv(tmp_path / "main.csv").set_index(["lineage", "column"])
+    assert (folder / "base" / "test" / f"{FILES['BLINK']}.tsv").is_file()
+    assert set(table.loc["base", "seeds"]) == {1}
+    assert set(table.loc["base.csr", "seeds"]) == {3}
 
 
 def test_the_figure_has_the_same_bytes_every_time_and_a_caption(run, folder, tmp_path):
     make_tables(run, folder, tmp_path)
     for name in ("a", "b"):
         outputs = [f"--output={tmp_path}/{name}.png", f"--output={tmp_path}/{name}.svg"]
-        run("figure", tmp_path / "main.csv", "--options", OPTIONS, *outputs, "--caption", tmp_path / f"{name}.rst")
+        run(
+            "figure-scores",
+            "main",
+            tmp_path / "main.csv",
+            "--options",
+            OPTIONS,
+            *outputs,
+            "--caption",
+            tmp_path / f"{name}.rst",
+        )
     for suffix in (".png", ".svg", ".rst"):
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
     assert "95% intervals" in (tmp_path / "a.rst").read_text()

@@ -27,6 +27,22 @@ def test_every_scale_is_valid(scale):
     assert load(scale, PARAMS).experiments["main"] == ["base", "base+look", "base.csr", "base.csr.vop"]
 
 
+@pytest.mark.parametrize("scale", ["3b", "7b"])
+def test_the_papers_numbers_are_the_papers(scale):
+    paper = load(scale, PARAMS)
+    assert (paper.synthesis.csr_size, paper.synthesis.vop_size) == (7000, 3000)
+    assert (paper.reward.tau, paper.reward.weight_format, paper.reward.weight_correct) == (0.85, 0.05, 0.95)
+    assert (paper.reward.coverage, paper.reward.one_to_one) == ("none", False)
+    for phase in ("csr", "vop"):
+        grpo = paper.training.phases[phase]
+        assert (grpo.prompts_per_step, grpo.rollouts, grpo.temperature, grpo.beta) == (128, 5, 1.0, 0.0)
+        assert not grpo.shared_prefix, "of one process only"
+    assert len(paper.evaluation.benchmarks) == 7
+    assert paper.evaluation.besides == ["MMVP"]
+    assert (ROOT / paper.training.machine.accelerate_config).is_file()
+    assert paper.models.hub["vlm"].startswith(f"Qwen/Qwen2.5-VL-{scale.upper()}-Instruct@")
+
+
 def test_the_default_scale_is_micro():
     assert load(path=PARAMS) == load("micro", PARAMS)
 
@@ -137,3 +153,17 @@ def test_loading_is_quick_and_needs_no_model_library():
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     assert time.perf_counter() - start < 5  # about 0.5 s on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("experiments", {"main": ["base"], "Order": ["base"]}, "use small letters, digits and _"),
+        ("experiments", {"main": ["base"], "figure_wordcloud": ["base"]}, "compares the words of two lineages"),
+        ("evaluation.attention", None, "figure_attention needs evaluation.attention"),
+        ("synthesis.vop_held_out", 1, "vop_held_out is 1, make it at least 2"),
+    ],
+)
+def test_experiments_that_cannot_be_made_are_refused(key, value, message):
+    with pytest.raises(ViperError, match=message):
+        load("smoke", PARAMS, {key: value})

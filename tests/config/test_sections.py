@@ -23,7 +23,7 @@ PART = {"path": "models/x"}
         (Models, {"source": "hub", "vlm": PART, "painter": PART, "editor": PART}, "does not name vlm, painter, editor"),
         (
             Models,
-            {"source": "stored", "hub": {"vlm": "a/b"}, "vlm": PART, "painter": PART, "editor": PART},
+            {"source": "stored", "hub": {"vlm": f"a/b@{'0' * 40}"}, "vlm": PART, "painter": PART, "editor": PART},
             "set source: hub or drop hub",
         ),
         (Models, {"source": "stored", "vlm": {**PART, "device": "gpu"}, "painter": PART, "editor": PART}, "device"),

@@ -75,3 +75,14 @@ def test_hub_name_is_left_alone():
 def test_folder_without_a_model(tmp_path):
     with pytest.raises(ViperError, match="cannot be loaded"):
         SentenceEmbedder(EmbedderSection(path=str(tmp_path), device="cpu"))
+
+
+def test_each_process_of_a_training_takes_its_own_gpu(monkeypatch):
+    import torch
+
+    from viper.models.embedder import _own_gpu
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert _own_gpu() is None
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert _own_gpu() == "cuda:3"

@@ -102,3 +102,19 @@ def test_sizes_are_not_mixed_in_a_batch():
         images, ["a", "b", "c"], seeds=[1, 2, 3]
     )
     assert [image.size for image in edited] == [(64, 64), (32, 64), (64, 64)]
+
+
+def test_pictures_are_checked_on_arrival(caplog):
+    class TooMany:
+        def __call__(self, *, image, prompt, generator):
+            return SimpleNamespace(images=[image, image])
+
+    class Flat:
+        def __call__(self, *, image, prompt, generator):
+            return SimpleNamespace(images=[Image.new("RGB", image.size)])
+
+    image, section = Image.effect_noise((64, 64), 50).convert("RGB"), EditorSection(path="x", batch_size=1)
+    with pytest.raises(ViperError, match="returned 2 pictures for 1 prompts"):
+        DiffusersEditor(TooMany(), section).edit([image], ["a"], seeds=[1])
+    DiffusersEditor(Flat(), section).edit([image], ["a"], seeds=[1])
+    assert "1 of 1 pictures have one flat color" in caplog.text

@@ -13,8 +13,10 @@ from viper.synthesis.assemble import assemble
 from viper.synthesis.rows import by_id, read_rows
 
 
-def write(shards, out, *, csr=7, vop=3, allow_fewer=False, seed=3):
-    options = AssembleOptions(prompts="micro", csr_size=csr, vop_size=vop, allow_fewer=allow_fewer)
+def write(shards, out, *, csr=7, vop=3, held_out=0, allow_fewer=False, seed=3):
+    options = AssembleOptions(
+        prompts="micro", csr_size=csr, vop_size=vop, vop_held_out=held_out, allow_fewer=allow_fewer
+    )
     assemble(shards, out, options, lineage="base", seed=seed)
     with (out / "dropped.csv").open() as file:
         account = {(row["dataset"], row["reason"]): int(row["rows"]) for row in csv.DictReader(file)}
@@ -43,6 +45,28 @@ def test_rows_hold_what_the_steps_made(run_loop, tmp_path):
         ("vop", "used"): 3,
         ("vop", "usable, not needed"): 9,
     }
+
+
+def test_held_out_pairs_show_images_that_no_data_set_has(run_loop, seed_rows, tmp_path):
+    # Three images come twice under other names: whichever is held out, its twin must not be trained on.
+    twins = [{**row, "id": f"{row['id']}-twin"} for row in seed_rows[:3]]
+    shards, _ = run_loop(seeds=[*seed_rows, *twins])
+    for seed in range(5):
+        out = tmp_path / str(seed)
+        csr, vop, account = write(shards, out, csr=6, vop=3, held_out=4, seed=seed)
+        test = read_rows(out / "vop" / "test.parquet")
+        assert (len(csr), len(vop), len(test)) == (6, 3, 4)
+        trained = {row["images"][0]["path"] for row in [*csr, *vop]}
+        assert not trained & {row["images"][0]["path"] for row in test}
+        assert account["csr", "held out"] == 4  # a twin counts as a duplicate there; for VOP it has an edit of its own
+        assert len(load_dataset(str(out), "vop", split="test", cache_dir=str(tmp_path / "cache"))) == 4
+
+
+def test_too_few_pairs_to_hold_out_stop_with_the_remedy(run_loop, tmp_path):
+    shards, _ = run_loop()
+    with pytest.raises(ViperError, match=r"12 VOP pairs, synthesis\.vop_held_out 13"):
+        write(shards, tmp_path / "out", held_out=13)
+    assert not (tmp_path / "out").exists()
 
 
 def test_datasets_loads_the_folder_by_its_card(run_loop, tmp_path):

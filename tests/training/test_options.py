@@ -77,6 +77,9 @@ def test_mixed_phase_has_the_steps_of_both_stages():
         ("phases.csr.learning_rat", 1, "learning_rat"),
         ("phases.csr.steps", "many", "steps"),
         ("machine.devices", 2, "accelerate_config"),
+        ("phases.csr.lora", {"rank": 0}, "greater than or equal to 1"),
+        ("phases.csr", GRPO | {"shared_prefix": True, "lora": {}}, "shared_prefix does not go together with lora"),
+        ("phases.csr", GRPO | {"shared_prefix": True, "engine": "auto"}, "does not go together with engine auto"),
     ],
 )
 def test_impossible_combinations_are_refused(path, value, message):

@@ -1,8 +1,10 @@
 """The graph without running it: what is planned, what is not, and what a mistake in the parameters says."""
 
 import json
+import re
 
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -24,11 +26,43 @@ def test_all_is_planned_without_training_or_fetching_base_models(workflow):
     assert "rule fetch_pretrained:" not in plan  # a note on missing metadata may name it
 
 
-def test_shared_stages_are_trained_once(workflow):
-    experiments = {"main": ["base", "base.csr", "base.csr.vop"], "stages": ["base.csr", "base.vop", "base.csr.vop"]}
-    scales = json.dumps({"smoke": {"experiments": experiments}})
-    plan = planned(workflow, "all", f"scales={scales}")
-    assert plan.count("rule train:") == 3
+# What each target trains; `base` is the experiment's input.
+TWO_STAGE = {"base.csr", "base.csr.vop"}
+TRAINED = {
+    "main": TWO_STAGE,
+    "ablation_stages": TWO_STAGE | {"base.vop"},
+    "ablation_mixed_rl": TWO_STAGE | {"base.mix"},
+    "ablation_cold_start": TWO_STAGE | {"base.cold", "base.cold.csr", "base.cold.csr.vop"},
+    "ablation_sft": TWO_STAGE | {"base.sft"},
+    "figure_attention": TWO_STAGE,
+    "figure_wordcloud": {"base.csr"},
+}
+EVERYTHING = set().union(*TRAINED.values())
+
+
+def trained(plan):
+    """Run seed and lineage of every checkpoint that a plan trains, in order."""
+    return re.findall(r"rule train:\n(?: .*\n)*?    output: models/smoke/seed(\d+)/([a-z.]+)/manifest\.json", plan)
+
+
+def test_lineages_that_experiments_share_are_trained_once(workflow):
+    plan = planned(workflow, "all", f"scales={json.dumps({'smoke': {'run_seeds': [0, 1]}})}")
+    assert plan.count("rule train:") == len(trained(plan))
+    assert sorted(trained(plan)) == sorted((seed, lineage) for seed in "01" for lineage in EVERYTHING)
+    assert plan.count("rule evaluate_base:") == 2  # base and base+look are the same for every run seed
+    assert plan.count("rule evaluate:") == 2 * (len(EVERYTHING) - 2)  # nobody asks how the cold start's stages score
+
+
+@pytest.mark.parametrize("target", [*TRAINED, "claims"])
+def test_each_target_alone_trains_what_it_compares(workflow, target):
+    assert {lineage for _, lineage in trained(planned(workflow, target))} == TRAINED.get(target, EVERYTHING)
+
+
+def test_a_new_ablation_is_one_line_of_params(workflow):
+    scales = json.dumps({"smoke": {"experiments": {"ablation_order": ["base.csr.vop", "base.vop.csr"]}}})
+    plan = planned(workflow, "ablation_order", f"scales={scales}")
+    assert {lineage for _, lineage in trained(plan)} == TWO_STAGE | {"base.vop", "base.vop.csr"}
+    assert "results/smoke/figures/ablation_order_subdomain-bars.svg" in plan
 
 
 def test_pretraining_is_only_planned_when_asked_for(workflow):
@@ -43,9 +77,47 @@ def test_pretraining_is_only_planned_when_asked_for(workflow):
         ({"training": {"stepz": 3}}, "scales.smoke.training.stepz = '3': unknown key"),
         ({"experiments": {"main": ["base.nope"]}}, "unknown phase 'nope'"),
         ({"analysis": {"split": "nope"}}, "analysis.split 'nope' is not among evaluation.splits: dev, test"),
+        ({"synthesis": {"vop_held_out": 1}}, "synthesis.vop_held_out is 1, make it at least 2"),
     ],
 )
 def test_mistakes_stop_before_anything_runs(workflow, mistake, message):
     result = workflow.run(f"scales={json.dumps({'smoke': mistake})}", "--dry-run", "--", "all", check=False)
     assert result.returncode != 0
     assert message in result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def own_data(workflow):
+    """One photograph and a file for the cold start, without which nothing can be planned at paper scale."""
+    folder = workflow.root / "data/photographs"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (300, 300)).save(folder / "one.jpg")
+    (workflow.root / "data/cold_start.jsonl").touch()
+
+
+@pytest.mark.parametrize("scale", ["3b", "7b"])
+def test_the_whole_paper_is_planned(workflow, own_data, scale):
+    plan = planned(workflow, "all", f"scale={scale}", "--printshellcmds")
+    counts = dict(line.split() for line in plan.partition("Job stats:")[2].splitlines()[3:] if len(line.split()) == 2)
+    expected = dict.fromkeys(("caption_images", "reconstruct_images", "critique_captions", "edit_images"), 64)
+    expected |= {"fetch_model": 4, "fetch_benchmark": 8, "make_benchmark": 8, "train": 8, "evaluate": 6, "tables": 1}
+    assert {rule: int(counts[rule]) for rule in expected} == expected
+    assert f"--config_file envs/accelerate/{scale}.yaml --num_processes 8" in plan
+    assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()
+
+
+def test_models_are_shared_between_scales_and_fetched_once(workflow, own_data):
+    plans = [planned(workflow, "fetch", f"scale={scale}") for scale in ("3b", "7b")]
+    fetched = [
+        {line.split()[-1] for line in plan.splitlines() if line.strip().startswith("output: cache/")} for plan in plans
+    ]
+    assert [len(manifests) for manifests in fetched] == [4, 4]
+    assert len(fetched[0] & fetched[1]) == 3, "painter, editor and embedder are the same"
+    for manifest in fetched[0] & fetched[1]:
+        (workflow.root / manifest).parent.mkdir(parents=True)
+        (workflow.root / manifest).write_text("{}")
+    assert planned(workflow, "fetch", "scale=7b").count("rule fetch_model:") == 1
+
+
+def test_nothing_is_fetched_at_micro_scale(workflow):
+    assert "fetch_model" not in planned(workflow, "fetch", "scale=micro")

@@ -1,6 +1,7 @@
 """The whole workflow at smoke scale: from seeds to tables, twice to the same bytes, and from photographs."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,12 +9,40 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from viper.analysis.claims import CLAIMS
+from viper.analysis.pages import page
+
 pytestmark = pytest.mark.slow
 
 # Small photographs that come with the package itself: the others would be downloaded.
 PHOTOGRAPHS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 
 TABLES = "results/smoke/tables"
+ABLATIONS = {
+    "ablation_stages": ["base", "base.csr", "base.vop", "base.csr.vop"],
+    "ablation_mixed_rl": ["base.csr.vop", "base.mix"],
+    "ablation_cold_start": ["base.csr.vop", "base.cold.csr.vop"],
+    "ablation_sft": ["base", "base.sft", "base.csr.vop"],
+}
+# Opens everything that the report has, and notes of each result: its path, whether it has a caption, whether it shows.
+EVERY_VIEW = """
+while (app === undefined) await pause();  // React starts in its own time
+for (const [path, result] of Object.entries(results)) {
+  const content = result.mime_type.startsWith("image/") ? "img" : "html";
+  app.showResultInfo(path);
+  app.setView({content, contentPath: result.data_uri, resultPath: path});
+  await pause();
+  const views = [...document.querySelectorAll(content === "img" ? "#app img" : "#app iframe")];
+  const shown = views.filter(view => view.src === result.data_uri);
+  seen.push([path, result.caption.length > 0, shown.length > 0 && shown.every(view => view.naturalWidth !== 0)]);
+}
+for (const content of ["rulegraph", "stats"]) {
+  app.setView({content});
+  for (let turn = 0; turn < 20; turn++) await pause();
+  seen.push([content, true, document.querySelectorAll("#app canvas, #app svg.marks").length > 0]);
+}
+"""
+HOSTILE = "</script><script>nowhere()</script><img src=x onerror=nowhere()>"
 
 
 def test_the_tables_are_complete(finished):
@@ -24,7 +53,7 @@ def test_the_tables_are_complete(finished):
     assert table["score"].between(0, 100).all()
     assert (table["low"] <= table["high"]).all()
     assert table.loc[("base.csr.vop", "overall"), "published_3B"] == 60.4
-    claims = pd.read_csv(workflow.root / TABLES / "claims.csv").set_index("claim")
+    claims = pd.read_csv(workflow.root / TABLES / "main_claims.csv").set_index("claim")
     assert claims.loc["two_stage_beats_base", "verdict"] in {"supported", "not supported", "inconclusive"}
     timings = pd.read_csv(workflow.root / TABLES / "timings.csv")
     assert timings["step"].str.endswith("base.csr.vop/train").any()
@@ -48,7 +77,47 @@ def test_training_changed_the_weights(finished):
     assert len({path.read_text() for path in [*models, base]}) == 3
 
 
-def test_it_takes_less_than_four_minutes(finished):
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_ablation_has_its_tables(finished, name):
+    workflow, _ = finished
+    for table in (name, f"{name}_subdomains"):
+        rows = pd.read_csv(workflow.root / TABLES / f"{table}.csv")
+        assert list(dict.fromkeys(rows["lineage"])) == ABLATIONS[name]
+        assert set(rows["compared_with"].dropna()) == {ABLATIONS[name][0]}
+    claims = pd.read_csv(workflow.root / TABLES / f"{name}_claims.csv")
+    assert len(claims)
+
+
+def test_every_claim_is_judged(finished):
+    workflow, _ = finished
+    claims = pd.read_csv(workflow.root / TABLES / "claims.csv")
+    assert list(claims["claim"]) == [claim.name for claim in CLAIMS]
+    assert claims["published"].notna().all()
+    text = (workflow.root / TABLES / "claims.md").read_text()
+    assert all(f"| {claim} |" in text for claim in claims["text"])
+
+
+def test_attention_is_measured_on_pairs_that_nobody_trained_on(finished):
+    workflow, _ = finished
+    pairs = pd.read_csv(workflow.root / TABLES / "attention_pairs.csv")
+    assert set(pairs["lineage"]) == {"base", "base.csr", "base.csr.vop"}
+    assert pairs.groupby("lineage")["id"].agg(frozenset).nunique() == 1
+    data = workflow.root / "data/smoke/seed0/dataset/base"
+    trained_on = [pd.read_parquet(data / name / "train.parquet")["id"] for name in ("csr", "vop")]
+    assert not set(pairs["id"]) & set(pd.concat(trained_on))
+    shares = pd.read_csv(workflow.root / TABLES / "attention.csv")
+    assert shares["share"].between(0, 100).all()
+
+
+def test_reward_curves_lay_the_phases_end_to_end(finished):
+    workflow, _ = finished
+    curves = pd.read_csv(workflow.root / TABLES / "ablation_cold_start_rewards.csv")
+    for lineage, part in curves.groupby("lineage"):
+        assert list(part["step"]) == [1, 2, 3, 4]
+        assert list(part["stage"]) == [lineage.removesuffix(".vop")] * 2 + [lineage] * 2
+
+
+def test_main_takes_less_than_four_minutes(finished):
     assert finished[1] < 240
 
 
@@ -58,18 +127,35 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in plan.stdout + plan.stderr
 
 
-def test_the_report_is_one_file_with_tables_and_figure(finished):
+def test_the_report_opens_without_errors_and_shows_everything(finished, visit):
     workflow, _ = finished
-    workflow.run("--report", "results/smoke/report.html", "--", "main")
-    text = (workflow.root / "results/smoke/report.html").read_text()
-    assert "main.svg" in text
-    assert "claims.csv" in text
+    # As if a model had written markup: the page is made anew by the code that makes it in a run.
+    words, shown = workflow.root / TABLES / "words.csv", workflow.root / "results/smoke/pages/words.html"
+    before = shown.read_text()
+    hostile = pd.read_csv(words).head(1).assign(term=HOSTILE)
+    hostile.to_csv(workflow.root / "words.csv", index=False)
+    shown.write_text(page(workflow.root / "words.csv"))
+    try:
+        workflow.run("--report", "results/smoke/report.html")
+    finally:
+        shown.write_text(before)
+    errors, seen = visit(workflow.root / "results/smoke/report.html", EVERY_VIEW)
+    assert not errors
+    wrong = [path for path, has_caption, is_shown in seen if not (has_caption and is_shown)]
+    assert not wrong
+    names = {Path(path).name for path, _, _ in seen}
+    figures = {"main.svg", "loop.png", "attention.svg", "wordcloud.svg", "ablation_cold_start_rewards.svg"}
+    figures |= {"ablation_stages_subdomain-bars.svg", "ablation_mixed_rl_radar.svg", "ablation_mixed_rl_rewards.svg"}
+    tables = {"claims.html", "words.html", "attention.html", "timings.html", *(f"{name}.html" for name in ABLATIONS)}
+    assert names >= figures | tables | {"rulegraph", "stats"}
 
 
 def test_the_same_seed_gives_the_same_bytes(finished, copy_repository, differing_files):
     second = copy_repository()
-    second.run("--", "main")
-    assert not differing_files(finished[0], second)
+    second.run("--", "main", "figure_attention", "figure_wordcloud")
+    assert (second.root / TABLES / "attention.csv").exists()
+    assert (second.root / TABLES / "words.csv").exists()
+    assert not differing_files(second, finished[0])
 
 
 def test_photographs_become_a_trained_and_evaluated_checkpoint_by_a_parameter_alone(copy_repository):

@@ -2,12 +2,18 @@
 
 All lineages answer the same items, so one draw of items is used for all of them: what they share (an easy draw) drops
 out of their difference. With several run seeds, seeds are drawn first and items within them (hierarchical); the items
-are the same for every seed, so one draw of items serves all drawn seeds.
-The resampling itself is `scipy.stats.bootstrap` with the percentile interval.
+are the same for every seed, so one draw of items serves all drawn seeds. The base is the same for every seed: its rows
+repeat, so it adds no variance of seeds. The resampling itself is `scipy.stats.bootstrap`.
+
+With one run seed the interval is the percentile interval of the draws. With a handful it cannot be: three drawn seeds
+are all the lowest one in one draw of 27, so a percentile interval ends at the lowest of three seeds, and three seeds of
+a worthless method agree on a gain in one case of eight. Their spread is therefore taken as what it is, an estimate from
+few values: see `Scores.estimate`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,25 +76,55 @@ def hallusion(name: str, items: pd.DataFrame, hits: np.ndarray) -> Benchmark:
     return Benchmark(name, np.stack(numerators, axis=2), np.stack(denominators), len(items))
 
 
+# Scores by (lineage, column) → any combination of them, element by element.
+Measure = Callable[[Mapping[tuple[str, str], np.ndarray]], np.ndarray]
+
+
+class Estimate(NamedTuple):
+    """A number and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Scores:
     """Percentages by (lineage, column), a column being a benchmark, a sub-domain or `overall`.
 
     Attributes:
-        point: (lineage, column) → the score.
+        point: (lineage, column) → the score, the mean over run seeds.
+        by_seed: (lineage, column) → (seeds,) the score of each run seed.
         draws: (lineage, column) → (resamples,) the score in each resample; the same draw for every lineage.
         confidence: level of the intervals.
     """
 
     point: Mapping[tuple[str, str], np.ndarray]
+    by_seed: Mapping[tuple[str, str], np.ndarray]
     draws: Mapping[tuple[str, str], np.ndarray]
     confidence: float
 
-    def interval(self, draws: np.ndarray) -> tuple[float, float]:
-        """Percentile interval of any combination of `draws`."""
-        tail = 50 * (1 - self.confidence)
-        low, high = np.percentile(draws, [tail, 100 - tail])
-        return float(low), float(high)
+    def estimate(self, measure: Measure) -> Estimate:
+        """The value of `measure` and its interval.
+
+        With one run seed: the percentile interval of the draws. With k seeds, whose values have the standard deviation
+        s, the variance of the hierarchical draws falls into two parts: that of the drawn seeds, (k - 1)/k · s²/k, and
+        the rest, that of the items. Each gets the half-width that it would have alone, and the squares are added
+        (Graybill and Wang's modified large-sample interval): t · s/√k with Student's t of k - 1 degrees of freedom, as
+        for any mean of k values, and z times the items' standard error. Where the seeds agree, this is the items'
+        bootstrap interval; where they decide alone, Student's.
+        """
+        value, draws = float(measure(self.point)), measure(self.draws)
+        tail = (1 - self.confidence) / 2
+        seeds = measure(self.by_seed)
+        if len(seeds) == 1:
+            low, high = np.quantile(draws, [tail, 1 - tail])
+            return Estimate(value, float(low), float(high))
+        k = len(seeds)
+        of_seeds = seeds.var(ddof=1) / k
+        of_items = max(draws.var(ddof=1) - (k - 1) / k * of_seeds, 0.0)
+        half = float(np.sqrt(stats.t.ppf(1 - tail, k - 1) ** 2 * of_seeds + stats.norm.ppf(1 - tail) ** 2 * of_items))
+        return Estimate(value, value - half, value + half)
 
 
 def resample(
@@ -98,8 +134,9 @@ def resample(
     resamples: int,
     confidence: float,
     seed: int,
+    mean: str = OVERALL,
 ) -> Scores:
-    """Score every lineage on every benchmark and on their plain mean, `overall`, in the data and in each resample.
+    """Score every lineage on every benchmark and on their plain mean, called `mean`, in the data and in each resample.
 
     Raises:
         ViperError: a benchmark has fewer than two units to draw from.
@@ -115,7 +152,10 @@ def resample(
     def statistic(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
         """Indices drawn, (resamples, units) each, or (units,) for the data → (lineages, benchmarks, resamples)."""
         seeds = _counts(drawn[-1], n_seeds) / n_seeds if n_seeds > 1 else np.ones((_n_draws(drawn[0]), 1))
-        scores = [_score(benchmark, indices, seeds) for benchmark, indices in zip(benchmarks, drawn, strict=False)]
+        scores = [
+            np.einsum("lkr,rk->lr", _seed_scores(benchmark, indices), seeds)
+            for benchmark, indices in zip(benchmarks, drawn, strict=False)
+        ]
         result = np.stack(scores, axis=1)
         return result if drawn[0].ndim > 1 else result[..., 0]
 
@@ -130,16 +170,20 @@ def resample(
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    point, draws = statistic(*samples), outcome.bootstrap_distribution
-    return Scores(_by_name(point, lineages, benchmarks), _by_name(draws, lineages, benchmarks), confidence)
+    by_seed = np.stack([_seed_scores(*pair)[..., 0] for pair in zip(benchmarks, samples, strict=False)], axis=1)
+    named = [
+        _by_name(values, lineages, benchmarks, mean)
+        for values in (statistic(*samples), by_seed, outcome.bootstrap_distribution)
+    ]
+    return Scores(*named, confidence)
 
 
-def _score(benchmark: Benchmark, indices: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Score in percent, (lineages, resamples), with `seeds` (resamples, seeds) the weights of the seeds."""
+def _seed_scores(benchmark: Benchmark, indices: np.ndarray) -> np.ndarray:
+    """Score in percent of every run seed on the drawn units, (lineages, seeds, resamples)."""
     weights = _counts(indices, benchmark.denominators.shape[1])
     right = benchmark.numerators @ weights.T  # (lineages, seeds, components, resamples)
     parts = right / (benchmark.denominators @ weights.T)
-    return 100 * np.einsum("lkr,rk->lr", parts.mean(axis=2), seeds)
+    return 100 * parts.mean(axis=2)
 
 
 def _counts(indices: np.ndarray, size: int) -> np.ndarray:
@@ -154,11 +198,11 @@ def _n_draws(indices: np.ndarray) -> int:
 
 
 def _by_name(
-    values: np.ndarray, lineages: Sequence[str], benchmarks: Sequence[Benchmark]
+    values: np.ndarray, lineages: Sequence[str], benchmarks: Sequence[Benchmark], mean: str
 ) -> dict[tuple[str, str], np.ndarray]:
     named = {
         (lineage, benchmark.name): values[i, j]
         for i, lineage in enumerate(lineages)
         for j, benchmark in enumerate(benchmarks)
     }
-    return named | {(lineage, OVERALL): values[i].mean(axis=0) for i, lineage in enumerate(lineages)}
+    return named | {(lineage, mean): values[i].mean(axis=0) for i, lineage in enumerate(lineages)}

@@ -9,23 +9,30 @@ score". With its interval at the confidence level of params.yaml (`viper.analysi
 - not supported:  the whole interval lies below zero, or is zero, so that the data speak against the claim;
 - inconclusive:   the interval holds zero and other values: with these items and seeds, at this scale, nobody can tell.
 
-The rule looks at nothing else: not at the published figure, nor at the size of the effect.
+A claim that one thing is *at least as high* as another can never lie above zero if they are equal. For such claims zero
+becomes minus `analysis.margin`, as in a test of non-inferiority: "not lower by more than the margin".
+
+The rule looks at nothing else: not at the published figure, nor at the size of the effect. If a claim is false, it is
+called supported in at most (1 - confidence) / 2 of all experiments.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from viper.analysis.bootstrap import Scores
-from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS
+from viper.analysis.bootstrap import Measure, Scores
+from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS, published
+from viper.errors import ViperError
 
 SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE = "supported", "not supported", "inconclusive"
 TWO_STAGE = "base.csr.vop"
 FINE = "fine-grained perception"
+COLUMNS = ["claim", "text", "published", "measured", "low", "high", "margin", "verdict"]
 
-Measure = Callable[[Mapping[tuple[str, str], np.ndarray]], np.ndarray]
+Table = Literal["benchmarks", "subdomains", "attention"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,8 @@ class Claim:
         finding: what the paper says where it gives no number.
         lineages: the checkpoints that it compares; it is measured where all of them were evaluated.
         measure: scores by (lineage, column) → percentage points, positive where the claim holds.
-        on_subdomains: whether it is measured on MMStar's sub-domains instead of the benchmarks.
+        table: the scores that it is measured on. They are drawn apart from each other: no claim combines two.
+        at_least: whether the claim is "at least as high", see the rule of the verdict.
     """
 
     name: str
@@ -46,7 +54,8 @@ class Claim:
     finding: str
     lineages: tuple[str, ...]
     measure: Measure
-    on_subdomains: bool = False
+    table: Table = "benchmarks"
+    at_least: bool = False
 
 
 def gain(better: str, worse: str, column: str = OVERALL) -> Measure:
@@ -92,7 +101,7 @@ CLAIMS = (
         "",
         ("base", TWO_STAGE),
         lead_of(FINE, [name for name in SUBDOMAINS if name != FINE], TWO_STAGE, "base"),
-        on_subdomains=True,
+        table="subdomains",
     ),
     Claim(
         "hallucination_falls",
@@ -123,11 +132,12 @@ CLAIMS = (
         gain(TWO_STAGE, "base.mix", "MMStar"),
     ),
     Claim(
-        "no_cold_start_ends_higher",
-        "Without a cold start the model ends higher overall",
+        "no_cold_start_ends_as_high",
+        "Without a cold start the model ends at least as high overall",
         "cold start ends slightly lower",
         ("base.cold.csr.vop", TWO_STAGE),
         gain(TWO_STAGE, "base.cold.csr.vop"),
+        at_least=True,
     ),
     Claim(
         "sft_gains_less",
@@ -136,11 +146,73 @@ CLAIMS = (
         ("base.sft", TWO_STAGE),
         gain(TWO_STAGE, "base.sft"),
     ),
+    Claim(
+        "attention_concentrates",
+        "After two stages, more of the last layer's attention on the pictures lies in the changed region",
+        "heat maps, no number",
+        ("base", TWO_STAGE),
+        gain(TWO_STAGE, "base", "last layer"),
+        table="attention",
+    ),
+    Claim(
+        "attention_rollout_concentrates",
+        "After two stages, more of the attention on the pictures, rolled out over layers, lies in the changed region",
+        "heat maps, no number",
+        ("base", TWO_STAGE),
+        gain(TWO_STAGE, "base", "rollout"),
+        table="attention",
+    ),
 )
 
 
+def judge_all(
+    tables: Mapping[Table, Scores], lineages: Sequence[str], margin: float, *, all_of_them: bool
+) -> pd.DataFrame:
+    """Judge the claims whose lineages and scores are there; the columns are COLUMNS, one row a claim.
+
+    Args:
+        lineages: those that were scored.
+        margin: points, for claims of "at least as high".
+        all_of_them: whether a claim that cannot be judged is an error.
+
+    Raises:
+        ViperError: one cannot: which, and what it lacks.
+    """
+    rows, missing = [], []
+    known = published()
+    for claim in CLAIMS:
+        lacking = [lineage for lineage in claim.lineages if lineage not in lineages]
+        lacking += [f"the table of {claim.table}"] * (claim.table not in tables)
+        if lacking:
+            missing.append(f"{claim.name} lacks {', '.join(lacking)}")
+        else:
+            rows.append(judge(claim, tables[claim.table], known, margin))
+    if missing and all_of_them:
+        raise ViperError(
+            f"claims that cannot be judged: {'; '.join(missing)}. Add the lineages to an experiment in params.yaml"
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def page(claims: pd.DataFrame, scale: str, confidence: float) -> str:
+    """The claims as a page in Markdown: the table, and the rule that the verdicts follow."""
+    lines = ["| claim | published | measured | interval | verdict |", "|---|---|---|---|---|"]
+    for row in claims.itertuples():
+        margin = f" (margin {row.margin:g})" if row.margin else ""
+        interval = f"[{row.low:+.1f}, {row.high:+.1f}]"
+        lines.append(f"| {row.text} | {row.published} | {row.measured:+.1f} | {interval}{margin} | **{row.verdict}** |")
+    return (
+        f"# Claims of the paper at scale {scale}\n\n"
+        + "\n".join(lines)
+        + f"\n\nPercentage points, positive where the claim holds, with {confidence:.0%} intervals over items and run "
+        "seeds. *Supported*: the whole interval lies above zero (for a claim of at least as high: above −margin). "
+        "*Not supported*: it lies below, or is zero. *Inconclusive*: neither. Published figures are the paper's, on "
+        "the official benchmarks.\n"
+    )
+
+
 def verdict(low: float, high: float) -> str:
-    """Apply the rule of the verdict (see the module's docstring) to an interval."""
+    """Apply the rule of the verdict (see the module's docstring) to an interval; the margin is added beforehand."""
     if low > 0:
         return SUPPORTED
     if high < 0 or low == high == 0:
@@ -148,25 +220,27 @@ def verdict(low: float, high: float) -> str:
     return INCONCLUSIVE
 
 
-def judge(claim: Claim, scores: Scores, published: pd.DataFrame) -> dict[str, object]:
-    """Return the row of claims.csv: claim, text, published, measured, low, high, verdict (points)."""
-    low, high = scores.interval(claim.measure(scores.draws))
+def judge(claim: Claim, scores: Scores, known: pd.DataFrame, margin: float) -> dict[str, object]:
+    """Return the row of claims.csv: COLUMNS, in points."""
+    value, low, high = scores.estimate(claim.measure)
+    margin = margin if claim.at_least else 0.0
     return {
         "claim": claim.name,
         "text": claim.text,
-        "published": published_effect(claim, published),
-        "measured": float(claim.measure(scores.point)),
+        "published": published_effect(claim, known),
+        "measured": value,
         "low": low,
         "high": high,
-        "verdict": verdict(low, high),
+        "margin": margin,
+        "verdict": verdict(low + margin, high + margin),
     }
 
 
-def published_effect(claim: Claim, published: pd.DataFrame) -> str:
+def published_effect(claim: Claim, known: pd.DataFrame) -> str:
     """The same measure on the published figures, such as "+1.7 (3B), +1.6 (7B)", or the finding in words."""
     effects = []
     for model in MODELS:
-        rows = published[published["model"] == model]
+        rows = known[known["model"] == model]
         scores = {(row.lineage, row.column): np.float64(row.score) for row in rows.itertuples()}
         try:
             effects.append(f"{claim.measure(scores):+.1f} ({model})")

@@ -1,4 +1,4 @@
-"""Commands of the analysis: tables and claims from predictions, figures from tables, run times from benchmark files."""
+"""Commands of the analysis: tables, claims, curves and word counts from what the runs wrote; pages; run times."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viper.analysis.figures import commands as figure_commands
 from viper.config.options import read_options
 from viper.errors import ViperError
 from viper.files import atomic_write
@@ -13,20 +14,26 @@ from viper.files import atomic_write
 if TYPE_CHECKING:
     import pandas as pd
 
-Predictions = Annotated[Path, typer.Option(help="folder with seedK/LINEAGE/SPLIT/NAME.tsv")]
-Lineages = Annotated[list[str], typer.Option("--lineage", help="a lineage to compare; give it once for each")]
+Predictions = Annotated[Path, typer.Option(help="folder with [seedK/]LINEAGE/SPLIT/NAME.tsv")]
+Lineages = Annotated[
+    list[str], typer.Option("--lineage", help="a lineage to compare with the first; repeat the option")
+]
 RunSeeds = Annotated[list[int], typer.Option("--seed", help="a run seed; give it once for each")]
 Benchmarks = Annotated[str, typer.Option(help="JSON object: the paper's name of a benchmark → name of its file")]
 Options = Annotated[str, typer.Option(help="section `analysis` of params.yaml as JSON")]
+Attention = Annotated[Path, typer.Option(help="folder with seedK/LINEAGE.parquet")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
     app.command()(tables)
     app.command("claims")(claims_command)
-    app.command("figure")(figure_command)
-    app.command("loop-figure")(loop_figure_command)
+    app.command()(reward_curves)
+    app.command()(attention_table)
+    app.command()(word_table)
+    app.command()(table_pages)
     app.command()(timings)
+    figure_commands.register(app)
 
 
 def tables(
@@ -38,61 +45,125 @@ def tables(
     title: Annotated[str, typer.Option(help="heading of the Markdown tables")],
     main: Annotated[Path, typer.Option(help="CSV to write, one row per lineage and benchmark; .md beside it")],
     subdomains: Annotated[Path, typer.Option(help="CSV to write, per MMStar sub-domain; .md beside it")],
+    claims: Annotated[Path, typer.Option(help="CSV to write: the claims that these lineages can be judged by")],
 ) -> None:
-    """Scores per benchmark and sub-domain, with intervals, differences to base and published figures."""
+    """Scores per benchmark and sub-domain, with intervals, differences to the first lineage and published figures."""
     from viper.analysis import tables as module
+    from viper.analysis.claims import judge_all
     from viper.config.analysis import Analysis
 
     settings, names = read_options(Analysis, options), _names(benchmarks)
-    scored = {
-        main: module.score_benchmarks(predictions, names, lineage, seed, settings),
-        subdomains: module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings),
-    }
-    for path, (scores, counts) in scored.items():
+    benchmark_scores = module.score_benchmarks(predictions, names, lineage, seed, settings)
+    subdomain_scores = module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)
+    for path, (scores, counts), what in (
+        (main, benchmark_scores, "benchmarks"),
+        (subdomains, subdomain_scores, "sub-domains of MMStar"),
+    ):
         table = module.tidy(scores, counts, lineage, len(seed))
-        heading = f"{title}: {'benchmarks' if path == main else 'sub-domains of MMStar'}"
         _write_csv(table, path)
-        with atomic_write(path.with_suffix(".md")) as partial:
-            partial.write_text(module.markdown(table, heading, settings.confidence), encoding="utf-8")
+        _write_text(module.markdown(table, f"{title}: {what}", settings.confidence), path.with_suffix(".md"))
+    scored = {"benchmarks": benchmark_scores[0], "subdomains": subdomain_scores[0]}
+    _write_csv(judge_all(scored, lineage, settings.margin, all_of_them=False), claims)
 
 
 def claims_command(
     predictions: Predictions,
+    attention: Attention,
     lineage: Lineages,
+    seed: RunSeeds,
+    benchmarks: Benchmarks,
+    options: Options,
+    scale: Annotated[str, typer.Option(help="name of the scale, for the heading of the page")],
+    output: Annotated[Path, typer.Option(help="CSV to write; the page, .md, beside it")],
+    attention_lineage: Annotated[list[str] | None, typer.Option(help="a lineage whose attention was measured")] = None,
+) -> None:
+    """Judge all claims of the paper: published, measured, interval, verdict. One that cannot be judged is an error."""
+    from viper.analysis import attention as attention_module
+    from viper.analysis import tables as module
+    from viper.analysis.claims import judge_all, page
+    from viper.config.analysis import Analysis
+
+    settings, names = read_options(Analysis, options), _names(benchmarks)
+    scored = {
+        "benchmarks": module.score_benchmarks(predictions, names, lineage, seed, settings)[0],
+        "subdomains": module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)[0],
+    }
+    if attention_lineage:
+        shares = attention_module.read(attention, attention_lineage, seed)
+        scored["attention"] = attention_module.score(shares, attention_lineage, settings)
+    claims = judge_all(scored, lineage, settings.margin, all_of_them=True)
+    _write_csv(claims, output)
+    _write_text(page(claims, scale, settings.confidence), output.with_suffix(".md"))
+
+
+def reward_curves(
+    metrics: Annotated[Path, typer.Option(help="folder with seedK/LINEAGE/train.csv")],
+    lineage: Lineages,
+    seed: RunSeeds,
+    options: Options,
+    curves: Annotated[Path, typer.Option(help="CSV to write: reward by lineage and step, over run seeds")],
+    crossings: Annotated[Path, typer.Option(help="CSV to write: where the first lineage overtakes each other one")],
+) -> None:
+    """Reward curves of training, the phases of each lineage laid end to end, and where they cross."""
+    from viper.analysis import rewards
+    from viper.config.analysis import Analysis
+
+    runs = rewards.read(metrics, lineage, seed, read_options(Analysis, options).reward_window)
+    _write_csv(rewards.over_seeds(runs), curves)
+    _write_csv(rewards.crossings(runs), crossings)
+
+
+def attention_table(
+    attention: Attention,
+    lineage: Lineages,
+    seed: RunSeeds,
+    held_out: Annotated[Path, typer.Option(help="vop/test.parquet of the first run seed, whose pairs are drawn")],
+    options: Options,
+    table: Annotated[Path, typer.Option(help="CSV to write: share inside the changed region by lineage and method")],
+    pairs: Annotated[Path, typer.Option(help="CSV to write: the same for every pair")],
+    maps: Annotated[Path, typer.Option(help="Parquet file to write: maps and pictures for the figure")],
+    drawn: Annotated[int, typer.Option(min=1, help="pairs whose maps are drawn")] = 2,
+) -> None:
+    """Attention inside the changed region, with intervals over pairs and run seeds."""
+    from viper.analysis import attention as module
+    from viper.config.analysis import Analysis
+
+    measured = module.read(attention, lineage, seed)
+    scores = module.score(measured, lineage, read_options(Analysis, options))
+    _write_csv(module.tidy(measured, scores, lineage), table)
+    columns = ["lineage", "seed", "id", "method", "share", "area", "in_answer", "answer"]
+    _write_csv(measured[columns], pairs)
+    with atomic_write(maps) as partial:
+        module.maps(measured, held_out, seed[0], drawn).to_parquet(partial, index=False)
+
+
+def word_table(
+    predictions: Predictions,
+    before: Annotated[str, typer.Option(help="lineage before training")],
+    after: Annotated[str, typer.Option(help="lineage after it")],
     seed: RunSeeds,
     benchmarks: Benchmarks,
     options: Options,
     output: Annotated[Path, typer.Option(help="CSV to write")],
 ) -> None:
-    """Judge the paper's claims: published, measured, interval, verdict."""
-    from viper.analysis import tables as module
+    """Which words a model reasons with more, or less, than before: log-odds with a prior, and counts."""
+    from viper.analysis.words import compare, read_reasoning
     from viper.config.analysis import Analysis
 
-    settings, names = read_options(Analysis, options), _names(benchmarks)
-    scores, _ = module.score_benchmarks(predictions, names, lineage, seed, settings)
-    domains, _ = module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)
-    _write_csv(module.claims(scores, domains, lineage), output)
+    split, names = read_options(Analysis, options).split, list(json.loads(benchmarks).values())
+    texts = [read_reasoning(predictions, lineage, seed, split, names) for lineage in (before, after)]
+    _write_csv(compare(*texts), output)
 
 
-def figure_command(
-    table: Annotated[Path, typer.Argument(help="tidy table that the command `tables` wrote")],
-    options: Options,
-    output: Annotated[list[Path], typer.Option(help="picture to write, .png, .svg or .pdf; give it once for each")],
-    caption: Annotated[Path, typer.Option(help="caption to write, .rst")],
+def table_pages(
+    tables: Annotated[list[Path], typer.Argument(help="CSV files")],
+    folder: Annotated[Path, typer.Option(help="folder for the pages, one .html a table")],
 ) -> None:
-    """Draw the main figure from its table."""
-    import pandas as pd
+    """Write tables as pages for the workflow report. Nothing in a cell becomes markup, whoever wrote it."""
+    from viper.analysis.pages import page
 
-    from viper.analysis import figures
-    from viper.config.analysis import Analysis
-
-    settings, rows = read_options(Analysis, options), pd.read_csv(table)
-    figures.use_style()
-    figure = figures.main_figure(rows, settings.published_model)
-    for path in output:
-        figures.save(figure, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figures.caption(rows, settings.confidence), encoding="utf-8")
+    for path in tables:
+        _write_text(page(path), folder / f"{path.stem}.html")
 
 
 def timings(
@@ -119,19 +190,6 @@ def _write_csv(table: "pd.DataFrame", path: Path) -> None:
         table.to_csv(partial, index=False, float_format="%.4f")
 
 
-def loop_figure_command(
-    synthesis: Annotated[Path, typer.Option(help="folder of a lineage's synthesis steps")],
-    seeds: Annotated[Path, typer.Option(help="table of seed images; its name says which shard")],
-    output: Annotated[list[Path], typer.Option(help="picture to write (.png, .svg, .pdf); may be given several times")],
-    caption: Annotated[Path, typer.Option(help="caption to write, reStructuredText")],
-    count: Annotated[int, typer.Option(min=1, help="seed images to show")] = 3,
-) -> None:
-    """Draw one turn of the loop in real pictures."""
-    from viper.analysis import figures, loop_figure
-
-    figures.use_style()
-    drawn = loop_figure.loop_figure(loop_figure.collect(synthesis, seeds, count))
-    for path in output:
-        figures.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(loop_figure.CAPTION.format(count=count), encoding="utf-8")
+def _write_text(text: str, path: Path) -> None:
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -7,11 +7,16 @@ import numpy as np
 import pandas as pd
 
 from viper.errors import ViperError
+from viper.lineage import is_trained
 
 
 def path_of(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> Path:
-    """Where the evaluation wrote the predictions of one lineage, trained with one run seed, on one benchmark."""
-    return Path(folder) / f"seed{seed}" / lineage / split / f"{benchmark}.tsv"
+    """Where the evaluation wrote the predictions of one lineage, trained with one run seed, on one benchmark.
+
+    What is not trained was evaluated once for all run seeds.
+    """
+    root = Path(folder) / f"seed{seed}" if is_trained(lineage) else Path(folder)
+    return root / lineage / split / f"{benchmark}.tsv"
 
 
 def read(
@@ -31,7 +36,7 @@ def read(
     for lineage in lineages:
         for seed in seeds:
             path = path_of(folder, seed, lineage, split, benchmark)
-            table = _read_file(path)
+            table = read_table(folder, seed, lineage, split, benchmark)
             if items is None:
                 items, first = table.drop(columns="hit"), path
             elif not table["index"].equals(items["index"]):
@@ -45,7 +50,13 @@ def read(
     return items, np.stack(hits).reshape(len(lineages), len(seeds), len(items))
 
 
-def _read_file(path: Path) -> pd.DataFrame:
+def read_table(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> pd.DataFrame:
+    """Read the items of one lineage and run seed, in the order of `index`.
+
+    Raises:
+        ViperError: the file is missing or lacks a column, has an item twice, or a hit is neither 0 nor 1.
+    """
+    path = path_of(folder, seed, lineage, split, benchmark)
     try:
         table = pd.read_csv(path, sep="\t", dtype={"index": str, "category": str, "l2-category": str})
     except FileNotFoundError as error:

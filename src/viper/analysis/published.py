@@ -15,6 +15,7 @@ SUBDOMAINS = (
     "math",
 )
 MODELS = ("3B", "7B")
+COLD_START_CROSSING = 300  # about: steps after which the run without a cold start overtakes the one with it
 
 
 def published() -> pd.DataFrame:

@@ -15,5 +15,15 @@ class Analysis(BaseModel):
         2000, ge=100, description="bootstrap resamples; the error of an interval's end falls as 1/√n"
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")
+    margin: float = Field(
+        1.0,
+        ge=0,
+        description="points; a claim of 'at least as high' holds where the score is not lower by more than this",
+    )
     seed: int = Field(0, ge=0, description="seed of the resampling, so that the tables have the same bytes every time")
-    published_model: Literal["3B", "7B"] = Field("3B", description="whose published figures the figure shows")
+    published_model: Literal["3B", "7B"] = Field("3B", description="whose published figures the figures show")
+    reward_window: int = Field(
+        9,
+        ge=1,
+        description="steps that a reward curve is smoothed over: each point is the mean of as many steps up to it",
+    )

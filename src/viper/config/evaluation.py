@@ -13,7 +13,7 @@ Column = Literal["MMStar", "RealWorldQA", "MME-RW", "BLINK", "Mantis", "Hallusio
 MICRO = ("MicroStar", "MicroWorldQA", "MicroHighRes", "MicroBlink", "MicroMantis", "MicroHallusion", "MicroCRPE")
 OFFICIAL = (
     "MMStar", "RealWorldQA", "MME-RealWorld", "MME-RealWorld-Lite", "BLINK", "Mantis-Eval", "HallusionBench",
-    "CRPE_RELATION", "CRPE_EXIST",
+    "CRPE_RELATION", "CRPE_EXIST", "MMVP",
 )  # fmt: skip
 
 
@@ -42,6 +42,18 @@ class Asking(_Section):
     batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
 
 
+class AttentionSection(_Section):
+    """How attention on the held-out pairs is measured."""
+
+    max_new_tokens: int = Field(ge=1, description="tokens of the answer that attention is followed from")
+    changed: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="a field has changed where it differs by more than this share of the largest difference",
+    )
+
+
 class BenchmarkOptions(_Section):
     """What one benchmark of one split depends on."""
 
@@ -68,6 +80,9 @@ class Evaluation(_Section):
     )
     folder: str | None = Field(None, description="folder with <benchmark>.tsv as VLMEvalKit has them; official only")
     benchmarks: dict[Column, str] = Field(min_length=1, description="the paper's benchmark → the one that is run")
+    besides: list[Literal["MMVP", "CRPE_EXIST", "MME-RealWorld-Lite"]] = Field(
+        [], description="official benchmarks that are scored as well, without a part in the paper's table or its mean"
+    )
     splits: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Split] = Field(
         min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
     )
@@ -75,6 +90,7 @@ class Evaluation(_Section):
     controls: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]] = Field(
         {}, description="control → what its answers are made to begin with; LINEAGE+CONTROL is asked so, not trained"
     )
+    attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
 
     @model_validator(mode="after")
     def _check_source(self) -> "Evaluation":
@@ -84,6 +100,8 @@ class Evaluation(_Section):
                 raise ValueError(
                     f"benchmarks.{column}: {name!r} is not among those of source {self.source!r}: {', '.join(known)}"
                 )
+        if self.besides and self.source == "world":
+            raise ValueError(f"besides {self.besides}: the drawn world has no such benchmarks; leave it empty")
         if (self.folder is None) != (self.source == "world"):
             raise ValueError(
                 f"folder {self.folder!r} does not go with source {self.source!r}: give it for 'official' only"
@@ -92,6 +110,11 @@ class Evaluation(_Section):
             if self.source == "world" and split.size is None:
                 raise ValueError(f"splits.{name}.size is missing: say how many items a benchmark shall have")
         return self
+
+    @property
+    def names(self) -> list[str]:
+        """Every benchmark that is run: those of the paper's table, then those besides."""
+        return [*self.benchmarks.values(), *self.besides]
 
     def benchmark_options(self, split: str) -> str:
         """What a benchmark of `split` is made from: `BenchmarkOptions` as JSON."""

@@ -4,9 +4,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from viper.config.hub import Pinned
+
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto: a GPU where there is one")]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Part = Literal["vlm", "painter", "editor", "checker"]
+Engine = Annotated[
+    Literal["transformers", "vllm", "auto"],
+    Field(description="what generates; auto: vLLM where it is installed and there is a GPU, transformers otherwise"),
+]
+Part = Literal["vlm", "painter", "editor", "embedder"]
 
 
 class JobSection(BaseModel):
@@ -28,12 +34,24 @@ class VlmSection(BaseModel):
     path: str = Field(min_length=1, description="folder of the base; trained lineages have their own")
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
-    batch_size: int = Field(32, ge=1, description="chats a generation batch")
+    engine: Engine = "transformers"
+    batch_size: int = Field(32, ge=1, description="chats a generation batch; vLLM makes its own batches")
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     processor: dict[str, int] = Field(
         {}, description="options of AutoProcessor.from_pretrained, for example min_pixels and max_pixels of an image"
     )
     job: JobSection = JobSection()
+
+
+class Caching(BaseModel):
+    """Reuse of what the denoiser computed in the step before (diffusers' caching hooks): faster, and not the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Literal["first_block", "taylorseer", "mag"] = Field(
+        "first_block", description="diffusers' FirstBlockCacheConfig, TaylorSeerCacheConfig or MagCacheConfig"
+    )
+    arguments: dict[str, Any] = Field({}, description="of that configuration, for example threshold: 0.08")
 
 
 class PipelineSection(BaseModel):
@@ -45,7 +63,16 @@ class PipelineSection(BaseModel):
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     batch_size: int = Field(32, ge=1, description="pictures a call; 1 where the pipeline takes one at a time")
-    trust_remote_code: bool = Field(False, description="for pipelines that bring their own code")
+    trust_remote_code: bool = Field(False, description="for pipelines whose folder brings its own code")
+    pipeline_class: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][\w.]*\.[A-Za-z_]\w*$",
+        description="module.Class of a pipeline that diffusers does not have; null: the one that the folder names",
+    )
+    compile: dict[str, Any] | None = Field(
+        None, description="torch.compile the denoiser's repeated blocks, with these arguments ({}: none); null: do not"
+    )
+    caching: Caching | None = Field(None, description="null: every step is computed whole")
     arguments: dict[str, Any] = Field(
         {}, description="passed to the pipeline's call: num_inference_steps, guidance_scale, height, width …"
     )
@@ -77,9 +104,8 @@ class Models(BaseModel):
     source: Literal["stored", "trained", "hub"] = Field(
         description="stored: fetched from the repository's own store; trained: made by rules (hours); hub: downloaded"
     )
-    hub: dict[Part, Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+(@[\w.-]+)?$")]] = Field(
-        {}, description="part → OWNER/NAME or OWNER/NAME@REVISION on the model hub; only for source: hub"
-    )
+    hub: dict[Part, Pinned] = Field({}, description="part → OWNER/NAME@COMMIT; its path follows; only for source: hub")
+    cache: str = Field("cache", min_length=1, description="folder that keeps what was downloaded, apart from outputs")
     vlm: VlmSection
     painter: PipelineSection
     editor: EditorSection
@@ -93,7 +119,9 @@ class Models(BaseModel):
     def _hub_names_every_part(self) -> "Models":
         missing = [part for part in ("vlm", "painter", "editor") if part not in self.hub]
         if self.source == "hub" and missing:
-            raise ValueError(f"source is 'hub' but hub does not name {', '.join(missing)}: add OWNER/NAME for each")
+            raise ValueError(
+                f"source is 'hub' but hub does not name {', '.join(missing)}: add OWNER/NAME@COMMIT for each"
+            )
         if self.source != "hub" and self.hub:
             raise ValueError(
                 f"hub names {', '.join(self.hub)} but source is '{self.source}': set source: hub or drop hub"

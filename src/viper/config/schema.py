@@ -1,12 +1,13 @@
 """The whole of params.yaml as one pydantic model: sections of a scale, and the checks that need several sections."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from viper.config.analysis import Analysis
 from viper.config.evaluation import Evaluation
+from viper.config.hub import fill_paths
 from viper.config.models import Models
 from viper.config.pretraining import Pretraining
 from viper.config.reward import Reward
@@ -34,6 +35,11 @@ class Scale(BaseModel):
     training: Training
     evaluation: Evaluation
     analysis: Analysis
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_paths(cls, values: Any) -> Any:
+        return fill_paths(values)
 
     @model_validator(mode="after")
     def _check_run_seeds(self) -> "Scale":
@@ -69,6 +75,30 @@ class Scale(BaseModel):
                     self.training.lineage(checkpoint)
                 except ViperError as error:
                     raise ValueError(f"experiments.{name}: {error}") from error
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"experiments.{name}: becomes a target and a file: use small letters, digits and _")
+        return self
+
+    @model_validator(mode="after")
+    def _check_attention(self) -> "Scale":
+        if "figure_attention" in self.experiments and self.evaluation.attention is None:
+            raise ValueError(
+                "experiments.figure_attention needs evaluation.attention: add it, or remove the experiment"
+            )
+        if "figure_attention" in self.experiments and self.synthesis.vop_held_out < 2:
+            raise ValueError(
+                f"experiments.figure_attention needs pairs that nobody trained on: synthesis.vop_held_out is "
+                f"{self.synthesis.vop_held_out}, make it at least 2, or remove the experiment"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_word_cloud(self) -> "Scale":
+        lineages = self.experiments.get("figure_wordcloud", [])
+        if lineages and len(lineages) != 2:
+            raise ValueError(
+                f"experiments.figure_wordcloud {lineages}: compares the words of two lineages, before and after"
+            )
         return self
 
 

@@ -68,6 +68,9 @@ class Synthesis(_Section):
         1.0,
         description="share of the seed images that are refined and edited; the others serve CSR only (saves editing)",
     )
+    vop_held_out: int = Field(
+        0, ge=0, description="pairs of pictures in vop/test.parquet, whose images are in neither data set"
+    )
     allow_fewer: bool = Field(False, description="true: too few usable rows shrink both data sets, in proportion")
     caption: Answering
     critique: Answering
@@ -106,4 +109,5 @@ class AssembleOptions(_Section):
     prompts: PromptSet
     csr_size: Annotated[int, Field(ge=1)]
     vop_size: Annotated[int, Field(ge=1)]
+    vop_held_out: Annotated[int, Field(ge=0)] = 0
     allow_fewer: bool

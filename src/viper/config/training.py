@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from viper.config.models import JobSection
+from viper.config.models import Engine, JobSection
 from viper.errors import ViperError
 from viper.lineage import BASE, Lineage, parse
 
@@ -15,6 +15,17 @@ DATA_SETS = ("csr", "vop", COLD_DATA)
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lora(_Section):
+    """Low-rank adapters (LoRA, arXiv 2106.09685) instead of all weights; the trained checkpoint has them merged in."""
+
+    rank: int = Field(64, ge=1)
+    alpha: float = Field(128, gt=0, description="adapters are scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: str | list[str] = Field(
+        "all-linear", description="names of layers, as peft has them; all-linear: every linear layer but the head"
+    )
 
 
 class _Phase(_Section):
@@ -32,11 +43,17 @@ class _Phase(_Section):
     prompts_per_step: int = Field(128, ge=1, description="prompts in one optimizer step, over all devices")
     responses_per_pass: int = Field(ge=1, description="responses in one forward and backward pass of one device")
     freeze_vision: bool = False
+    lora: Lora | None = Field(None, description="null: all weights are trained")
 
     @property
     def responses_per_step(self) -> int:
         """Responses in one optimizer step, over all devices."""
-        return self.prompts_per_step
+        return self.prompts_per_step * self.responses_per_prompt
+
+    @property
+    def responses_per_prompt(self) -> int:
+        """Responses to one prompt that a step is made of."""
+        return 1
 
     @model_validator(mode="after")
     def _check_data(self) -> "_Phase":
@@ -63,14 +80,14 @@ class Grpo(_Phase):
         "grpo", description="grpo: mean over a response's tokens, then over responses, as the paper; TRL's names"
     )
     updates_per_rollout: int = Field(1, ge=1, description="optimizer steps on the same sampled responses")
-    engine: Literal["transformers", "vllm"] = Field("transformers", description="what samples the responses")
+    engine: Engine = "transformers"
     shared_prefix: bool = Field(
         False, description="true: run each prompt once per group, which gives the same updates; false: TRL's own steps"
     )
 
     @property
-    def responses_per_step(self) -> int:
-        return self.prompts_per_step * self.rollouts
+    def responses_per_prompt(self) -> int:
+        return self.rollouts
 
     @model_validator(mode="after")
     def _check_clipping(self) -> "Grpo":
@@ -245,7 +262,8 @@ def _check_shared_prefix(phase: Grpo | Sft, machine: Machine) -> None:
     unfit = {
         f"machine.devices {machine.devices}": machine.devices > 1,
         "machine.gradient_checkpointing": machine.gradient_checkpointing,
-        "engine vllm": phase.engine == "vllm",
+        f"engine {phase.engine}": phase.engine != "transformers",
+        "lora": phase.lora is not None,
     }
     for what, is_so in unfit.items():
         if is_so:

@@ -65,7 +65,7 @@ def _parse(config: str) -> dict[str, Any]:
 
 
 def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
-    """The checked parameters of the scale, and the overrides with which Snakemake can plan it, photographs or not."""
+    """The checked parameters of the scale, and the overrides with which Snakemake can plan it, whatever is missing."""
     from snakemake.utils import update_config
 
     from viper.config.loading import read, validate
@@ -75,13 +75,21 @@ def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
     update_config(values, overrides)
     params = validate(values)
     scale, planning = params.scales[params.scale], deepcopy(overrides)
+    # Any file can stand for one that is not there yet where nothing is read.
+    stand_in: dict[str, Any] = {}
     if scale.seeds.source == "folder":
         try:
             find_photographs(scale.seeds.paths)
         except ViperError as error:
             typer.echo(f"{error}. Counted are seeds.number photographs all the same.", err=True)
-            # Any file can stand for them where nothing is read.
-            update_config(planning, {"scales": {params.scale: {"seeds": {"paths": ["params.yaml"]}}}})
+            stand_in["seeds"] = {"paths": ["params.yaml"]}
+    samples = scale.training.cold_start.source
+    if samples != "truth" and not Path(samples).is_file():
+        typer.echo(
+            f"training.cold_start.source: {samples} is not there. Its samples are counted all the same.", err=True
+        )
+        stand_in["training"] = {"cold_start": {"source": "params.yaml"}}
+    update_config(planning, {"scales": {params.scale: stand_in}})
     return scale, planning
 
 

@@ -34,7 +34,7 @@ class Rates(_Section):
     """All rates."""
 
     models: dict[str, ModelRate]
-    light: dict[str, float] = Field(description="rule → seconds of one job")
+    light: dict[str, float] = Field(description="pattern of rules → seconds of one job")
     guessed: dict[str, float] = Field(description="rule → seconds of one job")
     photograph: Photograph
     download: float = Field(gt=0, description="megabytes a second")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
@@ -55,9 +56,9 @@ def estimate(job: Job, scale: Scale, rates: Rates) -> Estimate:
     """What a job takes by the rates; where these do not know, its own time limit ('limit'), which is no less."""
     if job.benchmark is None:
         return Estimate(0, 0, "measured")  # a rule that only collects
-    for known in (rates.light, rates.guessed):
-        if job.rule in known:
-            return Estimate(known[job.rule], 0, "estimate")
+    for pattern, seconds in (rates.light | rates.guessed).items():
+        if fnmatch(job.rule, pattern):
+            return Estimate(seconds, 0, "estimate")
     if job.rule == "collect_seeds":
         number = scale.seeds.number
         return Estimate(number * rates.photograph.seconds, number * rates.photograph.megabytes * 1e6, "estimate")
@@ -143,12 +144,17 @@ def _train(job: Job, scale: Scale, rates: Rates) -> Work:
 
 def _evaluate(job: Job, scale: Scale, rates: Rates) -> Work | None:
     evaluation = scale.evaluation
-    size, names = evaluation.splits[job.wildcards["split"]].size, evaluation.benchmarks.values()
+    size, names = evaluation.splits[job.wildcards["split"]].size, evaluation.names
     known = [rates.items.get(name) if evaluation.source == "official" else size for name in names]
     if None in known:
         return None
     items = sum(min(number, size or number) for number in known)
     return Work("vlm", "token", items * evaluation.asking.max_new_tokens)
+
+
+def _measure_attention(job: Job, scale: Scale, rates: Rates) -> Work | None:
+    asking = scale.evaluation.attention
+    return Work("vlm", "token", scale.synthesis.vop_held_out * asking.max_new_tokens) if asking else None
 
 
 WORK: dict[str, Callable[[Job, Scale, Rates], Work | None]] = {
@@ -159,6 +165,8 @@ WORK: dict[str, Callable[[Job, Scale, Rates], Work | None]] = {
     "edit_images": _edit_images,
     "train": _train,
     "evaluate": _evaluate,
+    "evaluate_base": _evaluate,
+    "measure_attention": _measure_attention,
 }
 
 

@@ -26,6 +26,16 @@ def register(app: typer.Typer) -> None:
 
         provide(name, read_options(BenchmarkOptions, options), output)
 
+    @app.command("fetch-benchmark")
+    def fetch_benchmark(
+        name: Annotated[str, typer.Argument(help="An official benchmark, such as MMStar.")],
+        output: Annotated[Path, typer.Option(help="<name>.tsv in the folder of official benchmarks.")],
+    ) -> None:
+        """Download one official benchmark and check it against its published MD5."""
+        from viper.evaluation.official import fetch_benchmark
+
+        fetch_benchmark(name, output)
+
     @app.command("evaluate")
     def evaluate(
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder.")],
@@ -53,6 +63,30 @@ def register(app: typer.Typer) -> None:
         }
         with atomic_write(output / "scores.json") as partial:
             partial.write_text(json.dumps(scores, indent=2) + "\n")
+
+    @app.command("measure-attention")
+    def measure_attention(
+        checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder.")],
+        pairs: Annotated[Path, typer.Option(help="Data set of held-out pairs, vop/test.parquet.")],
+        model: Annotated[str, typer.Option(help="JSON: section models.vlm.")],
+        options: Annotated[str, typer.Option(help="JSON: section evaluation.attention.")],
+        output: Annotated[Path, typer.Option(help="Parquet file to write, one row a pair and method.")],
+    ) -> None:
+        """Where one checkpoint looks while it says what was changed between two pictures."""
+        from viper.config.evaluation import AttentionSection
+        from viper.config.models import VlmSection
+        from viper.evaluation.attention import measure
+        from viper.files import atomic_write
+        from viper.manifest import model_folder
+        from viper.models.vlm import load_transformers
+        from viper.synthesis.rows import read_rows
+
+        section = read_options(AttentionSection, options)
+        # Only eager attention computes the weights that are to be measured.
+        vlm_section = read_options(VlmSection, model, "--model").model_copy(update={"attention": "eager"})
+        table = measure(load_transformers(model_folder(checkpoint), vlm_section), read_rows(pairs), section)
+        with atomic_write(output) as partial:
+            table.to_parquet(partial, index=False)
 
     @app.command("convert-mantis")
     def convert_mantis(

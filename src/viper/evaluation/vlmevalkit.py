@@ -72,6 +72,7 @@ def _classes() -> dict[str, type]:
         "HallusionBench": ImageYORNDataset,
         "CRPE_RELATION": CRPE,
         "CRPE_EXIST": CRPE,
+        "MMVP": ImageMCQDataset,
         "MicroStar": ImageMCQDataset,
         "MicroWorldQA": ImageMCQDataset,
         "MicroHighRes": RealWorld,
@@ -82,6 +83,11 @@ def _classes() -> dict[str, type]:
     }
 
 
+def source_url(name: str) -> str | None:
+    """Where VLMEvalKit would download the benchmark from; None where it does not know."""
+    return getattr(_classes()[name], "DATASET_URL", {}).get(name)
+
+
 def require_data(name: str, folder: Path) -> Path:
     """The TSV of an official benchmark, present and, where VLMEvalKit knows its MD5, intact.
 
@@ -90,12 +96,11 @@ def require_data(name: str, folder: Path) -> Path:
     """
     path = folder / f"{name}.tsv"
     known = _classes()[name]
-    url = getattr(known, "DATASET_URL", {}).get(name)
     source = {
         "Mantis-Eval": "convert TIGER-Lab/Mantis-Eval with `python -m viper convert-mantis`",
         "MME-RealWorld": "take it from the hub data set yifanzhang114/MME-RealWorld-Base64",
         "MME-RealWorld-Lite": "take it from the hub data set yifanzhang114/MME-RealWorld-Base64",
-    }.get(name, f"take it from {url}")
+    }.get(name, f"take it from {source_url(name)}")
     if not path.is_file():
         raise ViperError(f"benchmark {name}: {path} is missing; {source}, and put it there (see evaluation.folder)")
     expected = getattr(known, "DATASET_MD5", {}).get(name)

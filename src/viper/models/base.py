@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from PIL.Image import Image
 
+from viper.errors import ViperError
+
 if TYPE_CHECKING:
     import torch
 
@@ -53,10 +55,23 @@ class Embedder(Protocol):
 
 
 def pick_device(name: str) -> str:
-    """The torch device that `name` stands for; 'auto' is the first GPU, or the CPU where there is none."""
+    """The torch device that `name` stands for; 'auto' is the first GPU, or the CPU where there is none.
+
+    Raises:
+        ViperError: a GPU is asked for that is not there.
+    """
     import torch
 
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    number = int(name.partition(":")[2] or 0) if name.startswith("cuda") else None
+    if number is not None and number >= torch.cuda.device_count():
+        built = "" if torch.version.cuda else " (this torch is built without CUDA: see envs/cuda.txt)"
+        raise ViperError(
+            f"device {name!r} is asked for, but this machine shows {torch.cuda.device_count()} GPUs{built}: ask the "
+            "job for one (models.*.job.gpu), or set the device to cpu or auto"
+        )
+    return name
 
 
 def pick_dtype(name: str, device: str) -> "torch.dtype":

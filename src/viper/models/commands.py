@@ -1,4 +1,4 @@
-"""Commands that train the micro base models from scratch, and one that measures them."""
+"""Commands about base models: fetch them from a hub, train the micro ones from scratch, measure them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,16 @@ Output = Annotated[Path, typer.Option(help="folder of the trained model; replace
 
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
+
+    @app.command("fetch-model")
+    def fetch_model(
+        name: Annotated[str, typer.Argument(help="OWNER/NAME@COMMIT, the commit with all its 40 digits")],
+        folder: Annotated[Path, typer.Option(help="where it is kept; files that are there already stay")],
+    ) -> None:
+        """Download a model of the hub at one commit, check every file, and write its manifest."""
+        from viper.models.hub import fetch_model
+
+        typer.echo(fetch_model(name, folder), err=True)
 
     @app.command("pretrain-vlm")
     def pretrain_vlm(options: Options, output: Output) -> None:

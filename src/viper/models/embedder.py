@@ -1,6 +1,7 @@
 """The sentence embedder: any SentenceTransformer (BGE-M3 in the paper)."""
 
 import importlib
+import os
 from collections import OrderedDict
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def locate(path: str) -> str:
     return path
 
 
+def _own_gpu() -> str | None:
+    """The GPU of this process among those that `accelerate launch` started; None: let the library choose."""
+    import torch
+
+    rank = os.environ.get("LOCAL_RANK")
+    return f"cuda:{rank}" if rank is not None and torch.cuda.is_available() else None
+
+
 class SentenceEmbedder:
     """Sentences to unit vectors (library: sentence-transformers), each distinct sentence embedded once.
 
@@ -56,7 +65,7 @@ class SentenceEmbedder:
         self.section = section
         source = locate(section.path)
         try:
-            self.model = SentenceTransformer(source, device=section.device)
+            self.model = SentenceTransformer(source, device=section.device or _own_gpu())
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ViperError(

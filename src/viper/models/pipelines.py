@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 from collections.abc import Sequence
 from inspect import Parameter, signature
 from pathlib import Path
@@ -18,12 +19,21 @@ from viper.startup import log_ready
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+_log = logging.getLogger(__name__)
+
+_CACHING = {
+    "first_block": "FirstBlockCacheConfig",
+    "taylorseer": "TaylorSeerCacheConfig",
+    "mag": "MagCacheConfig",
+}
+
 
 def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "DiffusionPipeline":
     """Load the diffusers pipeline at `path` (None: the section's own), silent and on its device.
 
     Raises:
-        ViperError: there is no pipeline, its folder is incomplete, or its call does not take the section's arguments.
+        ViperError: there is no pipeline, its folder is incomplete, its call does not take the section's arguments, or
+            it cannot be made faster in the way that the section asks for.
     """
     import viper.models.torchvision_shim  # noqa: F401  (before diffusers reaches transformers)
 
@@ -34,15 +44,55 @@ def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "
     path, device = str(path or section.path), pick_device(section.device)
     _import_own_components(Path(path))
     extra = {"trust_remote_code": True} if section.trust_remote_code else {}
+    pipeline_class = _import_class(section.pipeline_class) if section.pipeline_class else DiffusionPipeline
     try:
-        pipeline = DiffusionPipeline.from_pretrained(path, torch_dtype=pick_dtype(section.dtype, device), **extra)
+        pipeline = pipeline_class.from_pretrained(path, torch_dtype=pick_dtype(section.dtype, device), **extra)
     except (OSError, ValueError) as error:
         raise ViperError(f"{path}: cannot be loaded as a diffusers pipeline: {error}") from error
     _check_arguments(pipeline, section)
     pipeline.set_progress_bar_config(disable=True)
     pipeline = pipeline.to(device)
+    _speed_up(pipeline, section)
     log_ready()
     return pipeline
+
+
+def _import_class(name: str) -> type:
+    """The pipeline class that `name` stands for, of a package that diffusers knows nothing of."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ViperError(
+            f"models.*.pipeline_class {name!r} cannot be imported ({error}): install its package, or put the "
+            "folder that holds it on PYTHONPATH"
+        ) from error
+
+
+def _speed_up(pipeline: "DiffusionPipeline", section: PipelineSection) -> None:
+    """Compile the denoiser and let it reuse earlier steps, as the section asks.
+
+    Sources: diffusers, `compile_repeated_blocks` (each kind of block is compiled once, not the whole model) and
+    `CacheMixin.enable_cache`.
+    """
+    denoiser = getattr(pipeline, "transformer", None) or pipeline.unet
+    if section.caching is not None:
+        from diffusers import hooks
+
+        if not hasattr(denoiser, "enable_cache"):
+            raise ViperError(f"models.*.caching: {type(denoiser).__name__} has no caching hooks: set it to null")
+        config = getattr(hooks, _CACHING[section.caching.method])
+        try:
+            denoiser.enable_cache(config(**section.caching.arguments))
+        except (TypeError, ValueError) as error:
+            raise ViperError(
+                f"models.*.caching: {config.__name__} does not take {section.caching.arguments}: {error}"
+            ) from error
+    if section.compile is not None:
+        try:
+            denoiser.compile_repeated_blocks(**section.compile)
+        except ValueError as error:
+            raise ViperError(f"models.*.compile: {type(denoiser).__name__}: {error}; set it to null") from error
 
 
 def _check_arguments(pipeline: "DiffusionPipeline", section: PipelineSection) -> None:
@@ -95,6 +145,26 @@ def call_in_batches(
                 generators, batch = generators[0], {name: values[0] for name, values in batch.items()}
             with torch.inference_mode():
                 output = pipeline(**batch, generator=generators, **arguments)
-            images += [image.convert("RGB") for image in output.images]
+            images += _arrived(output.images, len(seeds[rows]))
             bar.update(len(seeds[rows]))
+    return images
+
+
+def _arrived(images: list[Image], expected: int) -> list[Image]:
+    """The pictures of one call as RGB, checked.
+
+    Raises:
+        ViperError: there are not as many as were asked for.
+    """
+    if len(images) != expected:
+        raise ViperError(
+            f"the pipeline returned {len(images)} pictures for {expected} prompts: set models.*.batch_size to 1, or "
+            "take out of models.*.arguments what asks for several pictures a prompt"
+        )
+    images = [image.convert("RGB") for image in images]
+    flat = sum(all(low == high for low, high in image.getextrema()) for image in images)
+    if flat:
+        _log.warning(
+            "%d of %d pictures have one flat color: not-a-number in the denoiser looks like that", flat, expected
+        )
     return images

@@ -7,12 +7,13 @@ from tqdm import tqdm
 
 from viper.config.models import VlmSection
 from viper.errors import ViperError
-from viper.models.base import Chat, pick_device, pick_dtype
+from viper.models.base import VLM, Chat, pick_device, pick_dtype
+from viper.models.engine import pick_engine
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
+    from transformers import BatchFeature, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
 
@@ -26,8 +27,28 @@ def vision_token_ids(config: "PretrainedConfig") -> list[int]:
     return sorted(index for index in ids if index is not None)
 
 
-def load_vlm(path: str | Path, section: VlmSection) -> "TransformersVLM":
-    """Load the VLM and its processor from a folder or hub name, ready to answer.
+def image_token_id(config: "PretrainedConfig") -> int:
+    """Id of the token that stands for (a part of) a picture, which some families call an index."""
+    return config.image_token_id if hasattr(config, "image_token_id") else config.image_token_index
+
+
+def load_vlm(path: str | Path, section: VlmSection) -> VLM:
+    """Load the VLM and its processor from a folder, ready to answer, with the engine of its section.
+
+    Raises:
+        ViperError: there is no such model, it is not an image-text-to-text model, or the engine cannot be used here.
+    """
+    import torch
+
+    if pick_engine(section.engine, has_gpu=torch.cuda.is_available()) == "vllm":
+        from viper.models.vllm import load_vllm
+
+        return load_vllm(path, section)
+    return load_transformers(path, section)
+
+
+def load_transformers(path: str | Path, section: VlmSection) -> "TransformersVLM":
+    """Load the VLM into transformers, whatever the section's engine.
 
     Raises:
         ViperError: there is no such model, or it is not an image-text-to-text model.
@@ -79,11 +100,10 @@ class TransformersVLM:
                 bar.update(len(batch))
         return completions
 
-    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
-        import torch
-
-        inputs = self.processor.apply_chat_template(
-            [_messages(chat) for chat in chats],
+    def prepare(self, chats: list[Chat]) -> "BatchFeature":
+        """The model's inputs for chats, all of which begin the answer or none, up to where it goes on; padded left."""
+        return self.processor.apply_chat_template(
+            [messages(chat) for chat in chats],
             add_generation_prompt=not chats[0].begin,
             continue_final_message=bool(chats[0].begin),
             tokenize=True,
@@ -91,11 +111,16 @@ class TransformersVLM:
             return_tensors="pt",
             processor_kwargs={"padding": True},
         ).to(self.model.device, self.model.dtype)
+
+    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
+        import torch
+
+        inputs = self.prepare(chats)
         with torch.random.fork_rng(), torch.inference_mode():
             torch.manual_seed(seed)
             tokens = self._complete(dict(inputs), [len(chat.images) for chat in chats], max_new_tokens, temperature)
         texts = self.processor.batch_decode(tokens, skip_special_tokens=True)
-        return [f"{chat.begin} {text}".strip() for chat, text in zip(chats, texts, strict=True)]
+        return [completion_of(chat, text) for chat, text in zip(chats, texts, strict=True)]
 
     def _complete(
         self, inputs: dict, images: list[int], max_new_tokens: int, temperature: float
@@ -127,12 +152,18 @@ class TransformersVLM:
         return output[:, inputs["input_ids"].shape[1] :]
 
 
-def _messages(chat: Chat) -> list[dict[str, Any]]:
+def completion_of(chat: Chat, text: str) -> str:
+    """The completion of a chat: what it is made to begin with, and the generated text."""
+    return f"{chat.begin} {text}".strip()
+
+
+def messages(chat: Chat) -> list[dict[str, Any]]:
+    """A chat as processors' templates want it: the images before the text, then what the answer begins with."""
     asked = [*({"type": "image", "image": image} for image in chat.images), {"type": "text", "text": chat.text}]
-    messages = [{"role": "user", "content": asked}]
+    turns = [{"role": "user", "content": asked}]
     if chat.begin:
-        messages.append({"role": "assistant", "content": [{"type": "text", "text": chat.begin}]})
-    return messages
+        turns.append({"role": "assistant", "content": [{"type": "text", "text": chat.begin}]})
+    return turns
 
 
 def _cost(chat: Chat) -> tuple[int, int]:

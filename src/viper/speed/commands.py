@@ -107,14 +107,14 @@ def register(app: typer.Typer) -> None:
         """Draw how many times as fast each step is, with the spread and what was aimed for."""
         import pandas as pd
 
-        from viper.analysis import figures
+        from viper.analysis.figures import style
         from viper.files import atomic_write
         from viper.speed.figure import CAPTION, speed_figure
 
-        figures.use_style()
+        style.use_style()
         figure = speed_figure(pd.concat(map(pd.read_csv, tables), ignore_index=True))
         for path in output:
-            figures.save(figure, path)
+            style.save(figure, path)
         with atomic_write(caption) as partial:
             partial.write_text(CAPTION, encoding="utf-8")
 

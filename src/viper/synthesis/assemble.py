@@ -2,6 +2,8 @@
 
 Caption Self-Refining (CSR): an image and its caption; the truth is the refinements.
 Visual-Operation Predicting (VOP): an image and its edited copy; the truth is the operations.
+
+Some VOP pairs are held out: their images are in no data set that anything is trained on.
 """
 
 import csv
@@ -43,7 +45,7 @@ CSR_COLUMNS = {
 }
 VOP_COLUMNS = {name: kind for name, kind in CSR_COLUMNS.items() if name != "caption"}
 
-USED, SURPLUS, DUPLICATE = "used", "usable, not needed", "duplicate"
+USED, SURPLUS, DUPLICATE, HELD_OUT = "used", "usable, not needed", "duplicate", "held out"
 NOT_DRAWN = "not drawn (vop_share)"
 
 
@@ -94,17 +96,19 @@ def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
 
 def assemble(shards: Shards, out: Path, options: AssembleOptions, *, lineage: str, seed: int) -> None:
     """Choose, by `seed`, the wanted number of usable rows for each data set, and write everything below `out`:
-    csr/train.parquet, vop/train.parquet, dropped.csv and the card README.md.
+    csr/train.parquet, vop/train.parquet, vop/test.parquet (the held-out pairs), dropped.csv and the card README.md.
 
     Raises:
         ViperError: too few usable rows; which parameters to change.
     """
     csr, vop = fates(shards)
+    held_out = _hold_out(shards, csr, vop, options.vop_held_out, seed)
     usable = {name: [row_id for row_id, fate in fates.items() if not fate] for name, fates in _named(csr, vop)}
     sizes = _sizes(options, {name: len(ids) for name, ids in usable.items()}, csr, vop)
     chosen = {name: _choose(ids, sizes[name], row_seed(seed, f"assemble {name}", "")) for name, ids in usable.items()}
     write_groups(out / "csr" / "train.parquet", _csr_rows(shards, chosen["csr"], options, lineage, seed), CSR_COLUMNS)
-    write_groups(out / "vop" / "train.parquet", _vop_rows(shards, chosen["vop"], options, lineage, seed), VOP_COLUMNS)
+    for name, ids in (("train", chosen["vop"]), ("test", held_out)):
+        write_groups(out / "vop" / f"{name}.parquet", _vop_rows(shards, ids, options, lineage, seed), VOP_COLUMNS)
     counts = {name: _account(fates, chosen[name]) for name, fates in _named(csr, vop)}
     with atomic_write(out / "dropped.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv_writer(file)
@@ -112,7 +116,16 @@ def assemble(shards: Shards, out: Path, options: AssembleOptions, *, lineage: st
         table.writerows([name, reason, number] for name, account in counts.items() for reason, number in account)
     with atomic_write(out / "README.md") as partial:
         partial.write_text(
-            render("cards", "dataset", lineage=lineage, seed=seed, sizes=sizes, counts=counts, prompts=options.prompts)
+            render(
+                "cards",
+                "dataset",
+                lineage=lineage,
+                seed=seed,
+                sizes=sizes,
+                held_out=len(held_out),
+                counts=counts,
+                prompts=options.prompts,
+            )
             + "\n",
             encoding="utf-8",
         )
@@ -121,6 +134,26 @@ def assemble(shards: Shards, out: Path, options: AssembleOptions, *, lineage: st
 def csv_writer(file):
     """A CSV writer whose line ends are the same on every system."""
     return csv.writer(file, lineterminator="\n")
+
+
+def _hold_out(shards: Shards, csr: dict[str, str], vop: dict[str, str], number: int, seed: int) -> set[str]:
+    """Choose the pairs that are held out, and mark their images, wherever they occur, as unusable for training.
+
+    Raises:
+        ViperError: fewer usable pairs than are to be held out.
+    """
+    usable = [row_id for row_id, fate in vop.items() if not fate]
+    if len(usable) < number:
+        raise ViperError(
+            f"too few usable rows: {len(usable)} VOP pairs, synthesis.vop_held_out {number} of them are to be held "
+            "out: lower it, or raise seeds.number or synthesis.vop_share"
+        )
+    held_out = _choose(usable, number, row_seed(seed, "hold out", ""))
+    images = {row["id"]: _image_name(row) for row in shards.rows("seeds", ["id", "image.path"])}
+    shown = {images[row_id] for row_id in held_out}
+    for fate in (csr, vop):
+        fate.update({row_id: HELD_OUT for row_id, reason in fate.items() if not reason and images[row_id] in shown})
+    return held_out
 
 
 def _named(csr: dict[str, str], vop: dict[str, str]) -> tuple[tuple[str, dict[str, str]], ...]:

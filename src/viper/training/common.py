@@ -3,10 +3,26 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PreTrainedModel
 
-from viper.config.training import TrainOptions
+from viper.config.training import Machine, TrainOptions
 from viper.errors import ViperError
+
+VISION_TOWERS = ("visual", "vision_tower", "vision_model")
+
+
+def require_gpus(machine: Machine) -> None:
+    """Stop before anything is loaded where GPUs are asked for that are not there.
+
+    Raises:
+        ViperError: fewer GPUs than training.machine.devices.
+    """
+    if machine.device == "cuda" and torch.cuda.device_count() < machine.devices:
+        raise ViperError(
+            f"training.machine asks for {machine.devices} GPUs, this machine shows {torch.cuda.device_count()}: ask "
+            "the job for them (training.machine.job.gpu), or set training.machine.devices or device"
+        )
 
 
 def trainer_arguments(options: TrainOptions, *, seed: int, work: Path) -> dict[str, Any]:
@@ -43,7 +59,7 @@ def freeze_vision_tower(model: PreTrainedModel) -> None:
         ViperError: the model has none under a name known to us.
     """
     inner = model.base_model
-    for name in ("visual", "vision_tower", "vision_model"):
+    for name in VISION_TOWERS:
         if hasattr(inner, name):
             getattr(inner, name).requires_grad_(False)
             return

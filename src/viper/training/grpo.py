@@ -1,16 +1,21 @@
 """Group Relative Policy Optimization through TRL, with the settings of docs/paper.md, section Optimisation."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from datasets import Dataset
 from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from viper.config.training import Grpo, TrainOptions
+from viper.models.engine import NEVER
 from viper.training.common import trainer_arguments
 from viper.training.records import RolloutWriter
 from viper.training.shared_prefix import SharedPrefixGRPOTrainer
+from viper.training.vllm_rollouts import check_generation
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
 
 
 class Scorer(Protocol):
@@ -78,7 +83,9 @@ def build_config(options: TrainOptions, *, suppress_tokens: list[int], seed: int
         steps_per_generation=common["gradient_accumulation_steps"],
         shuffle_dataset=False,  # `viper.training.data.in_training_order` has done it
         use_vllm=phase.engine == "vllm",
-        generation_kwargs={"suppress_tokens": suppress_tokens} if phase.engine == "transformers" else None,
+        generation_kwargs={"logit_bias": dict.fromkeys(suppress_tokens, NEVER)}
+        if phase.engine == "vllm"
+        else {"suppress_tokens": suppress_tokens},
         remove_unused_columns=False,  # the reward reads the ground truth
         log_multimodal=False,
     )
@@ -93,18 +100,23 @@ def build_trainer(
     callbacks: list[TrainerCallback],
     *,
     shared_prefix: bool = False,
+    peft_config: "PeftConfig | None" = None,
 ) -> GRPOTrainer:
     """A GRPOTrainer on rows of images, prompt (chat) and ground_truth, in the order of training.
 
     Raises:
         ViperError: `shared_prefix` is asked for where it does not work.
     """
-    trainer = SharedPrefixGRPOTrainer if shared_prefix else GRPOTrainer
-    return trainer(
+    trainer_class = SharedPrefixGRPOTrainer if shared_prefix else GRPOTrainer
+    trainer = trainer_class(
         model=model,
         processing_class=processor,
         train_dataset=dataset,
         reward_funcs=reward,
         args=config,
         callbacks=callbacks,
+        peft_config=peft_config,
     )
+    if config.use_vllm:
+        check_generation(trainer)
+    return trainer

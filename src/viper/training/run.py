@@ -11,22 +11,38 @@ from typing import Any
 import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
 
 import torch  # isort: skip
+from accelerate import PartialState
 from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, set_seed
 
 from viper.config.training import Grpo, TrainOptions
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
+from viper.models.engine import pick_engine
 from viper.models.vlm import vision_token_ids
 from viper.startup import log_ready
 from viper.training import data, grpo, sft
-from viper.training.common import freeze_vision_tower
+from viper.training.common import freeze_vision_tower, require_gpus
+from viper.training.image_counts import count_images
+from viper.training.lora import lora_config, save_whole
 from viper.training.records import MetricsWriter, RolloutWriter
+from viper.training.vllm_rollouts import stage_for_engine
 
 log = logging.getLogger(__name__)
 
 CONFIG = "training_config.json"
-PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers", "safetensors", "numpy", "pillow")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "pillow",
+)
 
 
 @dataclass(frozen=True)
@@ -75,9 +91,11 @@ def train(
     Raises:
         ViperError: an input is missing or unusable.
     """
-    phase = options.phase
-    if isinstance(phase, Grpo) and scorer is None:
+    if isinstance(options.phase, Grpo) and scorer is None:
         raise ViperError("method grpo needs a reward: pass --reward")
+    require_gpus(options.machine)
+    options = _with_engine(options)
+    phase = options.phase
     torch.set_num_threads(options.machine.threads)
     # Deterministic kernels are enough: filling every torch.empty with NaN besides, as PyTorch then does by default,
     # only costs time (a second per step at micro scale, in the buffer of TRL's log-probabilities).
@@ -91,7 +109,9 @@ def train(
         "data": [{"path": path.as_posix(), "sha256": _digest(path)} for path in places.data],
         "versions": {package: version(package) for package in PACKAGES},
     }
-    resume_from = _prepare_work(places.work, recipe)
+    # Several processes may share the work folder: the first one prepares it, the others find it prepared.
+    with PartialState(cpu=options.machine.device == "cpu").main_process_first():
+        resume_from = _prepare_work(places.work, recipe)
 
     set_seed(seed)
     trainer = _build_trainer(options, places, seed, scorer, processor_options or {}, resume_from)
@@ -99,6 +119,14 @@ def train(
     log.info("training %d steps from %s, %d done", phase.steps, places.parent.parent, _steps_done(resume_from))
     trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     _save(trainer, options, places, recipe)
+
+
+def _with_engine(options: TrainOptions) -> TrainOptions:
+    """The options with the engine that is really used in place of 'auto': it is part of the record."""
+    if not isinstance(options.phase, Grpo):
+        return options
+    engine = pick_engine(options.phase.engine, has_gpu=options.machine.device == "cuda")
+    return options.model_copy(update={"phase": options.phase.model_copy(update={"engine": engine})})
 
 
 def _digest(path: Path) -> str:
@@ -139,41 +167,48 @@ def _build_trainer(
     folder = model_folder(places.parent)
     # Not left to the trainer: transformers 5.23 resumes with strict=False on key names that its own save_pretrained has
     # renamed, so a Qwen2.5-VL would silently go on with the parent's weights.
-    model = AutoModelForImageTextToText.from_pretrained(resume_from or folder, dtype=torch.float32)
+    # Adapters are the trainer's own to load, on top of the parent.
+    weights = resume_from if resume_from and phase.lora is None else folder
+    model = AutoModelForImageTextToText.from_pretrained(weights, dtype=torch.float32)
     processor = AutoProcessor.from_pretrained(folder, padding_side="left", **processor_options)
+    count_images(model)
     if phase.freeze_vision:
         freeze_vision_tower(model)
     steps_done = _steps_done(resume_from)
-    callbacks = [MetricsWriter(places.work / "train.csv", steps_done)]
+    with PartialState().main_process_first():
+        callbacks = [MetricsWriter(places.work / "train.csv", steps_done)]
+        rollouts = RolloutWriter(
+            places.work / "rollouts.jsonl", options.records.rollouts_every, phase.responses_per_prompt, steps_done
+        )
     rows = [data.read(path) for path in places.data]
     if isinstance(phase, Grpo):
         needed = -(-phase.steps // phase.updates_per_rollout) * phase.prompts_per_step
         dataset = data.as_chat(data.in_training_order(rows, needed, seed))
-        rollouts = RolloutWriter(
-            places.work / "rollouts.jsonl", options.records.rollouts_every, phase.rollouts, steps_done
-        )
         config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=seed, work=places.work)
+        if config.use_vllm:
+            with PartialState().main_process_first():
+                stage_for_engine(model, processor, folder, places.work / "engine")
         function = grpo.RewardFunction(scorer, rollouts)
         return grpo.build_trainer(
-            model, processor, dataset, function, config, callbacks, shared_prefix=phase.shared_prefix
-        )
-    (places.work / "rollouts.jsonl").touch()
+            model, processor, dataset, function, config, callbacks,
+            shared_prefix=phase.shared_prefix, peft_config=lora_config(phase),
+        )  # fmt: skip
     rows = [data.with_completions(dataset, phase.think) for dataset in rows]
     dataset = data.as_chat(data.in_training_order(rows, phase.steps * phase.prompts_per_step, seed))
     config = sft.build_config(options, seed=seed, work=places.work)
-    return sft.build_trainer(model, processor, dataset, config, callbacks)
+    return sft.build_trainer(model, processor, dataset, config, callbacks, peft_config=lora_config(phase))
 
 
 def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[str, Any]) -> None:
     """Write the trained checkpoint and its records in one go, then remove the work folder."""
-    final = places.work / "final"
-    sharded = trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled  # these gather and cast by themselves
-    if options.machine.precision == "bfloat16" and not sharded:
-        trainer.model.to(torch.bfloat16)
-    trainer.save_model(str(final))  # on every process: sharded weights are gathered
+    final, gathered = places.work / "final", places.work / "gathered"
+    trainer.save_model(str(gathered))  # on every process: sharded weights are gathered
     if not trainer.is_world_process_zero():
         return
-    (final / "training_args.bin").unlink()  # a pickle of what training_config.json says in the open
+    # Written once more: adapters are merged in, weights cast, and a tied head that sharding wrote twice is one again.
+    parent = model_folder(places.parent) if options.phase.lora else None
+    save_whole(gathered, final, adapters_of=parent, dtype=getattr(torch, options.machine.precision))
+    trainer.processing_class.save_pretrained(final)
     arguments = json.loads(trainer.args.to_json_string())
     (final / CONFIG).write_text(json.dumps({**recipe, "trainer": arguments}, indent=2) + "\n")
     write_manifest(final)

@@ -1,6 +1,7 @@
 """Supervised fine-tuning through TRL: the paper's comparison with reinforcement learning, and its cold start."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datasets import Dataset
 from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback
@@ -8,6 +9,9 @@ from trl import SFTConfig, SFTTrainer
 
 from viper.config.training import TrainOptions
 from viper.training.common import trainer_arguments
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
 
 
 def build_config(options: TrainOptions, *, seed: int, work: Path) -> SFTConfig:
@@ -26,6 +30,15 @@ def build_trainer(
     dataset: Dataset,
     config: SFTConfig,
     callbacks: list[TrainerCallback],
+    *,
+    peft_config: "PeftConfig | None" = None,
 ) -> SFTTrainer:
     """An SFTTrainer on rows of images, prompt and completion (chats), in the order of training."""
-    return SFTTrainer(model=model, processing_class=processor, train_dataset=dataset, args=config, callbacks=callbacks)
+    return SFTTrainer(
+        model=model,
+        processing_class=processor,
+        train_dataset=dataset,
+        args=config,
+        callbacks=callbacks,
+        peft_config=peft_config,
+    )

@@ -141,6 +141,6 @@ def test_without_slurm_there_is_one_sentence(workflow, tmp_path):
 
 
 def test_the_results_are_those_of_a_local_run(workflow, finished, differing_files):
-    workflow.run(f"scales={CHECKPOINTS}", "--", "all")
+    workflow.run(f"scales={CHECKPOINTS}", "--", "main")
     assert len(workflow.cluster.jobs("train")) == 3, "nothing was trained again"
-    assert not differing_files(finished[0], workflow)
+    assert not differing_files(workflow, finished[0])

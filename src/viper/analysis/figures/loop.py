@@ -46,7 +46,7 @@ def collect(synthesis: Path, seeds: Path, count: int) -> list[tuple[Row, ...]]:
     )
 
 
-def loop_figure(examples: Sequence[tuple[Row, ...]]) -> Figure:
+def draw(examples: Sequence[tuple[Row, ...]]) -> Figure:
     """The examples as rows of pictures with their texts."""
     figure, grid = plt.subplots(len(examples), 3, squeeze=False, figsize=(6.9, 2.5 * len(examples)))
     for axes, (seed, caption, painted, critique, operations, edit) in zip(grid, examples, strict=True):

@@ -1,0 +1,123 @@
+"""Attention inside the changed region: shares with intervals, and the maps that the figure draws."""
+
+from collections.abc import Sequence
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from viper.analysis.bootstrap import Benchmark, Scores, resample
+from viper.analysis.claims import gain
+from viper.config.analysis import Analysis
+from viper.errors import ViperError
+from viper.synthesis.rows import by_id, read_rows
+
+AREA = "area"  # beside the lineages: what attention would be if it were spread evenly
+MAPS = ["id", "method", "lineage", "share", "answer", "rows", "columns", "changed", "before", "after"]
+
+
+def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
+    """Read what `viper.evaluation.attention` measured: its columns, with lineage and seed.
+
+    Every run seed has pairs of its own, held out from its own data sets, so the base too is measured with each.
+
+    Raises:
+        ViperError: a file is missing, or two lineages of a seed have other pairs.
+    """
+    parts = []
+    for seed in seeds:
+        pairs: list[str] | None = None
+        for lineage in lineages:
+            path = Path(folder) / f"seed{seed}" / f"{lineage}.parquet"
+            if not path.is_file():
+                raise ViperError(f"{path}: missing: measure this lineage first (snakemake measures it by itself)")
+            table = pd.read_parquet(path).assign(lineage=lineage, seed=seed)
+            found = sorted(table["id"].unique())
+            if pairs is not None and found != pairs:
+                raise ViperError(f"{path}: has other pairs than {lineages[0]}: measure all lineages on the same ones")
+            pairs = found
+            parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def score(table: pd.DataFrame, lineages: Sequence[str], options: Analysis) -> Scores:
+    """Shares in percent by (lineage or AREA, method).
+
+    Pairs are drawn with the same positions for all seeds; since the pairs of different seeds have nothing to do with
+    each other, that is as good as drawing them apart.
+
+    Raises:
+        ViperError: run seeds with different numbers of pairs.
+    """
+    benchmarks = []
+    for method in dict.fromkeys(table["method"]):
+        part = table[table["method"] == method].sort_values("id")
+        shares = [[_pairs(part, lineage, seed)["share"].to_numpy() for seed in _seeds(part)] for lineage in lineages]
+        areas = [_pairs(part, lineages[0], seed)["area"].to_numpy() for seed in _seeds(part)]
+        if len({len(area) for area in areas}) > 1:
+            raise ViperError(
+                f"run seeds have different numbers of pairs: {[len(area) for area in areas]}: give all of them "
+                "synthesis.vop_held_out"
+            )
+        values = np.array([*shares, areas])[:, :, None, :]
+        benchmarks.append(Benchmark(method, values, np.ones((1, values.shape[-1])), values.shape[-1]))
+    return resample(
+        benchmarks,
+        [*lineages, AREA],
+        resamples=options.resamples,
+        confidence=options.confidence,
+        seed=options.seed,
+    )
+
+
+def _seeds(part: pd.DataFrame) -> list[int]:
+    return list(dict.fromkeys(part["seed"]))
+
+
+def _pairs(part: pd.DataFrame, lineage: str, seed: int) -> pd.DataFrame:
+    return part[(part["lineage"] == lineage) & (part["seed"] == seed)]
+
+
+def tidy(table: pd.DataFrame, scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
+    """One row per lineage and method: share in percent, beside the area of the region and the first lineage's share."""
+    rows = []
+    for method in dict.fromkeys(table["method"]):
+        area = scores.estimate(itemgetter((AREA, method))).value
+        for lineage in lineages:
+            share = scores.estimate(itemgetter((lineage, method)))
+            above = scores.estimate(gain(lineage, AREA, method))
+            part = table[(table["lineage"] == lineage) & (table["method"] == method)]
+            row = {
+                "lineage": lineage,
+                "method": method,
+                "share": share.value,
+                "low": max(share.low, 0.0),
+                "high": min(share.high, 100.0),
+                "area": area,
+                "above_area": above.value,
+                "above_area_low": above.low,
+                "above_area_high": above.high,
+            }
+            if lineage != lineages[0]:
+                difference = scores.estimate(gain(lineage, lineages[0], method))
+                row |= {"compared_with": lineages[0], "difference": difference.value}
+                row |= {"difference_low": difference.low, "difference_high": difference.high}
+            row |= {"from_answer_percent": 100 * part["in_answer"].mean()}
+            rows.append(row | {"pairs": part["id"].nunique(), "seeds": part["seed"].nunique()})
+    columns = ["lineage", "method", "share", "low", "high", "area", "above_area", "above_area_low", "above_area_high"]
+    columns += ["compared_with", "difference", "difference_low", "difference_high", "from_answer_percent"]
+    return pd.DataFrame(rows).reindex(columns=[*columns, "pairs", "seeds"])
+
+
+def maps(table: pd.DataFrame, held_out: str | Path, seed: int, count: int) -> pd.DataFrame:
+    """The maps of the first `count` pairs of one run seed, not of chosen ones, with the edited picture as PNG bytes.
+
+    Args:
+        held_out: the data set of that seed's pairs.
+    """
+    pictures = by_id(read_rows(held_out, ["id", "images"]))
+    of_seed = table[table["seed"] == seed]
+    shown = sorted(of_seed["id"].unique())[:count]
+    part = of_seed[of_seed["id"].isin(shown)].sort_values("id", kind="stable")
+    return part[MAPS].assign(picture=[pictures[row_id]["images"][1]["bytes"] for row_id in part["id"]])

@@ -1,0 +1,135 @@
+"""Commands of the figures: each reads tables, and writes pictures and the caption that the report shows."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from viper.config.options import read_options
+from viper.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Output = Annotated[list[Path], typer.Option(help="picture to write, .png, .svg or .pdf; give it once for each")]
+Caption = Annotated[Path, typer.Option(help="caption to write, .rst")]
+Options = Annotated[str, typer.Option(help="section `analysis` of params.yaml as JSON")]
+
+
+class ScoreFigure(StrEnum):
+    """Figures that a table of scores can be drawn as."""
+
+    MAIN = "main"
+    SUBDOMAIN_BARS = "subdomain-bars"
+    RADAR = "radar"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this area's commands."""
+    app.command()(figure_scores)
+    app.command()(figure_rewards)
+    app.command()(figure_attention)
+    app.command()(figure_words)
+    app.command()(figure_loop)
+
+
+def figure_scores(
+    kind: Annotated[ScoreFigure, typer.Argument(help="how to draw it")],
+    table: Annotated[Path, typer.Argument(help="tidy table that the command `tables` wrote")],
+    options: Options,
+    output: Output,
+    caption: Caption,
+) -> None:
+    """Draw a table of scores: the main figure, grouped bars, or a radar."""
+    import pandas as pd
+
+    from viper.analysis.figures import main, radar, style, subdomain_bars
+    from viper.config.analysis import Analysis
+
+    settings, rows = read_options(Analysis, options), pd.read_csv(table)
+    module = {ScoreFigure.MAIN: main, ScoreFigure.SUBDOMAIN_BARS: subdomain_bars, ScoreFigure.RADAR: radar}[kind]
+    style.use_style()
+    drawn = module.draw(rows, settings.published_model)
+    _write(drawn, output, module.caption(rows, settings.confidence), caption)
+
+
+def figure_rewards(
+    curves: Annotated[Path, typer.Argument(help="table of curves that the command `reward-curves` wrote")],
+    crossings: Annotated[Path, typer.Argument(help="its table of crossings")],
+    options: Options,
+    output: Output,
+    caption: Caption,
+) -> None:
+    """Draw reward curves over steps."""
+    import pandas as pd
+
+    from viper.analysis.figures import reward_curves, style
+    from viper.config.analysis import Analysis
+
+    lines, crossed = pd.read_csv(curves), pd.read_csv(crossings)
+    style.use_style()
+    text = reward_curves.caption(lines, crossed, read_options(Analysis, options).reward_window)
+    _write(reward_curves.draw(lines, crossed), output, text, caption)
+
+
+def figure_attention(
+    table: Annotated[Path, typer.Argument(help="table of shares that the command `attention-table` wrote")],
+    maps: Annotated[Path, typer.Argument(help="its Parquet file of maps")],
+    options: Options,
+    output: Output,
+    caption: Caption,
+) -> None:
+    """Draw attention over pictures, and its share inside the changed region."""
+    import pandas as pd
+
+    from viper.analysis.figures import attention_maps, style
+    from viper.config.analysis import Analysis
+
+    shares = pd.read_csv(table)
+    style.use_style()
+    drawn = attention_maps.draw(pd.read_parquet(maps), shares)
+    _write(drawn, output, attention_maps.caption(shares, read_options(Analysis, options).confidence), caption)
+
+
+def figure_words(
+    table: Annotated[Path, typer.Argument(help="table of words that the command `word-table` wrote")],
+    before: Annotated[str, typer.Option(help="lineage before training")],
+    after: Annotated[str, typer.Option(help="lineage after it")],
+    options: Options,
+    output: Output,
+    caption: Caption,
+) -> None:
+    """Draw the cloud of the words that were gained."""
+    import pandas as pd
+
+    from viper.analysis.figures import style, word_cloud
+    from viper.config.analysis import Analysis
+
+    words = pd.read_csv(table, keep_default_na=False)  # "nan" and "null" are words
+    style.use_style()
+    drawn = word_cloud.draw(words, after, read_options(Analysis, options).seed)
+    _write(drawn, output, word_cloud.caption(words, before, after), caption)
+
+
+def figure_loop(
+    synthesis: Annotated[Path, typer.Option(help="folder of a lineage's synthesis steps")],
+    seeds: Annotated[Path, typer.Option(help="table of seed images; its name says which shard")],
+    output: Output,
+    caption: Caption,
+    count: Annotated[int, typer.Option(min=1, help="seed images to show")] = 3,
+) -> None:
+    """Draw one turn of the loop in real pictures."""
+    from viper.analysis.figures import loop, style
+
+    style.use_style()
+    _write(loop.draw(loop.collect(synthesis, seeds, count)), output, loop.CAPTION.format(count=count), caption)
+
+
+def _write(drawn: "Figure", output: list[Path], text: str, caption: Path) -> None:
+    from viper.analysis.figures import style
+
+    for path in output:
+        style.save(drawn, path)
+    with atomic_write(caption) as partial:
+        partial.write_text(text, encoding="utf-8")

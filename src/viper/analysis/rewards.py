@@ -1,0 +1,116 @@
+"""Reward curves from the metrics of training, and where one overtakes another.
+
+A lineage's phases are laid end to end: of `base.csr.vop`, the steps of CSR, then those of VOP. Phases without a reward
+(supervised ones) take no steps here, so that a lineage with a cold start begins at its first step of reinforcement
+learning, as in the paper's figure.
+"""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from viper.analysis.published import COLD_START_CROSSING
+from viper.errors import ViperError
+
+CURVES = ["lineage", "stage", "step", "reward", "smoothed", "low", "high", "seeds"]
+CROSSINGS = ["lineage", "compared_with", "run", "outcome", "step", "final", "final_compared_with", "published"]
+OVERTAKES, AHEAD, BEHIND = "overtakes", "ahead from the first step", "not ahead at the end"
+
+
+def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int], window: int) -> pd.DataFrame:
+    """Read the metrics of every rewarded phase of the lineages.
+
+    Args:
+        folder: with seedK/LINEAGE/train.csv, one file for each phase of a lineage.
+        window: steps; `smoothed` is the mean of as many steps of the same phase up to each.
+
+    Returns:
+        lineage, seed, stage (the checkpoint that the phase trains), step (from 1, end to end), reward, smoothed.
+
+    Raises:
+        ViperError: a file is missing, or no phase of a lineage has a reward.
+    """
+    parts = []
+    for lineage in lineages:
+        for seed in seeds:
+            done = 0
+            for stage in list(accumulate(lineage.split("."), "{}.{}".format))[1:]:
+                phase = _read_phase(Path(folder) / f"seed{seed}" / stage / "train.csv")
+                if phase["reward"].notna().any():
+                    smoothed = phase["reward"].rolling(window, min_periods=1).mean()
+                    known = {"lineage": lineage, "seed": seed, "stage": stage}
+                    parts.append(phase.assign(**known, step=phase["step"] + done, smoothed=smoothed))
+                    done += len(phase)
+            if not done:
+                raise ViperError(f"{lineage}: no phase was trained with a reward, so there is no reward curve to draw")
+    return pd.concat(parts, ignore_index=True)[["lineage", "seed", "stage", "step", "reward", "smoothed"]]
+
+
+def _read_phase(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)[["step", "reward"]]
+    except FileNotFoundError as error:
+        raise ViperError(f"{path}: missing: train this lineage first (snakemake trains it by itself)") from error
+
+
+def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean over run seeds of reward and smoothed reward; `low` and `high` are the lowest and highest smoothed seed."""
+    return (
+        runs.groupby(["lineage", "stage", "step"], sort=False)
+        .agg(
+            reward=("reward", "mean"),
+            smoothed=("smoothed", "mean"),
+            low=("smoothed", "min"),
+            high=("smoothed", "max"),
+            seeds=("seed", "nunique"),
+        )
+        .reset_index()[CURVES]
+    )
+
+
+def crossings(runs: pd.DataFrame) -> pd.DataFrame:
+    """Where the first lineage overtakes each other one: in the mean over seeds, and with every seed by itself.
+
+    Returns:
+        CROSSINGS: `step` is that of `crossing`; `final` the last smoothed rewards; `published` the paper's step for its
+        cold start.
+    """
+    first, *others = dict.fromkeys(runs["lineage"])
+    mean = runs.groupby(["lineage", "step"], sort=False)["smoothed"].mean().reset_index()
+    curves = {"mean": mean} | {f"seed {seed}": part for seed, part in runs.groupby("seed")}
+    rows = []
+    for other in others:
+        for run, part in curves.items():
+            wide = part.pivot(index="step", columns="lineage", values="smoothed").dropna()
+            outcome, step = crossing(wide[first].to_numpy(), wide[other].to_numpy())
+            rows.append(
+                {
+                    "lineage": other,
+                    "compared_with": first,
+                    "run": run,
+                    "outcome": outcome,
+                    "step": wide.index[step] if step is not None else None,
+                    "final": wide[other].iloc[-1],
+                    "final_compared_with": wide[first].iloc[-1],
+                    "published": COLD_START_CROSSING if ".cold." in other else None,
+                }
+            )
+    return pd.DataFrame(rows, columns=CROSSINGS)
+
+
+def crossing(curve: np.ndarray, other: np.ndarray) -> tuple[str, int | None]:
+    """How `curve` stands to `other`, both (steps,), and the index of the step from which it stays above to the end.
+
+    Returns:
+        OVERTAKES and that index; AHEAD and None where it was above from the first step; BEHIND and None where it is not
+        above at the last.
+    """
+    not_above = np.flatnonzero(curve <= other)
+    if not len(not_above):
+        return AHEAD, None
+    if not_above[-1] == len(curve) - 1:
+        return BEHIND, None
+    return OVERTAKES, int(not_above[-1]) + 1

@@ -1,0 +1,55 @@
+"""Models of a hub: named once with the commit that is meant, and where the cache keeps them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field
+
+# A branch or a tag can move; a commit cannot.
+Pinned = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+@[0-9a-f]{40}$", description="OWNER/NAME@COMMIT, 40 digits")]
+
+_SECTIONS = ("vlm", "painter", "editor")  # the embedder's section is part of the reward
+
+
+def cached_folder(cache: str, pinned: str) -> str:
+    """Where the model OWNER/NAME@COMMIT lies below the folder `cache`: the same for every scale that uses it."""
+    name, _, commit = pinned.partition("@")
+    return f"{cache}/models/{name}/{commit}"
+
+
+def fill_paths(scale: Any) -> Any:
+    """Give every model that `models.hub` names the path at which the cache keeps it.
+
+    Args:
+        scale: one scale of params.yaml before it is checked; what is malformed is left for the checks to name.
+
+    Returns:
+        A copy of `scale`, with `path` in the sections of these models and in `reward.embedder`.
+
+    Raises:
+        ValueError: a section has a path of its own as well.
+    """
+    models = scale.get("models") if isinstance(scale, Mapping) else None
+    if not isinstance(models, Mapping) or models.get("source") != "hub" or not isinstance(models.get("hub"), Mapping):
+        return scale
+    folders = {
+        part: cached_folder(str(models.get("cache", "cache")), pinned)
+        for part, pinned in models["hub"].items()
+        if isinstance(pinned, str)
+    }
+    filled = {**scale, "models": dict(models)}
+    for part in _SECTIONS:
+        if part in folders and isinstance(models.get(part), Mapping):
+            filled["models"][part] = _with_path(models[part], folders[part], f"models.{part}")
+    reward = scale.get("reward")
+    if "embedder" in folders and isinstance(reward, Mapping) and isinstance(reward.get("embedder"), Mapping):
+        embedder = _with_path(reward["embedder"], folders["embedder"], "reward.embedder")
+        filled["reward"] = {**reward, "embedder": embedder}
+    return filled
+
+
+def _with_path(section: Mapping[str, Any], folder: str, name: str) -> dict[str, Any]:
+    given = section.get("path", folder)
+    if given != folder:
+        raise ValueError(f"{name}.path {given!r} is given, but models.hub names this model too: drop one of the two")
+    return {**section, "path": folder}

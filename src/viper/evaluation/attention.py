@@ -1,0 +1,158 @@
+"""Where a model looks while it says what was changed: attention from its answer to the tokens of two pictures.
+
+Two ways of reading attention are kept side by side: that of the last layer, and attention rollout (Abnar and Zuidema
+2020), which follows what earlier layers had mixed into each position: the product over layers of (A + I) / 2, A being
+the mean over heads. Both need the attention weights themselves, hence a model loaded with `attention: eager`.
+
+Works for any Qwen2.5-VL: the token grid of a picture is read from what its processor made of it. A pair of pictures
+takes layers × heads × tokens² numbers of memory at once.
+"""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageChops
+from tqdm import tqdm
+
+from viper.config.evaluation import AttentionSection
+from viper.errors import ViperError
+from viper.models.base import Chat
+from viper.models.vlm import TransformersVLM, vision_token_ids
+from viper.synthesis.rows import Row, unpack_image
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+LAST_LAYER, ROLLOUT = "last layer", "rollout"
+METHODS = (LAST_LAYER, ROLLOUT)
+COLUMNS = ["id", "method", "share", "area", "in_answer", "answer", "rows", "columns", "changed", "before", "after"]
+
+
+def measure(vlm: TransformersVLM, pairs: list[Row], section: AttentionSection) -> pd.DataFrame:
+    """Measure the attention of the model's own greedy answer to each pair of a VOP data set.
+
+    Returns:
+        COLUMNS, one row a pair and method: `share` of the attention on both pictures that lies in the changed region,
+        `area` the region's share of the pictures, `in_answer` whether attention was followed from the text inside
+        <answer> (otherwise, where there is none, from the whole completion), `answer` the completion; the token grid
+        has `rows` × `columns` fields, in reading order: whether they `changed`, and the attention on the picture
+        `before` and `after` (together 1).
+
+    Raises:
+        ViperError: the two pictures of a pair have different grids, or are equal.
+    """
+    return pd.DataFrame(
+        [
+            {"id": pair["id"], "method": method, **measured}
+            for pair in tqdm(pairs, desc="attention", unit="pair", mininterval=2)
+            for method, measured in _measure_pair(vlm, pair, section).items()
+        ],
+        columns=COLUMNS,
+    )
+
+
+def _measure_pair(vlm: TransformersVLM, pair: Row, section: AttentionSection) -> dict[str, dict]:
+    import torch
+
+    before, after = (unpack_image(image) for image in pair["images"])
+    inputs = vlm.prepare([Chat([before, after], pair["prompt"])])
+    start = inputs["input_ids"].shape[1]
+    with torch.inference_mode():
+        tokens = vlm.model.generate(
+            **inputs,
+            max_new_tokens=section.max_new_tokens,
+            suppress_tokens=vision_token_ids(vlm.model.config) or None,
+            do_sample=False,
+            temperature=None,
+            top_k=None,
+            top_p=None,
+        )
+        spoken = tokens.shape[1] - start
+        fields = dict(inputs) | {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+        if "mm_token_type_ids" in inputs:  # 0: text, as all that is generated
+            fields["mm_token_type_ids"] = torch.nn.functional.pad(inputs["mm_token_type_ids"], (0, spoken))
+        attentions = vlm.model(**fields, output_attentions=True, use_cache=False).attentions
+    layers = [layer[0].float().mean(dim=0) for layer in attentions]
+    inside, completion = answer_tokens(vlm.processor.tokenizer, tokens[0, start:].tolist())
+    # The model decides on a token while it stands one position before it.
+    positions = [start + index - 1 for index in inside or range(spoken)]
+    is_image = tokens[0] == vlm.model.config.image_token_id
+    rows, columns = _grid(pair, inputs["image_grid_thw"], vlm.model.config.vision_config.spatial_merge_size)
+    changed = changed_fields(before, after, rows, columns, section.changed)
+    if changed is None:
+        raise ViperError(f"pair {pair['id']}: its two pictures are equal, so there is no changed region: make it anew")
+    return {
+        method: _region(weights[is_image].cpu().numpy(), changed)
+        | {"in_answer": bool(inside), "answer": completion, "rows": rows, "columns": columns}
+        for method, weights in ((LAST_LAYER, layers[-1][positions].mean(dim=0)), (ROLLOUT, rollout(layers, positions)))
+    }
+
+
+def rollout(layers: list["torch.Tensor"], positions: list[int]) -> "torch.Tensor":
+    """Attention rollout from some positions, their mean: (tokens,), of a (tokens, tokens) matrix for each layer."""
+    import torch
+
+    flow = torch.eye(len(layers[0]), dtype=layers[0].dtype, device=layers[0].device)[positions]
+    for layer in reversed(layers):
+        flow = (flow @ layer + flow) / 2
+    return flow.mean(dim=0)
+
+
+def answer_tokens(tokenizer: "PreTrainedTokenizerBase", completion: list[int]) -> tuple[list[int], str]:
+    """Which tokens of a completion are the text inside <answer>, and the completion as text.
+
+    A tag may be several tokens, so texts of growing length are compared; tags and blanks are no part of the answer.
+    """
+    texts = [tokenizer.decode(completion[:length], skip_special_tokens=True) for length in range(len(completion) + 1)]
+    whole = texts[-1]
+    _, tag, rest = whole.rpartition("<answer>")
+    if not tag:
+        return [], whole
+    begin = len(whole) - len(rest)
+    end = begin + len(rest.partition("</answer>")[0].rstrip())
+    inside = [
+        index
+        for index, (shorter, longer) in enumerate(pairwise(texts))
+        if len(longer) > begin and len(shorter) < end and longer[len(shorter) :].strip()
+    ]
+    return inside, whole
+
+
+def changed_fields(before: Image.Image, after: Image.Image, rows: int, columns: int, share: float) -> np.ndarray | None:
+    """Which fields of a grid differ: (rows, columns) of booleans; None where the pictures are equal.
+
+    The absolute difference of pixels is averaged over each field; a field has changed where that exceeds `share` of the
+    largest one. The truth is not asked.
+    """
+    difference = ImageChops.difference(before, after)
+    pooled = np.stack(
+        [
+            np.asarray(Image.fromarray(channel).resize((columns, rows), Image.Resampling.BOX))
+            for channel in np.moveaxis(np.asarray(difference, dtype=np.float32), -1, 0)
+        ]
+    ).mean(axis=0)
+    return pooled > share * pooled.max() if pooled.max() > 0 else None
+
+
+def _grid(pair: Row, sizes: "torch.Tensor", merge: int) -> tuple[int, int]:
+    """Rows and columns of the tokens of each of the two pictures."""
+    grids = {(int(height) // merge, int(width) // merge) for _, height, width in sizes.tolist()}
+    if len(grids) > 1:
+        raise ViperError(f"pair {pair['id']}: its two pictures have different token grids: {sorted(grids)}")
+    return grids.pop()
+
+
+def _region(weights: np.ndarray, changed: np.ndarray) -> dict:
+    """Share of the attention on both pictures inside the changed region, and the maps; `weights` is (2 × fields,)."""
+    before, after = np.split(weights / weights.sum(), 2)
+    inside = changed.ravel()
+    return {
+        "share": float((before + after)[inside].sum()),
+        "area": float(inside.mean()),
+        "changed": inside.tolist(),
+        "before": before.tolist(),
+        "after": after.tolist(),
+    }

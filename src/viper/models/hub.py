@@ -1,0 +1,120 @@
+"""Downloading models and data from the hub: by commit, every file checked, clear words where it cannot be."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from viper.errors import ViperError
+from viper.manifest import DOWNLOAD_NOTES, model_files, sha256, write_manifest
+
+_NOTES = Path(DOWNLOAD_NOTES) / "huggingface" / "download"
+_SHA256_DIGITS = 64
+
+
+def fetch_model(pinned: str, folder: Path) -> Path:
+    """Make `folder` hold the model OWNER/NAME@COMMIT whole and intact; return its manifest.
+
+    What is there already is not downloaded again. A folder that was filled elsewhere by `hf download --local-dir` and
+    carried here is checked in the same way, without a network.
+
+    Raises:
+        ViperError: the hub cannot be reached and the folder is incomplete; the model needs a licence to be accepted; it
+            or its commit does not exist; a file is not the one that the commit names.
+    """
+    name, _, commit = pinned.partition("@")
+    command = f"hf download {name} --revision {commit} --local-dir {folder}"
+    by_hand = (
+        f"On a machine with a network: `{command}`; then copy that folder, its {DOWNLOAD_NOTES} included, to {folder}"
+    )
+    with explained(f"{name} at {commit[:12]}", by_hand):
+        from huggingface_hub import snapshot_download
+
+        # Without a network it accepts a folder that is complete by the list of files it has noted there.
+        snapshot_download(name, revision=commit, local_dir=folder)
+    _check(folder, commit, command)
+    return write_manifest(folder)
+
+
+@contextmanager
+def explained(what: str, by_hand: str) -> Iterator[None]:
+    """Turn the hub's exceptions into one message: what is missing, why, and where to put it.
+
+    Args:
+        by_hand: how somebody gets it without the hub being reached from here, and where to put it.
+
+    Raises:
+        ViperError: for each of them.
+    """
+    import httpx2
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        raise ViperError(
+            f"{what} is behind a licence that this account has not accepted: accept it on the model's page, run "
+            f"`hf auth login`, and start again"
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise ViperError(f"{what}: the hub has no such commit: correct it in params.yaml") from error
+    except errors.RepositoryNotFoundError as error:
+        raise ViperError(
+            f"{what}: the hub has nothing of that name for this account: correct it in params.yaml, or run "
+            "`hf auth login` if it is private"
+        ) from error
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, httpx2.TransportError) as error:
+        raise ViperError(f"{what} is missing, and the hub cannot be reached. {by_hand}") from error
+    except (errors.HfHubHTTPError, errors.FileMetadataError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ViperError(f"{what}: the hub does not deliver it ({reason}). Try again later. {by_hand}") from error
+
+
+def _notes(folder: Path) -> dict[str, tuple[str, str]]:
+    """File → (commit, hash), as huggingface_hub noted them when it downloaded the file."""
+    notes = {}
+    for path in sorted((folder / _NOTES).rglob("*.metadata")):
+        commit, digest, *_ = path.read_text().splitlines()
+        notes[path.relative_to(folder / _NOTES).as_posix().removesuffix(".metadata")] = (commit, digest)
+    return notes
+
+
+def _missing_shards(folder: Path) -> list[str]:
+    """Files of weights that an index names and that are not there."""
+    missing = set()
+    for index in folder.rglob("*.index.json"):
+        for shard in json.loads(index.read_text()).get("weight_map", {}).values():
+            if not (index.parent / shard).is_file():
+                missing.add((index.parent / shard).relative_to(folder).as_posix())
+    return sorted(missing)
+
+
+def _check(folder: Path, commit: str, command: str) -> None:
+    """Every file must be the one that the commit names.
+
+    Raises:
+        ViperError: a file was changed or cut off, belongs to another commit, is missing, or came in another way.
+    """
+    again = f"get it again with `{command}`"
+    missing = _missing_shards(folder)
+    if missing:
+        raise ViperError(f"{folder} lacks {', '.join(missing)}: {again}")
+    notes = _notes(folder)
+    for path in model_files(folder):
+        name = path.relative_to(folder).as_posix()
+        if name not in notes:
+            raise ViperError(f"{path} cannot be checked: {folder / _NOTES} has no note of its download; {again}")
+        found, digest = notes[name]
+        if found != commit:
+            raise ViperError(f"{path} is of commit {found}, wanted is {commit}: {again}")
+        if digest != (sha256(path) if len(digest) == _SHA256_DIGITS else _git_hash(path)):
+            raise ViperError(f"{path} is damaged: its hash is not {digest}. Remove it and {again}")
+    if not notes:
+        raise ViperError(f"{folder} is empty: {again}")
+
+
+def _git_hash(path: Path) -> str:
+    """The hash by which git, and so the hub, knows a small file."""
+    content = path.read_bytes()
+    return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()

@@ -1,0 +1,89 @@
+"""The VLM interface over vLLM: the same chats, the same completions, many times as fast on a GPU."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from viper.config.models import VlmSection
+from viper.models.base import Chat, pick_device
+from viper.models.engine import NEVER, check_prompts
+from viper.models.vlm import completion_of, image_token_id, messages, vision_token_ids
+from viper.startup import log_ready
+
+if TYPE_CHECKING:
+    from transformers import ProcessorMixin
+    from vllm import LLM
+
+_MOST_IMAGES = 8  # of a chat; Mantis-Eval and BLINK have up to five
+
+
+def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
+    """Start vLLM with the model at `path`. `viper.models.engine.pick_engine` has said that it can be used."""
+    import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
+
+    from transformers import AutoProcessor  # isort: skip
+    from vllm import LLM
+
+    pick_device(section.device)
+    engine = LLM(
+        model=str(path),
+        dtype=section.dtype if section.dtype != "auto" else "bfloat16",
+        mm_processor_kwargs=dict(section.processor),
+        limit_mm_per_prompt={"image": _MOST_IMAGES},
+        generation_config="vllm",  # not the checkpoint's own top_k and top_p
+    )
+    log_ready()
+    return VllmVLM(engine, AutoProcessor.from_pretrained(str(path), **section.processor))
+
+
+class VllmVLM:
+    """Answers chats with a running engine; see `viper.models.base.VLM`.
+
+    Args:
+        engine: a vLLM `LLM`, or anything with its `generate`.
+        processor: the processor that the engine is supposed to agree with.
+    """
+
+    def __init__(self, engine: "LLM", processor: "ProcessorMixin"):
+        self.engine, self.processor = engine, processor
+
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """Return one completion a chat, in order.
+
+        Raises:
+            ViperError: the engine works on other prompts than the processor makes.
+        """
+        if not chats:
+            return []
+        texts = [self._text(chat) for chat in chats]
+        prompts = [
+            {"prompt": text, "multi_modal_data": {"image": chat.images}} if chat.images else {"prompt": text}
+            for text, chat in zip(texts, chats, strict=True)
+        ]
+        sampling = [self._sampling(max_new_tokens, temperature, seed + number) for number, _ in enumerate(chats)]
+        outputs = self.engine.generate(prompts, sampling_params=sampling)
+        # One with most images a call stands for all: expanding all twice would cost as much as answering them.
+        number = max(range(len(chats)), key=lambda index: len(chats[index].images))
+        made = self.processor(text=[texts[number]], images=chats[number].images or None)["input_ids"]
+        check_prompts([list(made[0])], [list(outputs[number].prompt_token_ids)], image_token_id(self._config()))
+        return [completion_of(chat, output.outputs[0].text) for chat, output in zip(chats, outputs, strict=True)]
+
+    def _text(self, chat: Chat) -> str:
+        return self.processor.apply_chat_template(
+            messages(chat),
+            tokenize=False,
+            add_generation_prompt=not chat.begin,
+            continue_final_message=bool(chat.begin),
+        )
+
+    def _config(self) -> Any:
+        return self.engine.llm_engine.model_config.hf_config
+
+    def _sampling(self, max_new_tokens: int, temperature: float, seed: int) -> Any:
+        from vllm import SamplingParams
+
+        return SamplingParams(
+            max_tokens=max_new_tokens,
+            temperature=temperature,
+            seed=seed if temperature > 0 else None,
+            logit_bias=dict.fromkeys(vision_token_ids(self._config()), NEVER),
+        )

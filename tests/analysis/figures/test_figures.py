@@ -1,0 +1,137 @@
+"""Every figure from a table of its kind: the published figures are in it, and equal tables are equal files."""
+
+import io
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import PathCollection
+from PIL import Image
+
+from viper.analysis.figures import attention_maps, main, radar, reward_curves, style, subdomain_bars, word_cloud
+from viper.analysis.published import BENCHMARKS, OVERALL, SUBDOMAINS, published
+from viper.analysis.words import COLUMNS as WORDS
+
+LINEAGES = ["base", "base.csr.vop", "base.new"]
+
+
+@pytest.fixture(autouse=True)
+def _style():
+    style.use_style()
+    yield
+    plt.close("all")
+
+
+def scores(columns):
+    known = published().set_index(["model", "lineage", "column"])["score"]
+    rows = [
+        {
+            "lineage": lineage,
+            "column": column,
+            "score": 40.0 + 3 * number,
+            "low": 35.0 + 3 * number,
+            "high": 46.0 + 3 * number,
+            "difference": 3.0 * number if number else np.nan,
+            "difference_low": 3.0 * number - 2 if number else np.nan,
+            "difference_high": 3.0 * number + 2 if number else np.nan,
+            "seeds": 3,
+            "published_3B": known.get(("3B", lineage, column)),
+        }
+        for number, lineage in enumerate(LINEAGES)
+        for column in columns
+    ]
+    return pd.DataFrame(rows)
+
+
+def crossed(step=4.0, outcome="overtakes"):
+    row = {"lineage": "base.new", "compared_with": "base.csr.vop", "run": "mean", "step": step, "published": 300}
+    return pd.DataFrame([row | {"outcome": outcome}])
+
+
+def curves():
+    rows = [
+        {"lineage": lineage, "stage": stage, "step": step, "seeds": 3, "low": 0.1 * step, "high": 0.3 * step}
+        | {"reward": 0.2 * step, "smoothed": 0.2 * step}
+        for lineage in LINEAGES[1:]
+        for stage, steps in (("base.csr", (1, 2, 3)), (lineage, (4, 5, 6)))
+        for step in steps
+    ]
+    return pd.DataFrame(rows)
+
+
+def attention():
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64), "gray").save(picture, format="PNG")
+    methods = ("last layer", "rollout")
+    shares = [
+        {"lineage": lineage, "method": method, "share": 40, "low": 30, "high": 50, "area": 25, "pairs": 4, "seeds": 3}
+        for lineage in LINEAGES
+        for method in methods
+    ]
+    maps = [
+        {"id": name, "method": method, "lineage": lineage, "share": 0.4, "rows": 2, "columns": 3}
+        | {"changed": [True] * 2 + [False] * 4, "after": np.arange(6) / 30, "picture": picture.getvalue()}
+        for name in ("a", "b")
+        for method in methods
+        for lineage in LINEAGES
+    ]
+    return pd.DataFrame(maps), pd.DataFrame(shares)
+
+
+def words(*terms):
+    rows = [[term, 1, 0, 9, 0.0, 9.0, 1.0, 9.0 - number] for number, term in enumerate(terms)]
+    return pd.DataFrame(rows, columns=WORDS)
+
+
+FIGURES = {
+    "main": lambda: main.draw(scores([*BENCHMARKS, OVERALL]), "3B"),
+    "bars": lambda: subdomain_bars.draw(scores([*SUBDOMAINS, "MMStar"]), "3B"),
+    "radar": lambda: radar.draw(scores([*SUBDOMAINS, "MMStar"]), "3B"),
+    "rewards": lambda: reward_curves.draw(curves(), crossed()),
+    "attention": lambda: attention_maps.draw(*attention()),
+    "words": lambda: word_cloud.draw(words("look", "closely", "zoom"), "base.csr", 0),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_equal_tables_are_equal_files_at_one_column(name, tmp_path):
+    for number in (1, 2):
+        figure = FIGURES[name]()
+        assert figure.get_figwidth() == pytest.approx(3.4)
+        for suffix in (".png", ".svg"):
+            style.save(figure, tmp_path / f"{number}{suffix}")
+    for suffix in (".png", ".svg"):
+        assert (tmp_path / f"1{suffix}").read_bytes() == (tmp_path / f"2{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(("name", "expected"), [("main", 16), ("bars", 10), ("radar", 8)])
+def test_published_figures_are_drawn_where_the_paper_has_them(name, expected):
+    """Of two models: all 8 columns of the main table; 4 of 6 sub-domains, and in the bars MMStar as a whole."""
+    drawn = [path for path in FIGURES[name]().axes[0].collections if isinstance(path, PathCollection)]
+    points = [point for path in drawn for point in np.ma.getdata(path.get_offsets())]
+    assert sum(np.isfinite(point).all() for point in points) == expected
+
+
+def test_every_lineage_has_its_own_look():
+    looks = style.looks(["base", "base.one", "base.csr", "base.two"])
+    assert len({look.color for look in looks.values()}) == 4
+    assert looks["base.csr"] == style.looks(["base.csr"])["base.csr"]
+
+
+def test_the_caption_tells_how_the_curves_ended():
+    assert "From step 4 on, base.csr.vop stays ahead of base.new" in reward_curves.caption(curves(), crossed(), 9)
+    behind = reward_curves.caption(curves(), crossed(np.nan, "not ahead at the end"), 9)
+    assert "base.csr.vop against base.new: not ahead at the end" in behind
+
+
+def test_what_a_model_wrote_is_drawn_as_text(tmp_path):
+    hostile = ["<script>alert(1)</script>", "$\\frac{1}{0}$", "$x"]
+    style.save(word_cloud.draw(words(*hostile), "base.csr", 0), tmp_path / "a.svg")
+    assert "<script" not in Path(tmp_path / "a.svg").read_text()
+
+
+def test_a_cloud_without_words_says_so():
+    figure = word_cloud.draw(words("look").assign(z=0.5), "base.csr", 0)
+    assert "no word that base.csr uses more often" in figure.axes[0].texts[0].get_text()

@@ -1,0 +1,76 @@
+"""Reward curves: phases laid end to end, smoothing within a phase, and the step from which one stays above another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from viper.analysis.rewards import AHEAD, BEHIND, OVERTAKES, crossing, crossings, over_seeds, read
+from viper.errors import ViperError
+
+
+@pytest.fixture
+def write_metrics(tmp_path):
+    """Return a function that writes the rewards of one phase as training does, and returns the folder."""
+
+    def write(lineage, rewards, seed=0):
+        path = tmp_path / f"seed{seed}" / lineage / "train.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        steps = np.arange(1, len(rewards) + 1)
+        pd.DataFrame({"step": steps, "reward": rewards, "loss": 0.0}).to_csv(path, index=False)
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("curve", "other", "expected"),
+    [
+        ([1, 2, 3, 4], [2, 3, 1, 1], (OVERTAKES, 2)),
+        ([1, 4, 1, 4], [2, 2, 2, 2], (OVERTAKES, 3)),  # not where it is above for a moment
+        ([3, 3, 3, 3], [2, 2, 2, 2], (AHEAD, None)),
+        ([1, 3, 3, 1], [2, 2, 2, 2], (BEHIND, None)),
+        ([2, 2, 2, 2], [2, 2, 2, 2], (BEHIND, None)),  # equal is not above
+    ],
+)
+def test_crossing(curve, other, expected):
+    assert crossing(np.array(curve), np.array(other)) == expected
+
+
+def test_phases_follow_each_other_and_a_supervised_one_takes_no_steps(write_metrics):
+    write_metrics("base.cold", [np.nan] * 4)
+    write_metrics("base.cold.csr", [0.0, 1.0, 2.0])
+    folder = write_metrics("base.cold.csr.vop", [5.0, 7.0])
+    runs = read(folder, ["base.cold.csr.vop"], [0], window=2)
+    assert list(runs["stage"]) == ["base.cold.csr"] * 3 + ["base.cold.csr.vop"] * 2
+    assert list(runs["step"]) == [1, 2, 3, 4, 5]
+    # Smoothing does not reach over the border of two phases, whose rewards are those of other prompts.
+    assert list(runs["smoothed"]) == [0.0, 0.5, 1.5, 5.0, 6.0]
+
+
+def test_the_band_goes_from_the_lowest_seed_to_the_highest(write_metrics):
+    for seed, rewards in enumerate(([1.0, 1.0], [2.0, 4.0], [3.0, 1.0])):
+        folder = write_metrics("base.csr", rewards, seed=seed)
+    curve = over_seeds(read(folder, ["base.csr"], [0, 1, 2], window=1))
+    assert list(curve["smoothed"]) == [2.0, 2.0]
+    assert list(curve["low"]) == [1.0, 1.0]
+    assert list(curve["high"]) == [3.0, 4.0]
+    assert set(curve["seeds"]) == {3}
+
+
+def test_crossings_are_found_in_the_mean_and_for_each_seed(write_metrics):
+    for seed, rewards in enumerate(([1.0, 1.0, 4.0, 4.0], [1.0, 4.0, 4.0, 4.0])):
+        write_metrics("base.csr", rewards, seed=seed)
+        write_metrics("base.cold", [np.nan], seed=seed)
+        folder = write_metrics("base.cold.csr", [3.0] * 4, seed=seed)
+    table = crossings(read(folder, ["base.csr", "base.cold.csr"], [0, 1], window=1)).set_index("run")
+    assert dict(table["step"]) == {"mean": 3, "seed 0": 3, "seed 1": 2}
+    assert set(table["published"]) == {300}
+    assert table.loc["mean", ["final", "final_compared_with"]].tolist() == [3.0, 4.0]
+
+
+def test_what_has_no_reward_has_no_curve(write_metrics):
+    folder = write_metrics("base.sft", [np.nan, np.nan])
+    with pytest.raises(ViperError, match=r"base\.sft: no phase was trained with a reward"):
+        read(folder, ["base.sft"], [0], window=1)
+    with pytest.raises(ViperError, match=r"base\.mix/train\.csv: missing"):
+        read(folder, ["base.mix"], [0], window=1)

@@ -1,0 +1,147 @@
+"""Each VLM family through the whole loop: captions to data sets, one training step by GRPO and by SFT, benchmarks."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image, ImageOps
+from safetensors.torch import load_file
+
+from viper.config.evaluation import EvaluateOptions
+from viper.config.models import EditorSection, PipelineSection, VlmSection
+from viper.config.reward import Reward as RewardSection
+from viper.config.synthesis import Synthesis
+from viper.config.training import TrainOptions
+from viper.evaluation.benchmarks import write
+from viper.evaluation.run import evaluate
+from viper.models.editor import load_editor
+from viper.models.embedder import SentenceEmbedder
+from viper.models.painter import load_painter
+from viper.models.vlm import load_vlm
+from viper.reward.scoring import Reward
+from viper.synthesis import steps
+from viper.synthesis.assemble import Shards, assemble
+from viper.synthesis.rows import pack_image, write_rows
+from viper.synthesis.seeds import COLUMNS as SEED_COLUMNS
+from viper.training.run import Places, train
+
+MADE = {"lineage": "base", "seed": 0}
+SYNTHESIS = Synthesis(
+    prompts="paper", csr_size=2, vop_size=2, allow_fewer=True,
+    **{step: {"max_new_tokens": 12} for step in ("caption", "critique", "refine", "entities")},
+    operations={"language": "english", "types": ["color"]},
+    edit={"one_by_one": True, "min_change": 0.0, "max_change": 1.0},
+)  # fmt: skip
+PHASES = {
+    "grpo": {"method": "grpo", "data": ["csr", "vop"], "rollouts": 4, "prompts_per_step": 2, "responses_per_pass": 4,
+             "max_completion_length": 12, "steps": 1, "learning_rate": 1e-3},
+    "sft": {"method": "sft", "data": ["csr", "vop"], "prompts_per_step": 2, "responses_per_pass": 1, "steps": 1,
+            "learning_rate": 1e-3, "freeze_vision": True},
+}  # fmt: skip
+
+
+class Negative:
+    """Painter and editor where only the VLM matters: pictures of two sizes, and the same in negative."""
+
+    def paint(self, prompts, *, seeds):
+        return [Image.effect_noise((96, 64 + 32 * (seed % 2)), 60).convert("RGB") for seed in seeds]
+
+    def edit(self, images, instructions, *, seeds):
+        return [ImageOps.invert(image) for image in images]
+
+
+def processor_options(name):
+    """As params.yaml has them for Qwen2.5-VL; one tile a picture for InternVL, whose twelve would take minutes."""
+    return {"qwen2_5_vl": {"min_pixels": 200704, "max_pixels": 1003520}, "internvl": {"max_patches": 1}}.get(name, {})
+
+
+def synthesize(vlm, painter, editor, root: Path, images) -> dict[str, Path]:
+    """The loop's steps on one shard; return the folders of the data sets."""
+    seeds = [{"id": f"{number}", "image": pack_image(image), "source": "noise"} for number, image in enumerate(images)]
+    captions = steps.caption(seeds, vlm, SYNTHESIS, **MADE)
+    reconstructions = steps.reconstruct(captions, painter, **MADE)
+    critiques = steps.critique(seeds, captions, reconstructions, vlm, SYNTHESIS, **MADE)
+    refinements = steps.refine(seeds, captions, critiques, vlm, SYNTHESIS, **MADE)
+    operations = steps.operate(refinements, SYNTHESIS.operations, **MADE)
+    edits = steps.edit(seeds, operations, editor, SYNTHESIS.edit, **MADE)
+    tables = {
+        "seeds": (seeds, SEED_COLUMNS), "captions": (captions, steps.CAPTION_COLUMNS),
+        "reconstructions": (reconstructions, steps.RECONSTRUCTION_COLUMNS),
+        "critiques": (critiques, steps.CRITIQUE_COLUMNS), "refinements": (refinements, steps.REFINEMENT_COLUMNS),
+        "operations": (operations, steps.OPERATION_COLUMNS), "edits": (edits, steps.EDIT_COLUMNS),
+    }  # fmt: skip
+    for name, (rows, columns) in tables.items():
+        write_rows(root / name / "shard0.parquet", rows, columns)
+    assemble(Shards(root / "seeds", root, 1), root / "dataset", SYNTHESIS, **MADE)
+    return {name: root / "dataset" / name / "train.parquet" for name in ("csr", "vop")}
+
+
+@pytest.fixture(scope="module")
+def reward(bge_m3):
+    section = RewardSection(embedder={"path": str(bge_m3), "device": "cpu"}, tau=0.85)
+    return Reward(SentenceEmbedder(section.embedder), section, 0.85)
+
+
+@pytest.fixture(scope="module")
+def synthesized(family, tmp_path_factory):
+    """A family's VLM and the data sets that it made with stand-ins for painter and editor."""
+    options = processor_options(family.name)
+    vlm = load_vlm(family.folder, VlmSection(path=str(family.folder), device="cpu", batch_size=4, processor=options))
+    root = tmp_path_factory.mktemp(f"{family.name}_data")
+    images = [Image.effect_noise(size, 60).convert("RGB") for size in ((128, 96), (96, 128), (64, 64))]
+    stand_in = Negative()
+    return SimpleNamespace(vlm=vlm, family=family, data=synthesize(vlm, stand_in, stand_in, root, images))
+
+
+@pytest.mark.parametrize("method", PHASES)
+def test_a_family_synthesizes_and_trains(synthesized, reward, tmp_path, method):
+    family = synthesized.family
+    options = TrainOptions(phase=PHASES[method], machine={"precision": "bfloat16"}, records={"rollouts_every": 1})
+    where = Places(
+        parent=family.folder / "manifest.json",
+        data=tuple(synthesized.data.values()),
+        work=tmp_path / "work",
+        model=tmp_path / "model",
+        metrics=tmp_path / "metrics" / "train.csv",
+    )
+    train(options, where, seed=0, scorer=reward, processor_options=processor_options(family.name))
+    before, after = (load_file(folder / "model.safetensors") for folder in (family.folder, where.model))
+    assert {name: weights.dtype for name, weights in before.items()} == {name: w.dtype for name, w in after.items()}
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    eyes = {name for name in changed if "visual" in name or "vision" in name}
+    assert changed - eyes
+    assert bool(eyes) == (method == "grpo"), "frozen in the other"
+    trained = load_vlm(where.model, VlmSection(path=str(where.model), device="cpu"))
+    assert len(evaluated(trained, tmp_path)) == 2
+
+
+def evaluated(vlm, folder: Path):
+    """A benchmark of one picture and one of several, four items each."""
+    for name in ("MicroStar", "MicroBlink"):
+        write(name, 1, 4, "test", folder / f"{name}.tsv")
+    options = EvaluateOptions(
+        source="world", folder=None, size=None, asking={"max_new_tokens": 12}, vlm={"path": "unused"}
+    )
+    results = evaluate(vlm, [folder / f"{name}.tsv" for name in ("MicroStar", "MicroBlink")], options)
+    assert all(len(result.items) == 4 and result.items["prediction"].str.len().all() for result in results.values())
+    return results
+
+
+def test_the_papers_models_go_round_the_loop(save_family, qwen_pipelines, tmp_path, monkeypatch):
+    """Qwen2.5-VL, Qwen-Image and Qwen-Image-Edit together, from photograph to data set."""
+    import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit as module
+
+    # The editor works at 1024 x 1024 pixels whatever it is given; test_adapters.py does that once.
+    monkeypatch.setattr(module, "calculate_dimensions", lambda area, ratio: (64, 64, None))
+    folder = save_family("qwen2_5_vl", tmp_path / "vlm")
+    vlm = load_vlm(folder, VlmSection(path=str(folder), device="cpu", processor=processor_options("qwen2_5_vl")))
+    calls = {"num_inference_steps": 1, "true_cfg_scale": 4.0, "negative_prompt": " "}
+    painting = {"height": 64, "width": 64, **calls}
+    painter = load_painter(
+        PipelineSection(path=str(qwen_pipelines["painter"]), device="cpu", batch_size=2, arguments=painting)
+    )
+    editor = load_editor(EditorSection(path=str(qwen_pipelines["editor"]), device="cpu", batch_size=1, arguments=calls))
+    images = [Image.effect_noise(size, 60).convert("RGB") for size in ((640, 480), (480, 640))]
+    data = synthesize(vlm, painter, editor, tmp_path / "data", images)
+    assert all(path.is_file() for path in data.values())
