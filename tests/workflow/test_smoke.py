@@ -152,7 +152,7 @@ def test_the_report_opens_without_errors_and_shows_everything(finished, visit):
 
 def test_the_same_seed_gives_the_same_bytes(finished, copy_repository, differing_files):
     second = copy_repository()
-    second.run("--", "main", "figure_attention", "figure_wordcloud")
+    second.run("--", "all")
     assert (second.root / TABLES / "attention.csv").exists()
     assert (second.root / TABLES / "words.csv").exists()
     assert not differing_files(second, finished[0])
