@@ -12,6 +12,7 @@ configfile: "params.yaml"
 report: "docs/report/workflow.rst"
 
 
+include: "rules/guard.smk"
 include: "rules/common.smk"
 include: "rules/models.smk"
 include: "rules/seeds.smk"
@@ -24,6 +25,8 @@ include: "rules/ablations.smk"
 include: "rules/report.smk"
 include: "rules/speed.smk"
 include: "rules/fetch.smk"
+include: "rules/targets.smk"
+include: "rules/provenance.smk"
 
 
 rule all:
