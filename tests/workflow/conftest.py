@@ -44,12 +44,20 @@ class Workflow:
 
     root: Path
 
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake at smoke scale on two cores; `check` fails the test with the end of every log."""
+    def run(self, *arguments: str, check: bool = True, cores: str | None = "2") -> subprocess.CompletedProcess[str]:
+        """Run Snakemake at smoke scale on two cores (None: as the profile says); `check` fails the test with the end of every log."""
         environment = os.environ | {"PYTHONPATH": str(self.root / "src"), "HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         result = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", "--config", "scale=smoke", *arguments],
+            [
+                sys.executable,
+                "-m",
+                "snakemake",
+                *(["--cores", cores] if cores else []),
+                "--config",
+                "scale=smoke",
+                *arguments,
+            ],
             cwd=self.root,
             env=environment,
             capture_output=True,

@@ -121,3 +121,9 @@ def test_models_are_shared_between_scales_and_fetched_once(workflow, own_data):
 
 def test_nothing_is_fetched_at_micro_scale(workflow):
     assert "fetch_model" not in planned(workflow, "fetch", "scale=micro")
+
+
+def test_plain_snakemake_runs_without_being_told_how_many_cores(copy_repository):
+    workflow = copy_repository()
+    workflow.run("--", "data/smoke/seed0/seeds/shard0.parquet", cores=None)
+    assert (workflow.root / "data/smoke/seed0/seeds/shard0.parquet").is_file()
