@@ -45,7 +45,10 @@ class Workflow:
     root: Path
 
     def run(self, *arguments: str, check: bool = True, cores: str | None = "2") -> subprocess.CompletedProcess[str]:
-        """Run Snakemake at smoke scale on two cores (None: as the profile says); `check` fails the test with the end of every log."""
+        """Run Snakemake at smoke scale on two cores (None: as the profile says).
+
+        `check` fails the test with the end of every log.
+        """
         environment = os.environ | {"PYTHONPATH": str(self.root / "src"), "HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         result = subprocess.run(
