@@ -19,7 +19,7 @@ from tqdm import tqdm
 from viper.config.evaluation import AttentionSection
 from viper.errors import ViperError
 from viper.models.base import Chat
-from viper.models.vlm import TransformersVLM, vision_token_ids
+from viper.models.vlm import TransformersVLM
 from viper.synthesis.rows import Row, unpack_image
 
 if TYPE_CHECKING:
@@ -61,24 +61,16 @@ def _measure_pair(vlm: TransformersVLM, pair: Row, section: AttentionSection) ->
     inputs = vlm.prepare([Chat([before, after], pair["prompt"])])
     start = inputs["input_ids"].shape[1]
     with torch.inference_mode():
-        tokens = vlm.model.generate(
-            **inputs,
-            max_new_tokens=section.max_new_tokens,
-            suppress_tokens=vision_token_ids(vlm.model.config) or None,
-            do_sample=False,
-            temperature=None,
-            top_k=None,
-            top_p=None,
-        )
-        spoken = tokens.shape[1] - start
+        (spoken,) = vlm.complete(inputs, [2], max_new_tokens=section.max_new_tokens)
+        tokens = torch.cat([inputs["input_ids"], inputs["input_ids"].new_tensor([spoken])], dim=1)
         fields = dict(inputs) | {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
         if "mm_token_type_ids" in inputs:  # 0: text, as all that is generated
-            fields["mm_token_type_ids"] = torch.nn.functional.pad(inputs["mm_token_type_ids"], (0, spoken))
+            fields["mm_token_type_ids"] = torch.nn.functional.pad(inputs["mm_token_type_ids"], (0, len(spoken)))
         attentions = vlm.model(**fields, output_attentions=True, use_cache=False).attentions
     layers = [layer[0].float().mean(dim=0) for layer in attentions]
-    inside, completion = answer_tokens(vlm.processor.tokenizer, tokens[0, start:].tolist())
+    inside, completion = answer_tokens(vlm.processor.tokenizer, spoken)
     # The model decides on a token while it stands one position before it.
-    positions = [start + index - 1 for index in inside or range(spoken)]
+    positions = [start + index - 1 for index in inside or range(len(spoken))]
     is_image = tokens[0] == vlm.model.config.image_token_id
     rows, columns = _grid(pair, inputs["image_grid_thw"], vlm.model.config.vision_config.spatial_merge_size)
     changed = changed_fields(before, after, rows, columns, section.changed)

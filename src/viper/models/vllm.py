@@ -31,8 +31,9 @@ def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
         limit_mm_per_prompt={"image": _MOST_IMAGES},
         generation_config="vllm",  # not the checkpoint's own top_k and top_p
     )
+    processor = AutoProcessor.from_pretrained(str(path), **section.processor)
     log_ready()
-    return VllmVLM(engine, AutoProcessor.from_pretrained(str(path), **section.processor))
+    return VllmVLM(engine, processor)
 
 
 class VllmVLM:

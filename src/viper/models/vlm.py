@@ -12,7 +12,6 @@ from viper.models.engine import pick_engine
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
-    import torch
     from transformers import BatchFeature, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
@@ -66,8 +65,9 @@ def load_transformers(path: str | Path, section: VlmSection) -> "TransformersVLM
         )
     except (OSError, ValueError) as error:
         raise ViperError(f"{path}: cannot be loaded as a vision-language model: {error}") from error
+    model = model.to(device).eval()
     log_ready()
-    return TransformersVLM(model.to(device).eval(), processor, batch_size=section.batch_size)
+    return TransformersVLM(model, processor, batch_size=section.batch_size)
 
 
 class TransformersVLM:
@@ -118,23 +118,29 @@ class TransformersVLM:
         inputs = self.prepare(chats)
         with torch.random.fork_rng(), torch.inference_mode():
             torch.manual_seed(seed)
-            tokens = self._complete(dict(inputs), [len(chat.images) for chat in chats], max_new_tokens, temperature)
+            images = [len(chat.images) for chat in chats]
+            tokens = self.complete(inputs, images, max_new_tokens=max_new_tokens, temperature=temperature)
         texts = self.processor.batch_decode(tokens, skip_special_tokens=True)
         return [completion_of(chat, text) for chat, text in zip(chats, texts, strict=True)]
 
-    def _complete(
-        self, inputs: dict, images: list[int], max_new_tokens: int, temperature: float
-    ) -> "list[list[int]] | torch.Tensor":
-        """Token ids of each completion; `images` are the numbers of images of the rows."""
+    def complete(
+        self, inputs: "BatchFeature", images: list[int], *, max_new_tokens: int, temperature: float = 0.0
+    ) -> list[list[int]]:
+        """Token ids of the completion of each row of `inputs`, as `prepare` makes them; one that ends may be padded.
+
+        Args:
+            images: number of images of each row.
+            temperature: 0 is greedy; otherwise torch's random generator decides.
+        """
         from viper.models.prompt_batch import FAMILIES, PromptBatch
         from viper.models.sampling import sample_responses
 
         suppressed = vision_token_ids(self.model.config)
         if self.model.config.model_type in FAMILIES:
-            ends = self.model.generation_config.eos_token_id
+            ends, fields = self.model.generation_config.eos_token_id, dict(inputs)
             return sample_responses(
                 self.model,
-                PromptBatch(inputs.pop("input_ids"), inputs.pop("attention_mask"), images, inputs),
+                PromptBatch(fields.pop("input_ids"), fields.pop("attention_mask"), images, fields),
                 max_new_tokens=max_new_tokens,
                 temperature=temperature,
                 end_tokens=ends if isinstance(ends, list) else [ends],
@@ -149,7 +155,7 @@ class TransformersVLM:
         output = self.model.generate(
             **inputs, max_new_tokens=max_new_tokens, suppress_tokens=suppressed or None, **sampling
         )
-        return output[:, inputs["input_ids"].shape[1] :]
+        return output[:, inputs["input_ids"].shape[1] :].tolist()
 
 
 def completion_of(chat: Chat, text: str) -> str:
