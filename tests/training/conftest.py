@@ -35,6 +35,18 @@ class LetterReward:
         return scores
 
 
+class InterruptedReward(LetterReward):
+    """Stops the run in its third step, as Ctrl-C does."""
+
+    calls = 0
+
+    def score(self, completions, ground_truths):
+        self.calls += 1
+        if self.calls == 3:
+            raise KeyboardInterrupt
+        return super().score(completions, ground_truths)
+
+
 def picture(color) -> bytes:
     buffer = io.BytesIO()
     Pillow.fromarray(np.full((64, 64, 3), color, dtype=np.uint8)).save(buffer, "PNG")
@@ -81,6 +93,11 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="session")
 def reward():
     return LetterReward()
+
+
+@pytest.fixture
+def interrupted_reward():
+    return InterruptedReward()
 
 
 def build_options(**changes):

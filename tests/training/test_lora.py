@@ -45,20 +45,11 @@ def test_the_checkpoint_has_the_adapters_merged_in(trained, toy):
     assert not (trained.model / "adapter_config.json").exists()
 
 
-def test_an_interrupted_run_ends_with_the_same_bytes(trained, toy, reward, options, tmp_path):
+def test_an_interrupted_run_ends_with_the_same_bytes(trained, toy, reward, interrupted_reward, options, tmp_path):
     where = places(toy, tmp_path)
 
-    class Interrupted(type(reward)):
-        calls = 0
-
-        def score(self, completions, ground_truths):
-            self.calls += 1
-            if self.calls == 3:
-                raise KeyboardInterrupt
-            return super().score(completions, ground_truths)
-
     with pytest.raises(KeyboardInterrupt):
-        train(options, where, seed=7, scorer=Interrupted())
+        train(options, where, seed=7, scorer=interrupted_reward)
     assert (where.work / "checkpoint-2").is_dir()
     torch.manual_seed(99)
     train(options, where, seed=7, scorer=reward)

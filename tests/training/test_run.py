@@ -90,20 +90,11 @@ def test_same_inputs_give_the_same_bytes(trained, toy, tmp_path, reward, grpo_op
     assert again.rollouts.read_text() == trained.rollouts.read_text()
 
 
-def test_interrupted_run_ends_with_the_same_bytes(trained, toy, tmp_path, reward, grpo_options):
+def test_interrupted_run_ends_with_the_same_bytes(trained, toy, tmp_path, reward, interrupted_reward, grpo_options):
     where = places(toy, tmp_path)
 
-    class Interrupted(type(reward)):
-        calls = 0
-
-        def score(self, completions, ground_truths):
-            self.calls += 1
-            if self.calls == 3:
-                raise KeyboardInterrupt
-            return super().score(completions, ground_truths)
-
     with pytest.raises(KeyboardInterrupt):
-        train(grpo_options(), where, seed=7, scorer=Interrupted(), notes={"lineage": "base.mix"})
+        train(grpo_options(), where, seed=7, scorer=interrupted_reward, notes={"lineage": "base.mix"})
     assert not where.model.exists()
     assert (where.work / "checkpoint-2").is_dir()
 
