@@ -70,12 +70,16 @@ def _import_class(name: str) -> type:
 
 
 def _speed_up(pipeline: "DiffusionPipeline", section: PipelineSection) -> None:
-    """Compile the denoiser and let it reuse earlier steps, as the section asks.
+    """Lay convolutions out for speed, compile the denoiser and let it reuse earlier steps, as the section asks.
 
     Sources: diffusers, `compile_repeated_blocks` (each kind of block is compiled once, not the whole model) and
-    `CacheMixin.enable_cache`.
+    `CacheMixin.enable_cache`; PyTorch, "Channels Last Memory Format" (the micro UNet: a fifth less time).
     """
+    import torch
+
     denoiser = getattr(pipeline, "transformer", None) or pipeline.unet
+    if hasattr(pipeline, "unet"):
+        denoiser.to(memory_format=torch.channels_last)
     if section.caching is not None:
         from diffusers import hooks
 
