@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from viper.config.models import PipelineSection
 from viper.errors import ViperError
-from viper.models.base import pick_device, pick_dtype
+from viper.models.base import is_flat, pick_device, pick_dtype
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _arrived(images: list[Image], expected: int) -> list[Image]:
             "take out of models.*.arguments what asks for several pictures a prompt"
         )
     images = [image.convert("RGB") for image in images]
-    flat = sum(all(low == high for low, high in image.getextrema()) for image in images)
+    flat = sum(map(is_flat, images))
     if flat:
         _log.warning(
             "%d of %d pictures have one flat color: not-a-number in the denoiser looks like that", flat, expected

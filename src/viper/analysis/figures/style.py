@@ -18,7 +18,6 @@ from viper.errors import ViperError
 from viper.files import atomic_write
 
 METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
-MARKERS = "osD^vP*"
 
 # One published figure has one look in all figures: an open marker.
 PUBLISHED = {"facecolors": "white", "edgecolors": "0.1", "linewidths": 0.8, "zorder": 4}
