@@ -8,6 +8,7 @@ from importlib import import_module
 import typer
 
 from viper.errors import ViperError
+from viper.provenance.sidecar import observe
 
 # Each area registers its own commands; heavy libraries are imported only inside a command.
 AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "speed", "cost")
@@ -27,12 +28,20 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run one command; a `ViperError` becomes its message on stderr and exit status 2, without a traceback."""
+    """Run one command; a `ViperError` becomes its message on stderr and its exit status, without a traceback.
+
+    Tables and figures that the command made get the record of what they were made from beside them.
+    """
     logging.basicConfig(
         level=os.environ.get("VIPER_LOG", "INFO"), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    trace = observe()
     try:
         build()()
     except ViperError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.status)
+    except SystemExit as end:
+        if not end.code:
+            trace.write()
+        raise

@@ -1,0 +1,59 @@
+"""Temporary copies of the repository: a commit as a git worktree, or the files as they lie here."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from viper.provenance.tools import call, run
+
+
+@contextmanager
+def at_commit(commit: str, root: Path = Path()) -> Iterator[Path]:
+    """Yield a worktree of `commit` that shares this repository's DVC cache and remotes; it is removed in the end."""
+    with tempfile.TemporaryDirectory(prefix="viper-") as scratch:
+        place = Path(scratch) / "worktree"
+        call("git", "worktree", "add", "--quiet", "--detach", str(place), commit, root=root)
+        try:
+            _share_dvc(root, place)
+            yield place
+        finally:
+            run("git", "worktree", "remove", "--force", str(place), root=root)
+
+
+def _share_dvc(root: Path, place: Path) -> None:
+    local = root / ".dvc" / "config.local"
+    if local.is_file():
+        shutil.copy(local, place / ".dvc" / "config.local")
+    cache = call("dvc", "cache", "dir", root=root).strip()
+    call("dvc", "cache", "dir", "--quiet", "--local", str((root / cache).resolve()), root=place)
+    for line in call("dvc", "remote", "list", root=root).splitlines():
+        name, url = line.split()[:2]
+        if "://" not in url:  # a relative address means another folder there
+            address = str((root / url).resolve())
+            call("dvc", "remote", "modify", "--quiet", "--local", name, "url", address, root=place)
+
+
+@contextmanager
+def copied(given: Iterable[str], root: Path = Path()) -> Iterator[Path]:
+    """Yield a folder with this tree's sources, as edited, and copies of `given`; of a manifest, its whole folder."""
+    with tempfile.TemporaryDirectory(prefix="viper-") as scratch:
+        place = Path(scratch) / "copy"
+        sources = call("git", "ls-files", "--cached", "--others", "--exclude-standard", root=root).splitlines()
+        for name in sources:
+            if not name.startswith("store/") and (root / name).is_file():
+                _copy(root / name, place / name)
+        (place / "dvc.lock").unlink(missing_ok=True)  # what is given is no recorded out there
+        for name in given:
+            path = root / name
+            if path.name == "manifest.json":
+                shutil.copytree(path.parent, (place / name).parent, dirs_exist_ok=True)
+            else:
+                _copy(path, place / name)
+        yield place
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
