@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -164,10 +164,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Repositor
     trained = root / "models/smoke/seed0/base.csr/manifest.json"
     before = trained.stat().st_mtime_ns
     repository.run("git", "checkout", "--quiet", "src")
-    repository.facts["resumed"] = repository.run("dvc", "repro", "main")
+    repository.facts["resumed"] = repository.run("dvc", "repro")
     repository.facts["trained once"] = trained.stat().st_mtime_ns == before
 
-    repository.run("dvc", "repro")
     start = repository.processor_seconds()
     repository.facts["again"] = repository.run("dvc", "repro")
     repository.facts["seconds"] = repository.processor_seconds() - start
@@ -177,17 +176,32 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Repositor
     return repository
 
 
+def make_clone(recorded: Repository, root: Path) -> Repository:
+    """Clone the recorded repository: DVC's cache stays behind, and the bucket out of reach."""
+    subprocess.run(["git", "clone", "--quiet", str(recorded.root), str(root)], check=True)
+    repository = Repository(root)
+    repository.run("git", "config", "user.email", "test@example.org")
+    repository.run("git", "config", "user.name", "test")
+    return repository
+
+
 @pytest.fixture
-def clone(recorded: Repository, tmp_path: Path, bucket: str) -> Callable[..., Repository]:
-    """Return a function that clones the recorded repository, within reach of the bucket or not."""
+def clone(recorded: Repository, tmp_path: Path) -> Repository:
+    """A clone, out of reach of the bucket."""
+    return make_clone(recorded, tmp_path / "clone")
 
-    def make(name: str = "clone", archive: bool = True) -> Repository:
-        subprocess.run(["git", "clone", "--quiet", str(recorded.root), str(tmp_path / name)], check=True)
-        repository = Repository(tmp_path / name)
-        repository.run("git", "config", "user.email", "test@example.org")
-        repository.run("git", "config", "user.name", "test")
-        if archive:
-            use_bucket(repository, bucket)
-        return repository
 
-    return make
+@pytest.fixture(scope="session")
+def taken_over(recorded: Repository, tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Repository:
+    """A clone into which everything was pulled; its copies are for tests to change."""
+    repository = make_clone(recorded, tmp_path_factory.mktemp("taken-over") / "clone")
+    use_bucket(repository, bucket)
+    repository.facts["pulled"] = repository.run("viper", "pull")
+    return repository
+
+
+@pytest.fixture
+def pulled(taken_over: Repository, tmp_path: Path) -> Repository:
+    """A copy of the clone into which everything was pulled."""
+    shutil.copytree(taken_over.root, tmp_path / "pulled")
+    return Repository(tmp_path / "pulled", taken_over.facts)

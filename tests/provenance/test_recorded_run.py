@@ -112,7 +112,7 @@ def test_the_tree_goes_back_to_seeds_and_base_models(recorded):
 
 
 def test_figures_are_drawn_from_the_repository_alone(clone):
-    repository = clone(archive=False)
+    repository = clone
     start = repository.processor_seconds()
     drawn = repository.run("viper", "figures")
     assert repository.processor_seconds() - start < 60
@@ -127,9 +127,8 @@ def test_figures_are_drawn_from_the_repository_alone(clone):
     assert repository.plan() == set()
 
 
-def test_a_pulled_file_would_silently_stay_old_without_the_guard(clone):
-    repository = clone()
-    repository.run("viper", "pull")
+def test_a_pulled_file_would_silently_stay_old_without_the_guard(pulled):
+    repository = pulled
     # As after `dvc pull` where the times of the files happen to be in order: files without a record.
     shutil.rmtree(repository.root / ".snakemake" / "metadata")
     repository.set("analysis.resamples", 210)
@@ -142,9 +141,9 @@ def test_a_pulled_file_would_silently_stay_old_without_the_guard(clone):
     assert "Nothing to be done" in silent.stdout + silent.stderr
 
 
-def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(clone):
-    repository = clone()
-    assert "0 outs" in repository.run("viper", "pull").stdout
+def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(pulled):
+    repository = pulled
+    assert "0 outs" in repository.facts["pulled"].stdout
     assert (repository.root / "models/micro/pretrained/vlm/manifest.json").is_file()
     assert repository.plan() == set()
     repository.set("analysis.resamples", 210)
@@ -158,11 +157,19 @@ def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(clone)
     source.write_text(source.read_text() + "\nEDITED = True\n")
     after_figures = {"timings", "cost", "report_pages"}
     assert {"figure_loop"} <= repository.plan() <= {"figure_loop", "loop_examples", *after_figures}
-    # Recorded files of other code are not taken over.
+    # A clone of the edited code takes the files over with the code that made them: the same edit counts there.
     repository.commit("an edit")
+    planned = repository.plan()
+    shutil.rmtree(repository.root / ".snakemake")
+    assert "src/viper/analysis" in repository.run("viper", "pull").stdout
+    assert repository.plan() == planned
+    assert repository.run("git", "status", "--porcelain").stdout == ""
+    # … but not where no commit has that code.
+    repository.edit("dvc.lock", "resamples: 200", "resamples: 199")
+    repository.commit("a recording of parameters that were never committed")
     refused = repository.run("viper", "pull", check=False)
     assert refused.returncode == 2
-    assert "src/viper/analysis" in refused.stderr
+    assert "resamples" in refused.stderr
 
 
 # --- any figure from its hash
@@ -170,7 +177,7 @@ def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(clone)
 
 @pytest.mark.parametrize(
     ("name", "start"),
-    [("hash", "data"), (f"HEAD:{FIGURE}", "predictions"), ("results/smoke/figures/loop.png@HEAD", "scratch")],
+    [("hash", "data"), ("HEAD:results/smoke/tables/loop_examples.parquet", "scratch")],
 )
 def test_a_figure_is_made_again_from_its_hash(recorded, name, start):
     name = md5(recorded.root / FIGURE) if name == "hash" else name
@@ -180,7 +187,7 @@ def test_a_figure_is_made_again_from_its_hash(recorded, name, start):
 
 
 def test_what_stands_in_the_way_of_a_hash_has_its_own_exit_status(clone):
-    repository = clone(archive=False)
+    repository = clone
     unknown = repository.run("viper", "regenerate", "0" * 32, check=False)
     assert (unknown.returncode, "no commit" in unknown.stderr) == (3, True)
     assert repository.run("viper", "regenerate", f"{FIGURE}@nowhere", check=False).returncode == 3
@@ -200,25 +207,25 @@ def test_what_stands_in_the_way_of_a_hash_has_its_own_exit_status(clone):
 # --- the reviewer's check
 
 
-def test_verify_says_how_alike_each_artefact_is(clone):
-    repository = clone()
-    repository.run("viper", "pull")
-    assert repository.run("viper", "verify", "tables").stdout.strip().splitlines()[-1].endswith("0 different")
-    table = pd.read_csv(repository.root / TABLE)
-    table.assign(score=table["score"] + 0.0001).to_csv(repository.root / TABLE, index=False)
-    close = repository.run("viper", "verify", "tables", check=False)
-    assert close.returncode == 3
-    assert "largest difference" in close.stdout
-    table.assign(score=table["score"] + 1).to_csv(repository.root / TABLE, index=False)
-    assert repository.run("viper", "verify", "tables", check=False).returncode == 1
+def test_verify_says_how_alike_each_artefact_is(pulled):
+    for name, more in (("main", 0.0001), ("subdomains", 1)):
+        path = pulled.root / f"results/smoke/tables/{name}.csv"
+        table = pd.read_csv(path)
+        table.assign(score=table["score"] + more).to_csv(path, index=False)
+    result = pulled.run("viper", "verify", "tables", check=False)
+    assert result.returncode == 1
+    verdicts = {line.split("results/")[1].split()[0]: line for line in result.stdout.splitlines() if "results/" in line}
+    assert "largest difference 0.0001" in verdicts["smoke/tables/main.csv"]
+    assert verdicts["smoke/tables/main.csv"].startswith("within tolerance")
+    assert verdicts["smoke/tables/subdomains.csv"].startswith("different")
+    assert verdicts["smoke/tables/main.md"].startswith("identical")
 
 
 # --- dvc's own views
 
 
-def test_dvc_shows_scores_curves_and_changed_parameters(clone):
-    repository = clone()
-    repository.run("viper", "pull")
+def test_dvc_shows_scores_curves_and_changed_parameters(pulled):
+    repository = pulled
     scores = json.loads(repository.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
     assert "overall" in scores["results/smoke/scores.json"]["data"]["base.csr"]
     repository.run("dvc", "plots", "show", "--out", "plots")

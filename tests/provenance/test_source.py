@@ -45,7 +45,14 @@ def package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
 
     def fingerprint():
-        for cached in (source.sources, source._commands, source._functions, source._tree, source._digest):
+        for cached in (
+            source.sources,
+            source._commands,
+            source._functions,
+            source._used_by,
+            source._tree,
+            source._digest,
+        ):
             cached.cache_clear()
         import importlib
         import linecache

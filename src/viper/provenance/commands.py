@@ -68,10 +68,16 @@ def pull() -> None:
     """Fetch what dvc.lock records, check it, and tell Snakemake that it is up to date."""
     from viper.provenance.record import pull as fetch
 
-    missing = fetch().missing
-    typer.echo(f"everything that could be fetched is as recorded; {len(missing)} outs lie in a remote out of reach")
-    for path in missing:
+    state = fetch()
+    typer.echo(
+        f"everything that could be fetched is as recorded; {len(state.missing)} outs lie in a remote out of reach"
+    )
+    for path in state.missing:
         typer.echo(f"  {path}")
+    if state.outdated:
+        typer.echo("edited since the recording; `snakemake -n all` says what that concerns:")
+        for line in state.outdated:
+            typer.echo(f"  {line}")
 
 
 def figures() -> None:

@@ -9,6 +9,7 @@ from viper.provenance import dvc_yaml
 from viper.provenance.lock import DVC_LOCK
 from viper.provenance.stages import EVERYTHING
 from viper.provenance.tools import call, planned_rules, plans_nothing, run
+from viper.provenance.worktree import at_commit, lend
 
 STORE, ARCHIVE = "store", dvc_yaml.ARCHIVE
 
@@ -59,8 +60,11 @@ def pull(root: Path = Path()) -> State:
     What lies in a remote that cannot be reached stays missing: Snakemake does not need a checkpoint as long as nothing
     that depends on it must be made again.
 
+    Where parameters or code were edited after the recording, Snakemake is told with those of the recording: it then
+    makes again what the edits concern.
+
     Raises:
-        ViperError: the files that are there are not the recorded ones, or were recorded with other parameters or code.
+        ViperError: the files that are there are not the recorded ones, or no commit has the code that made them.
     """
     for path in dvc_yaml.stored_files(root):
         call("dvc", "pull", "--remote", STORE, str(path.relative_to(root)), root=root)
@@ -74,19 +78,29 @@ def pull(root: Path = Path()) -> State:
             f"{', '.join(state.other[:5])}: not what dvc.lock records. Put the recorded files back with "
             "`dvc checkout --force`, or record yours with `make record`"
         )
-    if state.outdated:
-        commit = call("git", "log", "-1", "--format=%h", "--", DVC_LOCK, root=root).strip() or "the recording"
-        raise ViperError(
-            "the recorded files were made before the last edits of:\n"
-            + "\n".join(f"  {line}" for line in state.outdated[:20])
-            + "\nTake them over where they were recorded, then come back; Snakemake makes again what the edits concern:"
-            f"\n  git switch --detach {commit} && make pull && git switch -"
-        )
-    scale = dvc_yaml.recorded_scale_of(root)
-    call(
-        "snakemake", "--touch", "--forceall", "--cores", "1", "--config", f"scale={scale}", "--", EVERYTHING, root=root
-    )
+    if not state.outdated:
+        _touch(root)
+        return state
+    commit = call("git", "log", "-1", "--format=%h", "--", DVC_LOCK, root=root).strip()
+    if not commit:
+        raise ViperError(f"{DVC_LOCK} is in no commit, so nobody knows the code that made the files: commit it")
+    with at_commit(commit, root) as place:
+        is_the_same = (place / DVC_LOCK).read_bytes() == (root / DVC_LOCK).read_bytes()
+        if edited := status(place).outdated if is_the_same else state.outdated:
+            raise ViperError(
+                f"commit {commit} has not the code that the files of {DVC_LOCK} were made with; others are:\n"
+                + "\n".join(f"  {line}" for line in edited[:20])
+                + "\nRemove the files, then they are made again; or record them again where they were made"
+            )
+        lend(root, place)
+        _touch(place)
     return state
+
+
+def _touch(root: Path) -> None:
+    scale = dvc_yaml.recorded_scale_of(root)
+    target = ["--config", f"scale={scale}", "--", EVERYTHING]
+    call("snakemake", "--touch", "--forceall", "--cores", "1", *target, root=root)
 
 
 def status(root: Path = Path()) -> State:

@@ -151,10 +151,17 @@ def _closure(start: Iterable[Path]) -> set[Path]:
         path = waiting.pop()
         if path not in found and path.relative_to(PACKAGE).as_posix() not in _WITHOUT_EFFECT:
             found.add(path)
-            if path.suffix == ".py":
-                named = _LOADED_BY_NAME.get(path.relative_to(PACKAGE).as_posix(), ())
-                waiting += [*_imported([_tree(path)]), *filter(None, map(_module, named)), *_data_files(path)]
+            waiting += _used_by(path)
     return found
+
+
+@cache
+def _used_by(path: Path) -> list[Path]:
+    """The modules and data files that a module names itself."""
+    if path.suffix != ".py":
+        return []
+    named = _LOADED_BY_NAME.get(path.relative_to(PACKAGE).as_posix(), ())
+    return [*_imported([_tree(path)]), *filter(None, map(_module, named)), *_data_files(path)]
 
 
 def _data_files(module: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Temporary copies of the repository: a commit as a git worktree, or the files as they lie here."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -28,11 +29,22 @@ def _share_dvc(root: Path, place: Path) -> None:
         shutil.copy(local, place / ".dvc" / "config.local")
     cache = call("dvc", "cache", "dir", root=root).strip()
     call("dvc", "cache", "dir", "--quiet", "--local", str((root / cache).resolve()), root=place)
-    for line in call("dvc", "remote", "list", root=root).splitlines():
-        name, url = line.split()[:2]
-        if "://" not in url:  # a relative address means another folder there
+    # Not `dvc remote list`, which breaks its lines where the address is long. The last value counts.
+    settings = dict(line.split("=", 1) for line in call("dvc", "config", "--list", root=root).splitlines())
+    for key, url in settings.items():
+        if re.fullmatch(r"remote\..+\.url", key) and "://" not in url:  # a relative address means another folder there
+            name = key.removeprefix("remote.").removesuffix(".url")
             address = str((root / url).resolve())
             call("dvc", "remote", "modify", "--quiet", "--local", name, "url", address, root=place)
+
+
+def lend(root: Path, place: Path) -> None:
+    """Let a worktree have the files of `root` that git does not track, as links: results, and Snakemake's records."""
+    (root / ".snakemake").mkdir(exist_ok=True)
+    shutil.rmtree(place / "models")  # of which git tracks the .dvc files
+    for path in root.iterdir():
+        if not (place / path.name).exists():
+            (place / path.name).symlink_to(path.resolve())
 
 
 @contextmanager
