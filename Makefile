@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup micro all test lint report bench fetch pretrain lock clean
+.PHONY: help setup micro all test lint report figures pull record bench fetch pretrain lock clean
 
 PYTHON ?= python3.11
 CORES ?= 2
@@ -55,6 +55,15 @@ lint: $(STAMP)  ## style of Python and Snakemake files
 report: $(STAMP)  ## results/SCALE/report.html: tables, figures, workflow graph and run times in one file
 	$(SNAKEMAKE) all
 	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html -- all
+
+figures: $(STAMP)  ## draw every figure again from the tables in the repository's own store, and compare with dvc.lock
+	python -m viper figures
+
+pull: $(STAMP)  ## fetch what dvc.lock records and tell Snakemake that it is up to date
+	python -m viper pull
+
+record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would have
+	python -m viper record
 
 bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; leave the machine to it
 	$(SNAKEMAKE) bench

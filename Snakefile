@@ -12,6 +12,7 @@ configfile: "params.yaml"
 report: "docs/report/workflow.rst"
 
 
+include: "rules/guard.smk"
 include: "rules/common.smk"
 include: "rules/models.smk"
 include: "rules/seeds.smk"
@@ -26,6 +27,8 @@ include: "rules/cost.smk"
 include: "rules/speed.smk"
 include: "rules/cluster.smk"
 include: "rules/fetch.smk"
+include: "rules/targets.smk"
+include: "rules/provenance.smk"
 
 
 rule all:

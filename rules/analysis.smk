@@ -93,8 +93,28 @@ rule figure_main:
         " --caption {output.caption} > {log} 2>&1"
 
 
-rule figure_loop:
-    """One turn of the loop in real pictures."""
+rule scores:
+    """The main table as JSON, for `dvc metrics show` and `dvc metrics diff`."""
+    input:
+        f"{TABLES}/main.csv",
+    output:
+        f"results/{SCALE}/scores.json",
+    log:
+        f"logs/{SCALE}/scores.log",
+    benchmark:
+        f"benchmarks/{SCALE}/scores.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
+    shell:
+        "python -m viper scores {input} --output {output} > {log} 2>&1"
+
+
+rule loop_examples:
+    """The seed images that the figure of the loop shows, with what each step made of them."""
     input:
         seeds=f"data/{SCALE}/seed{S.run_seeds[0]}/seeds/shard0.parquet",
         steps=expand(
@@ -103,6 +123,29 @@ rule figure_loop:
             seed=S.run_seeds[0],
             step=["captions", "reconstructions", "critiques", "operations", "edits"],
         ),
+    output:
+        f"{TABLES}/loop_examples.parquet",
+    log:
+        f"logs/{SCALE}/loop_examples.log",
+    benchmark:
+        f"benchmarks/{SCALE}/loop_examples.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
+    params:
+        synthesis=lambda wildcards: f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
+    shell:
+        "python -m viper loop-examples --synthesis {params.synthesis} --seeds {input.seeds} --output {output}"
+        " > {log} 2>&1"
+
+
+rule figure_loop:
+    """One turn of the loop in real pictures."""
+    input:
+        f"{TABLES}/loop_examples.parquet",
     output:
         png=report(f"{FIGURES}/loop.png", caption=f"../{FIGURES}/loop.rst", category="Figures"),
         caption=f"{FIGURES}/loop.rst",
@@ -116,11 +159,8 @@ rule figure_loop:
     resources:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(10),
-    params:
-        synthesis=lambda wildcards: f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
     shell:
-        "python -m viper figure-loop --synthesis {params.synthesis} --seeds {input.seeds} --output {output.png}"
-        " --caption {output.caption} > {log} 2>&1"
+        "python -m viper figure-loop {input} --output {output.png} --caption {output.caption} > {log} 2>&1"
 
 
 rule main:
@@ -129,3 +169,4 @@ rule main:
         rules.tables.output,
         rules.figure_main.output,
         rules.figure_loop.output,
+        rules.scores.output,

@@ -19,6 +19,9 @@ rule cost:
         runtime=per_attempt(10),
     params:
         scale=SCALE,
-        config=json.dumps(workflow.config_settings.overwrite_config),
+        # Without the scale, which has its own option: `--config scale=micro` changes nothing where it is the default.
+        config=json.dumps(
+            {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "scale"}
+        ),
     shell:
         "python -m viper cost --scale {params.scale} --target main --config {params.config:q} --output {output} > {log} 2>&1"

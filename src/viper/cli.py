@@ -8,6 +8,7 @@ from importlib import import_module
 import typer
 
 from viper.errors import ViperError
+from viper.provenance.sidecar import observe
 
 # Each area registers its own commands; heavy libraries are imported only inside a command.
 AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "speed", "cost")
@@ -27,23 +28,31 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run one command; a `ViperError`, or too little memory, becomes one message on stderr and exit status 2."""
+    """Run one command; a `ViperError`, or too little memory, becomes one message on stderr and its exit status.
+
+    Tables and figures that the command made get the record of what they were made from beside them.
+    """
     logging.basicConfig(
         level=os.environ.get("VIPER_LOG", "INFO"), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    trace = observe()
     try:
         build()()
     except ViperError as error:
-        _stop(str(error))
+        _stop(str(error), error.status)
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         _stop(_explained(error))
+    except SystemExit as end:
+        if not end.code:
+            trace.write()
+        raise
 
 
-def _stop(message: str) -> None:
+def _stop(message: str, status: int = 2) -> None:
     print(f"error: {message}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(status)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

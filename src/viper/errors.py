@@ -4,5 +4,7 @@
 class ViperError(Exception):
     """Bad input or an impossible request: the message says what is wrong, where, and how to mend it.
 
-    The command line prints the message without a traceback and exits with status 2.
+    The command line prints the message without a traceback and exits with `status`.
     """
+
+    status = 2

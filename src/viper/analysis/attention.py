@@ -32,7 +32,8 @@ def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int]) -> p
             path = Path(folder) / f"seed{seed}" / f"{lineage}.parquet"
             if not path.is_file():
                 raise ViperError(f"{path}: missing: measure this lineage first (snakemake measures it by itself)")
-            table = pd.read_parquet(path).assign(lineage=lineage, seed=seed)
+            with path.open("rb") as file:  # opened here, so that its record names it (viper.provenance.sidecar)
+                table = pd.read_parquet(file).assign(lineage=lineage, seed=seed)
             found = sorted(table["id"].unique())
             if pairs is not None and found != pairs:
                 raise ViperError(f"{path}: has other pairs than {lineages[0]}: measure all lineages on the same ones")

@@ -31,6 +31,8 @@ def register(app: typer.Typer) -> None:
     app.command()(reward_curves)
     app.command()(attention_table)
     app.command()(word_table)
+    app.command()(loop_examples)
+    app.command()(scores)
     app.command()(table_pages)
     app.command()(timings)
     figure_commands.register(app)
@@ -164,6 +166,33 @@ def table_pages(
 
     for path in tables:
         _write_text(page(path), folder / f"{path.stem}.html")
+
+
+def loop_examples(
+    synthesis: Annotated[Path, typer.Option(help="folder of a lineage's synthesis steps")],
+    seeds: Annotated[Path, typer.Option(help="table of seed images; its name says which shard")],
+    output: Annotated[Path, typer.Option(help="Parquet table to write")],
+    count: Annotated[int, typer.Option(min=1, help="seed images to show")] = 3,
+) -> None:
+    """Pick the seed images that show one turn of the loop, with what each step made of them."""
+    from viper.analysis.figures import loop
+
+    loop.write_examples(output, loop.collect(synthesis, seeds, count))
+
+
+def scores(
+    table: Annotated[Path, typer.Argument(help="tidy table that the command `tables` wrote")],
+    output: Annotated[Path, typer.Option(help="JSON to write")],
+) -> None:
+    """The main table as nested JSON, lineage → column → score and interval: what `dvc metrics` compares."""
+    import pandas as pd
+
+    rows = pd.read_csv(table)
+    summary: dict[str, dict] = {}
+    for row in rows.itertuples():
+        summary.setdefault(row.lineage, {})[row.column] = {"score": row.score, "low": row.low, "high": row.high}
+    with atomic_write(output) as partial:
+        partial.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
 
 
 def timings(

@@ -1,4 +1,4 @@
-"""Commands that say what a file is made of."""
+"""Commands about what files are made of: recording, taking over, tracing and rebuilding them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,15 @@ import typer
 
 from viper.errors import ViperError
 from viper.manifest import write_manifest
+
+REGENERATE_HELP = """Make a recorded file again with the code of its commit, and compare it byte by byte.
+
+A temporary worktree of the commit shares this repository's cache and remotes; packages are those installed here.
+
+Exit status: 0 identical · 1 different · 2 wrong arguments · 3 unknown hash, revision or path · 4 an input is neither in
+the cache nor in a remote within reach · 5 recorded in no commit yet · 6 the commit's code failed · 7 different, and so
+are versions of packages
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -20,3 +29,134 @@ def register(app: typer.Typer) -> None:
         if not folder.is_dir():
             raise ViperError(f"{folder}: not a folder: name the folder that holds the model's files")
         typer.echo(write_manifest(folder))
+
+    app.command("dvc-yaml")(dvc_yaml_command)
+    app.command()(record)
+    app.command()(pull)
+    app.command()(figures)
+    app.command("provenance")(provenance_command)
+    app.command("regenerate", help=REGENERATE_HELP)(regenerate_command)
+    app.command("verify")(verify_command)
+    app.command("graph")(graph_command)
+
+
+def dvc_yaml_command(
+    scale: Annotated[str | None, typer.Option(help="scale of params.yaml; the default is its own")] = None,
+    check: Annotated[bool, typer.Option("--check", help="write nothing; 2 if it is out of date")] = False,
+) -> None:
+    """Write dvc.yaml: a stage for each Snakemake target, with the files on the target's boundary as deps and outs."""
+    from viper.files import atomic_write
+    from viper.provenance import dvc_yaml
+
+    if check:
+        name, planned = dvc_yaml.check()
+        typer.echo(f"dvc.yaml agrees with the Snakemake graph of scale {name}: {len(planned)} stages")
+        return
+    with atomic_write(dvc_yaml.DVC_YAML) as partial:
+        partial.write_text(dvc_yaml.text(*dvc_yaml.plan(scale=scale)), encoding="utf-8")
+    typer.echo(dvc_yaml.DVC_YAML)
+
+
+def record() -> None:
+    """Record a finished Snakemake run in dvc.lock, as `dvc repro` would have: refuses while anything is out of date."""
+    from viper.provenance.record import record as write
+
+    typer.echo(f"{write()} stages recorded in dvc.lock: commit it, then `dvc push`")
+
+
+def pull() -> None:
+    """Fetch what dvc.lock records, check it, and tell Snakemake that it is up to date."""
+    from viper.provenance.record import pull as fetch
+
+    state = fetch()
+    typer.echo(
+        f"everything that could be fetched is as recorded; {len(state.missing)} outs lie in a remote out of reach"
+    )
+    for path in state.missing:
+        typer.echo(f"  {path}")
+    if state.outdated:
+        typer.echo("edited since the recording; `snakemake -n all` says what that concerns:")
+        for line in state.outdated:
+            typer.echo(f"  {line}")
+
+
+def figures() -> None:
+    """Draw every figure again from the stored tables; exit with 1 if one has other bytes than dvc.lock records."""
+    from viper.provenance.figures import redraw
+
+    drawn = redraw()
+    for path, is_same in drawn.items():
+        typer.echo(f"{'identical' if is_same else 'DIFFERENT':10} {path}")
+    typer.echo(f"{sum(drawn.values())} of {len(drawn)} files have the bytes that dvc.lock records")
+    raise typer.Exit(0 if all(drawn.values()) else 1)
+
+
+def provenance_command(
+    file: Annotated[Path, typer.Argument(help="a table, a figure or anything else that a rule makes")],
+) -> None:
+    """Print what a file is made of, as a tree back to seeds and base models, with the hashes that dvc.lock records."""
+    from viper.provenance.tree import show
+
+    show(file)
+
+
+def regenerate_command(
+    name: Annotated[str, typer.Argument(help="MD5 of dvc.lock, PATH@REVISION, REVISION:PATH, or a path as of HEAD")],
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="where to start: data (what its own rule reads), predictions (also make tables again), checkpoints"
+            " (also evaluate again), scratch (everything but the base models)",
+        ),
+    ] = "data",
+) -> None:
+    """See REGENERATE_HELP."""
+    from viper.provenance.rebuild import Start
+    from viper.provenance.regenerate import regenerate
+
+    if start not in list(Start):
+        raise ViperError(f"--from {start}: choose one of {', '.join(Start)}")
+    status, lines = regenerate(name, Start(start))
+    for line in lines:
+        typer.echo(line)
+    raise typer.Exit(status)
+
+
+def verify_command(
+    rules: Annotated[list[str] | None, typer.Argument(help="rules to run again; default: tables and figures")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every rule, from the base models")] = False,
+    scale: Annotated[str | None, typer.Option(help="scale of params.yaml; the default is that of dvc.yaml")] = None,
+) -> None:
+    """Run rules again in a scratch copy and compare what they make with what is here.
+
+    Exit status: 0 every artefact is identical · 3 none is different, some are equal within tolerance · 1 one is
+    different · 2 an error. What cannot be checked, because an input is not here, is listed and does not count.
+    """
+    from viper.provenance import dvc_yaml
+    from viper.provenance.compare import Verdict
+    from viper.provenance.verify import verify
+
+    verdicts = []
+    for path, comparison in verify(scale or dvc_yaml.recorded_scale_of(Path()), rules or (), everything):
+        if comparison is None:
+            typer.echo(f"{'not checked':17} {path} (it, or an input of it, is not here)")
+        else:
+            verdicts.append(comparison.verdict)
+            detail = f" ({comparison.detail})" if comparison.detail else ""
+            typer.echo(f"{comparison.verdict:17} {path}{detail}")
+    counts = {verdict: verdicts.count(verdict) for verdict in Verdict}
+    typer.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    if not verdicts:
+        raise ViperError("nothing could be checked: make the results first, or fetch them with `make pull`")
+    raise typer.Exit(1 if counts[Verdict.DIFFERENT] else 3 if counts[Verdict.CLOSE] else 0)
+
+
+def graph_command(
+    targets: Annotated[list[str], typer.Argument(help="files, or targets such as `all`")],
+    scale: Annotated[str, typer.Option(help="scale of params.yaml")],
+) -> None:
+    """Print the Snakemake jobs behind some targets as JSON: rule, inputs and outputs of each."""
+    from viper.provenance.graph import read, to_json
+
+    typer.echo(to_json(read(targets, scale)))

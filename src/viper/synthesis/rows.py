@@ -71,7 +71,8 @@ def read_rows(path: str | Path, columns: list[str] | None = None) -> list[Row]:
         ViperError: the file is missing or is no Parquet file.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        # Opened here, so that Python sees which files a command reads (viper.provenance.sidecar).
+        with Path(path).open("rb") as handle, pq.ParquetFile(handle) as file:
             return file.read(columns=columns).to_pylist()
     except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise ViperError(f"{path}: cannot be read as a Parquet table: {error}") from error

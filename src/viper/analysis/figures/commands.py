@@ -113,17 +113,17 @@ def figure_words(
 
 
 def figure_loop(
-    synthesis: Annotated[Path, typer.Option(help="folder of a lineage's synthesis steps")],
-    seeds: Annotated[Path, typer.Option(help="table of seed images; its name says which shard")],
+    examples: Annotated[Path, typer.Argument(help="table that the command `loop-examples` wrote")],
     output: Output,
     caption: Caption,
-    count: Annotated[int, typer.Option(min=1, help="seed images to show")] = 3,
 ) -> None:
     """Draw one turn of the loop in real pictures."""
     from viper.analysis.figures import loop, style
+    from viper.synthesis.rows import read_rows
 
     style.use_style()
-    _write(loop.draw(loop.collect(synthesis, seeds, count)), output, loop.CAPTION.format(count=count), caption)
+    rows = read_rows(examples)
+    _write(loop.draw(rows), output, loop.CAPTION.format(count=len(rows)), caption)
 
 
 def _write(drawn: "Figure", output: list[Path], text: str, caption: Path) -> None:

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from viper.errors import ViperError
-from viper.synthesis.rows import Row, by_id, read_rows, unpack_image
+from viper.synthesis.rows import IMAGE, TEXT, TEXTS, Row, by_id, read_rows, unpack_image, write_rows
 
 _STEPS = ("captions", "reconstructions", "critiques", "operations", "edits")
 _LINE, _MOST_LINES = 42, 12  # characters a line below a picture, and lines
@@ -19,15 +19,22 @@ CAPTION = (
 )
 
 
-def collect(synthesis: Path, seeds: Path, count: int) -> list[tuple[Row, ...]]:
-    """The first `count` seed images of a shard that survived every step.
+EXAMPLE = {
+    "seed": IMAGE,
+    "caption": TEXT,
+    "reconstruction": IMAGE,
+    "refinements": TEXTS,
+    "edit": IMAGE,
+    "operations": TEXTS,
+}
+
+
+def collect(synthesis: Path, seeds: Path, count: int) -> list[Row]:
+    """The first `count` seed images of a shard that survived every step, as rows with the columns of EXAMPLE.
 
     Args:
         synthesis: folder of a lineage's steps; the shard is the one that `seeds` is named after.
         seeds: table of seed images.
-
-    Returns:
-        (seed image, caption, reconstruction, critique, operations, edit) an example.
 
     Raises:
         ViperError: there are fewer.
@@ -37,7 +44,10 @@ def collect(synthesis: Path, seeds: Path, count: int) -> list[tuple[Row, ...]]:
     for row in read_rows(seeds):
         steps = [table.get(row["id"]) for table in tables]
         if all(step and not step["failure"] for step in steps) and steps[2]["refinements"]:
-            examples.append((row, *steps))
+            caption, painted, critique, operations, edit = steps
+            images = {"seed": row["image"], "reconstruction": painted["image"], "edit": edit["image"]}
+            texts = {"caption": caption["caption"], "refinements": critique["refinements"]}
+            examples.append(images | texts | {"operations": operations["statements"]})
         if len(examples) == count:
             return examples
     raise ViperError(
@@ -46,17 +56,22 @@ def collect(synthesis: Path, seeds: Path, count: int) -> list[tuple[Row, ...]]:
     )
 
 
-def draw(examples: Sequence[tuple[Row, ...]]) -> Figure:
+def write_examples(path: Path, examples: Sequence[Row]) -> None:
+    """Write the examples as a Parquet table: all that the figure is drawn from."""
+    write_rows(path, examples, EXAMPLE)
+
+
+def draw(examples: Sequence[Row]) -> Figure:
     """The examples as rows of pictures with their texts."""
     figure, grid = plt.subplots(len(examples), 3, squeeze=False, figsize=(6.9, 2.5 * len(examples)))
-    for axes, (seed, caption, painted, critique, operations, edit) in zip(grid, examples, strict=True):
+    for axes, example in zip(grid, examples, strict=True):
         shown = (
-            (seed, "seed image", [caption["caption"]]),
-            (painted, "reconstruction", critique["refinements"]),
-            (edit, "edit", operations["statements"]),
+            ("seed", "seed image", [example["caption"]]),
+            ("reconstruction", "reconstruction", example["refinements"]),
+            ("edit", "edit", example["operations"]),
         )
-        for panel, (row, title, lines) in zip(axes, shown, strict=True):
-            panel.imshow(unpack_image(row["image"]), interpolation="nearest")
+        for panel, (image, title, lines) in zip(axes, shown, strict=True):
+            panel.imshow(unpack_image(example[image]), interpolation="nearest")
             panel.set_title(title)
             # What a model wrote is text, never markup: a dollar sign would begin a formula.
             place = {"transform": panel.transAxes, "ha": "center", "va": "top", "parse_math": False}

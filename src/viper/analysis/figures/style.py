@@ -16,8 +16,11 @@ from matplotlib.figure import Figure
 
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.provenance.sidecar import current_id
 
 METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
+# Where a format keeps the hash of what a figure was made from (viper.provenance.sidecar).
+PROVENANCE_KEY = {".png": "Provenance", ".svg": "Identifier", ".pdf": "Subject"}
 
 # One published figure has one look in all figures: an open marker.
 PUBLISHED = {"facecolors": "white", "edgecolors": "0.1", "linewidths": 0.8, "zorder": 4}
@@ -65,14 +68,17 @@ def use_style() -> None:
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure in the format of its suffix, without time stamps, so that equal figures are equal files.
 
+    Its metadata hold the hash of what it was made from, the `id` of the record beside it.
+
     Raises:
         ViperError: another suffix than .png, .svg or .pdf.
     """
     suffix = Path(path).suffix
     if suffix not in METADATA:
         raise ViperError(f"{path}: figures are written as {', '.join(METADATA)}: choose one of these suffixes")
+    metadata = METADATA[suffix] | ({PROVENANCE_KEY[suffix]: made} if (made := current_id()) else {})
     with atomic_write(path) as partial:
-        figure.savefig(partial, metadata=METADATA[suffix])
+        figure.savefig(partial, metadata=metadata)
 
 
 def bars(part: pd.DataFrame, value: str, low: str, high: str) -> np.ndarray:

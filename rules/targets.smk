@@ -1,0 +1,61 @@
+# Targets by name, in the order of the flow. Each is also a DVC stage (src/viper/provenance/stages.py), so that
+# `snakemake … -- captions` and `dvc repro captions` mean the same. Experiments are targets by their names in params.yaml.
+
+
+rule seeds:
+    """The images that the loop starts from, for every run seed."""
+    input:
+        expand(SEED_SHARDS, seed=S.run_seeds),
+
+
+# What the base synthesizes, step by step; what a trained model synthesizes belongs to the experiment that wants it.
+for step in ["captions", "reconstructions", "critiques", "refinements", "operations", "edits"]:
+
+    rule:
+        """What this step of the synthesis made of the seed images, for every run seed."""
+        name:
+            step
+        input:
+            expand(shards(step), seed=S.run_seeds, lineage="base"),
+
+
+rule dataset:
+    """The CSR and VOP data sets that the base synthesized."""
+    input:
+        expand(rules.assemble_datasets.output, seed=S.run_seeds, lineage="base"),
+
+
+rule benchmarks:
+    """The benchmarks of the reported split."""
+    input:
+        expand(rules.make_benchmark.output, split=S.analysis.split, name=BENCHMARK_FILES),
+
+
+rule threshold:
+    """The reward's similarity threshold, where params.yaml wants it calibrated."""
+    input:
+        rules.calibrate_tau.output if S.reward.tau == "calibrated" else [],
+
+
+# The trained checkpoints of each experiment, and their evaluation.
+for experiment, lineages in S.experiments.items():
+
+    rule:
+        """The trained checkpoints of this experiment, for every run seed."""
+        name:
+            f"train_{experiment}"
+        input:
+            [checkpoint(lineage, seed) for lineage in lineages for seed in S.run_seeds],
+
+    rule:
+        """The answers of this experiment's checkpoints on every benchmark."""
+        name:
+            f"evaluate_{experiment}"
+        input:
+            predictions(lineages),
+
+
+rule figures:
+    """Every figure."""
+    input:
+        [path for each in workflow.rules for path in each.output if path.startswith(f"{FIGURES}/")],

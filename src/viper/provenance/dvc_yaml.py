@@ -1,0 +1,148 @@
+"""dvc.yaml from the stages: written by `python -m viper dvc-yaml`, never by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from viper.config import load
+from viper.errors import ViperError
+from viper.provenance import graph as graphs
+from viper.provenance.stages import Stage, is_small, stage_names, stages
+
+DVC_YAML = "dvc.yaml"
+ARCHIVE = "archive"
+HEADER = """\
+# Written by `python -m viper dvc-yaml` from the Snakemake graph: do not edit it, write it anew when rules or
+# experiments change. Snakemake executes, DVC records: a stage runs the target of its name. What persists survives a
+# failed attempt, so that nothing finished is done again. Outs without a remote are small and lie in the repository's
+# own (tier 1 of docs/reproducing.md); with `remote: archive`: data sets, checkpoints and answers (tiers 2 and 3).
+"""
+# The executor is no part of the command, which DVC records: SNAKEMAKE_PROFILE=slurm dvc repro … runs the same stages.
+COMMAND = 'snakemake --profile "\\${{SNAKEMAKE_PROFILE:-profiles/local}}" --config scale={scale} -- {name}'
+CURVES = {
+    "reward": "Reward of each training step",
+    "completion_length": "Length of answers (tokens)",
+    "entropy": "Entropy of answers",
+}
+
+
+def plan(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stage]]:
+    """The scale's name and its stages, as the repository stands.
+
+    Args:
+        scale: None takes the scale that params.yaml names.
+
+    Raises:
+        ViperError: params.yaml is wrong, or a stage has no target.
+    """
+    values = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    scale = scale or values["scale"]
+    names = stage_names(scale, load(scale, root / "params.yaml"))
+    graph = graphs.read(names, scale, root)
+    return scale, stages(graph, names, scale, values["scales"][scale], stored(root))
+
+
+def stored(root: Path) -> list[str]:
+    """What the .dvc files of the models track, such as the stored base models."""
+    return [
+        (path.parent / out["path"]).relative_to(root).as_posix()
+        for path in stored_files(root)
+        for out in yaml.safe_load(path.read_text(encoding="utf-8"))["outs"]
+    ]
+
+
+def stored_files(root: Path) -> list[Path]:
+    """The .dvc files of the models."""
+    return sorted(path for path in (root / "models").rglob("*.dvc") if path.is_file())
+
+
+def text(scale: str, planned: list[Stage]) -> str:
+    """The content of dvc.yaml."""
+    content: dict[str, Any] = {"stages": {stage.name: _entry(scale, stage) for stage in planned}}
+    outs = [out for stage in planned for out in stage.outs]
+    if scores := [out for out in outs if out.endswith("/scores.json") and is_small(out)]:
+        content["metrics"] = scores
+    if curves := [out for out in outs if out.endswith("/train.csv")]:
+        content["plots"] = [
+            {
+                name: {
+                    "title": title,
+                    "x": dict.fromkeys(curves, "step"),
+                    "y": dict.fromkeys(curves, column),
+                    "x_label": "step",
+                    "y_label": column,
+                }
+            }
+            for column, title in CURVES.items()
+            for name in [f"training_{column}"]
+        ]
+    return HEADER + "\n" + yaml.safe_dump(content, sort_keys=False, width=160, allow_unicode=True)
+
+
+def _entry(scale: str, stage: Stage) -> dict[str, Any]:
+    entry: dict[str, Any] = {"desc": stage.doc} if stage.doc else {}
+    entry["cmd"] = COMMAND.format(scale=scale, name=stage.name)
+    entry["deps"] = list(stage.deps)
+    if stage.params:
+        entry["params"] = list(stage.params)
+    if stage.outs:
+        entry["outs"] = [
+            {out: {"persist": True} | ({} if is_small(out) else {"remote": ARCHIVE})} for out in stage.outs
+        ]
+    return entry
+
+
+def check(root: Path = Path()) -> tuple[str, list[Stage]]:
+    """Return the scale and the stages that dvc.yaml describes, once it agrees with the graph.
+
+    Raises:
+        ViperError: it does not: which stages differ, in what, and what to do.
+    """
+    path = root / DVC_YAML
+    if not path.is_file():
+        raise ViperError("there is no dvc.yaml here: run `python -m viper dvc-yaml` in the repository's root")
+    recorded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    scale = recorded_scale(recorded)
+    planned = plan(root, scale)[1]
+    wanted = yaml.safe_load(text(scale, planned))
+    if differences := _differences(recorded, wanted):
+        raise ViperError(
+            "dvc.yaml and the Snakemake graph disagree: run `python -m viper dvc-yaml` and commit dvc.yaml\n"
+            + "\n".join(f"  {line}" for line in differences)
+        )
+    return scale, planned
+
+
+def recorded_scale_of(root: Path) -> str:
+    """The scale that the repository's dvc.yaml is about."""
+    return recorded_scale(yaml.safe_load((root / DVC_YAML).read_text(encoding="utf-8")))
+
+
+def recorded_scale(content: dict[str, Any]) -> str:
+    """The scale that a dvc.yaml is about: its commands name it."""
+    command = next(iter(content["stages"].values()))["cmd"]
+    return command.partition("scale=")[2].split()[0]
+
+
+def _differences(recorded: dict, wanted: dict) -> list[str]:
+    lines = []
+    for name in dict.fromkeys([*recorded["stages"], *wanted["stages"]]):
+        old, new = recorded["stages"].get(name), wanted["stages"].get(name)
+        if old is None:
+            lines.append(f"stage {name} is missing: the graph has a target of that name")
+        elif new is None:
+            lines.append(f"stage {name} is too much: no target of that name is to be a stage")
+        else:
+            for key in ("cmd", "desc", "deps", "params", "outs"):
+                before, after = _items(old.get(key)), _items(new.get(key))
+                lines += [f"stage {name} lacks the {key.rstrip('s')} {item}" for item in sorted(after - before)]
+                lines += [f"stage {name} has the {key.rstrip('s')} {item} too much" for item in sorted(before - after)]
+    if not lines and recorded != wanted:
+        lines.append("metrics or plots differ")
+    return lines
+
+
+def _items(value: Any) -> set[str]:
+    items = value if isinstance(value, list) else [value] if value else []
+    return {item if isinstance(item, str) else f"{next(iter(item))} {next(iter(item.values()))}" for item in items}

@@ -1,0 +1,182 @@
+"""Any recorded file from its hash: `python -m viper regenerate`."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from viper.errors import ViperError
+from viper.provenance import dvc_yaml, rebuild
+from viper.provenance.compare import compare
+from viper.provenance.graph import Graph, from_json
+from viper.provenance.lock import DVC_LOCK, Lock, read_lock
+from viper.provenance.rebuild import Start
+from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
+from viper.provenance.tools import call, run
+from viper.provenance.tree import scale_of
+from viper.provenance.worktree import at_commit
+
+IDENTICAL, DIFFERENT, UNKNOWN, UNFETCHABLE, UNCOMMITTED, FAILED, OTHER_VERSIONS = 0, 1, 3, 4, 5, 6, 7
+
+
+class RegenerateError(ViperError):
+    """What stood in the way, with the exit status that says so."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A file as a commit records it."""
+
+    commit: str
+    path: str
+    md5: str
+
+
+def find(name: str, root: Path = Path()) -> Recorded:
+    """Find the commit, path and MD5 behind a hash, `path@rev`, `rev:path`, or a path (as HEAD records it).
+
+    Of a hash that several commits record, the newest counts.
+
+    Raises:
+        RegenerateError: there is no such hash, revision or path, or it is in no commit yet.
+    """
+    if re.fullmatch(r"[0-9a-f]{32}", name):
+        return _find_hash(name, root)
+    path, revision = name, "HEAD"
+    if "@" in name:
+        path, _, revision = name.rpartition("@")
+    elif ":" in name:
+        revision, _, path = name.partition(":")
+    found = run("git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", root=root)
+    if found.returncode:
+        raise RegenerateError(UNKNOWN, f"there is no revision '{revision}': see `git log --oneline -- {DVC_LOCK}`")
+    commit = found.stdout.strip()
+    entry = lock_at(commit, root).outs.get(path)
+    if entry is None:
+        if path in read_lock(root).outs and revision == "HEAD":
+            raise RegenerateError(
+                UNCOMMITTED, f"{path} is recorded here, but in no commit: commit {DVC_LOCK} with the code first"
+            )
+        raise RegenerateError(UNKNOWN, f"{path} is not recorded at {revision}: {DVC_LOCK} there names no such file")
+    return Recorded(commit, path, entry.md5)
+
+
+def _find_hash(value: str, root: Path) -> Recorded:
+    for commit in call("git", "log", "--all", "--format=%H", f"-S{value}", "--", DVC_LOCK, root=root).split():
+        for entry in lock_at(commit, root).outs.values():
+            if entry.md5 == value:
+                return Recorded(commit, entry.path, value)
+    if any(entry.md5 == value for entry in read_lock(root).outs.values()):
+        raise RegenerateError(
+            UNCOMMITTED,
+            f"{value} is recorded here, but in no commit, so that the code that made it cannot be told: "
+            f"commit {DVC_LOCK} together with the code first",
+        )
+    raise RegenerateError(UNKNOWN, f"{value}: no commit's {DVC_LOCK} records it as a table, figure or other out")
+
+
+def lock_at(commit: str, root: Path = Path()) -> Lock:
+    """The dvc.lock of a commit; empty where there was none."""
+    found = run("git", "show", f"{commit}:{DVC_LOCK}", root=root)
+    return Lock(found.stdout if found.returncode == 0 else "")
+
+
+def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[str]]:
+    """Make a recorded file again with the code of its commit; return the exit status and what to print.
+
+    Raises:
+        ViperError: with the status that says what stood in the way.
+    """
+    recorded = find(name, root)
+    lines = [f"{recorded.path}, MD5 {recorded.md5}, recorded at commit {recorded.commit[:12]}"]
+    with at_commit(recorded.commit, root) as place:
+        scale = scale_of(recorded.path)
+        plan = rebuild.plan(_graph(place, recorded.path, scale), [recorded.path], start)
+        lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {_shortened(plan.given)}"]
+        _fetch(place, plan.given, lock_at(recorded.commit, root))
+        before = _old_record(place, recorded)
+        try:
+            rebuild.execute(place, plan.rules, [recorded.path], scale)
+        except ViperError as error:
+            raise RegenerateError(FAILED, f"the code of commit {recorded.commit[:12]} failed: {error}") from error
+        if md5(place / recorded.path) == recorded.md5:
+            return IDENTICAL, [*lines, "identical"]
+        return _explain(place, recorded, before, lines)
+
+
+def _graph(place: Path, path: str, scale: str) -> Graph:
+    return from_json(call("viper", "graph", path, "--scale", scale, root=place))
+
+
+def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
+    """Fetch the files that the rebuilding starts from; of a file in a recorded folder, the folder."""
+    stored = {folder: file for file in dvc_yaml.stored_files(place) for folder in _tracked(place, file)}
+    targets = set()
+    for path in given:
+        entry = lock.covering(path)
+        dvc_file = next((file for folder, file in stored.items() if path.startswith(folder)), None)
+        if not entry and not dvc_file:
+            raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
+        targets.add(entry.path if entry else str(dvc_file.relative_to(place)))
+    for target in sorted(targets):
+        result = run("dvc", "pull", "--quiet", target, root=place)
+        if result.returncode:
+            raise RegenerateError(
+                UNFETCHABLE,
+                f"{target}: neither in the cache nor in a remote within reach. Configure the remote that holds it "
+                f"(docs/reproducing.md, Remotes), or start further back: --from scratch needs base models only",
+            )
+
+
+def _tracked(place: Path, dvc_file: Path) -> list[str]:
+    outs = yaml.safe_load(dvc_file.read_text(encoding="utf-8"))["outs"]
+    return [f"{(dvc_file.parent / out['path']).relative_to(place).as_posix()}/" for out in outs]
+
+
+def _old_record(place: Path, recorded: Recorded) -> dict[str, Any] | None:
+    """The sidecar that was recorded with the file, taken out of the way of the new one; None where it is lost."""
+    run("dvc", "pull", "--quiet", recorded.path + SUFFIX, root=place)
+    record = read_sidecar(place / recorded.path)
+    (place / f"{recorded.path}{SUFFIX}").unlink(missing_ok=True)
+    return record
+
+
+def _explain(place: Path, recorded: Recorded, before: dict[str, Any] | None, lines: list[str]) -> tuple[int, list[str]]:
+    """Say what differs, as far as the two records and the recorded file tell."""
+    lines = [*lines, f"DIFFERENT: made again it has MD5 {md5(place / recorded.path)}"]
+    made_again = (place / recorded.path).rename(place / f"made-again{Path(recorded.path).suffix}")
+    if run("dvc", "pull", "--quiet", "--force", recorded.path, root=place).returncode == 0:
+        comparison = compare(place / recorded.path, made_again)
+        lines.append(f"contents: {comparison.verdict}{f' ({comparison.detail})' if comparison.detail else ''}")
+    after = read_sidecar(place / recorded.path)
+    if before is None or after is None:
+        return DIFFERENT, [*lines, "its record (FILE.provenance.json) is lost: causes cannot be told"]
+    inputs = _changes(before["made_from"]["inputs"], after["made_from"]["inputs"])
+    lines += [f"input differs: {change}" for change in inputs]
+    if before["made_from"]["command"] != after["made_from"]["command"]:
+        lines.append("the command differs: " + " ".join(before["made_from"]["command"]))
+    versions = _changes(before["run"]["packages"], packages())
+    lines += [f"package differs: {change}" for change in versions]
+    if before["run"]["dirty"]:
+        lines.append(f"code: it was made with uncommitted changes on top of {str(before['run']['commit'])[:12]}")
+    elif before["run"]["commit"] != recorded.commit:
+        lines.append(f"code: it was made at {str(before['run']['commit'])[:12]}, and recorded at a later commit")
+    return (OTHER_VERSIONS if versions else DIFFERENT), lines
+
+
+def _changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return [
+        f"{key}: {before.get(key, 'absent')} then, {after.get(key, 'absent')} now"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _shortened(paths: tuple[str, ...]) -> str:
+    return ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "") or "nothing"

@@ -1,0 +1,208 @@
+"""DVC stages from the Snakemake graph: a stage is a target, its deps and outs are the files on the target's boundary.
+
+The only declaration is the order of the targets. Each stage owns what its target needs and no earlier stage owns, so
+what several experiments share belongs to the first of them, and no stage depends on a later one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from viper.config.schema import Scale
+from viper.errors import ViperError
+from viper.provenance.graph import Graph, Job
+from viper.provenance.sidecar import SUFFIX, has_sidecar
+from viper.provenance.source import PACKAGE, sources
+
+SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
+EVERYTHING = "all"
+MADE = ("data/", "models/", "results/")  # what is recorded; downloads lie in the cache, named by their commit
+
+# Rule → the sections of a scale that its parameters come from. A rule that is not named here depends on its whole
+# scale: always right, but an edit anywhere in it starts the stage, and Snakemake finds out that nothing is to do.
+SECTIONS = {
+    "draw_seeds": ["seeds"],
+    "collect_seeds": ["seeds"],
+    "caption_images": ["models.vlm", "synthesis.prompts", "synthesis.caption"],
+    "reconstruct_images": ["models.painter"],
+    "critique_captions": ["models.vlm", "synthesis.prompts", "synthesis.critique"],
+    "refine_captions": ["models.vlm", "synthesis"],
+    "plan_operations": ["synthesis.operations"],
+    "edit_images": ["models.editor", "synthesis.edit"],
+    "assemble_datasets": ["synthesis", "seeds.shards"],
+    "audit_synthesis": ["seeds.shards", "experiments"],
+    "measure_base_models": ["models"],
+    "calibrate_tau": ["reward"],
+    "make_benchmark": ["evaluation"],
+    "cold_samples": ["training"],
+    "train": ["training", "reward", "models.vlm"],
+    "evaluate": ["evaluation", "models.vlm"],
+    "evaluate_base": ["evaluation", "models.vlm"],
+    "tables": ["experiments", "evaluation.benchmarks", "analysis"],
+    "claims": ["experiments", "evaluation.benchmarks", "analysis"],
+    "scores": [],
+    "ablation_tables": ["experiments", "evaluation.benchmarks", "analysis"],
+    "reward_curves": ["experiments", "analysis"],
+    "measure_attention": ["models.vlm", "evaluation.attention"],
+    "attention_table": ["experiments", "analysis"],
+    "word_table": ["experiments", "evaluation.benchmarks", "analysis"],
+    "loop_examples": ["run_seeds"],
+    "timings": [],
+    "report_pages": [],
+    "fetch_pretrained": [],
+    "pretrain_vlm": ["pretraining"],
+    "pretrain_latents": ["pretraining"],
+    "pretrain_diffusion": ["pretraining"],
+    "pretrain_checker": ["pretraining"],
+}
+
+# What is small enough to lie in the repository's own remote: tables, also as pages, figures, and curves.
+SMALL_FOLDERS = {"tables", "figures", "pages"}
+SMALL_FILES = {"scores.json", "train.csv"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of dvc.yaml.
+
+    Attributes:
+        name: of the stage and of the Snakemake target.
+        doc: what it is, in a sentence.
+        deps: files and folders that it reads: other stages' outs, stored models, source files.
+        params: dotted keys of params.yaml.
+        outs: files and folders that only it writes.
+        rules: names of the rules whose jobs it owns.
+    """
+
+    name: str
+    doc: str
+    deps: tuple[str, ...]
+    params: tuple[str, ...]
+    outs: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+def stage_names(name: str, scale: Scale) -> list[str]:
+    """The targets that are DVC stages, each after those whose products it takes over.
+
+    Args:
+        name, scale: of params.yaml. Where a scale takes another's base models, its target `pretrain` is no part of it.
+    """
+    has_own_models = scale.models.vlm.path.startswith(f"models/{name}/")
+    names = [*(["pretrain"] if has_own_models else []), "seeds", *SYNTHESIS, "benchmarks"]
+    names += ["threshold"] if scale.reward.tau == "calibrated" else []
+    names += ["measure_base_models"] if scale.models.checker else []
+    for experiment in scale.experiments:
+        names += [f"train_{experiment}", f"evaluate_{experiment}", experiment]
+    return [*names, "claims", "figures", EVERYTHING]
+
+
+def stages(graph: Graph, names: Sequence[str], scale: str, keys: dict, stored: Iterable[str] = ()) -> list[Stage]:
+    """Cut a graph into stages.
+
+    Args:
+        graph: holds all of `names` as targets.
+        names: in the order in which jobs are given away.
+        scale: name of the scale.
+        keys: the scale's section of params.yaml as it stands there, to name only keys that exist.
+        stored: files and folders that a .dvc file tracks: no stage's outs.
+
+    Raises:
+        ViperError: the graph lacks one of the targets.
+    """
+    owner: dict[Job, str] = {}
+    for name in names:
+        if name not in graph.targets:
+            raise ViperError(f"no rule '{name}', which is to be a DVC stage: add a target of that name to rules/")
+        for job in graph.closure(graph.targets[name]):
+            owner.setdefault(job, name)
+    files = {path: stage for job, stage in owner.items() for path in job.outputs if path.startswith(MADE)}
+    outs = _outs({path: stage for path, stage in files.items() if not _covering(path, stored)})
+    # What fetches stored models belongs to no stage: DVC tracks the models by themselves.
+    made = [job for job in graph.jobs if any(_covering(path, outs) for path in job.outputs)]
+    owned = {name: [job for job in made if owner[job] == name] for name in names}
+    return [_stage(name, graph, owned[name], outs, scale, keys) for name in names]
+
+
+def _stage(name: str, graph: Graph, jobs: list[Job], outs: dict[str, str], scale: str, keys: dict) -> Stage:
+    mine = {path for path, stage in outs.items() if stage == name}
+    read = [path for job in jobs for path in job.inputs] + list(graph.targets[name])
+    data = {_covering(path, outs) or path for path in read} - mine
+    sections = {key for job in jobs for key in _sections(job.rule)}
+    sections |= {"run_seeds"} if jobs and any(f"/{scale}/seed" in path for path in mine) else set()
+    return Stage(
+        name,
+        " ".join(graph.docs.get(name, "").split()),
+        deps=(*sorted(data), *_source_deps(jobs)),
+        params=tuple(_outermost({_existing(f"scales.{scale}", section, keys) for section in sections})),
+        outs=tuple(sorted(mine)),
+        rules=tuple(sorted({job.rule for job in jobs})),
+    )
+
+
+def _sections(rule: str) -> list[str]:
+    drawing = ["analysis"] if rule.startswith(("figure_", "plot_")) else None  # from a table, and nothing else
+    return SECTIONS.get(rule, drawing or [""])
+
+
+def is_small(path: str) -> bool:
+    """Whether an out belongs to the remote inside the repository: a table, a figure, a file of a few numbers."""
+    place = PurePosixPath(path)
+    if place.parts[0] != "results":
+        return False
+    return place.parent.name in SMALL_FOLDERS or (place.name in SMALL_FILES and "predictions" not in place.parts)
+
+
+def _outs(files: dict[str, str]) -> dict[str, str]:
+    """Files and their stages as outs: a folder where all files in it are one stage's and none is small.
+
+    Folders, because they also hold what the graph does not name: a checkpoint's weights beside its manifest.
+    """
+    whole = {}
+    for path, stage in files.items():
+        folder = str(PurePosixPath(path).parent)
+        inside = [other for other in files if other.startswith(f"{folder}/")]
+        if all(files[other] == stage and not is_small(other) for other in inside):
+            whole[folder] = stage
+    outermost = {folder: stage for folder, stage in whole.items() if folder in _outermost(whole, "/")}
+    single = {path: stage for path, stage in files.items() if not _covering(path, outermost)}
+    single |= {path + SUFFIX: stage for path, stage in single.items() if has_sidecar(path)}
+    return outermost | single
+
+
+def _covering(path: str, places: Iterable[str]) -> str | None:
+    """The file or folder among `places` that is `path` or holds it."""
+    places = set(places)
+    return next((str(p) for p in (PurePosixPath(path), *PurePosixPath(path).parents) if str(p) in places), None)
+
+
+def _outermost(names: Iterable[str], separator: str = ".") -> list[str]:
+    """Names without those that lie below another of them."""
+    names = set(names)
+    return sorted(name for name in names if not any(name.startswith(other + separator) for other in names))
+
+
+def _existing(scale: str, section: str, keys: dict) -> str:
+    """The dotted key of params.yaml, cut where the file goes no deeper (a default of the schema stands in no file)."""
+    found = [scale]
+    for part in filter(None, section.split(".")):
+        if not isinstance(keys, dict) or part not in keys:
+            break
+        keys = keys[part]
+        found.append(part)
+    return ".".join(found)
+
+
+def _source_deps(jobs: list[Job]) -> list[str]:
+    """What the jobs are written in: rule files, and the parts of the package that their commands use."""
+    if not jobs:
+        return []
+    root = PACKAGE.parents[1]
+    rules = {"Snakefile", "rules/common.smk", *(job.file for job in jobs)}
+    used = {path for job in jobs if job.command for path in sources(job.command)}
+    parts = {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used}
+    code = set()
+    for part in parts:  # one or two files of a subpackage by name, more as their folder
+        files = {path for path in used if part in (path, *path.parents)}
+        code |= files if len(files) <= 2 else {part}
+    return [*sorted(rules), *sorted(path.relative_to(root).as_posix() for path in code)]

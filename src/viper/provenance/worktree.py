@@ -1,0 +1,71 @@
+"""Temporary copies of the repository: a commit as a git worktree, or the files as they lie here."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from viper.provenance.tools import call, run
+
+
+@contextmanager
+def at_commit(commit: str, root: Path = Path()) -> Iterator[Path]:
+    """Yield a worktree of `commit` that shares this repository's DVC cache and remotes; it is removed in the end."""
+    with tempfile.TemporaryDirectory(prefix="viper-") as scratch:
+        place = Path(scratch) / "worktree"
+        call("git", "worktree", "add", "--quiet", "--detach", str(place), commit, root=root)
+        try:
+            _share_dvc(root, place)
+            yield place
+        finally:
+            run("git", "worktree", "remove", "--force", str(place), root=root)
+
+
+def _share_dvc(root: Path, place: Path) -> None:
+    local = root / ".dvc" / "config.local"
+    if local.is_file():
+        shutil.copy(local, place / ".dvc" / "config.local")
+    cache = call("dvc", "cache", "dir", root=root).strip()
+    call("dvc", "cache", "dir", "--quiet", "--local", str((root / cache).resolve()), root=place)
+    # Not `dvc remote list`, which breaks its lines where the address is long. The last value counts.
+    settings = dict(line.split("=", 1) for line in call("dvc", "config", "--list", root=root).splitlines())
+    for key, url in settings.items():
+        if re.fullmatch(r"remote\..+\.url", key) and "://" not in url:  # a relative address means another folder there
+            name = key.removeprefix("remote.").removesuffix(".url")
+            address = str((root / url).resolve())
+            call("dvc", "remote", "modify", "--quiet", "--local", name, "url", address, root=place)
+
+
+def lend(root: Path, place: Path) -> None:
+    """Let a worktree have the files of `root` that git does not track, as links: results, and Snakemake's records."""
+    (root / ".snakemake").mkdir(exist_ok=True)
+    shutil.rmtree(place / "models")  # of which git tracks the .dvc files
+    for path in root.iterdir():
+        if not (place / path.name).exists():
+            (place / path.name).symlink_to(path.resolve())
+
+
+@contextmanager
+def copied(given: Iterable[str], root: Path = Path()) -> Iterator[Path]:
+    """Yield a folder with this tree's sources, as edited, and copies of `given`; of a manifest, its whole folder."""
+    with tempfile.TemporaryDirectory(prefix="viper-") as scratch:
+        place = Path(scratch) / "copy"
+        sources = call("git", "ls-files", "--cached", "--others", "--exclude-standard", root=root).splitlines()
+        for name in sources:
+            if not name.startswith("store/") and (root / name).is_file():
+                _copy(root / name, place / name)
+        (place / "dvc.lock").unlink(missing_ok=True)  # what is given is no recorded out there
+        for name in given:
+            path = root / name
+            if path.name == "manifest.json":
+                shutil.copytree(path.parent, (place / name).parent, dirs_exist_ok=True)
+            else:
+                _copy(path, place / name)
+        yield place
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)

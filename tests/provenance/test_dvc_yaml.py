@@ -1,0 +1,79 @@
+"""dvc.yaml and the Snakemake graph agree, and a stage's params are what its jobs depend on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from viper.config import load
+from viper.provenance.graph import read
+from viper.provenance.stages import stage_names
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+
+# One edit in each section, as an override of the scale.
+EDITS = {
+    "seeds": {"seeds": {"number": 50}},
+    "synthesis.caption": {"synthesis": {"caption": {"max_new_tokens": 90}}},
+    "synthesis.critique": {"synthesis": {"critique": {"max_new_tokens": 90}}},
+    "synthesis.operations": {"synthesis": {"operations": {"max_operations": 1}}},
+    "synthesis.edit": {"synthesis": {"edit": {"max_change": 0.9}}},
+    "models.vlm": {"models": {"vlm": {"batch_size": 31}}},
+    "models.painter": {"models": {"painter": {"batch_size": 31}}},
+    "models.editor": {"models": {"editor": {"batch_size": 31}}},
+    "reward": {"reward": {"max_answer_characters": 1999}},
+    "reward.calibration": {"reward": {"calibration": {"sentences": 19}}},
+    "training": {"training": {"phases": {"csr": {"learning_rate": 0.001}}}},
+    "evaluation.asking": {"evaluation": {"asking": {"max_new_tokens": 41}}},
+    "evaluation.splits": {"evaluation": {"splits": {"test": {"seed": 7}}}},
+    "analysis": {"analysis": {"resamples": 210}},
+}
+
+
+def test_the_committed_file_agrees_with_the_graph():
+    """Same names, and every stage's deps, params and outs are the boundary of its target."""
+    command = [sys.executable, "-m", "viper", "dvc-yaml", "--check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_lineage_without_its_stage_is_named_with_the_remedy(sources):
+    sources.set("experiments.main", ["base", "base.csr", "base.vop"])
+    result = sources.run("viper", "dvc-yaml", "--check", check=False)
+    assert result.returncode == 2
+    assert "stage train_main lacks the out models/smoke/seed0/base.vop" in result.stderr
+    assert "run `python -m viper dvc-yaml`" in result.stderr
+    sources.run("viper", "dvc-yaml")
+
+
+def test_a_new_experiment_is_a_stage_of_its_name(sources):
+    sources.set("experiments.ablation_new", ["base", "base.vop"])
+    sources.run("viper", "dvc-yaml")
+    stages = yaml.safe_load((sources.root / "dvc.yaml").read_text())["stages"]
+    assert "models/smoke/seed0/base.vop" in [name for out in stages["train_ablation_new"]["outs"] for name in out]
+    assert any("ablation_new.csv" in name for out in stages["ablation_new"]["outs"] for name in out)
+
+
+def test_params_of_a_stage_cover_all_that_its_jobs_depend_on(sources):
+    names = stage_names("smoke", load("smoke", sources.root / "params.yaml"))
+    before = {job.outputs: job for job in read(names, "smoke", sources.root).jobs}
+    stages = yaml.safe_load((sources.root / "dvc.yaml").read_text())["stages"]
+    for section, edit in EDITS.items():
+        after = read(names, "smoke", sources.root, [f"scales={json.dumps({'smoke': edit})}"]).jobs
+        changed = [job for job in after if job.params != before[job.outputs].params]
+        assert changed, f"{section}: no job depends on it"
+        for job in changed:
+            stage = next(name for name, entry in stages.items() if _makes(entry, job.outputs[0]))
+            key = f"scales.smoke.{section}"
+            covered = any(f"{key}.".startswith(f"{param}.") for param in stages[stage].get("params", []))
+            assert covered, f"stage {stage}: rule {job.rule} depends on {key}: add it in stages.SECTIONS"
+
+
+def _makes(entry, path):
+    outs = [name for out in entry.get("outs", []) for name in out]
+    return any(path == out or path.startswith(f"{out}/") for out in outs)

@@ -1,0 +1,76 @@
+"""From a hash, or a path and a revision, to the commit that recorded it."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from viper.provenance.lock import Lock
+from viper.provenance.regenerate import UNCOMMITTED, UNKNOWN, RegenerateError, find
+
+FIGURE, OLD, NEW, UNSAVED = "results/toy/figures/main.png", "a" * 32, "b" * 32, "c" * 32
+
+
+def lock(md5):
+    outs = [{"path": FIGURE, "md5": md5}, {"path": "models/toy/base.csr", "md5": "d" * 32 + ".dir"}]
+    return yaml.safe_dump({"stages": {"main": {"cmd": "x", "deps": [{"path": "Snakefile", "md5": "e"}], "outs": outs}}})
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Two commits that record two versions of a figure, and a third version that no commit records."""
+
+    def git(*arguments):
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+        result = subprocess.run(
+            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return result.stdout.strip()
+
+    git("init", "--quiet")
+    commits = []
+    for md5 in (OLD, NEW):
+        (tmp_path / "dvc.lock").write_text(lock(md5))
+        git("add", "dvc.lock")
+        git("commit", "--quiet", "--message", md5)
+        commits.append(git("rev-parse", "HEAD"))
+    (tmp_path / "dvc.lock").write_text(lock(UNSAVED))
+    return tmp_path, *commits
+
+
+@pytest.mark.parametrize(
+    ("name", "which", "md5"),
+    [
+        (OLD, 0, OLD),
+        (NEW, 1, NEW),
+        (f"{FIGURE}@HEAD~1", 0, OLD),
+        (f"HEAD~1:{FIGURE}", 0, OLD),
+        (FIGURE, 1, NEW),
+    ],
+)
+def test_the_commit_is_found(repository, name, which, md5):
+    root, *commits = repository
+    found = find(name, root)
+    assert (found.commit, found.path, found.md5) == (commits[which], FIGURE, md5)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [
+        ("f" * 32, UNKNOWN, "no commit's dvc.lock records it"),
+        (f"{FIGURE}@v9", UNKNOWN, "no revision 'v9'"),
+        ("HEAD:results/toy/figures/other.png", UNKNOWN, "not recorded at HEAD"),
+        (UNSAVED, UNCOMMITTED, "in no commit"),
+    ],
+)
+def test_what_cannot_be_found_says_why(repository, name, status, message):
+    with pytest.raises(RegenerateError, match=message) as error:
+        find(name, repository[0])
+    assert error.value.status == status
+
+
+def test_a_file_in_a_folder_belongs_to_the_folder():
+    read = Lock(lock(OLD))
+    assert read.covering("models/toy/base.csr/manifest.json").path == "models/toy/base.csr"
+    assert read.covering(FIGURE).stage == "main"
+    assert read.covering("models/toy/base") is None

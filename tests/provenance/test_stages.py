@@ -1,0 +1,108 @@
+"""Cutting a graph into stages: who owns what, what crosses the boundaries."""
+
+import pytest
+
+from viper.errors import ViperError
+from viper.provenance import dvc_yaml
+from viper.provenance.graph import Graph, Job, from_json, to_json
+from viper.provenance.stages import stages
+
+VLM = "models/toy/pretrained/vlm/manifest.json"
+KEYS = {"seeds": {"number": 3}, "training": {}, "analysis": {}, "run_seeds": [0]}
+
+
+def job(rule, inputs, outputs):
+    return Job(rule, f"rules/{rule}.smk", tuple(inputs), tuple(outputs))
+
+
+@pytest.fixture
+def graph():
+    """Seeds → data → two trained lineages, one of which two experiments share."""
+    seeds = [f"data/toy/seed0/seeds/shard{shard}.parquet" for shard in range(2)]
+    data = "data/toy/seed0/dataset/base/csr/train.parquet"
+    csr, vop = (f"models/toy/seed0/{name}/manifest.json" for name in ("base.csr", "base.csr.vop"))
+    tables = ["results/toy/tables/main.csv", "results/toy/tables/ablation.csv"]
+    jobs = [
+        job("draw_seeds", [], seeds),
+        job("assemble_datasets", seeds, [data]),
+        job("fetch_pretrained", ["models/toy/pretrained.dvc"], [VLM]),
+        job("train", [VLM, data], [csr]),
+        job("train", [csr, data], [vop]),
+        job("tables", [csr], tables[:1]),
+        job("new_rule", [csr, vop], tables[1:]),
+    ]
+    targets = {"seeds": seeds, "main": tables[:1], "ablation": tables[1:], "all": tables}
+    return Graph(tuple(jobs), {name: tuple(files) for name, files in targets.items()})
+
+
+def cut(graph, names):
+    return {stage.name: stage for stage in stages(graph, names, "toy", KEYS, ["models/toy/pretrained"])}
+
+
+def test_what_two_targets_need_belongs_to_the_first(graph):
+    found = cut(graph, ["seeds", "main", "ablation", "all"])
+    assert found["main"].rules == ("assemble_datasets", "tables", "train")
+    assert found["ablation"].rules == ("new_rule", "train")
+    assert found["all"].outs == ()
+    outs = [out for stage in found.values() for out in stage.outs]
+    assert len(outs) == len(set(outs))
+
+
+def test_deps_are_the_outs_of_other_stages_and_the_stored_models(graph):
+    found = cut(graph, ["seeds", "main", "ablation"])
+    data = [dep for dep in found["main"].deps if not dep.startswith(("src/", "rules/", "Snakefile"))]
+    assert data == ["data/toy/seed0/seeds", VLM]
+    assert "models/toy/seed0/base.csr" in found["ablation"].deps
+    assert "models/toy/seed0/base.csr" in found["main"].outs
+
+
+def test_checkpoints_are_folders_and_tables_are_files_with_their_record(graph):
+    outs = cut(graph, ["seeds", "main", "ablation"])["ablation"].outs
+    assert outs == (
+        "models/toy/seed0/base.csr.vop",
+        "results/toy/tables/ablation.csv",
+        "results/toy/tables/ablation.csv.provenance.json",
+    )
+
+
+def test_stored_models_are_nobodys_outs(graph):
+    outs = [out for stage in cut(graph, ["seeds", "main", "ablation"]).values() for out in stage.outs]
+    assert not [out for out in outs if out.startswith("models/toy/pretrained")]
+
+
+def test_params_are_the_sections_of_the_rules_or_the_whole_scale(graph):
+    found = cut(graph, ["seeds", "main", "ablation"])
+    assert found["seeds"].params == ("scales.toy.run_seeds", "scales.toy.seeds")
+    assert found["ablation"].params == ("scales.toy",)  # new_rule is not declared
+
+
+def test_a_missing_target_is_named(graph):
+    with pytest.raises(ViperError, match="no rule 'evaluation'"):
+        cut(graph, ["seeds", "evaluation"])
+
+
+def test_small_outs_lie_in_the_repository_and_large_ones_in_the_archive(graph):
+    import yaml
+
+    text = dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values()))
+    outs = yaml.safe_load(text)["stages"]["ablation"]["outs"]
+    assert outs[0] == {"models/toy/seed0/base.csr.vop": {"persist": True, "remote": "archive"}}
+    assert outs[1] == {"results/toy/tables/ablation.csv": {"persist": True}}
+
+
+def test_differences_say_what_is_missing(graph):
+    import yaml
+
+    new = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values())))
+    old = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main"]).values())))
+    assert dvc_yaml._differences(old, new) == ["stage ablation is missing: the graph has a target of that name"]
+    del new["stages"]["ablation"]["outs"][0]
+    lines = dvc_yaml._differences(new, yaml.safe_load(yaml.safe_dump(new | {"stages": new["stages"] | {}})))
+    assert lines == []
+    whole = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values())))
+    assert dvc_yaml._differences(new, whole)[0].startswith("stage ablation lacks the out models/toy/seed0/base.csr.vop")
+
+
+def test_a_graph_survives_json(graph):
+    assert from_json(to_json(graph)).targets == graph.targets
+    assert from_json(to_json(graph)).jobs == graph.jobs
