@@ -134,10 +134,10 @@ def test_what_a_model_wrote_is_drawn_as_text(tmp_path):
 
 
 def test_the_loop_shows_what_models_wrote_as_text_and_cuts_what_is_too_long(tmp_path):
-    shown = {"image": pack_image(Image.new("RGB", (64, 64)))}
-    caption = {"caption": "A menu has tea for $5 and cake for $6. " * 40}
-    example = (shown, caption, shown, {"refinements": ["The sign says $\\tea, not $5."]}, {"statements": ["$x"]}, shown)
-    figure = loop.draw([example])
+    pictures = dict.fromkeys(("seed", "reconstruction", "edit"), pack_image(Image.new("RGB", (64, 64))))
+    long = "A menu has tea for $5 and cake for $6. " * 40
+    texts = {"caption": long, "refinements": ["The sign says $\\tea, not $5."], "operations": ["$x"]}
+    figure = loop.draw([pictures | texts])
     texts = [panel.texts[0].get_text() for panel in figure.axes]
     assert texts[1:] == ["The sign says $\\tea, not $5.", "$x"]
     assert texts[0].count("\n") == 11
