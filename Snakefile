@@ -32,6 +32,7 @@ include: "rules/provenance.smk"
 
 
 rule all:
+    """Every experiment of params.yaml, the claims, run times and costs, and the pages of the report."""
     default_target: True
     input:
         EXPERIMENTS,

@@ -70,6 +70,7 @@ for ablation in ABLATIONS:
     for figure in ablation_figures(ablation):
 
         rule:
+            """One figure of an ablation: rewards over steps, or the scores of its sub-domains."""
             name:
                 f"plot_{Path(figure).name.replace('-', '_')}"
             input:
@@ -100,6 +101,7 @@ for ablation in ABLATIONS:
                 " --output {output.svg} --caption {output.caption} > {log} 2>&1"
 
     rule:
+        """One ablation: its tables and figures."""
         name:
             ablation
         input:

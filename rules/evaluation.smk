@@ -50,6 +50,7 @@ rule make_benchmark:
     threads: 1
     resources:
         mem_mb=per_attempt(1000),
+        runtime=per_attempt(30),
     params:
         options=lambda wildcards: S.evaluation.benchmark_options(split_named(wildcards.split)),
     shell:
@@ -92,6 +93,7 @@ rule evaluate:
         " --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
 
 
+# The same for what is not trained.
 use rule evaluate as evaluate_base with:
     input:
         checkpoint=checkpoint("base", None),

@@ -102,5 +102,7 @@ if S.models.checker:
             runtime=per_attempt(30),
         params:
             options=options("models"),
+            temperature=S.synthesis.caption.temperature,
         shell:
-            "python -m viper measure-base-models --options {params.options:q} --output {output} > {log} 2>&1"
+            "python -m viper measure-base-models --options {params.options:q}"
+            " --caption-temperature {params.temperature} --output {output} > {log} 2>&1"

@@ -42,6 +42,7 @@ else:
             f"benchmarks/{SCALE}/seed{{seed}}/collect_seeds.tsv"
         conda:
             "../envs/viper.yaml"
+        threads: 1
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(240),

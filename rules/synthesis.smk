@@ -187,6 +187,7 @@ rule assemble_datasets:
         f"benchmarks/{SYNTHESIS_LOG}/assemble_datasets.tsv"
     conda:
         "../envs/viper.yaml"
+    threads: 1
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),

@@ -28,7 +28,7 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run one command; a `ViperError` becomes its message on stderr and its exit status, without a traceback.
+    """Run one command; a `ViperError`, or too little memory, becomes one message on stderr and its exit status.
 
     Tables and figures that the command made get the record of what they were made from beside them.
     """
@@ -39,9 +39,31 @@ def main() -> None:
     try:
         build()()
     except ViperError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.status)
+        _stop(str(error), error.status)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        _stop(_explained(error))
     except SystemExit as end:
         if not end.code:
             trace.write()
         raise
+
+
+def _stop(message: str, status: int = 2) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was refused; torch has an error of its own for GPUs, and a plain RuntimeError for the CPU."""
+    is_torchs = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError) or is_torchs
+
+
+def _explained(error: Exception) -> str:
+    reason = (str(error).strip().splitlines() or ["no memory left"])[0]
+    return (
+        f"out of memory ({reason}). Do less at once: lower models.*.batch_size or training.phases.*.responses_per_pass,"
+        " or raise seeds.shards; or ask for more: mem_mb of models.*.job or training.machine.job"
+    )

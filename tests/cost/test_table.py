@@ -55,6 +55,13 @@ def test_the_longest_path_takes_the_slower_branch(diamond):
     assert rows.loc["all", "longest_hours"] == 1 + 3 + 4 + 5
 
 
+def test_steps_stand_in_the_order_in_which_they_end(diamond):
+    late = make_job("figure", "f", ["second"])
+    early = make_job("fetch", "g")
+    rows = table.by_step([late, *reversed(diamond), early], [hours(1)] * 7)
+    assert list(rows["step"]) == ["seeds", "fetch", "caption", "train", "figure", "all"]
+
+
 def test_a_step_is_as_sure_as_its_least_sure_job(diamond):
     costs = [Estimate(1, 0, basis) for basis in ("measured", "measured", "estimate", "limit", "measured")]
     rows = table.by_step(diamond, costs).set_index("step")
@@ -85,6 +92,13 @@ def test_a_size_of_the_split_limits_official_benchmarks(scale, rates):
 def test_a_download_takes_as_long_as_its_gigabytes(scale, rates):
     job = make_job("fetch_model", owner="Qwen", repository="Qwen-Image", commit="0" * 40)
     assert estimate(job, scale, rates).seconds == pytest.approx(577)
+
+
+def test_the_data_sets_hold_their_pictures_once_more(scale, rates):
+    seed, edited = rates.photograph.megabytes, rates.models["Qwen/Qwen-Image-Edit"].picture
+    assert estimate(make_job("assemble_datasets"), scale, rates).bytes == pytest.approx(
+        1e6 * (7000 * seed + 3200 * (seed + edited))
+    )
 
 
 def test_an_unknown_step_takes_no_more_than_its_limit(scale, rates):

@@ -77,6 +77,22 @@ def test_a_broken_critique_costs_csr_but_not_vop(run_loop, fakes, album):
     assert all(row["refined_caption"] == captions[row["id"]]["caption"] for row in tables["refinements"])
 
 
+def test_nobody_is_asked_about_a_failed_painting(run_loop, fakes, album):
+    class Failing(fakes.Painter):
+        def paint(self, prompts, *, seeds):
+            first, *others = super().paint(prompts, seeds=seeds)
+            return [Image.new("RGB", first.size), *others]
+
+    vlm = fakes.VLM(album)
+    _, tables = run_loop(vlm=vlm, painter=Failing(album))
+    failures = [row["failure"] for row in tables["critiques"]]
+    flat = failures.count("flat reconstruction")
+    assert flat > 0
+    assert failures.count("") == len(failures) - flat
+    assert sum(len(chat.images) == 2 for chat in vlm.chats) == len(failures) - flat
+    assert {row["failure"] for row in tables["refinements"]} == {""}, "its caption still serves VOP"
+
+
 @pytest.mark.parametrize("broken", ["refine", "entities"])
 def test_broken_refinement_and_entities_are_told_apart(run_loop, fakes, album, broken):
     _, tables = run_loop(vlm=fakes.VLM(album, broken=broken))

@@ -106,6 +106,17 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
     assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()
 
 
+def test_an_experiment_may_be_left_out_of_params(copy_repository):
+    """What cannot be had, such as samples for the cold start, must not keep the rest from being planned."""
+    workflow = copy_repository()
+    params = workflow.root / "params.yaml"
+    params.write_text(re.sub(r"      ablation_cold_start: .*\n", "", params.read_text()))
+    plan = planned(workflow, "all")
+    assert {lineage for _, lineage in trained(plan)} == TWO_STAGE | {"base.vop", "base.mix", "base.sft"}
+    assert "rule claims:" in plan
+    assert "rule cold_samples:" not in plan
+
+
 def test_models_are_shared_between_scales_and_fetched_once(workflow, own_data):
     plans = [planned(workflow, "fetch", f"scale={scale}") for scale in ("3b", "7b")]
     fetched = [

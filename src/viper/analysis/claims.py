@@ -9,6 +9,8 @@ score". With its interval at the confidence level of params.yaml (`viper.analysi
 - not supported:  the whole interval lies below zero, or is zero, so that the data speak against the claim;
 - inconclusive:   the interval holds zero and other values: with these items and seeds, at this scale, nobody can tell.
 
+A claim that no experiment of params.yaml has the lineages for is called *not measured*; it keeps its row.
+
 A claim that one thing is *at least as high* as another can never lie above zero if they are equal. For such claims zero
 becomes minus `analysis.margin`, as in a test of non-inferiority: "not lower by more than the margin".
 
@@ -16,6 +18,7 @@ The rule looks at nothing else: not at the published figure, nor at the size of 
 called supported in at most (1 - confidence) / 2 of all experiments.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,9 +28,11 @@ import pandas as pd
 
 from viper.analysis.bootstrap import Measure, Scores
 from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS, published
-from viper.errors import ViperError
+
+log = logging.getLogger(__name__)
 
 SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE = "supported", "not supported", "inconclusive"
+NOT_MEASURED = "not measured"
 TWO_STAGE = "base.csr.vop"
 FINE = "fine-grained perception"
 COLUMNS = ["claim", "text", "published", "measured", "low", "high", "margin", "verdict"]
@@ -173,24 +178,18 @@ def judge_all(
     Args:
         lineages: those that were scored.
         margin: points, for claims of "at least as high".
-        all_of_them: whether a claim that cannot be judged is an error.
-
-    Raises:
-        ViperError: one cannot: which, and what it lacks.
+        all_of_them: whether the others have a row as well, without numbers: an experiment that was left out of
+            params.yaml must not let its claim disappear.
     """
-    rows, missing = [], []
-    known = published()
+    rows, known = [], published()
     for claim in CLAIMS:
         lacking = [lineage for lineage in claim.lineages if lineage not in lineages]
         lacking += [f"the table of {claim.table}"] * (claim.table not in tables)
-        if lacking:
-            missing.append(f"{claim.name} lacks {', '.join(lacking)}")
-        else:
+        if not lacking:
             rows.append(judge(claim, tables[claim.table], known, margin))
-    if missing and all_of_them:
-        raise ViperError(
-            f"claims that cannot be judged: {'; '.join(missing)}. Add the lineages to an experiment in params.yaml"
-        )
+        elif all_of_them:
+            log.warning("%s is %s: no experiment of params.yaml has %s", claim.name, NOT_MEASURED, ", ".join(lacking))
+            rows.append(_described(claim, known) | {"verdict": NOT_MEASURED})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -199,15 +198,17 @@ def page(claims: pd.DataFrame, scale: str, confidence: float) -> str:
     lines = ["| claim | published | measured | interval | verdict |", "|---|---|---|---|---|"]
     for row in claims.itertuples():
         margin = f" (margin {row.margin:g})" if row.margin else ""
-        interval = f"[{row.low:+.1f}, {row.high:+.1f}]"
-        lines.append(f"| {row.text} | {row.published} | {row.measured:+.1f} | {interval}{margin} | **{row.verdict}** |")
+        interval, measured = f"[{row.low:+.1f}, {row.high:+.1f}]", f"{row.measured:+.1f}"
+        if row.verdict == NOT_MEASURED:
+            margin, interval, measured = "", "–", "–"
+        lines.append(f"| {row.text} | {row.published} | {measured} | {interval}{margin} | **{row.verdict}** |")
     return (
         f"# Claims of the paper at scale {scale}\n\n"
         + "\n".join(lines)
         + f"\n\nPercentage points, positive where the claim holds, with {confidence:.0%} intervals over items and run "
         "seeds. *Supported*: the whole interval lies above zero (for a claim of at least as high: above −margin). "
-        "*Not supported*: it lies below, or is zero. *Inconclusive*: neither. Published figures are the paper's, on "
-        "the official benchmarks.\n"
+        "*Not supported*: it lies below, or is zero. *Inconclusive*: neither. *Not measured*: no experiment of "
+        "params.yaml has what it compares. Published figures are the paper's, on the official benchmarks.\n"
     )
 
 
@@ -224,16 +225,18 @@ def judge(claim: Claim, scores: Scores, known: pd.DataFrame, margin: float) -> d
     """Return the row of claims.csv: COLUMNS, in points."""
     value, low, high = scores.estimate(claim.measure)
     margin = margin if claim.at_least else 0.0
-    return {
-        "claim": claim.name,
-        "text": claim.text,
-        "published": published_effect(claim, known),
+    return _described(claim, known) | {
         "measured": value,
         "low": low,
         "high": high,
         "margin": margin,
         "verdict": verdict(low + margin, high + margin),
     }
+
+
+def _described(claim: Claim, known: pd.DataFrame) -> dict[str, object]:
+    """What a row says of its claim, whatever was measured."""
+    return {"claim": claim.name, "text": claim.text, "published": published_effect(claim, known)}
 
 
 def published_effect(claim: Claim, known: pd.DataFrame) -> str:

@@ -79,7 +79,7 @@ def claims_command(
     output: Annotated[Path, typer.Option(help="CSV to write; the page, .md, beside it")],
     attention_lineage: Annotated[list[str] | None, typer.Option(help="a lineage whose attention was measured")] = None,
 ) -> None:
-    """Judge all claims of the paper: published, measured, interval, verdict. One that cannot be judged is an error."""
+    """Judge all claims of the paper: published, measured, interval, verdict; also those that nothing here measures."""
     from viper.analysis import attention as attention_module
     from viper.analysis import tables as module
     from viper.analysis.claims import judge_all, page

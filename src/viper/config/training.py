@@ -10,7 +10,6 @@ from viper.errors import ViperError
 from viper.lineage import BASE, Lineage, parse
 
 COLD_DATA = "cold"  # the one data set that is not synthesized by the loop
-DATA_SETS = ("csr", "vop", COLD_DATA)
 
 
 class _Section(BaseModel):

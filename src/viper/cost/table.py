@@ -54,14 +54,17 @@ def by_step(jobs: Sequence[Job], costs: Sequence[Estimate | None]) -> pd.DataFra
     """Add up the jobs of each step, and of all.
 
     Returns:
-        One row per step, in the order of the workflow, and a last one for all: step, jobs, gpu_hours, cpu_hours (of
-        the GPUs and threads that the jobs hold), longest_hours (the longest chain of its jobs that wait for each
-        other: no number of nodes makes it shorter), disk_gb, basis (what the hours rest on, the weakest of its jobs').
+        One row per step, in the order in which they end where no job waits for a node, and a last one for all: step,
+        jobs, gpu_hours, cpu_hours (of the GPUs and threads that the jobs hold), longest_hours (the longest chain of its
+        jobs that wait for each other: no number of nodes makes it shorter), disk_gb, basis (what the hours rest on, the
+        weakest of its jobs').
         Jobs without a cost count as nothing.
     """
     known = [(job, cost) for job, cost in zip(jobs, costs, strict=True) if cost is not None and job.benchmark]
-    steps = list(dict.fromkeys(job.rule for job, _ in known))
-    rows = [_row(step, [pair for pair in known if pair[0].rule == step]) for step in steps]
+    steps: dict[str, float] = {}
+    for (job, _), end in zip(known, _ends(known), strict=True):
+        steps[job.rule] = max(end, steps.get(job.rule, 0.0))
+    rows = [_row(step, [pair for pair in known if pair[0].rule == step]) for step in sorted(steps, key=steps.get)]
     return pd.DataFrame([*rows, _row(TOTAL, known)])
 
 
@@ -72,20 +75,20 @@ def _row(step: str, costs: Sequence[tuple[Job, Estimate]]) -> dict[str, object]:
         "jobs": len(costs),
         "gpu_hours": sum(cost.seconds * job.gpus for job, cost in costs) / 3600,
         "cpu_hours": sum(cost.seconds * job.threads for job, cost in costs) / 3600,
-        "longest_hours": _longest(costs) / 3600,
+        "longest_hours": max(_ends(costs), default=0.0) / 3600,
         "disk_gb": sum(cost.bytes for _, cost in costs) / 1e9,
         "basis": next((basis for basis in ("limit", "estimate") if basis in bases), "measured"),
     }
 
 
-def _longest(costs: Sequence[tuple[Job, Estimate]]) -> float:
-    """Seconds of the longest chain of jobs that need each other's files, directly or through jobs left out here."""
+def _ends(costs: Sequence[tuple[Job, Estimate]]) -> list[float]:
+    """Seconds until the end of each job, where it waits for nothing but the files of the others that it needs."""
     makers = {name: number for number, (job, _) in enumerate(costs) for name in job.output}
     needs = {number: {makers[name] for name in job.needs if name in makers} for number, (job, _) in enumerate(costs)}
     until: dict[int, float] = {}
     for number in TopologicalSorter(needs).static_order():
         until[number] = costs[number][1].seconds + max((until[each] for each in needs[number]), default=0.0)
-    return max(until.values(), default=0.0)
+    return [until[number] for number in range(len(costs))]
 
 
 def too_short(jobs: Sequence[Job], costs: Sequence[Estimate]) -> dict[str, tuple[float, float]]:

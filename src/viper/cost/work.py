@@ -58,7 +58,8 @@ def estimate(job: Job, scale: Scale, rates: Rates) -> Estimate:
         return Estimate(0, 0, "measured")  # a rule that only collects
     for pattern, seconds in (rates.light | rates.guessed).items():
         if fnmatch(job.rule, pattern):
-            return Estimate(seconds, 0, "estimate")
+            disk = _data_sets(scale, rates) if job.rule == "assemble_datasets" else 0
+            return Estimate(seconds, disk, "estimate")
     if job.rule == "collect_seeds":
         number = scale.seeds.number
         return Estimate(number * rates.photograph.seconds, number * rates.photograph.megabytes * 1e6, "estimate")
@@ -74,6 +75,15 @@ def _limit(job: Job) -> Estimate:
 def _download(name: str, job: Job, rates: Rates) -> Estimate:
     rate = rates.models.get(name)
     return Estimate(rate.gigabytes * 1e3 / rates.download, rate.gigabytes * 1e9, "estimate") if rate else _limit(job)
+
+
+def _data_sets(scale: Scale, rates: Rates) -> float:
+    """Bytes of the pictures that both data sets hold: seed images, and the edited ones of pairs."""
+    synthesis, editor = scale.synthesis, rates.models.get(_name(scale, "editor"))
+    edited = editor.picture if editor else 0
+    seed = rates.photograph.megabytes if scale.seeds.source == "folder" else edited
+    pairs = synthesis.vop_size + synthesis.vop_held_out
+    return 1e6 * (synthesis.csr_size * seed + pairs * (seed + edited))
 
 
 def _with_model(job: Job, scale: Scale, rates: Rates) -> Estimate:

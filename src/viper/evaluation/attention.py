@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 LAST_LAYER, ROLLOUT = "last layer", "rollout"
-METHODS = (LAST_LAYER, ROLLOUT)
 COLUMNS = ["id", "method", "share", "area", "in_answer", "answer", "rows", "columns", "changed", "before", "after"]
 
 

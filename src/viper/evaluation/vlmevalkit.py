@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from viper.config.evaluation import MICRO
 from viper.errors import ViperError
 from viper.evaluation.answers import Kind
 
@@ -132,11 +131,6 @@ def answer_kind(name: str) -> Kind:
         return "yes/no"
     # Mantis mixes letters and words: reducing "A dog" to a letter would be wrong, and its own scoring copes.
     return "text" if name in ("Mantis-Eval", "MicroMantis") else "choice"
-
-
-def is_micro(name: str) -> bool:
-    """True for the benchmarks that are drawn from the micro world."""
-    return name in MICRO
 
 
 def _md5(path: Path) -> str:

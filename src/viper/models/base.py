@@ -54,6 +54,11 @@ class Embedder(Protocol):
         ...
 
 
+def is_flat(image: Image) -> bool:
+    """Whether a picture has one flat color, as not-a-number in a denoiser comes out."""
+    return all(low == high for low, high in image.convert("RGB").getextrema())
+
+
 def pick_device(name: str) -> str:
     """The torch device that `name` stands for; 'auto' is the first GPU, or the CPU where there is none.
 

@@ -64,6 +64,7 @@ def register(app: typer.Typer) -> None:
     @app.command("measure-base-models")
     def measure_base_models(
         options: Annotated[str, typer.Option(help="the section `models` of params.yaml, as JSON")],
+        caption_temperature: Annotated[float, typer.Option(help="at which the loop samples its captions", min=0)],
         output: Annotated[Path, typer.Option(help="CSV: model, what was measured, share right, 95 % interval, n")],
     ) -> None:
         """Measure VLM, painter and editor against the drawn world's truth."""
@@ -71,6 +72,6 @@ def register(app: typer.Typer) -> None:
         from viper.files import atomic_write
         from viper.models.micro import fidelity
 
-        table = fidelity.measure(read_options(Models, options))
+        table = fidelity.measure(read_options(Models, options), caption_temperature)
         with atomic_write(output) as partial:
             table.to_csv(partial, index=False)

@@ -78,7 +78,9 @@ class Reward:
         if len(completions) != len(ground_truths):
             raise ViperError(f"{len(completions)} completions but {len(ground_truths)} ground truths; give one each")
         truths = [self._statements(index, statements) for index, statements in enumerate(ground_truths)]
-        answers = [self._answer_sentences(completion) for completion in completions]
+        texts = dict.fromkeys(text for text in completions if isinstance(text, str))  # a group repeats its answers
+        read = {text: self._answer_sentences(text) for text in texts}
+        answers = [read[completion] if isinstance(completion, str) else [] for completion in completions]
         # Truths count only where there is something to compare with them.
         wanted = dict.fromkeys(s for row in zip(answers, truths, strict=True) if row[0] for part in row for s in part)
         vectors = dict(zip(wanted, self.embedder.embed(list(wanted)), strict=True)) if wanted else {}
@@ -96,8 +98,6 @@ class Reward:
         return normalized
 
     def _answer_sentences(self, completion: str) -> list[str]:
-        if not isinstance(completion, str):
-            return []
         if self.section.answer_from == "format" and not is_well_formed(clean(completion)):
             return []
         answer = find_answer(completion)

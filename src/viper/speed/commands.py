@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
             from viper.config.reward import Reward
             from viper.speed.reward import comparisons
 
-            found = comparisons(read_options(Reward, reward, "--reward"), rate)
+            found = comparisons(read_options(Reward, reward, "--reward"), _models(models).vlm, rate)
         elif what is What.synthesis:
             from viper.speed.synthesis import comparisons
 

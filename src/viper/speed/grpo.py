@@ -121,6 +121,7 @@ def comparisons(vlm: Path, rate: float) -> Iterator[Comparison]:
     Args:
         vlm: folder of the stored micro VLM. rate: of `viper.speed.floor.matrix_rate`.
     """
+    torch.utils.deterministic.fill_uninitialized_memory = False  # as training does, for both ways
     shapes = {"micro": (16, 5, 144), "paper-like": (4, 5, _PAPER_LIKE_TOKENS)}
     for shape, (prompts, rollouts, tokens) in shapes.items():
         options = _options(prompts, rollouts, tokens)

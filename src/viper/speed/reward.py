@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from viper.config.models import VlmSection
 from viper.config.reward import Reward as RewardSection
+from viper.models.base import Chat
 from viper.models.embedder import SentenceEmbedder
 from viper.models.micro.tasks import TASKS
+from viper.models.vlm import load_vlm
 from viper.reward.scoring import Reward
 from viper.speed.alternate import Comparison
 from viper.speed.floor import floor_seconds
@@ -14,7 +17,7 @@ from viper.synthesis.answers import answer_text
 from viper.world.parse import split_sentences
 
 _TAU = 0.99
-_STEPS, _PROMPTS, _ROLLOUTS = 3, 16, 5
+_STEPS, _PROMPTS, _ROLLOUTS = 60, 16, 5  # a phase of training at micro scale
 
 
 class _OneByOne(SentenceEmbedder):
@@ -24,29 +27,25 @@ class _OneByOne(SentenceEmbedder):
         return np.concatenate([self._encode([sentence]) for sentence in sentences])
 
 
-def _answers() -> list[tuple[list[str], list[list[str]]]]:
-    """A few steps' answers and ground truths: a group's answers are alike, as sampled ones are."""
+def _answers(section: VlmSection) -> list[tuple[list[str], list[list[str]]]]:
+    """A phase's answers, sampled from the base VLM, and ground truths; no prompt comes twice."""
     rng = np.random.default_rng(0)
-    steps = []
-    for _ in range(_STEPS):
-        completions, truths = [], []
-        for _ in range(_PROMPTS):
-            sample = TASKS["vop"](rng, 5)
-            truth = split_sentences(answer_text(sample.completion))
-            wrong = [TASKS["vop"](rng, 5).completion for _ in range(2)]
-            completions += [*[sample.completion] * (_ROLLOUTS - len(wrong)), *wrong]
-            truths += [truth] * _ROLLOUTS
-        steps.append((completions, truths))
-    return steps
+    samples = [TASKS["csr" if number % 2 else "vop"](rng, 5) for number in range(_STEPS * _PROMPTS)]
+    chats = [Chat(sample.images(), sample.prompt) for sample in samples for _ in range(_ROLLOUTS)]
+    answers = load_vlm(section.path, section).answer(chats, max_new_tokens=144, temperature=1.0, seed=0)
+    truths = [split_sentences(answer_text(sample.completion)) for sample in samples for _ in range(_ROLLOUTS)]
+    size = _PROMPTS * _ROLLOUTS
+    return [(answers[start : start + size], truths[start : start + size]) for start in range(0, len(answers), size)]
 
 
-def comparisons(section: RewardSection, rate: float) -> Iterator[Comparison]:
-    """Answers a second of the reward, with a cache that starts empty every time.
+def comparisons(section: RewardSection, vlm: VlmSection, rate: float) -> Iterator[Comparison]:
+    """Answers a second of the reward, over a phase of training, with a cache that starts empty every time.
 
     Args:
-        section: the section `reward`. rate: of `viper.speed.floor.matrix_rate`.
+        section: the section `reward`. vlm: the section `models.vlm`, with its path.
+        rate: of `viper.speed.floor.matrix_rate`.
     """
-    steps = _answers()
+    steps = _answers(vlm)
     together, one_by_one = SentenceEmbedder(section.embedder), _OneByOne(section.embedder)
 
     def ours() -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from viper.speed.synthesis import Loop, seed_rows
 
-_SMALLEST = 64
+_SMALLEST = 128  # one full batch of the VLM
 
 
 def run_once(loop: Loop, images: int) -> dict:

@@ -15,7 +15,7 @@ from viper.synthesis.rows import Row, pack_image
 from viper.world.draw import render
 from viper.world.scene import scene_stream
 
-_IMAGES, _ONE_BY_ONE = 64, 4
+_IMAGES, _ONE_BY_ONE = 128, 6
 
 
 class Loop:

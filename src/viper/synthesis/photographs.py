@@ -27,7 +27,7 @@ def find_photographs(patterns: list[str]) -> list[Path]:
         # Path.glob takes no absolute pattern.
         files = {Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file()}  # noqa: PTH207
         if not files:
-            raise ViperError(f"seeds.paths: '{pattern}' names no file: correct the pattern")
+            raise ViperError(f"seeds.paths: '{pattern}' names no file: put photographs there, or correct the pattern")
         found |= files
     return sorted(found)
 

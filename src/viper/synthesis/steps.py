@@ -22,7 +22,7 @@ from viper.config.synthesis import (
     OperationsSection,
     RefineOptions,
 )
-from viper.models.base import VLM, Chat, Editor, Painter
+from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
 from viper.synthesis.answers import answer_text, read_refinements
 from viper.synthesis.operations import get_language, plan_changes
@@ -87,22 +87,27 @@ def critique(
 ) -> list[Row]:
     """The VLM compares image, reconstruction and caption, and lists refinements.
 
-    Failures: broken format; nothing to change.
+    Failures: the reconstruction has one flat color (then nobody is asked); broken format; nothing to change.
     """
-    originals, redrawn, usable = by_id(seeds), by_id(reconstructions), _usable(captions)
+    originals, usable = by_id(seeds), _usable(captions)
+    redrawn = {row["id"]: unpack_image(row["image"]) for row in reconstructions}
+    asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
     chats = [
         Chat(
-            [unpack_image(originals[row["id"]]["image"]), unpack_image(redrawn[row["id"]]["image"])],
+            [unpack_image(originals[row["id"]]["image"]), redrawn[row["id"]]],
             render(options.prompts, "critique", caption=row["caption"]),
         )
-        for row in usable
+        for row in asked
     ]
-    completions = _ask(vlm, chats, options.critique, _batch_seed(seed, "critique", usable))
+    answers = _ask(vlm, chats, options.critique, _batch_seed(seed, "critique", asked))
+    completions = {row["id"]: answer for row, answer in zip(asked, answers, strict=True)}
     rows = []
-    for row, completion in zip(usable, completions, strict=True):
+    for row in usable:
+        completion = completions.get(row["id"], "")
         said = answer_text(completion)
         refinements = read_refinements(said)
         failure = BROKEN if not said else "" if refinements else "nothing to change"
+        failure = failure if row["id"] in completions else "flat reconstruction"
         rows.append(
             {
                 "id": row["id"],

@@ -5,12 +5,13 @@ The audit of a synthesis and the measurement of the base models count the same w
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-
-import pandas as pd
-from scipy.stats import binomtest
+from typing import TYPE_CHECKING
 
 from viper.world.operations import Operation
 from viper.world.scene import Object, Scene
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ATTRIBUTES = ("kind", "color", "size")
 BACKGROUND = ("shade", "texture")
@@ -25,8 +26,11 @@ class Finding:
     hit: bool
 
 
-def shares(findings: Iterable[Finding]) -> pd.DataFrame:
+def shares(findings: Iterable[Finding]) -> "pd.DataFrame":
     """Columns step, measure, share, low, high (Wilson, 95 %), n; rows in the order of their first finding."""
+    import pandas as pd  # here, since painter and editor, which only look at scenes, would wait for it at every start
+    from scipy.stats import binomtest
+
     rows = []
     table = pd.DataFrame([vars(finding) for finding in findings], columns=["step", "measure", "hit"])
     for (step, measure), hits in table.groupby(["step", "measure"], sort=False)["hit"]:

@@ -10,9 +10,10 @@ import pytest
 from matplotlib.collections import PathCollection
 from PIL import Image
 
-from viper.analysis.figures import attention_maps, main, radar, reward_curves, style, subdomain_bars, word_cloud
+from viper.analysis.figures import attention_maps, loop, main, radar, reward_curves, style, subdomain_bars, word_cloud
 from viper.analysis.published import BENCHMARKS, OVERALL, SUBDOMAINS, published
 from viper.analysis.words import COLUMNS as WORDS
+from viper.synthesis.rows import pack_image
 
 LINEAGES = ["base", "base.csr.vop", "base.new"]
 
@@ -130,6 +131,18 @@ def test_what_a_model_wrote_is_drawn_as_text(tmp_path):
     hostile = ["<script>alert(1)</script>", "$\\frac{1}{0}$", "$x"]
     style.save(word_cloud.draw(words(*hostile), "base.csr", 0), tmp_path / "a.svg")
     assert "<script" not in Path(tmp_path / "a.svg").read_text()
+
+
+def test_the_loop_shows_what_models_wrote_as_text_and_cuts_what_is_too_long(tmp_path):
+    shown = {"image": pack_image(Image.new("RGB", (64, 64)))}
+    caption = {"caption": "A menu has tea for $5 and cake for $6. " * 40}
+    example = (shown, caption, shown, {"refinements": ["The sign says $\\tea, not $5."]}, {"statements": ["$x"]}, shown)
+    figure = loop.draw([example])
+    texts = [panel.texts[0].get_text() for panel in figure.axes]
+    assert texts[1:] == ["The sign says $\\tea, not $5.", "$x"]
+    assert texts[0].count("\n") == 11
+    assert texts[0].endswith(" …")
+    style.save(figure, tmp_path / "loop.png")
 
 
 def test_a_cloud_without_words_says_so():

@@ -231,7 +231,7 @@ class SlurmWorkflow:
 
     def finish(self, process: subprocess.Popen, check: bool = True) -> str:
         """Wait for the end of a started run and return what it said; `check` fails the test where it failed."""
-        said, _ = process.communicate(timeout=600)
+        said, _ = process.communicate(timeout=900)
         if check and process.returncode:
             logs = [f"== {path}\n{path.read_text()[-2000:]}" for path in sorted((self.root / "logs").rglob("*.log"))]
             pytest.fail("\n".join([said[-6000:], *logs]))

@@ -11,7 +11,7 @@ from viper.errors import ViperError
 from viper.synthesis.rows import IMAGE, TEXT, TEXTS, Row, by_id, read_rows, unpack_image, write_rows
 
 _STEPS = ("captions", "reconstructions", "critiques", "operations", "edits")
-_LINE = 42  # characters a line below a picture
+_LINE, _MOST_LINES = 42, 12  # characters a line below a picture, and lines
 CAPTION = (
     "One turn of the loop on {count} seed images, as the micro base models made it. From left to right: the seed image "
     "with the VLM's caption; the painter's picture of that caption, with the refinements that the VLM lists when it "
@@ -73,7 +73,14 @@ def draw(examples: Sequence[Row]) -> Figure:
         for panel, (image, title, lines) in zip(axes, shown, strict=True):
             panel.imshow(unpack_image(example[image]), interpolation="nearest")
             panel.set_title(title)
-            text = "\n".join(textwrap.fill(line, _LINE) for line in lines)
-            panel.text(0.5, -0.04, text, transform=panel.transAxes, ha="center", va="top", fontsize=5.5)
+            # What a model wrote is text, never markup: a dollar sign would begin a formula.
+            place = {"transform": panel.transAxes, "ha": "center", "va": "top", "parse_math": False}
+            panel.text(0.5, -0.04, _wrapped(lines), fontsize=5.5, **place)
             panel.axis("off")
     return figure
+
+
+def _wrapped(sentences: Sequence[str]) -> str:
+    """The sentences in short lines; a text that would push the pictures aside is cut off."""
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, _LINE)]
+    return "\n".join(lines[:_MOST_LINES]) + (" …" if len(lines) > _MOST_LINES else "")

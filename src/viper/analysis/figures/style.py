@@ -21,7 +21,6 @@ from viper.provenance.sidecar import current_id
 METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
 # Where a format keeps the hash of what a figure was made from (viper.provenance.sidecar).
 PROVENANCE_KEY = {".png": "Provenance", ".svg": "Identifier", ".pdf": "Subject"}
-MARKERS = "osD^vP*"
 
 # One published figure has one look in all figures: an open marker.
 PUBLISHED = {"facecolors": "white", "edgecolors": "0.1", "linewidths": 0.8, "zorder": 4}

@@ -48,17 +48,17 @@ def _compare(counts: _Counts, measure: str, said: list[list[str]], truth: list[l
         counts.add("vlm", f"{measure}: said sentences that are true", (sentence in right for sentence in answer))
 
 
-def measure_vlm(vlm: VLM, count: int, seed: int) -> pd.DataFrame:
+def measure_vlm(vlm: VLM, count: int, seed: int, temperature: float = 1.0) -> pd.DataFrame:
     """Captions, refinements (with and without the second picture), and operations: sentences exactly right.
 
-    Answers are greedy; captions are measured as the loop samples them too, at temperature 1.
+    Answers are greedy; captions are measured as the loop samples them too, at `temperature`.
     """
     rng, counts = np.random.default_rng(seed), _Counts()
     scenes = [sample_scene(rng, split=_SPLIT) for _ in range(count)]
     pictures = [draw.render(scene) for scene in scenes]
     chats = [Chat([picture], prompt(PROMPTS, "caption")) for picture in pictures]
     truths = [parse.split_sentences(grammar.caption(scene)) for scene in scenes]
-    for name, sampling in (("caption", {}), ("sampled caption", {"temperature": 1.0, "seed": seed})):
+    for name, sampling in (("caption", {}), ("sampled caption", {"temperature": temperature, "seed": seed})):
         captions = _ask(vlm, chats, **sampling)
         _compare(counts, name, captions, truths)
         for caption, scene in zip(captions, scenes, strict=True):
@@ -137,8 +137,12 @@ def measure_editor(editor: Editor, checker: Checker, count: int, seed: int) -> p
     return counts.table()
 
 
-def measure(models: Models) -> pd.DataFrame:
-    """All base models of a scale on `models.fidelity.pictures` scenes each: one table (see `_Counts.table`)."""
+def measure(models: Models, caption_temperature: float) -> pd.DataFrame:
+    """All base models of a scale on `models.fidelity.pictures` scenes each: one table (see `_Counts.table`).
+
+    Args:
+        caption_temperature: `synthesis.caption.temperature`, at which the loop samples its captions.
+    """
     from viper.models.editor import load_editor
     from viper.models.painter import load_painter
     from viper.models.vlm import load_vlm
@@ -147,7 +151,7 @@ def measure(models: Models) -> pd.DataFrame:
     count, seed = models.fidelity.pictures, models.fidelity.seed
     return pd.concat(
         [
-            measure_vlm(load_vlm(models.vlm.path, models.vlm), count, seed),
+            measure_vlm(load_vlm(models.vlm.path, models.vlm), count, seed, caption_temperature),
             measure_painter(load_painter(models.painter), checker, count, seed),
             measure_editor(load_editor(models.editor), checker, count, seed),
         ],

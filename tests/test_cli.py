@@ -1,0 +1,61 @@
+"""The command line: what a user is meant to read is one message, and every other error keeps its traceback."""
+
+import numpy as np
+import pytest
+import torch
+
+from viper import cli
+from viper.errors import ViperError
+
+
+def no_memory_for_an_array():
+    np.empty(1 << 57)
+
+
+def no_memory_for_a_tensor():
+    torch.empty(1 << 55)
+
+
+def no_memory_on_the_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the documentation")
+
+
+def bad_input():
+    raise ViperError("the value is wrong: correct it")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (bad_input, "error: the value is wrong: correct it\n"),
+        (no_memory_for_an_array, "error: out of memory (Unable to allocate"),
+        (no_memory_for_a_tensor, "can't allocate memory"),
+        (
+            no_memory_on_the_gpu,
+            "(CUDA out of memory. Tried to allocate 2.00 GiB.). Do less at once: lower models",
+        ),
+    ],
+)
+def test_bad_input_and_too_little_memory_are_one_message(command, message, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "build", lambda: command)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_a_mistake_in_the_code_keeps_its_traceback(monkeypatch):
+    def command():
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(cli, "build", lambda: command)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        cli.main()
+
+
+def test_every_command_says_what_it_does():
+    commands = cli.build().registered_commands
+    assert len(commands) > 20
+    assert all(command.callback.__doc__ for command in commands)
