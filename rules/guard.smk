@@ -5,9 +5,6 @@ from snakemake.exceptions import WorkflowError
 
 from viper.provenance import guard
 
-# What is planned from nothing (`--forceall`, `python -m viper cost`) trusts no file.
-PLANS_EVERYTHING = getattr(workflow.dag_settings, "forceall", False)
-
-if workflow.is_main_process and not PLANS_EVERYTHING and not guard.HARMLESS.intersection(sys.argv):
+if workflow.is_main_process and not guard.is_harmless(sys.argv):
     if pulled := guard.unrecorded():
         raise WorkflowError(guard.message(pulled))

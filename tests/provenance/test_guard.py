@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 import pytest
 import yaml
 
-from viper.provenance.guard import METADATA, message, unrecorded
+from viper.provenance.guard import METADATA, is_harmless, message, unrecorded
 
 
 @pytest.fixture
@@ -38,3 +38,16 @@ def test_recorded_files_and_folders_pass(tree):
 
 def test_nothing_recorded_nothing_to_guard(tmp_path):
     assert unrecorded(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "harmless"),
+    [
+        (["/x/.venv/bin/snakemake", "--dry-run", "--", "all"], False),
+        (["/x/snakemake/__main__.py", "--cores", "2"], False),
+        (["/x/.venv/bin/snakemake", "--touch", "--forceall"], True),
+        (["/x/src/viper/__main__.py", "cost", "--scale", "7b"], True),
+    ],
+)
+def test_what_runs_nothing_may_see_them(arguments, harmless):
+    assert is_harmless(arguments) is harmless

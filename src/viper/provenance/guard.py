@@ -6,6 +6,7 @@ was made with the new parameters.
 """
 
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from pathlib import Path
 
 from viper.provenance.lock import read_lock
@@ -14,6 +15,15 @@ from viper.provenance.sidecar import SUFFIX
 METADATA = Path(".snakemake/metadata")
 # Snakemake runs that may see such files: they run nothing, or only rules that somebody picked to run on given inputs.
 HARMLESS = {"--touch", "-t", "--unlock", "--allowed-rules", "--lint"}
+
+
+def is_harmless(arguments: Sequence[str]) -> bool:
+    """Whether a process with these arguments (`sys.argv`) may see such files.
+
+    `python -m viper …` may: what it does with Snakemake in its own process, such as counting the costs, runs nothing.
+    """
+    program, *options = arguments
+    return Path(program).parent.name == "viper" or not HARMLESS.isdisjoint(options)
 
 
 def unrecorded(root: Path = Path()) -> list[str]:

@@ -4,12 +4,14 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.tree import Tree
 
 from viper.errors import ViperError
 from viper.provenance.graph import Graph, Job, read
 from viper.provenance.lock import Lock, read_lock
+from viper.provenance.rebuild import FETCHING
 from viper.provenance.sidecar import md5, read_sidecar
 
 _WIDTH = 400  # columns: hashes are for copying, so lines are not cut
@@ -83,7 +85,7 @@ def tree(name: str, graph: Graph, lock: Lock) -> Tree:
             if rule:
                 branch.add(node(frozenset(maker[path] for path in paths), paths))
             else:
-                branch.add(f"{_place(paths)}  (given)")
+                branch.add(f"{_place(paths)}  ({_given(paths)})")
         return branch
 
     return node(frozenset([maker[name]]), [name])
@@ -93,7 +95,15 @@ def _label(group: frozenset[Job], files: list[str], lock: Lock) -> str:
     entries = {entry for path in files if (entry := lock.covering(path))}
     hashes = f"MD5 {next(iter(entries)).md5}" if len(entries) == 1 else f"{len(entries)} recorded files"
     rule = next(iter(group)).rule
-    return f"{_place(files)}  ({rule}; {hashes if entries else 'not recorded'})"
+    unknown = "fetched" if rule in FETCHING else "not recorded"
+    return f"{_place(files)}  ({rule}; {hashes if entries else unknown})"
+
+
+def _given(files: list[str]) -> str:
+    """What is known of files that no rule makes: of stored models the hash by which DVC tracks them."""
+    stored = [file for file in files if file.endswith(".dvc") and Path(file).is_file()]
+    hashes = [out["md5"] for file in stored for out in yaml.safe_load(Path(file).read_text(encoding="utf-8"))["outs"]]
+    return f"given; MD5 {', '.join(hashes)}" if hashes else "given"
 
 
 def _place(files: list[str]) -> str:
