@@ -108,7 +108,7 @@ def test_a_claim_whose_lineages_no_experiment_has_keeps_its_row(run, folder, tmp
     claims = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
     assert claims.loc["two_stage_beats_base", "verdict"] == "supported"
     assert claims.loc["sft_gains_less", "verdict"] == "not measured"
-    assert pd.isna(claims.loc["sft_gains_less", "estimate"])
+    assert pd.isna(claims.loc["sft_gains_less", "measured"])
 
 
 def test_others_are_compared_with_the_first(write_predictions):
