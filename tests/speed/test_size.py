@@ -9,7 +9,7 @@ PRINTS = "import json, sys; n = int(sys.argv[1]); print('hello'); print(json.dum
 
 def test_work_in_proportion_lies_on_the_line():
     table = against_size(["-c", PRINTS.format(fields="dict(images=n, seconds=0.5 * n, peak_mb=100)")])
-    assert table["images"].tolist() == [64, 128, 256, 512]
+    assert table["images"].tolist() == [128, 256, 512, 1024]
     assert table["off_line"].abs().max() < 1e-6
 
 
