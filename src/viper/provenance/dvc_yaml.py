@@ -18,8 +18,8 @@ HEADER = """\
 # failed attempt, so that nothing finished is done again. Outs without a remote are small and lie in the repository's
 # own (tier 1 of docs/reproducing.md); with `remote: archive`: data sets, checkpoints and answers (tiers 2 and 3).
 """
-# The executor is no part of the command, which DVC records: SNAKEMAKE_PROFILE=slurm dvc repro … runs the same stages.
-COMMAND = 'snakemake --profile "\\${{SNAKEMAKE_PROFILE:-profiles/local}}" --config scale={scale} -- {name}'
+# The executor is no part of the command, which DVC records: Snakemake itself reads SNAKEMAKE_PROFILE.
+COMMAND = "snakemake --config scale={scale} -- {name}"
 CURVES = {
     "reward": "Reward of each training step",
     "completion_length": "Length of answers (tokens)",
@@ -43,13 +43,13 @@ def plan(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stage
     return scale, stages(graph, names, scale, values["scales"][scale], stored(root))
 
 
-def stored(root: Path) -> list[str]:
-    """What the .dvc files of the models track, such as the stored base models."""
-    return [
-        (path.parent / out["path"]).relative_to(root).as_posix()
+def stored(root: Path) -> dict[str, Path]:
+    """What the .dvc files of the models track, such as the stored base models, and the file of each."""
+    return {
+        (path.parent / out["path"]).relative_to(root).as_posix(): path
         for path in stored_files(root)
         for out in yaml.safe_load(path.read_text(encoding="utf-8"))["outs"]
-    ]
+    }
 
 
 def stored_files(root: Path) -> list[Path]:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
@@ -116,11 +114,11 @@ def _graph(place: Path, path: str, scale: str) -> Graph:
 
 def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
     """Fetch the files that the rebuilding starts from; of a file in a recorded folder, the folder."""
-    stored = {folder: file for file in dvc_yaml.stored_files(place) for folder in _tracked(place, file)}
+    stored = dvc_yaml.stored(place)
     targets = set()
     for path in given:
         entry = lock.covering(path)
-        dvc_file = next((file for folder, file in stored.items() if path.startswith(folder)), None)
+        dvc_file = next((file for folder, file in stored.items() if path.startswith(f"{folder}/")), None)
         if not entry and not dvc_file:
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
         targets.add(entry.path if entry else str(dvc_file.relative_to(place)))
@@ -132,11 +130,6 @@ def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
                 f"{target}: neither in the cache nor in a remote within reach. Configure the remote that holds it "
                 f"(docs/reproducing.md, Remotes), or start further back: --from scratch needs base models only",
             )
-
-
-def _tracked(place: Path, dvc_file: Path) -> list[str]:
-    outs = yaml.safe_load(dvc_file.read_text(encoding="utf-8"))["outs"]
-    return [f"{(dvc_file.parent / out['path']).relative_to(place).as_posix()}/" for out in outs]
 
 
 def _old_record(place: Path, recorded: Recorded) -> dict[str, Any] | None:

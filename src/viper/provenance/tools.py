@@ -9,23 +9,20 @@ from pathlib import Path
 from viper.errors import ViperError
 
 
-def call(program: str, *arguments: str, root: Path = Path(), shown: bool = False) -> str:
+def call(program: str, *arguments: str, root: Path = Path()) -> str:
     """Run git, dvc or snakemake in `root`, with the package of `root`; return what it printed.
-
-    Args:
-        shown: its output goes to the terminal instead, for what takes long.
 
     Raises:
         ViperError: it failed: its last lines.
     """
-    result = run(program, *arguments, root=root, shown=shown)
+    result = run(program, *arguments, root=root)
     if result.returncode:
-        last = "\n".join(((result.stderr or "") + (result.stdout or "")).strip().splitlines()[-15:])
+        last = "\n".join((result.stderr + result.stdout).strip().splitlines()[-15:])
         raise ViperError(f"{program} {' '.join(arguments[:4])} … failed in {root.resolve()}:\n{last}")
-    return result.stdout or ""
+    return result.stdout
 
 
-def run(program: str, *arguments: str, root: Path = Path(), shown: bool = False) -> subprocess.CompletedProcess[str]:
+def run(program: str, *arguments: str, root: Path = Path()) -> subprocess.CompletedProcess[str]:
     """Like `call`, but a failure is the caller's to judge."""
     command: Sequence[str] = [program] if program == "git" else [sys.executable, "-m", program]
     environment = os.environ | {"PYTHONPATH": str((root / "src").resolve())}
@@ -33,7 +30,7 @@ def run(program: str, *arguments: str, root: Path = Path(), shown: bool = False)
     # A worktree is no place for the variables by which git tells its hooks about another one.
     environment = {key: value for key, value in environment.items() if not key.startswith("GIT_")}
     return subprocess.run(
-        [*command, *arguments], cwd=root, env=environment, text=True, check=False, capture_output=not shown
+        [*command, *arguments], cwd=root, env=environment, text=True, check=False, capture_output=True
     )
 
 
