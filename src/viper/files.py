@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from viper import digests
 from viper.errors import ViperError
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -17,7 +18,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it into place when the block ends without an error.
 
     The temporary name keeps the suffix of `path`, since libraries choose a format by it. On an error the temporary
-    file or folder is removed and `path` is left as it was.
+    file or folder is removed and `path` is left as it was. What is moved gets a note of its digest (`viper.digests`).
 
     Raises:
         FileNotFoundError: the block wrote nothing to the temporary path.
@@ -32,6 +33,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         partial = Path(scratch) / path.name
         with explain_full_disk(path.parent):  # before what was written is removed again
             yield partial
+        if partial.exists():
+            digests.note(path, partial)
         if partial.is_dir() and path.is_dir():
             shutil.rmtree(path)
         partial.replace(path)
