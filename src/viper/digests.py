@@ -124,7 +124,7 @@ def _as_checked(path: Path, found: str) -> dict[str, Any]:
 
 
 def _absolute(path: Path) -> Path:
-    """The path from the root, without `..`. Links are not followed: a file is known by the name that it is asked for."""
+    """The path from the root, without `..`; links are not followed: a file is known by the name that it goes by."""
     return Path(os.path.normpath(Path.cwd() / path))
 
 

@@ -5,7 +5,9 @@ a folder, damaged, or of another form than expected ends in a `ViperError` that 
 and how to get it back. Cells of text tables stay text: nothing is guessed, so that the answer "None" is that word.
 """
 
+import csv
 import io
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -101,17 +103,20 @@ def read_table(
     import pandas as pd
 
     separator = separator or ("\t" if Path(path).suffix == ".tsv" else ",")
-    text = read_text(path, remedy)
+    csv.field_size_limit(sys.maxsize)  # a cell may hold a picture
+    lines = csv.reader(io.StringIO(read_text(path, remedy), newline=""), delimiter=separator, strict=True)
     try:
-        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_filter=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise ViperError(f"{path}: no table: {str(error).strip()}. {remedy}") from error
-    _need_columns(path, table.columns, needed, remedy)
-    if not isinstance(table.index, pd.RangeIndex):
-        raise ViperError(f"{path}: rows have more cells than the header has names. {remedy}")
-    for name in table.columns:
-        if short := [row for row, cell in enumerate(table[name]) if not isinstance(cell, str)]:
-            raise ViperError(f"{path}: row {short[0] + 1} has too few cells. {remedy}")
+        header, *rows = (line for line in lines if line)
+    except (csv.Error, ValueError) as error:
+        problem = error if isinstance(error, csv.Error) else "it has no header"
+        raise ViperError(f"{path}: no table: {problem}. {remedy}") from error
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise ViperError(f"{path}: has the column {', '.join(twice)} twice. {remedy}")
+    _need_columns(path, header, needed, remedy)
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise ViperError(f"{path}: row {number} has {len(row)} cells, the header {len(header)}. {remedy}")
+    table = pd.DataFrame(rows, columns=header, dtype=object)
     for name in set(numbers) & set(table.columns):
         try:
             table[name] = [float(cell or "nan") for cell in table[name]]
