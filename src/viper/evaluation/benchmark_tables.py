@@ -37,6 +37,7 @@ MAX_LIST = 100  # entries of a list
 _REFERENCE = 64  # characters: a shorter picture cell is the index of the row that has the picture, says VLMEvalKit
 _INDEX = re.compile(r"\w[\w.:/ -]{0,199}")
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
+_FILE = re.compile(r"""[^\x00-\x1f'"`\[\]{}$;*?<>|\\:]{1,500}""")
 # One string of a list, in quotes: unrolled, so that its time is linear.
 _STRING = re.compile(r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)*\"""", re.DOTALL)
 # What is missing where it is empty: VLMEvalKit asks so for options and hints, and takes anything else as text.
@@ -78,7 +79,8 @@ def read_benchmark(
                 raise _CellError("is the index of an earlier row too")
             for column in lists:
                 row[column] = read_list(row[column])
-            column, files = "image_path", _paths(row["image_path"]) if "image_path" in row else []
+            column = "image_path"
+            files = _paths(row["image_path"]) if "image_path" in row else []
             if "image" in row:
                 column = "image"
                 if not row["image"]:
@@ -189,8 +191,7 @@ def _paths(cell: str) -> list[str]:
     """The files that a cell of image_path names: one, or a list; all relative and without '..'."""
     files = read_list(cell) if cell.strip().startswith("[") else [cell] if cell else []
     for file in files:
-        parts = PurePosixPath(file.replace("\\", "/")).parts
-        if not parts or parts[0] == "/" or ".." in parts or ":" in parts[0] or "\0" in file:
+        if not _FILE.fullmatch(file) or file.startswith("/") or ".." in PurePosixPath(file).parts:
             raise _CellError("does not name a file inside the benchmark's folder of pictures")
     return files
 
