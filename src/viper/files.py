@@ -1,5 +1,6 @@
 """Writing files so that nobody ever sees half of one."""
 
+import csv
 import re
 import shutil
 import tempfile
@@ -7,9 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from viper import locking, system
+from viper import digests, locking, system
 from viper.errors import ViperError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOCK = "writer.lock"  # beside a temporary file, held while it is written
 SETTLED = 24 * 3600  # seconds; a folder without a lock may be new, so only an old one has lost its writer
@@ -20,7 +25,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it into place when the block ends without an error.
 
     The temporary name keeps the suffix of `path`, since libraries choose a format by it. On an error the temporary
-    file or folder is removed and `path` is left as it was. What killed processes left of their attempts is removed.
+    file or folder is removed and `path` is left as it was. What is moved gets a note of its digest (`viper.digests`).
+    What killed processes left of their attempts is removed.
 
     Raises:
         FileNotFoundError: the block wrote nothing to the temporary path.
@@ -43,6 +49,7 @@ def _move(partial: Path, path: Path, aside: Path) -> None:
     if not partial.exists():
         raise FileNotFoundError(f"{path}: nothing was written")
     with explain_failed_write(path):
+        digests.note(path, partial)
         if partial.is_dir() and path.is_dir():
             path.rename(aside)
         try:
@@ -71,6 +78,21 @@ def _is_dead(folder: Path) -> bool:
         return locking.is_free(lock) if lock.is_file() else time.time() - folder.stat().st_mtime > SETTLED
     except OSError:  # its writer has just removed it
         return False
+
+
+def write_table(path: str | Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
+    """Write a table as CSV, or with tabs where the name ends in .tsv, so that `viper.reading.read_table` reads it back.
+
+    Cells are quoted where they must be; pandas alone would leave a bare carriage return, which ends a line for readers,
+    unquoted.
+    """
+    separator = "\t" if Path(path).suffix == ".tsv" else ","
+    has_return = any(isinstance(cell, str) and "\r" in cell for name in table.columns for cell in table[name])
+    quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+    with atomic_write(path) as partial:
+        table.to_csv(
+            partial, sep=separator, index=False, float_format=float_format, quoting=quoting, lineterminator="\n"
+        )
 
 
 @contextmanager
