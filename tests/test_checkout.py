@@ -18,8 +18,8 @@ def other(tmp_path):
     """A second checkout."""
     for name in ("src", "rules", "profiles", "envs"):
         shutil.copytree(ROOT / name, tmp_path / "other" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "other" / "tests").mkdir()
-    for name in ("Snakefile", "params.yaml", "pyproject.toml", "tests/conftest.py"):
+    for name in ("Snakefile", "params.yaml", "pyproject.toml", "tests/conftest.py", "models/micro/pretrained.dvc"):
+        (tmp_path / "other" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / "other" / name)
     return tmp_path / "other"
 
@@ -71,11 +71,57 @@ def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
 
 
 def test_a_snakemake_without_the_package_says_so_in_one_sentence(other):
-    bare = "import sys; sys.path = [p for p in sys.path if not p.endswith('/src')]; import runpy; sys.argv[0] = '-m'; "
-    code = bare + "runpy.run_module('snakemake', run_name='__main__', alter_sys=True)"
+    bare = "import runpy, sys; sys.path = [path for path in sys.path if not path.endswith('/src')]; sys.argv[0] = '-m';"
+    code = f"{bare} runpy.run_module('snakemake', run_name='__main__', alter_sys=True)"
     result = subprocess.run(
         [sys.executable, "-c", code, "--dry-run"], cwd=other, capture_output=True, text=True, check=False
     )
+    said = result.stdout + result.stderr
     assert result.returncode == 1
-    assert "the package `viper` is not in the environment that Snakemake runs in" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert "is not this checkout's (No module named 'viper'): run `make setup`" in said
+    assert "Traceback" not in said
+
+
+def test_steps_run_the_python_that_snakemake_runs_in(other):
+    """Also where nobody activated the environment: another `python` stands first in PATH."""
+    (other / "bin").mkdir()
+    (other / "bin" / "python").write_text("#!/bin/sh\necho wrong python; exit 1\n", encoding="utf-8")
+    (other / "bin" / "python").chmod(0o755)
+    (other / "Snakefile").write_text(
+        (other / "Snakefile").read_text(encoding="utf-8") + "\nrule which:\n    shell: 'python -c pass'\n",
+        encoding="utf-8",
+    )
+    environment = os.environ | {
+        "PYTHONPATH": str(other / "src"),
+        "PATH": f"{other / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "scale=smoke", "--", "which"]
+    result = subprocess.run(command, cwd=other, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+PLACES = ["results/x/tables/main.csv", "./results/x/tables/main.csv", "docs/../results/x/tables/main.csv"]
+
+
+@pytest.mark.parametrize("path", [*PLACES, *(ROOT / place for place in PLACES), f"../{ROOT.name}/{PLACES[0]}"])
+def test_a_path_is_named_as_rules_name_it(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert checkout.relative(path) == PLACES[0]
+
+
+def test_links_to_a_checkout_and_out_of_it_do_not_matter(tmp_path, monkeypatch):
+    root, link = tmp_path / "root", tmp_path / "link"
+    (root / "results").mkdir(parents=True)
+    (tmp_path / "cache").touch()
+    (root / "results" / "main.csv").symlink_to(tmp_path / "cache")
+    link.symlink_to(root)
+    for place, name in ((root, link), (link, root)):
+        monkeypatch.chdir(place)
+        assert checkout.relative(name / "results" / "main.csv") == "results/main.csv"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../elsewhere/main.csv", "results/../../x"])
+def test_a_path_elsewhere_is_refused(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(checkout.CheckoutError, match="lies outside of this checkout"):
+        checkout.relative(path)

@@ -4,6 +4,7 @@ An environment is tied to the clone that it was made in: used in another one, it
 second one's parameters without a word.
 """
 
+import os
 from pathlib import Path
 
 from viper.errors import ViperError
@@ -35,3 +36,22 @@ def check(folder: Path | None = None) -> None:
             f"{folder} is no checkout of this repository: run from the repository's root, "
             + (f"`cd {above}`" if above else "the folder that you cloned, with Snakefile and params.yaml")
         )
+
+
+def relative(path: str | Path, root: Path = Path()) -> str:
+    """A path as rules and dvc.lock name it, relative to the checkout, however a user wrote it.
+
+    Args:
+        path: absolute or relative to the current folder, with `.` and `..` as people have them; it need not be there.
+
+    Raises:
+        CheckoutError: it lies elsewhere.
+    """
+    asked = Path(os.path.abspath(path))  # noqa: PTH100  (`resolve` would follow the links that DVC makes to its cache)
+    for place, top in (
+        (asked, Path(os.path.abspath(root))),  # noqa: PTH100
+        (asked.parent.resolve() / asked.name, root.resolve()),
+    ):
+        if place.is_relative_to(top):
+            return place.relative_to(top).as_posix()
+    raise CheckoutError(f"{path}: lies outside of this checkout, {root.resolve()}: name a file in it")

@@ -37,27 +37,26 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_dead(path)
         scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", ignore_cleanup_errors=True)
-    with scratch as folder, locking.holding(Path(folder) / LOCK):
-        partial = Path(folder) / path.name
-        with explain_failed_write(path):  # before what was written is removed again
-            yield partial
-        _move(partial, path, Path(folder) / "before")
+        with scratch as folder, locking.holding(Path(folder) / LOCK):
+            partial = Path(folder) / path.name
+            with explain_failed_write(path):  # before what was written is removed again
+                yield partial
+            _move(partial, path, Path(folder) / "before")
 
 
 def _move(partial: Path, path: Path, aside: Path) -> None:
     """Move a file or folder into place; a folder cannot replace another, which is put aside first."""
     if not partial.exists():
         raise FileNotFoundError(f"{path}: nothing was written")
-    with explain_failed_write(path):
-        digests.note(path, partial)
-        if partial.is_dir() and path.is_dir():
-            path.rename(aside)
-        try:
-            partial.replace(path)
-        except OSError:
-            if aside.exists():
-                aside.rename(path)
-            raise
+    digests.note(path, partial)
+    if partial.is_dir() and path.is_dir():
+        path.rename(aside)
+    try:
+        partial.replace(path)
+    except OSError:
+        if aside.exists():
+            aside.rename(path)
+        raise
 
 
 def _remove_dead(path: Path) -> None:
