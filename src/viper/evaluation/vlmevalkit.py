@@ -32,7 +32,8 @@ def import_vlmeval() -> None:
     gradients = torch.is_grad_enabled()
     logging.disable(logging.ERROR)
     try:
-        import viper.models.torchvision_shim  # noqa: F401  (before vlmeval imports torchvision)
+        import viper.models.torchvision_shim
+        import viper.plotting  # noqa: F401  (before it imports matplotlib)
 
         import vlmeval.dataset  # noqa: F401  # isort: skip
     finally:

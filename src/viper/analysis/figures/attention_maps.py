@@ -2,13 +2,12 @@
 
 import io
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from PIL import Image
 
 from viper.analysis.figures import style
+from viper.plotting import Figure, plt
 
 _WIDTH, _CELL = 3.4, 0.72  # inches
 
