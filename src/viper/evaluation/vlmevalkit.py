@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from viper.errors import ViperError
 from viper.evaluation.answers import Kind
+from viper.evaluation.videos import decord_or_nothing
 
 if TYPE_CHECKING:
     from vlmeval.dataset.image_base import ImageBaseDataset
@@ -35,7 +36,8 @@ def import_vlmeval() -> None:
         import viper.models.torchvision_shim
         import viper.plotting  # noqa: F401  (before it imports matplotlib)
 
-        import vlmeval.dataset  # noqa: F401  # isort: skip
+        with decord_or_nothing():
+            import vlmeval.dataset  # noqa: F401
     finally:
         logging.disable(level)
         ssl._create_default_https_context = https_context

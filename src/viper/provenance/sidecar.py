@@ -23,6 +23,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from viper.errors import ViperError
 from viper.provenance.tools import call, has_git
 
@@ -138,9 +140,10 @@ def describe_run(seconds: float, made_from: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def packages() -> dict[str, str]:
-    """Installed version of each package that this project depends on by name."""
-    names = [re.split(r"[^A-Za-z0-9._-]", line)[0] for line in requires("viper") or [] if "extra ==" not in line]
-    return {name: version(name) for name in sorted(names)}
+    """Installed version of each package that this project depends on by name, on this platform."""
+    asked = [Requirement(line) for line in requires("viper") or []]
+    here = [each.name for each in asked if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return {name: version(name) for name in sorted(here)}
 
 
 def md5(path: str | Path) -> str:
