@@ -1,7 +1,7 @@
 # The checked parameters, and the paths and arguments that follow from them; every rule file uses them. Functions stand
 # here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
 import json
-import shlex
+import re
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -25,12 +25,17 @@ ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_atte
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
 
 
+def as_argument(text):
+    """JSON for a command's option: braces inside its strings are escaped, where Snakemake would see a wildcard in {word}."""
+    return re.sub(r'\{(?=[^"{}])', r"\\u007b", text)
+
+
 def options(section):
     """The section of this scale under a dotted name, such as "synthesis.caption", as JSON for a command's --options."""
     value = S
     for name in section.split("."):
         value = value[name] if isinstance(value, dict) else getattr(value, name)
-    return value.model_dump_json() if hasattr(value, "model_dump_json") else json.dumps(value)
+    return as_argument(value.model_dump_json() if hasattr(value, "model_dump_json") else json.dumps(value))
 
 
 def checkpoint(lineage, seed):
@@ -78,10 +83,14 @@ def reward_metrics(lineages):
     ]
 
 
+def repeated(option, values):
+    """An option with each of several values, as arguments for a shell line: {params.name:q} quotes each of them."""
+    return [word for value in values for word in (option, str(value))]
+
+
 def compare(lineages):
-    """The arguments that say what is compared: lineages, run seeds, benchmarks."""
-    seeds = [f"--seed {seed}" for seed in S.run_seeds]
-    return " ".join([f"--lineage {lineage}" for lineage in lineages] + seeds)
+    """The arguments that say what is compared: lineages and run seeds."""
+    return repeated("--lineage", lineages) + repeated("--seed", S.run_seeds)
 
 
 # --- resources
@@ -141,12 +150,12 @@ def shards(step):
 
 def model_options(part):
     """The section of a model without what only the scheduler reads."""
-    return getattr(S.models, part).model_dump_json(exclude={"job"})
+    return as_argument(getattr(S.models, part).model_dump_json(exclude={"job"}))
 
 
 def synthesis_options(*keys):
     """Some keys of the section `synthesis`: what a step depends on, and nothing else."""
-    return S.synthesis.model_dump_json(include=set(keys))
+    return as_argument(S.synthesis.model_dump_json(include=set(keys)))
 
 
 # --- training
