@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
+
+from viper.config.models import VlmSection
+from viper.config.schema import Scale
 
 ROOT = Path(__file__).parents[2]
 # What no shell line needs to quote: Snakemake's own numbers.
 NUMBERS = {"threads"}
 HOSTILE = "My 'Drive' \"$(touch pwned)\" `touch pwned`; touch pwned & #*?~!%\\ ü"
+SAID = "Say {seed}, {word} and $(touch pwned)."
 
 
 def shell_lines():
@@ -40,16 +43,74 @@ def test_every_field_of_every_shell_line_is_quoted():
     assert len(fields) > 100
 
 
-# Every text of the schema that names a file or folder, by its dotted key; a new one must be tried here as well.
+# Every text of the schema that names a file or folder, by its dotted key → what is put there to be named.
 PATHS = {
-    "models.vlm.path": "folder",
-    "models.painter.path": "folder",
-    "models.editor.path": "folder",
-    "models.checker": "folder",
-    "reward.calibration.pairs": "pairs.csv",
-    "training.cold_start.source": "cold.jsonl",
-    "training.machine.accelerate_config": "launch.yaml",
+    "smoke": {
+        "models.vlm.path": "folder",
+        "models.painter.path": "folder",
+        "models.editor.path": "folder",
+        "models.checker": "folder",
+        "reward.embedder.path": "folder",
+        "reward.calibration.pairs": "pairs.csv",
+        "training.cold_start.source": "cold.jsonl",
+        "training.machine.accelerate_config": "launch.yaml",
+    },
+    "3b": {
+        "models.cache": "folder",
+        "evaluation.folder": "folder",
+        "seeds.paths[]": "*.png",
+        "training.cold_start.source": "cold.jsonl",
+        "training.machine.accelerate_config": "launch.yaml",
+    },
 }
+# Every other text of the schema: it names nothing on disk, or is held to a list of names.
+OTHER_TEXTS = {
+    "analysis.split",
+    "evaluation.asking.begin",
+    "evaluation.asking.instruction",
+    "evaluation.benchmarks.*",
+    "experiments.*[]",
+    "reward.embedder.device",
+    "training.phases.*.lora.targets",
+    "training.phases.*.lora.targets[]",
+    "training.phases.*.steps[]",
+    "training.phases.*.think",
+}
+
+
+def texts(node, key="", seen=frozenset()):
+    """The dotted key of every free text in the JSON schema of a scale."""
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        if name not in seen:
+            yield from texts(SCHEMA["$defs"][name], key, seen | {name})
+        return
+    if node.get("type") == "string" and not {"enum", "const", "pattern"} & set(node):
+        yield key
+    for choice in (choice for kind in ("anyOf", "oneOf", "allOf") for choice in node.get(kind, [])):
+        yield from texts(choice, key, seen)
+    for name, inner in node.get("properties", {}).items():
+        yield from texts(inner, f"{key}.{name}".lstrip("."), seen)
+    for kind, mark in (("items", "[]"), ("additionalProperties", ".*")):
+        if isinstance(node.get(kind), dict):
+            yield from texts(node[kind], key + mark, seen)
+
+
+SCHEMA = Scale.model_json_schema()
+
+
+def test_every_path_of_the_schema_is_tried_below():
+    assert set(texts(SCHEMA)) == OTHER_TEXTS | set(PATHS["smoke"]) | set(PATHS["3b"])
+
+
+@pytest.mark.parametrize("path", ["a{seed}", "a}", "a\nb", "a\x00", "~/vlm", " a", "a\ud800", ""])
+def test_paths_that_cannot_be_planned_with_are_refused(path):
+    with pytest.raises(ValueError, match="path"):
+        VlmSection(path=path)
+
+
+def test_one_folder_has_one_name():
+    assert VlmSection(path="models//vlm/./").path == "models/vlm"
 
 
 # Runs in a process of its own: prints the shell line of every job, as Snakemake would run it.
@@ -68,7 +129,7 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow_settings=WorkflowSettings(exec_mode=ExecMode.SUBPROCESS),
         snakefile=Path("Snakefile"),
     )._workflow
-    workflow.dag_settings = DAGSettings(targets={"all", "audit_synthesis"}, forceall=True)
+    workflow.dag_settings = DAGSettings(targets=set(sys.argv[2:]), forceall=True)
     workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True, nolock=True)
     workflow._build_dag()
     print(json.dumps([[job.rule.name, job.shellcmd] for job in workflow.dag.jobs if job.shellcmd]))
@@ -80,31 +141,32 @@ def run(root, *command, **variables):
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
-def test_hostile_paths_reach_the_commands_whole_and_run_nothing(copy_repository, tmp_path):
-    root = copy_repository().root
-    values = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))["scales"]["smoke"]
-    overrides: dict = {}
-    for key, name in PATHS.items():
-        *parents, last = key.split(".")
-        section = overrides
+def nested(values):
+    """Dotted keys as nested sections; a list for a key that ends in []."""
+    sections: dict = {}
+    for key, value in values.items():
+        *parents, last = key.removesuffix("[]").split(".")
+        place = sections
         for parent in parents:
-            section = section.setdefault(parent, {})
-        section[last] = f"{HOSTILE}/{name}"
-    (root / HOSTILE).mkdir(parents=True)
-    for part in ("folder", "pairs.csv", "cold.jsonl", "launch.yaml"):
-        place = root / HOSTILE / part
-        if part == "folder":
-            place.mkdir()
-            (place / "manifest.json").write_text("{}")
-        else:
-            place.write_text("x\n")
-    overrides["training"]["phases"] = {"csr": {"data": ["csr", "vop"]}}
-    overrides["evaluation"] = {"asking": {"instruction": "Say {seed}, {word} and $(touch pwned)."}}
-    assert values["training"]
+            place = place.setdefault(parent, {})
+        place[last] = [value] if key.endswith("[]") else value
+    return sections
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", PATHS)
+def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, copy_repository, tmp_path):
+    root = copy_repository().root
+    overrides = nested({key: f"{HOSTILE}/{name}" for key, name in PATHS[scale].items()})
+    overrides["evaluation"] = overrides.get("evaluation", {}) | {"asking": {"instruction": SAID}}
+    (root / HOSTILE / "folder").mkdir(parents=True)
+    (root / HOSTILE / "folder" / "manifest.json").write_text("{}")
+    for name in ("pairs.csv", "cold.jsonl", "launch.yaml", "a.png"):
+        (root / HOSTILE / name).write_text("x\n")
+
+    targets = {"smoke": ["all", "audit_synthesis"], "3b": ["all", "fetch"]}[scale]
     printed = run(
-        root, sys.executable, "-c", PRINT_JOBS, json.dumps({"scale": "smoke", "scales": {"smoke": overrides}})
+        root, sys.executable, "-c", PRINT_JOBS, json.dumps({"scale": scale, "scales": {scale: overrides}}), *targets
     )
     assert printed.returncode == 0, printed.stderr[-3000:]
     jobs = json.loads(printed.stdout.splitlines()[-1])
@@ -129,10 +191,10 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(copy_repository,
     assert ["touch", "pwned"] not in said
     assert not (root / "pwned").exists()
     arguments = {argument for call in said for argument in call}
-    for key, name in PATHS.items():
-        wanted = f"{HOSTILE}/{name}" + ("/manifest.json" if name == "folder" else "")
-        in_json = json.dumps(f"{HOSTILE}/{name}", ensure_ascii=False)
-        assert wanted in arguments or any(in_json in argument for argument in arguments), key
-    asked = [json.loads(argument) for argument in arguments if "touch pwned)." in argument and argument.startswith("{")]
-    assert asked
-    assert all("Say {seed}, {word} and $(touch pwned)." in json.dumps(options) for options in asked)
+    for key, name in PATHS[scale].items():
+        in_json = json.dumps(f"{HOSTILE}/{name}", ensure_ascii=False)[1:-1]
+        assert any(f"{HOSTILE}/{name}" in argument or in_json in argument for argument in arguments), key
+    instructions = {
+        json.loads(call[call.index("--options") + 1])["asking"]["instruction"] for call in said if "evaluate" in call
+    }
+    assert instructions == {SAID}

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from viper.config.models import VlmSection
+from viper.config.paths import PathText
 from viper.lineage import split_control
 
 # The paper's name of a benchmark: a column of its tables.
@@ -78,7 +79,9 @@ class Evaluation(_Section):
     source: Literal["world", "official"] = Field(
         description="world: drawn from the micro world; official: the published files, put into `folder` by you"
     )
-    folder: str | None = Field(None, description="folder with <benchmark>.tsv as VLMEvalKit has them; official only")
+    folder: PathText | None = Field(
+        None, description="folder with <benchmark>.tsv as VLMEvalKit has them; official only"
+    )
     benchmarks: dict[Column, str] = Field(min_length=1, description="the paper's benchmark → the one that is run")
     besides: list[Literal["MMVP", "CRPE_EXIST", "MME-RealWorld-Lite"]] = Field(
         [], description="official benchmarks that are scored as well, without a part in the paper's table or its mean"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from viper.config.hub import Pinned
+from viper.config.paths import PathText
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto: a GPU where there is one")]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -31,7 +32,7 @@ class VlmSection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str = Field(min_length=1, description="folder of the base; trained lineages have their own")
+    path: PathText = Field(description="folder of the base; trained lineages have their own")
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     engine: Engine = "transformers"
@@ -59,7 +60,7 @@ class PipelineSection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str = Field(min_length=1, description="folder or hub name of the pipeline")
+    path: PathText = Field(description="folder or hub name of the pipeline")
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     batch_size: int = Field(32, ge=1, description="pictures a call; 1 where the pipeline takes one at a time")
@@ -105,11 +106,11 @@ class Models(BaseModel):
         description="stored: fetched from the repository's own store; trained: made by rules (hours); hub: downloaded"
     )
     hub: dict[Part, Pinned] = Field({}, description="part → OWNER/NAME@COMMIT; its path follows; only for source: hub")
-    cache: str = Field("cache", min_length=1, description="folder that keeps what was downloaded, apart from outputs")
+    cache: PathText = Field("cache", description="folder that keeps what was downloaded, apart from outputs")
     vlm: VlmSection
     painter: PipelineSection
     editor: EditorSection
-    checker: str | None = Field(
+    checker: PathText | None = Field(
         None, min_length=1, description="folder of the classifier that reads pictures of the micro world; audits only"
     )
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from viper.config.paths import PathText
+
 Tau = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -14,7 +16,7 @@ class Embedder(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str = Field(
+    path: PathText = Field(
         min_length=1,
         description="a folder, a hub name, or package:NAME for an installed package that has get_model_path()",
     )
@@ -28,7 +30,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    pairs: str = Field(
+    pairs: PathText = Field(
         "world", min_length=1, description="'world', or a .csv or .jsonl with the columns first, second, same"
     )
     sentences: int = Field(200, ge=10, description="sentences drawn from the world's grammar; each gives several pairs")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from viper.config.models import Engine, JobSection
+from viper.config.paths import PathText
 from viper.errors import ViperError
 from viper.lineage import BASE, Lineage, parse
 
@@ -116,7 +117,9 @@ class Machine(_Section):
     )
     device: Literal["cpu", "cuda"] = "cpu"
     devices: int = Field(1, ge=1, description="processes that share a step; more than one is started by accelerate")
-    accelerate_config: str | None = Field(None, description="file for `accelerate launch`, needed for several devices")
+    accelerate_config: PathText | None = Field(
+        None, description="file for `accelerate launch`, needed for several devices"
+    )
     threads: int = Field(1, ge=1, description="CPU threads; part of the results' last bits, hence fixed here")
     gradient_checkpointing: bool = False
     deterministic: bool = Field(True, description="only deterministic kernels: same inputs, same bytes")
@@ -139,7 +142,7 @@ class Records(_Section):
 class ColdStart(_Section):
     """Chain-of-thought samples of a stronger model, for supervised fine-tuning before reinforcement learning."""
 
-    source: str = Field(
+    source: PathText = Field(
         description="JSON Lines with prompt, images, completion; or 'truth': written from the micro world's truth"
     )
     samples: int = Field(1000, ge=1)
