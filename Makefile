@@ -28,12 +28,13 @@ help:  ## this list
 
 setup: $(STAMP)  ## make .venv and install what the lock files in envs/ name
 
-$(STAMP): envs/cpu.txt envs/cpu-nodeps.txt pyproject.toml
+$(STAMP): envs/cpu.txt envs/cpu-nodeps.txt envs/torchvision.pth pyproject.toml
 	@test -x $(BIN)/python || { command -v $(PYTHON) >/dev/null || { echo 'make: needs Python 3.11: give its path as PYTHON=…' >&2; exit 2; }; $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo 'make: .venv is not Python 3.11: remove it and run again' >&2; exit 2; }
 	$(BIN)/python -m pip install --disable-pip-version-check -r envs/cpu.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r envs/cpu-nodeps.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@cp envs/torchvision.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/viper_torchvision.pth"
 	@touch $@
 
 micro: $(STAMP)  ## the main experiment at micro scale with one run seed: its table and figure in results/micro

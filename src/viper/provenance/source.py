@@ -16,15 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from viper.errors import ViperError
+from viper.models.folder import OWN_COMPONENTS
 
 PACKAGE = Path(__file__).parents[1]
 # Imports that no syntax tree shows: a pipeline's own classes are named in its model_index.json.
 _LOADED_BY_NAME = {
-    "models/pipelines.py": (
-        "viper.models.micro.layout_unet",
-        "viper.models.micro.text_encoder",
-        "viper.models.micro.vae",
-    )
+    "models/pipelines.py": sorted(OWN_COMPONENTS),
 }
 # What no result depends on: messages to the user, how long starting took, and who is kept out meanwhile.
 _WITHOUT_EFFECT = {"errors.py", "locking.py", "startup.py"}
