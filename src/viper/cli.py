@@ -8,6 +8,7 @@ from importlib import import_module
 import typer
 
 from viper.errors import ViperError
+from viper.processes import work_alone
 from viper.provenance.sidecar import observe
 
 # Each area registers its own commands; heavy libraries are imported only inside a command.
@@ -35,6 +36,8 @@ def main() -> None:
     logging.basicConfig(
         level=os.environ.get("VIPER_LOG", "INFO"), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    if sys.argv[1:2] != ["train"]:  # which looks itself whether it was started as one of several processes
+        work_alone()
     trace = observe()
     try:
         build()()
