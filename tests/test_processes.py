@@ -62,7 +62,7 @@ def test_a_rank_that_cannot_be_is_refused(environment, monkeypatch, rank):
 
 
 def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
-    """`reward` embeds sentences; with these variables accelerate and torch would wait for a process that never comes."""
+    """`reward` embeds sentences; with these variables torch would wait for a process that never comes."""
     rows = tmp_path / "rows.jsonl"
     rows.write_text(json.dumps({"completion": "<think> a </think><answer> A b. </answer>", "ground_truth": ["A b."]}))
     result = subprocess.run(

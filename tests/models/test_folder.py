@@ -136,7 +136,7 @@ def damage(folder, kind):
         case "header is no JSON":
             weights.write_bytes(content[:8] + b"x" + content[9:])
         case "offsets":
-            weights.write_bytes(content.replace(b"[0,16]", b"[0,99]").replace(b"[16,40]", b"[8,40]"))
+            weights.write_bytes(content.replace(b'"data_offsets":[0,', b'"data_offsets":[1,'))
         case "a folder":
             weights.unlink()
             weights.mkdir()
