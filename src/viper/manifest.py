@@ -4,21 +4,59 @@ A folder with a `manifest.json` is complete, since the manifest is written last,
 hold equal bytes. Rules pass manifests to each other, so that a changed weight re-runs what depends on it.
 """
 
-import hashlib
 import json
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from viper import digests
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.reading import read_json
 
 MANIFEST = "manifest.json"
 DOWNLOAD_NOTES = ".cache"  # where huggingface_hub notes what it downloaded: no part of the model
 
 
+REMEDY = (
+    "Fetch the model again (`make pull`, or `snakemake fetch`), or remove its folder and run the rule that makes it"
+)
+
+
+class Facts(BaseModel):
+    """What a manifest says of one file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Manifest(BaseModel):
+    """The content of manifest.json: every file of the model by its path in the folder."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    files: dict[str, Facts]
+
+
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digests.digest(path, "sha256")
+
+
+def read_manifest(manifest: str | Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        ViperError: it is missing or broken, or names a file outside its folder.
+    """
+    content = read_json(manifest, Manifest, REMEDY)
+    for name in content.files:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ViperError(f"{manifest}: names a file outside its folder, '{name}'. {REMEDY}")
+    return content
 
 
 def model_files(folder: str | Path) -> list[Path]:
@@ -43,20 +81,23 @@ def write_manifest(folder: str | Path) -> Path:
     return folder / MANIFEST
 
 
-def model_folder(manifest: str | Path) -> Path:
-    """Return the folder that `manifest` stands for, once every listed file is there with its size.
+def model_folder(manifest: str | Path, remedy: str = REMEDY) -> Path:
+    """Return the folder that `manifest` stands for, once every listed file is there with the bytes that it lists.
+
+    Args:
+        remedy: what the message says to do about a file that is not as listed.
 
     Raises:
-        ViperError: there is no such manifest, or a file is missing or has another size.
+        ViperError: there is no such manifest, it is broken, or a file is missing or has other bytes.
     """
     manifest = Path(manifest)
-    if not manifest.is_file():
+    if not manifest.exists():
         raise ViperError(f"no checkpoint at {manifest.parent}: {manifest.name} is missing; run the rule that makes it")
-    for name, facts in json.loads(manifest.read_text())["files"].items():
+    for name, facts in read_manifest(manifest).files.items():
         path = manifest.parent / name
-        if not path.is_file() or path.stat().st_size != facts["bytes"]:
-            raise ViperError(
-                f"{path} is missing or does not have the {facts['bytes']} bytes that {manifest} lists: "
-                "fetch or make the checkpoint again"
-            )
+        if not path.is_file():
+            raise ViperError(f"{path}: missing, {manifest} lists it. {remedy}")
+        if (found := path.stat().st_size) != facts.bytes:
+            raise digests.DamagedError(f"{path}: {found} bytes, {manifest} lists {facts.bytes} bytes. {remedy}")
+        digests.check_against(path, facts.sha256, f"listed in {manifest}", remedy)
     return manifest.parent

@@ -1,10 +1,20 @@
 """Where tau comes from: params.yaml, or the calibration of the scale's embedder."""
 
-import json
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field
 
 from viper.config.reward import Reward as RewardSection
 from viper.errors import ViperError
+from viper.reading import read_json
+
+
+class Threshold(BaseModel, strict=True):
+    """What `calibrate_tau` writes, as far as it is read again; the rest is for people."""
+
+    embedder: str
+    tau: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False, description="a cosine similarity")]
 
 
 def tau_path(scale: str) -> Path:
@@ -16,17 +26,15 @@ def read_tau(path: str | Path, embedder: str) -> float:
     """The calibrated threshold of `embedder` (its `path` in params.yaml).
 
     Raises:
-        ViperError: there is no such file, or it was made for another embedder.
+        ViperError: there is no such file, it is broken, or it was made for another embedder.
     """
-    path = Path(path)
-    if not path.is_file():
+    remedy = f"Make it again: snakemake --forcerun calibrate_tau -- {path}"
+    if not Path(path).exists():
         raise ViperError(f"tau is 'calibrated', but {path} is missing; make it with: snakemake {path}")
-    record = json.loads(path.read_text())
-    if record["embedder"] != embedder:
-        raise ViperError(
-            f"{path} belongs to the embedder {record['embedder']!r}, not {embedder!r}; make it again: snakemake {path}"
-        )
-    return float(record["tau"])
+    record = read_json(path, Threshold, remedy)
+    if record.embedder != embedder:
+        raise ViperError(f"{path} belongs to the embedder {record.embedder!r}, not {embedder!r}. {remedy}")
+    return record.tau
 
 
 def resolve_tau(section: RewardSection, scale: str) -> float:

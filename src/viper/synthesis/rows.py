@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.reading import open_parquet
 
 Row = dict[str, Any]
 
@@ -68,14 +68,9 @@ def read_rows(path: str | Path, columns: list[str] | None = None) -> list[Row]:
     """Read the rows of a Parquet file (`columns`: only these; "image.path" reads no pixels).
 
     Raises:
-        ViperError: the file is missing or is no Parquet file.
+        ViperError: the file is missing, damaged or no Parquet file, or lacks a column.
     """
-    try:
-        # Opened here, so that Python sees which files a command reads (viper.provenance.sidecar).
-        with Path(path).open("rb") as handle, pq.ParquetFile(handle) as file:
-            return file.read(columns=columns).to_pylist()
-    except (FileNotFoundError, pa.ArrowInvalid) as error:
-        raise ViperError(f"{path}: cannot be read as a Parquet table: {error}") from error
+    return open_parquet(path, columns).to_pylist()
 
 
 def by_id(rows: Iterable[Row]) -> dict[str, Row]:
