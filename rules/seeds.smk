@@ -48,6 +48,7 @@ else:
             runtime=per_attempt(240),
         params:
             folder=SEED_FOLDER,
+            others=other_photographs,
             options=options("seeds"),
         shell:
             "python -m viper make-seeds {params.folder} --options {params.options:q} --seed {wildcards.seed} > {log} 2>&1"
