@@ -2,6 +2,7 @@
 # here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -123,14 +124,28 @@ def ablation_figures(experiment):
 # --- seeds
 
 
-def photographs(wildcards):
-    """The files that `seeds.paths` names: a changed or added photograph makes the seed images anew."""
-    from viper.synthesis.photographs import find_photographs
+@cache
+def named_photographs():
+    """What `seeds.paths` names, in two parts: files that Snakemake can take as inputs, and all else."""
+    from viper.synthesis.photographs import find_photographs, is_plain
 
     try:
-        return [str(path) for path in find_photographs(S.seeds.paths)]
+        found = find_photographs(S.seeds.paths)
     except ViperError as error:
         raise WorkflowError(str(error)) from None
+    return [path for path in found if is_plain(path)], [path for path in found if not is_plain(path)]
+
+
+def photographs(wildcards):
+    """The files that `seeds.paths` names: a changed or added photograph makes the seed images anew."""
+    return [str(path) for path in named_photographs()[0]]
+
+
+def other_photographs(wildcards):
+    """What stands for the rest: braces would be wildcards, other names cannot be written down, a link leads nowhere."""
+    from viper.synthesis.photographs import mark
+
+    return [mark(path) for path in named_photographs()[1]]
 
 
 # --- synthesis
