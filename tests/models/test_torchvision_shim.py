@@ -38,4 +38,5 @@ def test_a_plain_import_works_where_setup_put_its_file(tmp_path):
 def test_setup_put_its_file_there():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "envs/torchvision.pth" in makefile
+    assert "cp envs/torchvision.pth" in (ROOT / "envs" / "setup.sh").read_text(encoding="utf-8")
     assert "envs/torchvision.pth" in (ROOT / "envs" / "viper.post-deploy.sh").read_text(encoding="utf-8")

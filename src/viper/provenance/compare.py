@@ -40,7 +40,10 @@ def compare(first: Path, second: Path) -> Comparison:
         case ".csv" | ".tsv" | ".parquet":
             return _tables(first, second)
         case ".json":
-            return _numbers(_leaves(json.loads(first.read_text())), _leaves(json.loads(second.read_text())))
+            return _numbers(
+                _leaves(json.loads(first.read_text(encoding="utf-8"))),
+                _leaves(json.loads(second.read_text(encoding="utf-8"))),
+            )
         case ".png":
             return _pictures(first, second)
     return Comparison(Verdict.DIFFERENT, f"{first.stat().st_size} and {second.stat().st_size} bytes")
