@@ -12,9 +12,10 @@ from viper.config.hub import cached_folder
 from viper.errors import ViperError
 from viper.lineage import is_trained, split_control
 
-# Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
+# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml is read here, with
+# --configfile and --config merged in, so that overrides are checked like the file itself. Jobs get the same arguments.
 try:
-    PARAMS = viper.config.validate(config)
+    PARAMS = viper.config.read_run(workflow.config_settings.config_args, workflow.config_settings.configfiles)
 except ViperError as error:
     raise WorkflowError(str(error)) from None
 
@@ -196,6 +197,20 @@ def training_data(wildcards):
         )
         for name in S.training.phases[lineage.phase].data
     ]
+
+
+def cold_start_file(wildcards):
+    """The file of chain-of-thought samples; one that is missing or empty stops the plan of what needs it."""
+    source = S.training.cold_start.source
+    if source == "truth":
+        return []
+    if not Path(source).is_file() or not Path(source).stat().st_size:
+        what = "is empty" if Path(source).is_file() else "is not there"
+        raise WorkflowError(
+            f"training.cold_start.source: {source} {what}: put JSON Lines with prompt, images, completion there, set it to"
+            " 'truth', or leave the experiments out that have a cold phase"
+        )
+    return source
 
 
 def is_rewarded(wildcards):

@@ -5,7 +5,7 @@ torch that library does not load, and the import stops at "operator torchvision:
 schemas first is enough: nothing here ever calls the operators.
 
 Importing this module costs next to nothing and imports nothing: from then on `import torchvision`, whoever says it,
-goes through `Finder`. `make setup` has every Python of its environment do so at its start (envs/torchvision.pth), so
+goes through `Finder`. `make setup` has every Python of its environment import it then (envs/torchvision.pth), so
 that `from transformers import AutoModelForImageTextToText` just works; elsewhere, import this module before
 transformers' processors, diffusers or vlmeval.
 """

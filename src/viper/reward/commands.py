@@ -144,6 +144,6 @@ def _scale_name(scale: str | None) -> str:
     """The scale asked for, or the one that params.yaml names."""
     if scale is not None:
         return scale
-    import yaml
+    from viper.config.loading import read
 
-    return yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["scale"]
+    return str(read().get("scale"))
