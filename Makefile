@@ -31,7 +31,7 @@ setup: $(STAMP)  ## make .venv and install what the lock files in envs/ name
 # A .venv that was copied or moved with its folder still runs the programs and the package of the old one.
 MOVED := $(shell [ ! -e $(BIN)/snakemake ] || head -n 2 $(BIN)/snakemake | grep -qF '$(CURDIR)/$(BIN)/' || echo anew)
 
-$(STAMP): envs/cpu.txt envs/cpu-nodeps.txt envs/setup.sh pyproject.toml $(MOVED)
+$(STAMP): envs/cpu.txt envs/cpu-nodeps.txt envs/setup.sh envs/torchvision.pth pyproject.toml $(MOVED)
 	@envs/setup.sh '$(PYTHON)'
 	@touch $@
 

@@ -9,9 +9,6 @@ min_version("9.27")
 include: "rules/environment.smk"
 
 
-configfile: "params.yaml"
-
-
 report: "docs/report/workflow.rst"
 
 

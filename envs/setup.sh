@@ -39,3 +39,4 @@ is_made_here || make_anew
 install -r envs/cpu.txt
 install --no-deps -r envs/cpu-nodeps.txt
 install --no-deps --no-build-isolation -e .
+cp envs/torchvision.pth "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/viper_torchvision.pth"

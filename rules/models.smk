@@ -28,8 +28,8 @@ if S.models.source == "stored":
         shell:
             # The manifests come with the time of their making, which may be older than the .dvc file; and they may be
             # links into a shared cache, whose files nobody may touch: copies are new.
-            "dvc pull {input} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }};"
-            " for manifest in {output}; do cp $manifest $manifest.part && mv -f $manifest.part $manifest; done"
+            "dvc pull {input:q} > {log:q} 2>&1 || {{ tail -n 5 {log:q} >&2; exit 1; }};"
+            ' for manifest in {output:q}; do cp "$manifest" "$manifest.part" && mv -f "$manifest.part" "$manifest"; done'
 
 
 if S.models.source == "hub":
@@ -60,8 +60,8 @@ if S.models.source == "hub":
             folder=lambda wildcards, output: Path(output[0]).parent,
         shell:
             # tee: tens of gigabytes, with a progress bar
-            "HF_HUB_OFFLINE=0 python -m viper fetch-model {wildcards.owner}/{wildcards.repository}@{wildcards.commit}"
-            " --folder {params.folder:q} 2>&1 | tee {log}"
+            "HF_HUB_OFFLINE=0 python -m viper fetch-model {wildcards.owner:q}/{wildcards.repository:q}@{wildcards.commit:q}"
+            " --folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
 # Where the stored models lie, nothing may train over them: at micro scale that takes `models.source: trained`.
@@ -107,4 +107,4 @@ if S.models.checker:
             temperature=S.synthesis.caption.temperature,
         shell:
             "python -m viper measure-base-models --options {params.options:q}"
-            " --caption-temperature {params.temperature} --output {output} > {log} 2>&1"
+            " --caption-temperature {params.temperature:q} --output {output:q} > {log:q} 2>&1"

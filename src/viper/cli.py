@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from viper import checkout, system, terminal
 from viper.errors import ViperError
+from viper.processes import work_alone
 
 if TYPE_CHECKING:
     import typer
@@ -61,6 +62,8 @@ def _run() -> None:
     )
     if len(sys.argv) > 1 and HELP.isdisjoint(sys.argv):
         checkout.check()
+    if sys.argv[1:2] != ["train"]:  # which looks itself whether it was started as one of several processes
+        work_alone()
     system.check_address_space()
     from viper.provenance.sidecar import observe
 

@@ -10,6 +10,7 @@ import numpy as np
 import viper.models.torchvision_shim  # noqa: F401  (before sentence-transformers imports transformers)
 from viper.config.reward import Embedder as EmbedderSection
 from viper.errors import ViperError
+from viper.models.folder import check_model_folder, explained_loading
 from viper.startup import log_ready
 
 _PACKAGE = "package:"
@@ -64,14 +65,15 @@ class SentenceEmbedder:
 
         self.section = section
         source = locate(section.path)
-        try:
-            self.model = SentenceTransformer(source, device=section.device or _own_gpu())
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ViperError(
-                f"embedder {section.path!r} cannot be loaded ({reason}); give a folder that sentence-transformers "
-                "reads, or fetch the model while there is a network"
-            ) from error
+        if Path(source).is_dir():
+            check_model_folder(source)
+        with explained_loading(section.path, "a sentence embedder"):
+            self.model = SentenceTransformer(
+                source,
+                device=section.device or _own_gpu(),
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
         self.dimension = len(self._encode(["dimension"])[0])
         self._cache: OrderedDict[str, np.ndarray] = OrderedDict()
         log_ready()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from viper.config.models import VlmSection
 from viper.models.base import Chat, pick_device
 from viper.models.engine import NEVER, check_prompts
+from viper.models.folder import check_model_folder
 from viper.models.vlm import completion_of, image_token_id, messages, vision_token_ids
 from viper.startup import log_ready
 
@@ -17,21 +18,28 @@ _MOST_IMAGES = 8  # of a chat; Mantis-Eval and BLINK have up to five
 
 
 def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
-    """Start vLLM with the model at `path`. `viper.models.engine.pick_engine` has said that it can be used."""
+    """Start vLLM with the model at `path`. `viper.models.engine.pick_engine` has said that it can be used.
+
+    Raises:
+        ViperError: the folder holds what would run, or is damaged (`viper.models.folder`).
+    """
     import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
 
     from transformers import AutoProcessor  # isort: skip
     from vllm import LLM
 
     pick_device(section.device)
+    check_model_folder(path)
     engine = LLM(
         model=str(path),
         dtype=section.dtype if section.dtype != "auto" else "bfloat16",
         mm_processor_kwargs=dict(section.processor),
         limit_mm_per_prompt={"image": _MOST_IMAGES},
         generation_config="vllm",  # not the checkpoint's own top_k and top_p
+        trust_remote_code=False,
+        load_format="safetensors",
     )
-    processor = AutoProcessor.from_pretrained(str(path), **section.processor)
+    processor = AutoProcessor.from_pretrained(str(path), trust_remote_code=False, **section.processor)
     log_ready()
     return VllmVLM(engine, processor)
 

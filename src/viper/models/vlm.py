@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from viper.config.models import VlmSection
-from viper.errors import ViperError
 from viper.models.base import VLM, Chat, pick_device, pick_dtype
 from viper.models.engine import pick_engine
+from viper.models.folder import check_model_folder, explained_loading
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
@@ -58,13 +58,16 @@ def load_transformers(path: str | Path, section: VlmSection) -> "TransformersVLM
 
     device = pick_device(section.device)
     attention = {} if section.attention == "auto" else {"attn_implementation": section.attention}
-    try:
-        processor = AutoProcessor.from_pretrained(str(path), **section.processor)
+    check_model_folder(path)
+    with explained_loading(path, "a vision-language model"):
+        processor = AutoProcessor.from_pretrained(str(path), trust_remote_code=False, **section.processor)
         model = AutoModelForImageTextToText.from_pretrained(
-            str(path), dtype=pick_dtype(section.dtype, device), **attention
+            str(path),
+            dtype=pick_dtype(section.dtype, device),
+            trust_remote_code=False,
+            use_safetensors=True,
+            **attention,
         )
-    except (OSError, ValueError) as error:
-        raise ViperError(f"{path}: cannot be loaded as a vision-language model: {error}") from error
     model = model.to(device).eval()
     log_ready()
     return TransformersVLM(model, processor, batch_size=section.batch_size)

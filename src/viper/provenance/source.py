@@ -16,20 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from viper.errors import ViperError
+from viper.models.folder import OWN_COMPONENTS
 
 PACKAGE = Path(__file__).parents[1]
 # Imports that no syntax tree shows: a pipeline's own classes are named in its model_index.json.
 _LOADED_BY_NAME = {
-    "models/pipelines.py": (
-        "viper.models.micro.layout_unet",
-        "viper.models.micro.text_encoder",
-        "viper.models.micro.vae",
-    )
+    "models/pipelines.py": sorted(OWN_COMPONENTS),
 }
 # What no result depends on: messages to the user, how long starting took, and who is kept out meanwhile.
 _WITHOUT_EFFECT = {"errors.py", "locking.py", "startup.py"}
-_COMMAND = re.compile(r"(?:-m viper|\{params\.launch\}) (\S+)")
-_PARAMETER = re.compile(r"\{params\.(\w+)\}")
+_COMMAND = re.compile(r"(?:-m viper|\{params\.launch:q\}) (\S+)")
+_PARAMETER = re.compile(r"\{params\.(\w+):q\}")
 
 
 def command_of(shell: str | None, params: Mapping[str, Any]) -> str | None:
@@ -37,13 +34,13 @@ def command_of(shell: str | None, params: Mapping[str, Any]) -> str | None:
 
     Args:
         shell: with Snakemake's placeholders.
-        params: the rule's parameters: one of them may name the command.
+        params: the rule's parameters: one of them may hold the command and its first arguments.
     """
     found = _COMMAND.search(shell or "")
     if not found:
         return None
     placeholder = _PARAMETER.fullmatch(found.group(1))
-    return str(params[placeholder.group(1)]).split()[0] if placeholder else found.group(1)
+    return params[placeholder.group(1)][0] if placeholder else found.group(1)
 
 
 @cache

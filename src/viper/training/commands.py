@@ -33,8 +33,10 @@ def register(app: typer.Typer) -> None:
         from viper.config.training import Grpo, TrainOptions
         from viper.files import explain_failed_write
         from viper.locking import only_writer
+        from viper.processes import work_together
 
         checked = read_options(TrainOptions, options, "--options")
+        work_together(checked.machine.devices)
         notes, scorer = {"lineage": lineage}, None
         if isinstance(checked.phase, Grpo) and reward is not None:
             section = read_options(RewardSection, reward, "--reward")

@@ -38,7 +38,9 @@ def save_whole(trained: Path, folder: Path, *, adapters_of: Path | None, dtype: 
         adapters_of: folder of the checkpoint that the adapters belong to; None where all weights were trained.
         dtype: of the written weights; adapters are merged in float32.
     """
-    model = AutoModelForImageTextToText.from_pretrained(adapters_of or trained, dtype=torch.float32)
+    model = AutoModelForImageTextToText.from_pretrained(
+        adapters_of or trained, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+    )
     if adapters_of is not None:
         from peft import PeftModel
 
