@@ -24,7 +24,7 @@ _LOADED_BY_NAME = {
     "models/pipelines.py": sorted(OWN_COMPONENTS),
 }
 # What no result depends on: messages to the user, how long starting took, and who is kept out meanwhile.
-_WITHOUT_EFFECT = {"errors.py", "locking.py", "startup.py"}
+_WITHOUT_EFFECT = {"errors.py", "locking.py", "startup.py", "system.py"}
 _COMMAND = re.compile(r"(?:-m viper|\{params\.launch:q\}) (\S+)")
 _PARAMETER = re.compile(r"\{params\.(\w+):q\}")
 
