@@ -125,7 +125,8 @@ def folder(tmp_path):
     root = tmp_path / "checkout"
     (root / "envs").mkdir(parents=True)
     (root / "src" / "viper").mkdir(parents=True)
-    shutil.copy(ROOT / "envs" / "setup.sh", root / "envs")
+    for name in ("setup.sh", "torchvision.pth"):
+        shutil.copy(ROOT / "envs" / name, root / "envs")
     shutil.copy(ROOT / "Makefile", root)
     for name in ("envs/cpu.txt", "envs/cpu-nodeps.txt", "src/viper/__init__.py"):
         (root / name).touch()
