@@ -125,7 +125,7 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
     workflow = api.workflow(
         ResourceSettings(cores=1),
-        config_settings=ConfigSettings(config=json.loads(sys.argv[1])),
+        config_settings=ConfigSettings(config_args=json.loads(sys.argv[1])),
         workflow_settings=WorkflowSettings(exec_mode=ExecMode.SUBPROCESS),
         snakefile=Path("Snakefile"),
     )._workflow
@@ -165,9 +165,8 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, copy_repo
         (root / HOSTILE / name).write_text("x\n")
 
     targets = {"smoke": ["all", "audit_synthesis"], "3b": ["all", "fetch"]}[scale]
-    printed = run(
-        root, sys.executable, "-c", PRINT_JOBS, json.dumps({"scale": scale, "scales": {scale: overrides}}), *targets
-    )
+    config = json.dumps([f"scale={scale}", f"scales={json.dumps({scale: overrides})}"])
+    printed = run(root, sys.executable, "-c", PRINT_JOBS, config, *targets)
     assert printed.returncode == 0, printed.stderr[-3000:]
     jobs = json.loads(printed.stdout.splitlines()[-1])
     assert len({rule for rule, _ in jobs}) > 25

@@ -109,9 +109,12 @@ def register(app: typer.Typer) -> None:
 
         from viper.analysis.figures import speed, style
         from viper.files import atomic_write
+        from viper.reading import read_table
+        from viper.speed.alternate import COLUMNS, NUMBERS
 
         style.use_style()
-        figure = speed.draw(pd.concat(map(pd.read_csv, tables), ignore_index=True))
+        read = [read_table(path, needed=COLUMNS, numbers=NUMBERS) for path in tables]
+        figure = speed.draw(pd.concat(read, ignore_index=True))
         for path in output:
             style.save(figure, path)
         with atomic_write(caption) as partial:
