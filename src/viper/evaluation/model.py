@@ -1,6 +1,5 @@
 """A checkpoint as VLMEvalKit's kind of model."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeval.vlm.base import BaseModel
