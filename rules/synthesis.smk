@@ -195,7 +195,7 @@ rule assemble_datasets:
         synthesis=lambda wildcards, input: Path(input.captions[0]).parents[1],
         shards=S.seeds.shards,
         folder=lambda wildcards, output: Path(output.dropped).parent,
-        options=synthesis_options("prompts", "csr_size", "vop_size", "vop_held_out", "allow_fewer"),
+        options=synthesis_options("prompts", "csr_size", "vop_size", "vop_share", "vop_held_out", "allow_fewer"),
     shell:
         "python -m viper assemble-datasets --seeds {params.seeds} --synthesis {params.synthesis} --shards {params.shards}"
         " --out {params.folder} --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed}"

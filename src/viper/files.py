@@ -1,14 +1,19 @@
 """Writing files so that nobody ever sees half of one."""
 
+import csv
 import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from viper import digests
 from viper.errors import ViperError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -38,6 +43,21 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         if partial.is_dir() and path.is_dir():
             shutil.rmtree(path)
         partial.replace(path)
+
+
+def write_table(path: str | Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
+    """Write a table as CSV, or with tabs where the name ends in .tsv, so that `viper.reading.read_table` reads it back.
+
+    Cells are quoted where they must be; pandas alone would leave a bare carriage return, which ends a line for readers,
+    unquoted.
+    """
+    separator = "\t" if Path(path).suffix == ".tsv" else ","
+    has_return = any(isinstance(cell, str) and "\r" in cell for name in table.columns for cell in table[name])
+    quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+    with atomic_write(path) as partial:
+        table.to_csv(
+            partial, sep=separator, index=False, float_format=float_format, quoting=quoting, lineterminator="\n"
+        )
 
 
 @contextmanager

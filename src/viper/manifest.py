@@ -81,8 +81,11 @@ def write_manifest(folder: str | Path) -> Path:
     return folder / MANIFEST
 
 
-def model_folder(manifest: str | Path) -> Path:
+def model_folder(manifest: str | Path, remedy: str = REMEDY) -> Path:
     """Return the folder that `manifest` stands for, once every listed file is there with the bytes that it lists.
+
+    Args:
+        remedy: what the message says to do about a file that is not as listed.
 
     Raises:
         ViperError: there is no such manifest, it is broken, or a file is missing or has other bytes.
@@ -93,8 +96,8 @@ def model_folder(manifest: str | Path) -> Path:
     for name, facts in read_manifest(manifest).files.items():
         path = manifest.parent / name
         if not path.is_file():
-            raise ViperError(f"{path}: missing, {manifest} lists it. {REMEDY}")
+            raise ViperError(f"{path}: missing, {manifest} lists it. {remedy}")
         if (found := path.stat().st_size) != facts.bytes:
-            raise digests.DamagedError(f"{path}: {found} bytes, {manifest} lists {facts.bytes}. {REMEDY}")
-        digests.check_against(path, facts.sha256, f"listed in {manifest}", REMEDY)
+            raise digests.DamagedError(f"{path}: {found} bytes, {manifest} lists {facts.bytes} bytes. {remedy}")
+        digests.check_against(path, facts.sha256, f"listed in {manifest}", remedy)
     return manifest.parent

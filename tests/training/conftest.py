@@ -100,7 +100,7 @@ def interrupted_reward():
     return InterruptedReward()
 
 
-def build_options(**changes):
+def build_options(checkpoint_every=2, **changes):
     """Options of a small GRPO phase, with any of its keys replaced."""
     phase = {
         "method": "grpo",
@@ -115,7 +115,7 @@ def build_options(**changes):
     return TrainOptions(
         phase=phase | changes,
         machine={"precision": "float32"},
-        records={"checkpoint_every": 2, "rollouts_every": 2},
+        records={"checkpoint_every": checkpoint_every, "rollouts_every": 2},
     )
 
 

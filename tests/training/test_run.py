@@ -11,8 +11,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from viper.config.training import TrainOptions
 from viper.errors import ViperError
-from viper.manifest import model_folder, sha256
+from viper.manifest import model_folder, sha256, write_manifest
 from viper.training import run
+from viper.training.checkpoints import RECORDS, last_whole
 from viper.training.records import COLUMNS
 from viper.training.run import Places, train
 
@@ -25,6 +26,14 @@ def places(toy, root, data=("csr", "vop")):
         model=root / "model",
         metrics=root / "metrics" / "train.csv",
     )
+
+
+def write_checkpoint(folder):
+    folder.mkdir(parents=True)
+    for name in ("model.safetensors", *RECORDS):
+        (folder / name).write_text(f"{name} at this step")
+    write_manifest(folder)
+    return folder
 
 
 def rows_of(path):
@@ -105,16 +114,37 @@ def test_interrupted_run_ends_with_the_same_bytes(trained, toy, tmp_path, reward
     assert where.rollouts.read_text() == trained.rollouts.read_text()
 
 
-def test_another_configuration_does_not_resume(toy, tmp_path):
+def test_a_damaged_checkpoint_is_passed_over_and_the_bytes_stay_the_same(
+    trained, toy, tmp_path, reward, interrupted_reward, grpo_options, caplog
+):
+    where = places(toy, tmp_path)
+    options = grpo_options(checkpoint_every=1)
+    with pytest.raises(KeyboardInterrupt):
+        train(options, where, seed=7, scorer=interrupted_reward, notes={"lineage": "base.mix"})
+    assert sorted(path.name for path in where.work.glob("checkpoint-*")) == ["checkpoint-1", "checkpoint-2"]
+    damaged = where.work / "checkpoint-2" / "optimizer.pt"
+    caplog.set_level("INFO")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+
+    train(options, where, seed=7, scorer=reward, notes={"lineage": "base.mix"})
+    assert f"{damaged}: damaged" in caplog.text
+    assert "1 done" in caplog.text
+    assert sha256(where.model / "model.safetensors") == sha256(trained.model / "model.safetensors")
+    assert without_seconds(rows_of(where.metrics)) == without_seconds(rows_of(trained.metrics))
+    assert where.rollouts.read_text() == trained.rollouts.read_text()
+
+
+def test_another_configuration_does_not_resume(tmp_path):
     recipe = {"seed": 1}
     assert run._prepare_work(tmp_path / "work", recipe) is None
-    state = tmp_path / "work" / "checkpoint-2" / "trainer_state.json"
-    state.parent.mkdir()
+    checkpoint = write_checkpoint(tmp_path / "work" / "checkpoint-2")
     (tmp_path / "work" / "checkpoint-4").mkdir()  # died while it was written
-    state.write_text("{}")
-    assert run._prepare_work(tmp_path / "work", recipe) == state.parent
+    assert run._prepare_work(tmp_path / "work", recipe) == checkpoint
+    assert (tmp_path / "work" / "train.csv").read_text() == "train.csv at this step"
     assert run._prepare_work(tmp_path / "work", {"seed": 2}) is None
-    assert not state.exists()
+    assert not checkpoint.exists()
 
 
 def test_supervised_training_learns_the_answers(toy, tmp_path):
@@ -156,3 +186,19 @@ def test_missing_inputs_stop_before_training(toy, tmp_path, reward, grpo_options
         train(grpo_options(), replace(where, parent=tmp_path / "manifest.json"), seed=0, scorer=reward)
     with pytest.raises(ViperError, match="is missing"):
         train(grpo_options(), replace(where, data=(tmp_path / "train.parquet",)), seed=0, scorer=reward)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "train.csv", "rollouts.jsonl", "manifest.json"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "a folder"])
+def test_any_damage_to_a_checkpoint_leaves_the_one_before(name, damage, tmp_path):
+    write_checkpoint(tmp_path / "checkpoint-9")
+    before = write_checkpoint(tmp_path / "checkpoint-10")
+    victim = write_checkpoint(tmp_path / "checkpoint-11") / name
+    content = victim.read_bytes()
+    if damage in ("flipped", "cut"):
+        victim.write_bytes(content[:-4] if damage == "cut" else content[:-4] + bytes([content[-4] ^ 1]) + content[-3:])
+    else:
+        victim.unlink()
+        if damage == "a folder":
+            victim.mkdir()
+    assert last_whole(tmp_path) == before

@@ -109,5 +109,6 @@ class AssembleOptions(_Section):
     prompts: PromptSet
     csr_size: Annotated[int, Field(ge=1)]
     vop_size: Annotated[int, Field(ge=1)]
+    vop_share: Share = 1.0
     vop_held_out: Annotated[int, Field(ge=0)] = 0
     allow_fewer: bool

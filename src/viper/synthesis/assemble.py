@@ -26,10 +26,10 @@ from viper.synthesis.rows import (
     TEXTS,
     Row,
     by_id,
-    read_rows,
     row_seed,
     write_groups,
 )
+from viper.synthesis.tables import COLUMNS, check_rows, read_step
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,22 @@ class Shards:
 
     def rows(self, step: str, columns: list[str]) -> list[Row]:
         """Some columns of all shards of a step, in order."""
-        return [row for shard in range(self.count) for row in read_rows(self.path(step, shard), columns)]
+        return [row for shard in range(self.count) for row in read_step(self.path(step, shard), step, columns)]
+
+    def check(self, *, seed: int, vop_share: float) -> None:
+        """Hold the tables of each shard to each other.
+
+        Raises:
+            ViperError: see `viper.synthesis.tables.check_rows`.
+        """
+        for shard in range(self.count):
+            paths = {step: self.path(step, shard) for step in COLUMNS}
+            light = {
+                step: read_step(path, step, ["id"] if step == "seeds" else ["id", "failure"])
+                for step, path in paths.items()
+                if step != "reconstructions"  # no data set shows them
+            }
+            check_rows(light, paths, seed=seed, vop_share=vop_share)
 
 
 def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
@@ -99,8 +114,9 @@ def assemble(shards: Shards, out: Path, options: AssembleOptions, *, lineage: st
     csr/train.parquet, vop/train.parquet, vop/test.parquet (the held-out pairs) and dropped.csv.
 
     Raises:
-        ViperError: too few usable rows; which parameters to change.
+        ViperError: a table lacks rows or is another shard's; or too few usable rows: which parameters to change.
     """
+    shards.check(seed=seed, vop_share=options.vop_share)
     csr, vop = fates(shards)
     held_out = _hold_out(shards, csr, vop, options.vop_held_out, seed)
     usable = {name: [row_id for row_id, fate in fates.items() if not fate] for name, fates in _named(csr, vop)}
@@ -192,8 +208,8 @@ def _csr_rows(
     shards: Shards, chosen: set[str], options: AssembleOptions, lineage: str, seed: int
 ) -> Iterator[list[Row]]:
     for shard in range(shards.count):
-        captions = by_id(read_rows(shards.path("captions", shard), ["id", "caption"]))
-        critiques = by_id(read_rows(shards.path("critiques", shard), ["id", "refinements"]))
+        captions = by_id(read_step(shards.path("captions", shard), "captions", ["id", "caption"]))
+        critiques = by_id(read_step(shards.path("critiques", shard), "critiques", ["id", "refinements"]))
         yield [
             {
                 "id": row["id"],
@@ -205,7 +221,7 @@ def _csr_rows(
                 "prompt_name": f"{options.prompts}/csr",
                 "seed": seed,
             }
-            for row in read_rows(shards.path("seeds", shard), ["id", "image"])
+            for row in read_step(shards.path("seeds", shard), "seeds", ["id", "image"])
             if row["id"] in chosen
         ]
 
@@ -214,8 +230,8 @@ def _vop_rows(
     shards: Shards, chosen: set[str], options: AssembleOptions, lineage: str, seed: int
 ) -> Iterator[list[Row]]:
     for shard in range(shards.count):
-        operations = by_id(read_rows(shards.path("operations", shard), ["id", "statements"]))
-        edits = by_id(read_rows(shards.path("edits", shard), ["id", "image"]))
+        operations = by_id(read_step(shards.path("operations", shard), "operations", ["id", "statements"]))
+        edits = by_id(read_step(shards.path("edits", shard), "edits", ["id", "image"]))
         yield [
             {
                 "id": row["id"],
@@ -226,6 +242,6 @@ def _vop_rows(
                 "prompt_name": f"{options.prompts}/vop",
                 "seed": seed,
             }
-            for row in read_rows(shards.path("seeds", shard), ["id", "image"])
+            for row in read_step(shards.path("seeds", shard), "seeds", ["id", "image"])
             if row["id"] in chosen
         ]

@@ -6,13 +6,18 @@ The truth file is joined here and nowhere else. Pictures made by painter and edi
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
+from viper.digests import REMEDY
 from viper.errors import ViperError
 from viper.models.micro.checker import Checker
+from viper.reading import read_json_lines
 from viper.synthesis.assemble import Shards
-from viper.synthesis.rows import Row, by_id, read_rows, unpack_image
+from viper.synthesis.rows import Row, by_id, unpack_image
+from viper.synthesis.tables import read_step
 from viper.world import grammar, parse
 from viper.world.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look, matches, shares
 from viper.world.operations import Operation
@@ -24,6 +29,13 @@ MISTOLD = "the caption's mistake, told wrong"
 PAINTER = "the painter's mistake"
 NOBODY = "nobody's mistake"
 UNREADABLE = "not readable"
+
+
+class Truth(BaseModel):
+    """A line of truth/shardN.jsonl."""
+
+    id: str
+    scene: dict[str, Any]
 
 
 def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
@@ -42,7 +54,7 @@ def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
     for shard in range(shards.count):
         scenes = read_truth(truth / f"shard{shard}.jsonl")
         tables = {
-            step: by_id(row for row in read_rows(shards.path(step, shard)) if not row["failure"])
+            step: by_id(row for row in read_step(shards.path(step, shard), step) if not row["failure"])
             for step in ("captions", "reconstructions", "critiques", "operations", "edits")
         }
         painted, edited = (_read_pictures(checker, tables[step]) for step in ("reconstructions", "edits"))
@@ -61,12 +73,17 @@ def read_truth(path: Path) -> dict[str, Scene]:
     """Scenes by the id of their seed image.
 
     Raises:
-        ViperError: there is no such file.
+        ViperError: there is no such file, it is damaged, or a line is no scene.
     """
-    if not path.is_file():
+    if not path.exists():
         raise ViperError(f"{path} is missing: only drawn seed images (seeds.source: world) have a truth to audit with")
-    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return {line["id"]: from_json(json.dumps(line["scene"])) for line in lines}
+    scenes = {}
+    for line in read_json_lines(path, Truth):
+        try:
+            scenes[line.id] = from_json(json.dumps(line.scene))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ViperError(f"{path}: the scene of {line.id} cannot be read ({error}). {REMEDY}") from error
+    return scenes
 
 
 def judge_refinement(sentence: str, real: Scene, said: Scene, painted: Scene) -> str:

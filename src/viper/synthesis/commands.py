@@ -44,12 +44,13 @@ def register(app: typer.Typer) -> None:
         from viper.config.synthesis import CaptionOptions
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import CAPTION_COLUMNS, caption
+        from viper.synthesis.tables import read_step
 
         step = read_options(CaptionOptions, options)
         vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, caption(read_rows(seeds), vlm, step, lineage=lineage, seed=seed), CAPTION_COLUMNS)
+        write_rows(out, caption(read_step(seeds, "seeds"), vlm, step, lineage=lineage, seed=seed), CAPTION_COLUMNS)
 
     @app.command()
     def reconstruct_images(
@@ -59,11 +60,12 @@ def register(app: typer.Typer) -> None:
         from viper.config.models import PipelineSection
         from viper.manifest import model_folder
         from viper.models.painter import load_painter
-        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import RECONSTRUCTION_COLUMNS, reconstruct
+        from viper.synthesis.tables import read_step
 
         painter = load_painter(read_options(PipelineSection, model, "--model"), model_folder(checkpoint))
-        rows = reconstruct(read_rows(captions), painter, lineage=lineage, seed=seed)
+        rows = reconstruct(read_step(captions, "captions"), painter, lineage=lineage, seed=seed)
         write_rows(out, rows, RECONSTRUCTION_COLUMNS)
 
     @app.command()
@@ -83,12 +85,14 @@ def register(app: typer.Typer) -> None:
         from viper.config.synthesis import CritiqueOptions
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import CRITIQUE_COLUMNS, critique
+        from viper.synthesis.tables import read_shard
 
         step = read_options(CritiqueOptions, options)
+        paths = {"seeds": seeds, "captions": captions, "reconstructions": reconstructions}
+        tables = read_shard(paths, seed=seed).values()
         vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        tables = map(read_rows, (seeds, captions, reconstructions))
         write_rows(out, critique(*tables, vlm, step, lineage=lineage, seed=seed), CRITIQUE_COLUMNS)
 
     @app.command()
@@ -108,23 +112,25 @@ def register(app: typer.Typer) -> None:
         from viper.config.synthesis import RefineOptions
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import REFINEMENT_COLUMNS, refine
+        from viper.synthesis.tables import read_shard
 
         step = read_options(RefineOptions, options)
+        tables = read_shard({"seeds": seeds, "captions": captions, "critiques": critiques}, seed=seed).values()
         vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        tables = map(read_rows, (seeds, captions, critiques))
         write_rows(out, refine(*tables, vlm, step, lineage=lineage, seed=seed), REFINEMENT_COLUMNS)
 
     @app.command()
     def plan_operations(refinements: Table, out: Out, options: Options, lineage: Lineage, seed: Seed) -> None:
         """Heuristics turn the hard entities of each image into editing operations."""
         from viper.config.synthesis import OperationsSection
-        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import OPERATION_COLUMNS, operate
+        from viper.synthesis.tables import read_step
 
-        section = read_options(OperationsSection, options)
-        write_rows(out, operate(read_rows(refinements), section, lineage=lineage, seed=seed), OPERATION_COLUMNS)
+        section, rows = read_options(OperationsSection, options), read_step(refinements, "refinements")
+        write_rows(out, operate(rows, section, lineage=lineage, seed=seed), OPERATION_COLUMNS)
 
     @app.command()
     def edit_images(
@@ -142,12 +148,14 @@ def register(app: typer.Typer) -> None:
         from viper.config.synthesis import EditSection
         from viper.manifest import model_folder
         from viper.models.editor import load_editor
-        from viper.synthesis.rows import read_rows, write_rows
+        from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import EDIT_COLUMNS, edit
+        from viper.synthesis.tables import read_shard
 
         section = read_options(EditSection, options)
+        tables = read_shard({"seeds": seeds, "operations": operations}, seed=seed).values()
         editor = load_editor(read_options(EditorSection, model, "--model"), model_folder(checkpoint))
-        rows = edit(read_rows(seeds), read_rows(operations), editor, section, lineage=lineage, seed=seed)
+        rows = edit(*tables, editor, section, lineage=lineage, seed=seed)
         write_rows(out, rows, EDIT_COLUMNS)
 
     @app.command()

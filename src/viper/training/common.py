@@ -47,7 +47,7 @@ def trainer_arguments(options: TrainOptions, *, seed: int, work: Path) -> dict[s
         "logging_steps": 1,
         "save_strategy": "steps",
         "save_steps": options.records.checkpoint_every,
-        "save_total_limit": 1,
+        "save_total_limit": 2,  # where the last one is damaged, the run goes on from the one before
         "report_to": "none",
     }
 

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from datasets import Dataset, Features, Image, List, Value, concatenate_datasets, load_dataset
+import pyarrow as pa
+from datasets import Dataset, Features, Image, List, Value, concatenate_datasets
+from datasets.table import InMemoryTable
 
+from viper.digests import REMEDY
 from viper.errors import ViperError
+from viper.reading import open_parquet
 
 COLUMNS = {"images": List(Image()), "prompt": Value("string")}
 GROUND_TRUTH = {"ground_truth": List(Value("string"))}
@@ -16,12 +20,12 @@ def read(path: str | Path) -> Dataset:
     """Read one data set: columns images, prompt and either ground_truth or completion; other columns are dropped.
 
     Raises:
-        ViperError: no such file, no rows, or a column is missing.
+        ViperError: no such file, it is damaged, no rows, a column is missing or holds something else.
     """
     path = Path(path)
     if not path.is_file():
         raise ViperError(f"no data set at {path}: run the rule that makes it")
-    dataset = load_dataset("parquet", data_files=str(path), split="train", keep_in_memory=True)
+    dataset = Dataset(InMemoryTable(open_parquet(path)))
     wanted = COLUMNS | (COMPLETION if "completion" in dataset.column_names else GROUND_TRUTH)
     missing = sorted(set(wanted) - set(dataset.column_names))
     if missing:
@@ -30,7 +34,10 @@ def read(path: str | Path) -> Dataset:
         )
     if not len(dataset):
         raise ViperError(f"{path} has no rows, nothing to train on: see dropped.csv beside it for the reason")
-    return dataset.select_columns(list(wanted)).cast(Features(wanted))
+    try:
+        return dataset.select_columns(list(wanted)).cast(Features(wanted))
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        raise ViperError(f"{path}: a column does not hold what training reads from it: {error}. {REMEDY}") from error
 
 
 def in_training_order(datasets: list[Dataset], rows: int, seed: int) -> Dataset:

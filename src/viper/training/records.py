@@ -1,6 +1,7 @@
 """What a training run writes down step by step: metrics as CSV, sampled responses as JSON Lines.
 
-Both are written while training runs, in its work folder, so that an interrupted run goes on where they end.
+Both are written while training runs, in its work folder; each checkpoint keeps a copy of them as they were at its step,
+so that an interrupted run goes on where that ends (`viper.training.checkpoints`).
 """
 
 import csv
@@ -39,16 +40,11 @@ class MetricsWriter(TrainerCallback):
     `reward_std` is taken over the whole batch.
     """
 
-    def __init__(self, path: Path, steps_done: int = 0):
+    def __init__(self, path: Path, is_resumed: bool = False):
         self.path = path
-        rows = []
-        if steps_done:
-            with path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= steps_done]
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        if not is_resumed:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, COLUMNS, lineterminator="\n").writeheader()
         self.last = time.perf_counter()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -61,7 +57,7 @@ class MetricsWriter(TrainerCallback):
             return
         now = time.perf_counter()
         row = {column: _rounded(logs.get(name)) for column, name in TRL_NAMES.items()}
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(
                 {"step": state.global_step, **row, "seconds": f"{now - self.last:.3f}"}
             )
@@ -76,14 +72,14 @@ def _rounded(value: float | None) -> str:
 class RolloutWriter:
     """Appends the first group of responses of every N-th step to a JSON Lines file, one line per response."""
 
-    def __init__(self, path: Path, every: int, group_size: int, steps_done: int = 0):
+    def __init__(self, path: Path, every: int, group_size: int, is_resumed: bool = False):
         self.path, self.every, self.group_size = path, every, group_size
-        lines = path.read_text().splitlines() if steps_done else []
-        path.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= steps_done))
+        if not is_resumed:
+            path.write_text("", encoding="utf-8")
 
     def write(self, step: int, rows: Callable[[int], dict[str, Any]]) -> None:
         """Write `rows(0)`, `rows(1)`, … of one group if this step is to be recorded."""
         if (step - 1) % self.every == 0:
-            with self.path.open("a") as file:
+            with self.path.open("a", encoding="utf-8") as file:
                 for index in range(self.group_size):
                     file.write(json.dumps({"step": step, **rows(index)}) + "\n")

@@ -14,6 +14,7 @@ import torch  # isort: skip
 from accelerate import PartialState
 from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, set_seed
 
+from viper import digests
 from viper.config.training import Grpo, TrainOptions
 from viper.errors import ViperError
 from viper.files import atomic_write
@@ -22,6 +23,7 @@ from viper.models.engine import pick_engine
 from viper.models.vlm import vision_token_ids
 from viper.startup import log_ready
 from viper.training import data, grpo, sft
+from viper.training.checkpoints import CheckpointSealer, last_whole, restore_records, step_of
 from viper.training.common import freeze_vision_tower, require_gpus
 from viper.training.image_counts import count_images
 from viper.training.lora import lora_config, save_whole
@@ -116,7 +118,8 @@ def train(
     set_seed(seed)
     trainer = _build_trainer(options, places, seed, scorer, processor_options or {}, resume_from)
     log_ready()
-    log.info("training %d steps from %s, %d done", phase.steps, places.parent.parent, _steps_done(resume_from))
+    done = step_of(resume_from) if resume_from else 0
+    log.info("training %d steps from %s, %d done", phase.steps, places.parent.parent, done)
     trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     _save(trainer, options, places, recipe)
 
@@ -132,26 +135,24 @@ def _with_engine(options: TrainOptions) -> TrainOptions:
 def _digest(path: Path) -> str:
     if not path.is_file():
         raise ViperError(f"{path} is missing: run the rule that makes it")
+    digests.check(path)
     return sha256(path)
-
-
-def _steps_done(checkpoint: Path | None) -> int:
-    return int(checkpoint.name.split("-")[-1]) if checkpoint else 0
 
 
 def _prepare_work(work: Path, recipe: dict[str, Any]) -> Path | None:
     """Return the checkpoint to go on from, or None after emptying the work folder of another or no recipe."""
     note = work / "recipe.json"
-    text = json.dumps(recipe, indent=2)
-    if note.is_file() and note.read_text() == text:
-        # transformers writes trainer_state.json last, so a checkpoint with it is whole.
-        whole = [state.parent for state in work.glob("checkpoint-*/trainer_state.json")]
-        return max(whole, key=_steps_done, default=None)
+    content = json.dumps(recipe, indent=2).encode()
+    if note.is_file() and note.read_bytes() == content:
+        if checkpoint := last_whole(work):
+            restore_records(checkpoint, work)
+        return checkpoint
     if work.exists():
         log.info("what is in %s belongs to another configuration: starting from the first step", work)
         shutil.rmtree(work)
     work.mkdir(parents=True)
-    note.write_text(text)
+    with atomic_write(note) as partial:
+        partial.write_bytes(content)
     return None
 
 
@@ -174,11 +175,11 @@ def _build_trainer(
     count_images(model)
     if phase.freeze_vision:
         freeze_vision_tower(model)
-    steps_done = _steps_done(resume_from)
+    is_resumed = resume_from is not None
     with PartialState().main_process_first():
-        callbacks = [MetricsWriter(places.work / "train.csv", steps_done)]
+        callbacks = [MetricsWriter(places.work / "train.csv", is_resumed), CheckpointSealer(places.work)]
         rollouts = RolloutWriter(
-            places.work / "rollouts.jsonl", options.records.rollouts_every, phase.responses_per_prompt, steps_done
+            places.work / "rollouts.jsonl", options.records.rollouts_every, phase.responses_per_prompt, is_resumed
         )
     rows = [data.read(path) for path in places.data]
     if isinstance(phase, Grpo):

@@ -8,7 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from viper.errors import ViperError
-from viper.synthesis.rows import IMAGE, TEXT, TEXTS, Row, by_id, read_rows, unpack_image, write_rows
+from viper.synthesis.rows import IMAGE, TEXT, TEXTS, Row, by_id, unpack_image, write_rows
+from viper.synthesis.tables import read_step
 
 _STEPS = ("captions", "reconstructions", "critiques", "operations", "edits")
 _LINE, _MOST_LINES = 42, 12  # characters a line below a picture, and lines
@@ -39,9 +40,9 @@ def collect(synthesis: Path, seeds: Path, count: int) -> list[Row]:
     Raises:
         ViperError: there are fewer.
     """
-    tables = [by_id(read_rows(synthesis / step / seeds.name)) for step in _STEPS]
+    tables = [by_id(read_step(synthesis / step / seeds.name, step)) for step in _STEPS]
     examples = []
-    for row in read_rows(seeds):
+    for row in read_step(seeds, "seeds"):
         steps = [table.get(row["id"]) for table in tables]
         if all(step and not step["failure"] for step in steps) and steps[2]["refinements"]:
             caption, painted, critique, operations, edit = steps
