@@ -94,7 +94,10 @@ def figures() -> None:
 def provenance_command(
     file: Annotated[Path, typer.Argument(help="a table, a figure or anything else that a rule makes")],
 ) -> None:
-    """Print what a file is made of, as a tree back to seeds and base models, with the hashes that dvc.lock records."""
+    """Print what a file is made of, as a tree back to seeds and base models.
+
+    Each file comes with the MD5 of what is here, and whether that is what dvc.lock records.
+    """
     from viper.provenance.tree import show
 
     show(file)
