@@ -23,17 +23,18 @@ from viper.provenance.sidecar import md5, read_sidecar
 _WIDTH = 400  # columns: hashes are for copying, so lines are not cut
 
 
-def inside(path: str | Path) -> str:
-    """A path as rules and dvc.lock write it: relative to the working folder, without `.` and `..`.
+def inside(path: str | Path, root: Path = Path()) -> str:
+    """A path as rules and dvc.lock write it: relative to the repository, without `.` and `..`.
 
     Raises:
-        ViperError: it lies outside of the working folder.
+        ViperError: it lies outside of the repository.
     """
-    # As it is written, before links are followed: data/ or results/ may itself be a link to another disk.
-    for place in (os.path.normpath(Path.cwd() / path), os.path.realpath(path)):
-        if Path(place).is_relative_to(Path.cwd()):
-            return Path(place).relative_to(Path.cwd()).as_posix()
-    raise ViperError(f"{path}: lies outside of this folder, {Path.cwd()}: name a file of this repository")
+    base = Path.cwd() / root
+    # First as it is written, before links are followed: data/ or results/ may itself be a link to another disk.
+    for place in (os.path.normpath(base / path), os.path.realpath(base / path)):
+        if Path(place).is_relative_to(base):
+            return Path(place).relative_to(base).as_posix()
+    raise ViperError(f"{path}: lies outside of this folder, {base}: name a file of this repository")
 
 
 def scale_of(path: str | Path) -> str | None:
