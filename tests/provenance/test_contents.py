@@ -17,7 +17,7 @@ def md5(content):
 
 
 def fill(root, files):
-    """Write a folder below `root`, and its list in a cache; return the folder's hash, the list's place and the cache."""
+    """Write a folder below `root`, and its list in a cache; return its hash, the list's place and the cache."""
     for name, content in files.items():
         path = root / FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)

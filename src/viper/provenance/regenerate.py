@@ -155,8 +155,8 @@ def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
         raise RegenerateError(
             UNFETCHABLE,
             "\n".join(["what was fetched is not what this commit records:", *wrong[:5], *more])
-            + "\nRemove these copies (`git checkout -- store` where the repository's own were damaged), so that they are "
-            f"fetched again, or start further back: {_BACK}",
+            + "\nRemove these copies, so that they are fetched again (`git checkout -- store` where those of the "
+            f"repository were damaged), or start further back: {_BACK}",
         )
 
 
