@@ -102,7 +102,7 @@ class Models(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: Literal["stored", "trained", "hub"] = Field(
-        description="stored: fetched from the repository's own store; trained: made by rules (hours); hub: downloaded"
+        description="stored: fetched from the repository's own store; trained: made by rules (an hour or two); hub: downloaded"
     )
     hub: dict[Part, Pinned] = Field({}, description="part → OWNER/NAME@COMMIT; its path follows; only for source: hub")
     cache: str = Field("cache", min_length=1, description="folder that keeps what was downloaded, apart from outputs")
