@@ -17,10 +17,43 @@ from viper.files import write_table
 from viper.reading import read_table
 
 SETTINGS = EvaluateOptions(source="world", folder=None, size=None, asking={"max_new_tokens": 8}, vlm={"path": "unused"})
-ODD = ["None", "N/A", "null", "NaN", "nan", "NA", "1e5", "007", "1.0", "True", "", " ", "=1+1", 'say "x"', "'", "a\tb",
-       "a\nb", "a\rb", "a\r\nb", "\0", "\ud83d\ude42", "\ufeffx", "x" * 100_000, "[" * 1000, "{{ x }}", "{question}", "%s", "\\",
-       "-", "inf",
-       "Failed to obtain answer via API.", "https://example.org/x.png", "/etc/passwd", ".", "<answer>"]  # fmt: skip
+ODD = [
+    "None",
+    "N/A",
+    "null",
+    "NaN",
+    "nan",
+    "NA",
+    "1e5",
+    "007",
+    "1.0",
+    "True",
+    "",
+    " ",
+    "=1+1",
+    'say "x"',
+    "'",
+    "a\tb",
+    "a\nb",
+    "a\rb",
+    "a\r\nb",
+    "\0",
+    "\ud83d\ude42",
+    "\ufeffx",
+    "x" * 100_000,
+    "[" * 1000,
+    "{{ x }}",
+    "{question}",
+    "%s",
+    "\\",
+    "-",
+    "inf",
+    "Failed to obtain answer via API.",
+    "https://example.org/x.png",
+    "/etc/passwd",
+    ".",
+    "<answer>",
+]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -5,6 +5,7 @@ import pytest
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml
 from viper.provenance.graph import Graph, Job, from_json, to_json
+from viper.provenance.source import PACKAGE
 from viper.provenance.stages import stages
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
@@ -106,3 +107,25 @@ def test_differences_say_what_is_missing(graph):
 def test_a_graph_survives_json(graph):
     assert from_json(to_json(graph)).targets == graph.targets
     assert from_json(to_json(graph)).jobs == graph.jobs
+
+
+@pytest.mark.parametrize(
+    ("stage", "prompts"),
+    [
+        ("seeds", []),
+        ("captions", ["micro/caption"]),
+        ("reconstructions", []),
+        ("critiques", ["micro/critique"]),
+        ("refinements", ["micro/entities", "micro/refine"]),
+        ("dataset", ["cards/dataset", "micro/csr", "micro/vop"]),
+        ("train_main", []),
+    ],
+)
+def test_stages_name_the_prompts_that_they_ask_with_each_by_its_file(stage, prompts):
+    import yaml
+
+    deps = yaml.safe_load((PACKAGE.parents[1] / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    folder = "src/viper/prompts"
+    assert folder not in deps
+    found = [dep for dep in deps if dep.startswith(folder) and not dep.endswith("__init__.py")]
+    assert found == [f"{folder}/{prompt}.jinja" for prompt in prompts]

@@ -11,9 +11,10 @@ from pathlib import PurePosixPath
 from viper.config.inheritance import origins
 from viper.config.schema import Scale
 from viper.errors import ViperError
+from viper.prompts import FOLDER as PROMPTS
 from viper.provenance.graph import Graph, Job
 from viper.provenance.sidecar import SUFFIX, has_sidecar
-from viper.provenance.source import PACKAGE, sources
+from viper.provenance.source import PACKAGE, prompt_sets, sources
 
 SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
 EVERYTHING = "all"
@@ -31,6 +32,7 @@ SECTIONS = {
     "plan_operations": ["synthesis.operations"],
     "edit_images": ["models.editor", "synthesis.edit"],
     "assemble_datasets": ["synthesis", "seeds.shards"],
+    "describe_datasets": [],
     "audit_synthesis": ["seeds.shards", "experiments"],
     "measure_base_models": ["models"],
     "calibrate_tau": ["reward"],
@@ -189,15 +191,14 @@ def _keys(scale: str, section: str, keys: dict) -> set[str]:
 
 
 def _source_deps(jobs: list[Job]) -> list[str]:
-    """What the jobs are written in: rule files, and the parts of the package that their commands use."""
+    """What the jobs are written in: rule files, the parts of the package that their commands use, and their prompts."""
     if not jobs:
         return []
     root = PACKAGE.parents[1]
     rules = {"Snakefile", "rules/common.smk", *(job.file for job in jobs)}
-    used = {path for job in jobs if job.command for path in sources(job.command)}
-    parts = {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used}
-    code = set()
-    for part in parts:  # up to three files of a subpackage by name, more as their folder
+    used = {path for job in jobs if job.command for path in sources(job.command, prompt_sets(job.params))}
+    code = {path for path in used if path.is_relative_to(PROMPTS)}  # each by itself: nobody asks with all of them
+    for part in {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used - code}:
         files = {path for path in used if part in (path, *path.parents)}
-        code |= files if len(files) <= 3 else {part}
+        code |= files if len(files) <= 3 else {part}  # up to three files of a subpackage by name, more as their folder
     return [*sorted(rules), *sorted(path.relative_to(root).as_posix() for path in code)]
