@@ -124,7 +124,7 @@ def test_results_may_be_a_link_to_another_disk(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", ["../other/main.png", "/etc/hostname", "results/../../x.csv"])
 def test_what_lies_outside_is_refused_in_one_sentence(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ViperError, match="lies outside of this folder"):
+    with pytest.raises(ViperError, match="lies outside of this checkout"):
         relative(path)
 
 

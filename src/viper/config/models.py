@@ -153,7 +153,7 @@ class Models(Section):
     """The models that the loop starts from. (The sentence embedder is part of the reward: `reward.embedder`.)"""
 
     source: Literal["stored", "trained", "hub"] = Field(
-        description="stored: fetched from the repository's store; trained: made by rules (an hour or two); hub: downloaded"
+        description="stored: fetched from the repository's store; trained: made by rules (hours); hub: downloaded"
     )
     hub: dict[Part, Pinned] = Field({}, description="part → OWNER/NAME@COMMIT; its path follows; only for source: hub")
     cache: PathText = Field("cache", description="folder that keeps what was downloaded, apart from outputs")
