@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 # What no shell line needs to quote: Snakemake's own numbers.
 NUMBERS = {"threads"}
 HOSTILE = "My 'Drive' \"$(touch pwned)\" `touch pwned`; touch pwned & #*?~!%\\ ü"
+# The same as the beginning of a path, which a program could take for an option, and in the middle of one.
+OPTION = f"-x {HOSTILE}/sub/.."
 SAID = "Say {seed}, {word} and $(touch pwned)."
 
 
@@ -111,6 +113,19 @@ def test_paths_that_cannot_be_planned_with_are_refused(path):
 
 def test_one_folder_has_one_name():
     assert VlmSection(path="models//vlm/./").path == "models/vlm"
+    assert VlmSection(path="//models/vlm/").path == "/models/vlm"
+
+
+def test_what_lies_beside_a_link_is_not_taken_for_what_lies_beside_its_target():
+    assert VlmSection(path="link/../vlm").path == "link/../vlm"
+
+
+def test_a_configuration_of_the_launcher_may_begin_with_a_dash():
+    from accelerate.commands.launch import launch_command_parser
+
+    launch = re.search(r'f"(--config_file=)\{', (ROOT / "rules/training.smk").read_text()).group(1)
+    parsed = launch_command_parser().parse_args([f"{launch}-x/launch.yaml", "--num_processes", "2", "-m", "viper"])
+    assert parsed.config_file == "-x/launch.yaml"
 
 
 # Runs in a process of its own: prints the shell line of every job, as Snakemake would run it.
@@ -154,15 +169,17 @@ def nested(values):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("folder", [HOSTILE, OPTION])
 @pytest.mark.parametrize("scale", PATHS)
-def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, copy_repository, tmp_path):
+def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, copy_repository, tmp_path):
     root = copy_repository().root
-    overrides = nested({key: f"{HOSTILE}/{name}" for key, name in PATHS[scale].items()})
+    overrides = nested({key: f"{folder}/{name}" for key, name in PATHS[scale].items()})
     overrides["evaluation"] = overrides.get("evaluation", {}) | {"asking": {"instruction": SAID}}
-    (root / HOSTILE / "folder").mkdir(parents=True)
-    (root / HOSTILE / "folder" / "manifest.json").write_text("{}")
+    (root / folder.removesuffix("/..")).mkdir(parents=True)
+    (root / folder / "folder").mkdir()
+    (root / folder / "folder" / "manifest.json").write_text("{}")
     for name in ("pairs.csv", "cold.jsonl", "launch.yaml", "a.png"):
-        (root / HOSTILE / name).write_text("x\n")
+        (root / folder / name).write_text("x\n")
 
     targets = {"smoke": ["all", "audit_synthesis"], "3b": ["all", "fetch"]}[scale]
     printed = run(
@@ -192,8 +209,8 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, copy_repo
     assert not (root / "pwned").exists()
     arguments = {argument for call in said for argument in call}
     for key, name in PATHS[scale].items():
-        in_json = json.dumps(f"{HOSTILE}/{name}", ensure_ascii=False)[1:-1]
-        assert any(f"{HOSTILE}/{name}" in argument or in_json in argument for argument in arguments), key
+        in_json = json.dumps(f"{folder}/{name}", ensure_ascii=False)[1:-1]
+        assert any(f"{folder}/{name}" in argument or in_json in argument for argument in arguments), key
     instructions = {
         json.loads(call[call.index("--options") + 1])["asking"]["instruction"] for call in said if "evaluate" in call
     }

@@ -11,24 +11,23 @@ transformers' processors, diffusers or vlmeval.
 """
 
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
 
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _libraries: list = []  # kept alive: the schemas vanish with the object
 
 
-class _ForgivingLoader(Loader):
+# No base classes: importlib.abc alone would double the time that a Python takes to start.
+class _ForgivingLoader:
     """Loads torchvision, and where only the operators are missing once more with their schemas declared."""
 
-    def __init__(self, loader: Loader):
+    def __init__(self, loader: object):
         self.loader = loader
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> object:
         return self.loader.create_module(spec)
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: object) -> None:
         try:
             self.loader.exec_module(module)
         except RuntimeError as error:
@@ -44,10 +43,10 @@ class _ForgivingLoader(Loader):
             self.loader.exec_module(module)
 
 
-class Finder(MetaPathFinder):
+class Finder:
     """Finds torchvision where it is installed, with a loader that forgives it the missing operators."""
 
-    def find_spec(self, fullname: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
         """The spec of torchvision; None for every other module, and where there is no torchvision."""
         if fullname != "torchvision":
             return None
