@@ -2,6 +2,7 @@
 # here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -11,9 +12,10 @@ from viper.config.hub import cached_folder
 from viper.errors import ViperError
 from viper.lineage import is_trained, split_control
 
-# Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
+# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml is read here, with
+# --configfile and --config merged in, so that overrides are checked like the file itself. Jobs get the same arguments.
 try:
-    PARAMS = viper.config.validate(config)
+    PARAMS = viper.config.read_run(workflow.config_settings.config_args, workflow.config_settings.configfiles)
 except ViperError as error:
     raise WorkflowError(str(error)) from None
 
@@ -123,14 +125,28 @@ def ablation_figures(experiment):
 # --- seeds
 
 
-def photographs(wildcards):
-    """The files that `seeds.paths` names: a changed or added photograph makes the seed images anew."""
-    from viper.synthesis.photographs import find_photographs
+@cache
+def named_photographs():
+    """What `seeds.paths` names, in two parts: files that Snakemake can take as inputs, and all else."""
+    from viper.synthesis.photographs import find_photographs, is_plain
 
     try:
-        return [str(path) for path in find_photographs(S.seeds.paths)]
+        found = find_photographs(S.seeds.paths)
     except ViperError as error:
         raise WorkflowError(str(error)) from None
+    return [path for path in found if is_plain(path)], [path for path in found if not is_plain(path)]
+
+
+def photographs(wildcards):
+    """The files that `seeds.paths` names: a changed or added photograph makes the seed images anew."""
+    return [str(path) for path in named_photographs()[0]]
+
+
+def other_photographs(wildcards):
+    """What stands for the rest: braces would be wildcards, other names cannot be written down, a link leads nowhere."""
+    from viper.synthesis.photographs import mark
+
+    return [mark(path) for path in named_photographs()[1]]
 
 
 # --- synthesis
@@ -181,6 +197,20 @@ def training_data(wildcards):
         )
         for name in S.training.phases[lineage.phase].data
     ]
+
+
+def cold_start_file(wildcards):
+    """The file of chain-of-thought samples; one that is missing or empty stops the plan of what needs it."""
+    source = S.training.cold_start.source
+    if source == "truth":
+        return []
+    if not Path(source).is_file() or not Path(source).stat().st_size:
+        what = "is empty" if Path(source).is_file() else "is not there"
+        raise WorkflowError(
+            f"training.cold_start.source: {source} {what}: put JSON Lines with prompt, images, completion there, set it to"
+            " 'truth', or leave the experiments out that have a cold phase"
+        )
+    return source
 
 
 def is_rewarded(wildcards):

@@ -49,6 +49,7 @@ else:
             runtime=per_attempt(240),
         params:
             folder=SEED_FOLDER,
+            others=other_photographs,
             options=options("seeds"),
         shell:
             "python -m viper make-seeds {params.folder:q} --options {params.options:q} --seed {wildcards.seed:q}"

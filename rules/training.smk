@@ -56,7 +56,7 @@ rule train:
 rule cold_samples:
     """Chain-of-thought samples for the cold start: from a file of a stronger model, or from the micro world's truth."""
     input:
-        [] if S.training.cold_start.source == "truth" else S.training.cold_start.source,
+        cold_start_file,
     output:
         f"data/{SCALE}/seed{{seed}}/cold/train.parquet",
     log:

@@ -114,7 +114,7 @@ def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
 
 
 @pytest.mark.parametrize("variables", [{}, {"RANK": "1", "WORLD_SIZE": "2"}, {"RANK": "x", "WORLD_SIZE": "y"}])
-def test_training_by_one_process_ignores_them(variables):
+def test_training_by_one_process_ignores_them(variables, tmp_path):
     options = {
         "phase": {
             "method": "grpo",
@@ -131,7 +131,16 @@ def test_training_by_one_process_ignores_them(variables):
     result = subprocess.run(
         [
             *(sys.executable, "-m", "viper", "train", "--parent", "none/manifest.json", "--data", "none.parquet"),
-            *("--options", json.dumps(options), "--work", "none", "--model", "none", "--metrics", "none.csv"),
+            *(
+                "--options",
+                json.dumps(options),
+                "--work",
+                str(tmp_path / "work"),
+                "--model",
+                "none",
+                "--metrics",
+                "none.csv",
+            ),
             *("--seed", "0", "--lineage", "base.csr"),
         ],
         env=os.environ | variables,

@@ -8,7 +8,7 @@ from viper.provenance.graph import Graph, Job, from_json, to_json
 from viper.provenance.stages import stages
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
-KEYS = {"seeds": {"number": 3}, "training": {}, "analysis": {}, "run_seeds": [0]}
+KEYS = {"scales": {"toy": {"seeds": {"number": 3}, "training": {}, "analysis": {}, "run_seeds": [0]}}}
 
 
 def job(rule, inputs, outputs):

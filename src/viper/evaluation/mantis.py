@@ -14,6 +14,7 @@ from vlmeval.utils import can_infer
 
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.pictures import read_picture
 
 
 def words(text: str) -> str:
@@ -71,7 +72,7 @@ def convert(parquet: list[Path], output: Path) -> int:
 
 
 def _row(number: int, item: dict) -> dict:
-    images = [_png(image["bytes"]) for image in item["images"]]
+    images = [_png(image["bytes"], f"Mantis-Eval item {item['id']}") for image in item["images"]]
     row = {
         "index": number,
         "image": str(images) if len(images) > 1 else images[0],
@@ -89,10 +90,8 @@ def _row(number: int, item: dict) -> dict:
     return row
 
 
-def _png(content: bytes) -> str:
+def _png(content: bytes, where: str) -> str:
     """The picture as base64 PNG, which is what VLMEvalKit unpacks."""
-    from PIL import Image
-
     buffer = BytesIO()
-    Image.open(BytesIO(content)).convert("RGB").save(buffer, format="PNG")
+    read_picture(content, where).save(buffer, format="PNG")
     return base64.b64encode(buffer.getvalue()).decode()

@@ -3,12 +3,12 @@
 import logging
 from typing import TYPE_CHECKING
 
-from PIL import Image
 from vlmeval.vlm.base import BaseModel
 
 from viper.config.evaluation import Asking
 from viper.evaluation.answers import Kind, reduce
 from viper.models.base import VLM, Chat
+from viper.pictures import read_picture
 
 if TYPE_CHECKING:
     from vlmeval.dataset.image_base import ImageBaseDataset
@@ -69,7 +69,6 @@ def _chat(message: list[dict], asking: Asking) -> Chat:
     images = []
     for part in message:
         if part["type"] == "image":
-            with Image.open(part["value"]) as image:
-                images.append(image.convert("RGB"))
+            images.append(read_picture(part["value"]))
     text = "\n".join(part["value"] for part in message if part["type"] == "text")
     return Chat(images, text + asking.instruction, asking.begin)

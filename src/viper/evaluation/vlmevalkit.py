@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from viper.errors import ViperError
 from viper.evaluation.answers import Kind
+from viper.evaluation.videos import decord_or_nothing
 
 if TYPE_CHECKING:
     from vlmeval.dataset.image_base import ImageBaseDataset
@@ -32,9 +33,11 @@ def import_vlmeval() -> None:
     gradients = torch.is_grad_enabled()
     logging.disable(logging.ERROR)
     try:
-        import viper.models.torchvision_shim  # noqa: F401  (before vlmeval imports torchvision)
+        import viper.models.torchvision_shim
+        import viper.plotting  # noqa: F401  (before it imports matplotlib)
 
-        import vlmeval.dataset  # noqa: F401  # isort: skip
+        with decord_or_nothing():
+            import vlmeval.dataset  # noqa: F401
     finally:
         logging.disable(level)
         ssl._create_default_https_context = https_context

@@ -79,7 +79,7 @@ def _notes(folder: Path) -> dict[str, tuple[str, str]]:
     """File → (commit, hash), as huggingface_hub noted them when it downloaded the file."""
     notes = {}
     for path in sorted((folder / _NOTES).rglob("*.metadata")):
-        commit, digest, *_ = path.read_text().splitlines()
+        commit, digest, *_ = path.read_text(encoding="utf-8").splitlines()
         notes[path.relative_to(folder / _NOTES).as_posix().removesuffix(".metadata")] = (commit, digest)
     return notes
 
@@ -88,7 +88,7 @@ def _missing_shards(folder: Path) -> list[str]:
     """Files of weights that an index names and that are not there."""
     missing = set()
     for index in folder.rglob("*.index.json"):
-        for shard in json.loads(index.read_text()).get("weight_map", {}).values():
+        for shard in json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values():
             if not (index.parent / shard).is_file():
                 missing.add((index.parent / shard).relative_to(folder).as_posix())
     return sorted(missing)

@@ -123,7 +123,7 @@ def _import_own_components(folder: Path) -> None:
     """Import the modules of this package that a saved pipeline names: diffusers takes only what is imported already."""
     index = folder / "model_index.json"
     if index.is_file():
-        for value in json.loads(index.read_text()).values():
+        for value in json.loads(index.read_text(encoding="utf-8")).values():
             if isinstance(value, list) and value and value[0] in OWN_COMPONENTS:
                 importlib.import_module(value[0])
 

@@ -5,29 +5,30 @@ torch that library does not load, and the import stops at "operator torchvision:
 schemas first is enough: nothing here ever calls the operators.
 
 Importing this module costs next to nothing and imports nothing: from then on `import torchvision`, whoever says it,
-goes through `Finder`. `make setup` has every Python of its environment do so at its start (envs/torchvision.pth), so
+goes through `Finder`. `make setup` has every Python of its environment import it then (envs/torchvision.pth), so
 that `from transformers import AutoModelForImageTextToText` just works; elsewhere, import this module before
 transformers' processors, diffusers or vlmeval.
 """
 
 import sys
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _libraries: list = []  # kept alive: the schemas vanish with the object
 
 
-# No base classes: importlib.abc alone would double the time that a Python takes to start.
-class _ForgivingLoader:
+class _ForgivingLoader(Loader):
     """Loads torchvision, and where only the operators are missing once more with their schemas declared."""
 
-    def __init__(self, loader: object):
+    def __init__(self, loader: Loader):
         self.loader = loader
 
-    def create_module(self, spec: ModuleSpec) -> object:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self.loader.create_module(spec)
 
-    def exec_module(self, module: object) -> None:
+    def exec_module(self, module: ModuleType) -> None:
         try:
             self.loader.exec_module(module)
         except RuntimeError as error:
@@ -43,10 +44,10 @@ class _ForgivingLoader:
             self.loader.exec_module(module)
 
 
-class Finder:
+class Finder(MetaPathFinder):
     """Finds torchvision where it is installed, with a loader that forgives it the missing operators."""
 
-    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
         """The spec of torchvision; None for every other module, and where there is no torchvision."""
         if fullname != "torchvision":
             return None

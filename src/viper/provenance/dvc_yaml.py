@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from viper.config import load
+from viper.config.loading import load, read
 from viper.errors import ViperError
 from viper.provenance import graph as graphs
 from viper.provenance.stages import Stage, is_small, stage_names, stages
@@ -36,11 +36,11 @@ def plan(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stage
     Raises:
         ViperError: params.yaml is wrong, or a stage has no target.
     """
-    values = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-    scale = scale or values["scale"]
+    values = read(root / "params.yaml")
+    scale = scale or str(values.get("scale"))
     names = stage_names(scale, load(scale, root / "params.yaml"))
     graph = graphs.read(names, scale, root)
-    return scale, stages(graph, names, scale, values["scales"][scale], stored(root))
+    return scale, stages(graph, names, scale, values, stored(root))
 
 
 def stored(root: Path) -> dict[str, Path]:

@@ -65,7 +65,6 @@ def read(targets: Sequence[str], scale: str, root: Path = Path(), more: Sequence
         ViperError: Snakemake refuses, for example because there is no such target.
     """
     from snakemake.api import SnakemakeApi
-    from snakemake.cli import parse_config
     from snakemake.settings.enums import Quietness
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings, WorkflowSettings
     from snakemake_interface_common.exceptions import WorkflowError
@@ -77,7 +76,7 @@ def read(targets: Sequence[str], scale: str, root: Path = Path(), more: Sequence
         try:
             workflow_api = api.workflow(
                 ResourceSettings(cores=1),
-                config_settings=ConfigSettings(config=parse_config([f"scale={scale}", *more])),
+                config_settings=ConfigSettings(config_args=[f"scale={scale}", *more]),
                 # Not the main process: looking at the graph is allowed where running it is not (rules/guard.smk).
                 workflow_settings=WorkflowSettings(exec_mode=ExecMode.SUBPROCESS),
                 snakefile=root / "Snakefile",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
@@ -12,7 +13,7 @@ from viper.provenance.graph import Graph, from_json
 from viper.provenance.lock import DVC_LOCK, Lock, read_lock
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
-from viper.provenance.tools import call, run
+from viper.provenance.tools import call, listed, run
 from viper.provenance.tree import scale_of
 from viper.provenance.worktree import at_commit
 
@@ -51,6 +52,8 @@ def find(name: str, root: Path = Path()) -> Recorded:
         path, _, revision = name.rpartition("@")
     elif ":" in name:
         revision, _, path = name.partition(":")
+    path = relative(root / path, root)
+    call("git", "rev-parse", "--git-dir", root=root)  # where git refuses altogether, it says why
     found = run("git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", root=root)
     if found.returncode:
         raise RegenerateError(UNKNOWN, f"there is no revision '{revision}': see `git log --oneline -- {DVC_LOCK}`")
@@ -81,8 +84,9 @@ def _find_hash(value: str, root: Path) -> Recorded:
 
 def lock_at(commit: str, root: Path = Path()) -> Lock:
     """The dvc.lock of a commit; empty where there was none."""
-    found = run("git", "show", f"{commit}:{DVC_LOCK}", root=root)
-    return Lock(found.stdout if found.returncode == 0 else "")
+    if not listed("ls-tree", "--name-only", commit, "--", DVC_LOCK, root=root):
+        return Lock("")
+    return Lock(call("git", "show", f"{commit}:./{DVC_LOCK}", root=root))
 
 
 def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[str]]:

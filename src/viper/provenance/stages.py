@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from viper.config.inheritance import origins
 from viper.config.schema import Scale
 from viper.errors import ViperError
 from viper.provenance.graph import Graph, Job
@@ -104,7 +105,7 @@ def stages(graph: Graph, names: Sequence[str], scale: str, keys: dict, stored: I
         graph: holds all of `names` as targets.
         names: in the order in which jobs are given away.
         scale: name of the scale.
-        keys: the scale's section of params.yaml as it stands there, to name only keys that exist.
+        keys: params.yaml as it stands there, to name only keys that exist, and those that they extend.
         stored: files and folders that a .dvc file tracks: no stage's outs.
 
     Raises:
@@ -134,7 +135,7 @@ def _stage(name: str, graph: Graph, jobs: list[Job], outs: dict[str, str], scale
         name,
         " ".join(graph.docs.get(name, "").split()),
         deps=(*sorted(data), *_source_deps(jobs)),
-        params=tuple(_outermost({_existing(f"scales.{scale}", section, keys) for section in sections})),
+        params=tuple(_outermost({key for section in sections for key in _keys(scale, section, keys)})),
         outs=tuple(sorted(mine)),
         rules=tuple(sorted({job.rule for job in jobs})),
     )
@@ -182,15 +183,9 @@ def _outermost(names: Iterable[str], separator: str = ".") -> list[str]:
     return sorted(name for name in names if not any(name.startswith(other + separator) for other in names))
 
 
-def _existing(scale: str, section: str, keys: dict) -> str:
-    """The dotted key of params.yaml, cut where the file goes no deeper (a default of the schema stands in no file)."""
-    found = [scale]
-    for part in filter(None, section.split(".")):
-        if not isinstance(keys, dict) or part not in keys:
-            break
-        keys = keys[part]
-        found.append(part)
-    return ".".join(found)
+def _keys(scale: str, section: str, keys: dict) -> set[str]:
+    """The dotted keys of params.yaml that a section of a scale is made of: its own, and those that it extends."""
+    return origins(keys, ".".join(filter(None, ("scales", scale, section))))
 
 
 def _source_deps(jobs: list[Job]) -> list[str]:
@@ -202,7 +197,7 @@ def _source_deps(jobs: list[Job]) -> list[str]:
     used = {path for job in jobs if job.command for path in sources(job.command)}
     parts = {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used}
     code = set()
-    for part in parts:  # one or two files of a subpackage by name, more as their folder
+    for part in parts:  # up to three files of a subpackage by name, more as their folder
         files = {path for path in used if part in (path, *path.parents)}
-        code |= files if len(files) <= 2 else {part}
+        code |= files if len(files) <= 3 else {part}
     return [*sorted(rules), *sorted(path.relative_to(root).as_posix() for path in code)]

@@ -8,6 +8,7 @@ import yaml
 from rich.console import Console
 from rich.tree import Tree
 
+from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance.graph import Graph, Job, read
 from viper.provenance.lock import Lock, read_lock
@@ -33,9 +34,9 @@ def show(path: Path) -> None:
     """Print the record of `path` and the tree of what it was made from.
 
     Raises:
-        ViperError: no rule makes it.
+        ViperError: no rule makes it, or it lies elsewhere.
     """
-    name = path.as_posix()
+    name = relative(path)
     graph = read([name], scale_of(name))
     console = Console(width=_WIDTH, soft_wrap=True, highlight=False, markup=False)
     for line in describe(name):

@@ -211,7 +211,7 @@ def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[
     save_whole(gathered, final, adapters_of=parent, dtype=getattr(torch, options.machine.precision))
     trainer.processing_class.save_pretrained(final)
     arguments = json.loads(trainer.args.to_json_string())
-    (final / CONFIG).write_text(json.dumps({**recipe, "trainer": arguments}, indent=2) + "\n")
+    (final / CONFIG).write_text(json.dumps({**recipe, "trainer": arguments}, indent=2) + "\n", encoding="utf-8")
     write_manifest(final)
     for source, target in (
         (places.work / "train.csv", places.metrics),

@@ -18,7 +18,7 @@ from viper.models.micro import checker, diffusion, sft, tasks, text_encoder, vae
 
 def _finish(folder: Path, parameters: dict, figures: dict) -> None:
     record = {"parameters": parameters, "figures": figures, "torch": torch.__version__}
-    (folder / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
+    (folder / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     write_manifest(folder)
 
 
