@@ -38,7 +38,10 @@ def test_a_plain_import_works_where_setup_put_its_file(tmp_path):
 def test_a_python_that_starts_imports_nothing_more(tmp_path):
     """Every Python of the environment reads the file at its start."""
     shutil.copy(ROOT / "envs" / "torchvision.pth", tmp_path)
-    code = f"import site, sys; old = set(sys.modules); site.addsitedir({str(tmp_path)!r}); print(set(sys.modules) - old)"
+    code = (
+        f"import site, sys; before = set(sys.modules); site.addsitedir({str(tmp_path)!r}); "
+        "print(set(sys.modules) - before)"
+    )
     assert run(code, "-S", "-E").strip() == "set()"
 
 

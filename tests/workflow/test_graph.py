@@ -124,7 +124,7 @@ def own_data(workflow):
     folder = workflow.root / "data/photographs"
     folder.mkdir(parents=True)
     Image.new("RGB", (300, 300)).save(folder / "one.jpg")
-    (workflow.root / "data/cold_start.jsonl").touch()
+    (workflow.root / "data/cold_start.jsonl").write_text("{}\n")
 
 
 @pytest.mark.parametrize("scale", ["3b", "7b"])

@@ -148,7 +148,9 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
     workflow = api.workflow(
         ResourceSettings(cores=1),
-        config_settings=ConfigSettings(config=json.loads(sys.argv[1])),
+        config_settings=ConfigSettings(
+            config_args=[f"{key}={json.dumps(value)}" for key, value in json.loads(sys.argv[1]).items()]
+        ),
         workflow_settings=WorkflowSettings(exec_mode=ExecMode.SUBPROCESS),
         snakefile=Path("Snakefile"),
     )._workflow
