@@ -41,7 +41,7 @@ if S.models.source == "hub":
     rule fetch_model:
         """Download one model of the hub into the cache, at its pinned commit, and check every file against its hash."""
         output:
-            f"{S.models.cache}/models/{{owner}}/{{repository}}/{{commit}}/manifest.json",
+            f"{cached_folder(S.models.cache, '{owner}/{repository}@{commit}')}/manifest.json",
         log:
             f"logs/{SCALE}/fetch_model/{{owner}}/{{repository}}/{{commit}}.log",
         benchmark:
