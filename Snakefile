@@ -15,8 +15,8 @@ configfile: "params.yaml"
 report: "docs/report/workflow.rst"
 
 
-include: "rules/guard.smk"
 include: "rules/common.smk"
+include: "rules/guard.smk"
 include: "rules/models.smk"
 include: "rules/seeds.smk"
 include: "rules/synthesis.smk"

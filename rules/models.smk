@@ -26,8 +26,7 @@ if S.models.source == "stored":
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         shell:
-            # The manifests come with the time of their making, which may be older than the .dvc file.
-            "dvc pull {input} > {log} 2>&1 && touch {output}"
+            "python -m viper fetch-pretrained {input} > {log} 2>&1"
 
 
 if S.models.source == "hub":
