@@ -4,9 +4,9 @@ Snakemake decides by its records in .snakemake/metadata whether parameters or co
 files have none: it would say "Nothing to be done" after any edit, and the next recording would claim that the old file
 was made with the new parameters.
 
-A file without a record is not thereby a pulled one: a run that was killed leaves some, and a run beside this one is just
-making some. Pulled is what has the bytes that dvc.lock records, while Snakemake neither recorded them nor was at work on
-them (.snakemake/incomplete); or what such bytes replaced after Snakemake had recorded others.
+A file without a record is not thereby a pulled one: a run that was killed leaves some, and a run beside this one is
+just making some. Pulled is what has the bytes that dvc.lock records, while Snakemake neither recorded them nor was at
+work on them (.snakemake/incomplete); or what such bytes replaced after Snakemake had recorded others.
 """
 
 from base64 import urlsafe_b64encode

@@ -1,8 +1,8 @@
 """Recorded bytes by their MD5: the repository's own store, DVC's cache, and the work tree's files held against both.
 
-DVC trusts what it has: it links a damaged object of its cache as if it were whole, and deletes a damaged one of a remote,
-here a file that git tracks. So our commands look first. An object's name is the MD5 of its bytes; that of a folder, with
-`.dir` behind it, is the MD5 of the folder's listing, which is an object itself.
+DVC trusts what it has: it takes a damaged object of its cache for whole, and deletes a damaged one of a remote, here a
+file that git tracks. So our commands look first. An object's name is the MD5 of its bytes; that of a folder, with `.dir`
+behind it, is the MD5 of the folder's listing, which is an object itself.
 """
 
 import hashlib
@@ -122,8 +122,8 @@ def check_store(root: Path = Path()) -> None:
     ]
     rest = sorted(faults.keys() - restored)
     remedy = (
-        f"Remove {', '.join(rest[:3])}{' …' if len(rest) > 3 else ''}, then get them from another clone (`git checkout HEAD -- "
-        "store`), or where they were recorded say `dvc push --remote store`"
+        f"Remove {', '.join(rest)}; then take store/ from another clone, or where they were recorded say `dvc push "
+        "--remote store`"
         if rest
         else "All are whole again: run the same command once more"
     )

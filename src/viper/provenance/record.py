@@ -24,7 +24,7 @@ class State:
     Attributes:
         missing: recorded outs that are not there.
         other: recorded outs that are there with other bytes.
-        outdated: stages whose parameters, source files or given inputs are no longer those of the recording, with those.
+        outdated: stages whose parameters, source files or given inputs are not those of the recording, with those.
     """
 
     missing: tuple[str, ...] = ()

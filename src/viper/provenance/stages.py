@@ -107,8 +107,8 @@ def stages(
 ) -> list[Stage]:
     """Cut a graph into stages.
 
-    A stage of results depends on what is kept in the repository alone: in place of a data set or checkpoint, which may be
-    out of reach, on what that was made from. So it is up to date wherever the repository is. What makes both, as
+    A stage of results depends on what is kept in the repository alone: in place of a data set or checkpoint, which may
+    be out of reach, on what that was made from. So it is up to date wherever the repository is. What makes both, as
     training makes a checkpoint and curves, is in two stages: one for what is kept, one for what is not.
 
     Args:

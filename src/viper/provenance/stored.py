@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from viper.digests import digest
 from viper.errors import ViperError
 from viper.manifest import MANIFEST
 from viper.provenance import mine, objects
@@ -14,7 +15,7 @@ from viper.provenance.tools import run
 def fetch(dvc_file: Path, root: Path = Path()) -> str:
     """Put what a .dvc file tracks in its place; return where that is.
 
-    What lies there with other bytes is set aside. Manifests are made younger than the .dvc file, as Snakemake wants them.
+    Models with other bytes that lie there are set aside. Manifests become younger than the .dvc file, as Snakemake wants.
 
     Raises:
         ViperError: the store was damaged, or neither it nor DVC's cache or remotes have the models.
@@ -23,8 +24,8 @@ def fetch(dvc_file: Path, root: Path = Path()) -> str:
     places = []
     for out in read_dvc_file(dvc_file):
         path = (dvc_file.parent / out.path).as_posix()
-        mine.set_aside(mine.differing({path: out.md5}, root), root)
         folders = [root / objects.STORE]
+        _set_aside(path, out.md5, folders, root)
         if not objects.put(path, out.md5, folders, root):
             cache = objects.cache_folder(root)
             objects.drop_damaged(cache, {path: out.md5})
@@ -39,6 +40,14 @@ def fetch(dvc_file: Path, root: Path = Path()) -> str:
             _touch(manifest)
         places.append(path)
     return ", ".join(places)
+
+
+def _set_aside(path: str, md5: str, folders: list[Path], root: Path) -> None:
+    """Set other models of that name aside; a file that is missing makes no other model (Snakemake removes manifests)."""
+    files = objects.files_of(path, md5, *folders) or {}
+    there = [name for name in files if (root / name).is_file()]
+    if any(digest(root / name) != files[name] for name in there):
+        mine.set_aside([path], root)
 
 
 def _touch(path: Path) -> None:

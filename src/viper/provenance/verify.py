@@ -24,8 +24,8 @@ def verify(
 ) -> Iterator[tuple[str, Comparison | None]]:
     """Yield each artefact with its comparison; None where it cannot be checked, because it or an input is not here.
 
-    What is here may be of fewer run seeds than params.yaml names (`make micro`): by the records beside the tables each is
-    made again with its own.
+    What is here may be of fewer run seeds than params.yaml names (`make micro`): by the records beside the tables each
+    is made again with its own.
 
     Args:
         scale: of params.yaml.
