@@ -1,7 +1,7 @@
 """Recorded bytes by their MD5: the repository's own store, DVC's cache, and the work tree's files held against both.
 
 DVC trusts what it has: it takes a damaged object of its cache for whole, and deletes a damaged one of a remote, here a
-file that git tracks. So our commands look first. An object's name is the MD5 of its bytes; that of a folder, with `.dir`
+file that git tracks. So our commands look first. An object's name is the MD5 of its bytes; that of a folder, with .dir
 behind it, is the MD5 of the folder's listing, which is an object itself.
 """
 
@@ -12,9 +12,8 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypedDict
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from viper.digests import digest
 from viper.errors import ViperError
@@ -26,7 +25,7 @@ STORE = Path("store/files/md5")
 _NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
 
 
-class Listed(TypedDict):
+class Listed(BaseModel):
     """One file in the listing of a folder."""
 
     md5: str
@@ -56,7 +55,7 @@ def read_listing(place: Path) -> dict[str, str]:
         ViperError: it is no listing, or names a file outside the folder.
     """
     try:
-        files = {row["relpath"]: row["md5"] for row in TypeAdapter(list[Listed]).validate_json(place.read_bytes())}
+        files = {row.relpath: row.md5 for row in TypeAdapter(list[Listed]).validate_json(place.read_bytes())}
     except ValidationError as error:
         raise ViperError(f"{place}: no listing of a folder, though its name says so. Remove it") from error
     if outside := [name for name in files if Path(name).is_absolute() or ".." in Path(name).parts]:

@@ -15,7 +15,7 @@ from viper.provenance.tools import run
 def fetch(dvc_file: Path, root: Path = Path()) -> str:
     """Put what a .dvc file tracks in its place; return where that is.
 
-    Models with other bytes that lie there are set aside. Manifests become younger than the .dvc file, as Snakemake wants.
+    Other models that lie there are set aside. Manifests become younger than the .dvc file, as Snakemake wants them.
 
     Raises:
         ViperError: the store was damaged, or neither it nor DVC's cache or remotes have the models.
@@ -43,7 +43,7 @@ def fetch(dvc_file: Path, root: Path = Path()) -> str:
 
 
 def _set_aside(path: str, md5: str, folders: list[Path], root: Path) -> None:
-    """Set other models of that name aside; a file that is missing makes no other model (Snakemake removes manifests)."""
+    """Set other models of that name aside; a missing file makes none (Snakemake removes manifests first)."""
     files = objects.files_of(path, md5, *folders) or {}
     there = [name for name in files if (root / name).is_file()]
     if any(digest(root / name) != files[name] for name in there):
