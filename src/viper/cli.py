@@ -46,7 +46,10 @@ def main() -> None:
         _stop(_explained(error))
     except SystemExit as end:
         if not end.code:
-            trace.write()
+            try:
+                trace.write()
+            except ViperError as error:
+                _stop(str(error), error.status)
         raise
 
 

@@ -94,8 +94,7 @@ def pull() -> None:
         typer.echo(f"  {path}")
     if pulled.edited:
         typer.echo("edited since the recording; `snakemake -n all` says what that concerns:")
-        for line in pulled.edited:
-            typer.echo(f"  {line}")
+        _echo_some(pulled.edited, 40)
 
 
 def _echo_some(paths: Sequence[str], number: int = 10) -> None:

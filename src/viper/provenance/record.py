@@ -1,6 +1,7 @@
 """Recording a finished run in dvc.lock, and taking a recorded one over: `make record` and `make pull`."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -162,8 +163,9 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
         ViperError: no commit has the code of the recording.
     """
     edited = status(root).outdated if read_lock(root).outs else {}
-    if not edited:
-        yield Recording(root)
+    stale = stale_stages(read_lock(root), edited)
+    if edited.keys() <= stale:  # an edit would concern the results too
+        yield Recording(root, stale=stale)
         return
     commit = call("git", "log", "-1", "--format=%h", "--", DVC_LOCK, root=root).strip()
     if not commit:
@@ -179,7 +181,8 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
                 + f"\nCommit {DVC_LOCK} together with that code, or take the last commit's: "
                 f"`git checkout {commit} -- {DVC_LOCK}`; then run the same command again"
             )
-        yield Recording(place, tuple(line for stage in edited if stage not in stale for line in edited[stage]), stale)
+        lines = Counter(line.partition(": ")[2] for stage in edited if stage not in stale for line in edited[stage])
+        yield Recording(place, tuple(f"{line} ({count} stages)" for line, count in sorted(lines.items())), stale)
 
 
 def stale_stages(lock: Lock, outdated: Collection[str]) -> frozenset[str]:

@@ -10,8 +10,10 @@ from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
 from viper.provenance.graph import Graph, from_json
 from viper.provenance.lock import DVC_LOCK, Lock, read_lock
+from viper.provenance.objects import check_store
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
+from viper.provenance.stages import is_kept
 from viper.provenance.tools import call, run
 from viper.provenance.tree import scale_of
 from viper.provenance.worktree import at_commit
@@ -92,12 +94,13 @@ def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[
         ViperError: with the status that says what stood in the way.
     """
     recorded = find(name, root)
+    check_store(root)
     lines = [f"{recorded.path}, MD5 {recorded.md5}, recorded at commit {recorded.commit[:12]}"]
     with at_commit(recorded.commit, root) as place:
         scale = scale_of(recorded.path)
         plan = rebuild.plan(_graph(place, recorded.path, scale), [recorded.path], start)
         lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {_shortened(plan.given)}"]
-        _fetch(place, plan.given, lock_at(recorded.commit, root))
+        _fetch(place, plan.given, recorded.path, lock_at(recorded.commit, root))
         before = _old_record(place, recorded)
         try:
             rebuild.execute(place, plan.rules, [recorded.path], scale)
@@ -112,8 +115,8 @@ def _graph(place: Path, path: str, scale: str) -> Graph:
     return from_json(call("viper", "graph", path, "--scale", scale, root=place))
 
 
-def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
-    """Fetch the files that the rebuilding starts from; of a file in a recorded folder, the folder."""
+def _fetch(place: Path, given: tuple[str, ...], made: str, lock: Lock) -> None:
+    """Fetch the files that the rebuilding of `made` starts from; of a file in a recorded folder, the folder."""
     stored = dvc_yaml.stored(place)
     targets = set()
     for path in given:
@@ -121,6 +124,12 @@ def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
         dvc_file = next((file for folder, file in stored.items() if path.startswith(f"{folder}/")), None)
         if not entry and not dvc_file:
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
+        if entry and not is_kept(entry.path) and (others := lock.disagreements(entry.stage, lock.outs[made].stage)):
+            raise RegenerateError(
+                UNFETCHABLE,
+                f"{entry.path}: recorded at this commit, but from an older run than {made}: it differs in "
+                f"{', '.join(others[:5])}. Start further back: --from scratch needs base models only",
+            )
         targets.add(entry.path if entry else str(dvc_file.relative_to(place)))
     for target in sorted(targets):
         result = run("dvc", "pull", "--quiet", target, root=place)

@@ -23,6 +23,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.reading import read_json
+
 SUFFIX = ".provenance.json"
 CARRIERS = {".csv", ".json", ".md", ".png", ".svg", ".pdf", ".parquet"}
 PLACES = {"tables", "figures"}
@@ -77,9 +83,8 @@ class Trace:
             record = {"file": path, "md5": md5(path), "id": identity(made_from), "made_from": made_from, "run": run}
             place = Path(path + SUFFIX)
             if not _says_the_same(place, record):
-                partial = place.with_name(f".{place.name}")
-                partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-                partial.replace(place)
+                with atomic_write(place) as partial:
+                    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 _trace: Trace | None = None
@@ -102,12 +107,49 @@ def identity(made_from: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
+class _MadeFrom(BaseModel):
+    command: list[str]
+    inputs: dict[str, str]
+
+
+class _Machine(BaseModel):
+    system: str
+    processor: str = ""
+    cores: int | None
+
+
+class _Run(BaseModel):
+    commit: str | None
+    dirty: bool
+    run_seeds: list[int]
+    seconds: float
+    finished: str
+    machine: _Machine
+    python: str
+    packages: dict[str, str]
+
+
+class Record(BaseModel):
+    """What stands in a FILE.provenance.json."""
+
+    file: str
+    md5: str
+    id: str
+    made_from: _MadeFrom
+    run: _Run
+
+
 def read_sidecar(path: str | Path) -> dict[str, Any] | None:
-    """The record beside a table or figure; None where there is none."""
-    try:
-        return json.loads(Path(f"{path}{SUFFIX}").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """The record beside a table or figure; None where there is none.
+
+    Raises:
+        ViperError: it is broken.
+    """
+    place = Path(f"{path}{SUFFIX}")
+    if not place.exists():
         return None
+    remedy = f"Remove it together with {path}, and run the same target again; or fetch both: `make pull`"
+    return read_json(place, Record, remedy).model_dump()
 
 
 def describe_run(seconds: float, made_from: dict[str, Any]) -> dict[str, Any]:
@@ -147,8 +189,11 @@ def md5(path: str | Path) -> str:
 def _says_the_same(place: Path, record: dict[str, Any]) -> bool:
     if not place.is_file():
         return False
-    before = json.loads(place.read_text(encoding="utf-8"))
-    return all(before.get(key) == record[key] for key in ("file", "md5", "id"))
+    try:
+        before = read_json(place, Record)
+    except ViperError:  # a broken one is written anew
+        return False
+    return all(getattr(before, key) == record[key] for key in ("file", "md5", "id"))
 
 
 def _git(*arguments: str) -> str | None:
