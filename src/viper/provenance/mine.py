@@ -13,6 +13,7 @@ from pathlib import Path
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.provenance.objects import digest_of, tracked
+from viper.provenance.sidecar import not_made
 from viper.reading import read_json
 
 FOLDER = Path("mine")
@@ -46,8 +47,7 @@ def set_aside(paths: Iterable[str], root: Path = Path()) -> Path | None:
         if (root / records).is_dir():
             shutil.copytree(root / records, place / records)
     for path in paths:
-        (place / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).rename(place / path)
+        _move(root / path, place / path)
     return place.relative_to(root)
 
 
@@ -70,13 +70,18 @@ def put_back(folder: Path, root: Path = Path()) -> tuple[list[str], Path | None]
     aside = set_aside(unsaved, root)
     for path in paths:
         _remove(root / path)
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).rename(root / path)
+        _move(folder / path, root / path)
     for records in RECORDS:
         if (folder / records).is_dir():
             shutil.copytree(folder / records, root / records, dirs_exist_ok=True)
     shutil.rmtree(folder)
     return paths, aside
+
+
+def _move(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    not_made(target)
+    path.rename(target)
 
 
 def _remove(path: Path) -> None:

@@ -19,6 +19,7 @@ from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.provenance.lock import read_dvc_file, read_lock
+from viper.provenance.sidecar import not_made
 from viper.provenance.tools import call, run
 
 STORE = Path("store/files/md5")
@@ -199,6 +200,7 @@ def put(path: str, md5: str, folders: Iterable[Path], root: Path = Path()) -> bo
                 if not target.is_file() or digest(target) != each:
                     if not is_whole(folder, each):
                         raise ViperError(f"{place_of(folder, each)}: damaged: not the bytes of its name. Remove it")
+                    not_made(target)
                     with atomic_write(target) as partial:  # bytes only: objects are read-only, work files are not
                         shutil.copyfile(place_of(folder, each), partial)
             return True

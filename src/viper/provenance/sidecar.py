@@ -49,6 +49,7 @@ class Trace:
         self.root = Path.cwd()
         self.read: set[str] = set()
         self.written: set[str] = set()
+        self.moved: set[str] = set()  # into place, but made by somebody else
         sys.addaudithook(self._observe)
 
     def _observe(self, event: str, arguments: tuple) -> None:
@@ -74,7 +75,8 @@ class Trace:
 
         A record that says the same of the same bytes stays as it is: rebuilding a figure does not change its date.
         """
-        made = sorted(path for path in self._inside(self.written) if has_sidecar(path) and Path(path).is_file())
+        written = self._inside(self.written) - self._inside(self.moved)
+        made = sorted(path for path in written if has_sidecar(path) and Path(path).is_file())
         if not made:
             return
         made_from = self.made_from()
@@ -95,6 +97,12 @@ def observe() -> Trace:
     global _trace
     _trace = Trace()
     return _trace
+
+
+def not_made(path: str | Path) -> None:
+    """Say that this process only fetches or moves a file: it keeps the record that it has."""
+    if _trace:
+        _trace.moved.add(str(path))
 
 
 def current_id() -> str | None:
