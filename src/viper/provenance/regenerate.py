@@ -15,8 +15,10 @@ from viper.provenance.compare import compare
 from viper.provenance.contents import damaged
 from viper.provenance.graph import Graph, from_json
 from viper.provenance.lock import DVC_LOCK, Lock, read_lock
+from viper.provenance.objects import check_store
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
+from viper.provenance.stages import is_kept
 from viper.provenance.tools import call, listed, run
 from viper.provenance.tree import scale_of
 from viper.provenance.worktree import at_commit
@@ -108,12 +110,13 @@ def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[
         ViperError: with the status that says what stood in the way.
     """
     recorded = find(name, root)
+    check_store(root)
     lines = [f"{recorded.path}, MD5 {recorded.md5}, recorded at commit {recorded.commit[:12]}"]
     with at_commit(recorded.commit, root) as place:
         scale = scale_of(recorded.path)
         plan = rebuild.plan(_graph(place, recorded.path, scale), [recorded.path], start)
         lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {_shortened(plan.given)}"]
-        _fetch(place, plan.given, lock_at(recorded.commit, root))
+        _fetch(place, plan.given, recorded.path, lock_at(recorded.commit, root))
         before = _old_record(place, recorded)
         try:
             rebuild.execute(place, plan.rules, [recorded.path], scale)
@@ -128,9 +131,9 @@ def _graph(place: Path, path: str, scale: str) -> Graph:
     return from_json(call("viper", "graph", path, "--scale", scale, root=place))
 
 
-def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
-    """Fetch the files that the rebuilding starts from, and hold them to their hashes; of a file in a recorded folder,
-    the whole folder."""
+def _fetch(place: Path, given: tuple[str, ...], made: str, lock: Lock) -> None:
+    """Fetch the files that the rebuilding of `made` starts from, and hold them to their hashes; of a file in a recorded
+    folder, the whole folder."""
     stored = dvc_yaml.stored(place)
     hashes, targets = {}, set()
     for path in given:
@@ -144,6 +147,14 @@ def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
             targets.add(str(stored[folder].relative_to(place)))
         else:
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
+    older = {path for path in hashes if path in lock.outs and not is_kept(path)}
+    for path in sorted(older):
+        if others := lock.disagreements(lock.outs[path].stage, lock.outs[made].stage):
+            raise RegenerateError(
+                UNFETCHABLE,
+                f"{path}: recorded at this commit, but from an older run than {made}: it differs in "
+                f"{', '.join(others[:5])}. Start further back: {_BACK}",
+            )
     if not targets:
         return
     run("dvc", "pull", "--quiet", *sorted(targets), root=place)
