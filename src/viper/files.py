@@ -111,5 +111,6 @@ def explain_failed_write(path: str | Path) -> Iterator[None]:
     except Exception as error:
         if system.number_of(error, path) is None and not system.is_full(path):
             raise
-        message = system.explain(error, path)
-        raise ViperError(re.sub(rf"{_scratch_of(Path(path))}/", "", message)) from error
+        name = Path(path).name  # not that of the temporary file
+        temporary = rf"{_scratch_of(Path(path))}(/{re.escape(name)})?"
+        raise ViperError(re.sub(temporary, lambda _: name, system.explain(error, path))) from error

@@ -52,19 +52,14 @@ def run(program: str, *arguments: str, root: Path = Path()) -> subprocess.Comple
     # In English and UTF-8, whatever the user reads: the output is read below.
     environment |= {"LC_ALL": "C"} if program == "git" else {"PYTHONUTF8": "1"}
     try:
-        return subprocess.run(
-            [*command, *arguments],
-            cwd=root,
-            env=environment,
-            encoding="utf-8",
-            errors="surrogateescape",  # names of files need not be UTF-8
-            check=False,
-            capture_output=True,
-        )
+        done = subprocess.run([*command, *arguments], cwd=root, env=environment, check=False, capture_output=True)
     except FileNotFoundError as error:
         if error.filename != "git":
             raise
         raise ViperError("git is not installed, and nobody else knows the history: install it") from None
+    # Names of files need not be UTF-8, and may hold any end of line, which reading as text would change.
+    said = (stream.decode("utf-8", errors="surrogateescape") for stream in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, *said)
 
 
 def listed(*arguments: str, root: Path = Path()) -> list[str]:
