@@ -12,7 +12,8 @@ from viper.provenance.stages import stages
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
 LISTING = "store/files/md5/66/models.dir"
-KEYS = {"scales": {"toy": {"seeds": {"number": 3}, "training": {}, "analysis": {}, "run_seeds": [0]}}}
+SECTIONS = ("training", "analysis", "synthesis", "models", "reward", "evaluation", "experiments")
+KEYS = {"scales": {"toy": {"seeds": {"number": 3}, **{name: {} for name in SECTIONS}, "run_seeds": [0]}}}
 
 
 def job(rule, inputs, outputs):
