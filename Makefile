@@ -39,7 +39,7 @@ micro: $(STAMP)  ## the main experiment at micro scale with one run seed: its ta
 	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {run_seeds: [$(SEEDS)]}}' -- main
 	@cat results/$(SCALE)/tables/main.md
 
-all: $(STAMP)  ## every experiment with all run seeds (hours): tables, figures, claims in results/SCALE
+all: $(STAMP)  ## every experiment with all run seeds (an hour at micro scale): tables, figures, claims in results/SCALE
 	$(SNAKEMAKE) all
 	@cat results/$(SCALE)/tables/claims.md
 
@@ -70,7 +70,7 @@ bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; lea
 fetch: $(STAMP)  ## download the models and benchmarks of SCALE=3b or 7b, once (docs/paper-scale.md)
 	$(SNAKEMAKE) fetch
 
-pretrain: $(STAMP)  ## train the micro base models again instead of taking the stored ones (hours)
+pretrain: $(STAMP)  ## train the micro base models again instead of taking the stored ones (an hour or two)
 	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {models: {source: trained}}}' -- pretrain
 
 lock: $(STAMP)  ## write envs/cpu.txt anew from what is installed

@@ -12,8 +12,8 @@ include: "rules/environment.smk"
 report: "docs/report/workflow.rst"
 
 
-include: "rules/guard.smk"
 include: "rules/common.smk"
+include: "rules/guard.smk"
 include: "rules/models.smk"
 include: "rules/seeds.smk"
 include: "rules/synthesis.smk"
@@ -36,6 +36,7 @@ rule all:
     default_target: True
     input:
         EXPERIMENTS,
+        cards(LINEAGES),
         rules.timings.output,
         rules.report_pages.output,
         rules.cost.output,

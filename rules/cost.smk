@@ -4,7 +4,7 @@
 rule cost:
     """What the main experiment was planned to take by the rates, and what it took: hours, disk, longest path."""
     input:
-        rules.main.input,
+        MAIN,
     output:
         f"{TABLES}/cost.csv",
     log:

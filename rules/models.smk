@@ -26,10 +26,7 @@ if S.models.source == "stored":
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         shell:
-            # The manifests come with the time of their making, which may be older than the .dvc file; and they may be
-            # links into a shared cache, whose files nobody may touch: copies are new.
-            "dvc pull {input:q} > {log:q} 2>&1 || {{ tail -n 5 {log:q} >&2; exit 1; }};"
-            ' for manifest in {output:q}; do cp "$manifest" "$manifest.part" && mv -f "$manifest.part" "$manifest"; done'
+            "python -m viper fetch-pretrained {input:q} > {log:q} 2>&1"
 
 
 if S.models.source == "hub":
@@ -41,7 +38,7 @@ if S.models.source == "hub":
     rule fetch_model:
         """Download one model of the hub into the cache, at its pinned commit, and check every file against its hash."""
         output:
-            f"{S.models.cache}/models/{{owner}}/{{repository}}/{{commit}}/manifest.json",
+            f"{cached_folder(S.models.cache, '{owner}/{repository}@{commit}')}/manifest.json",
         log:
             f"logs/{SCALE}/fetch_model/{{owner}}/{{repository}}/{{commit}}.log",
         benchmark:

@@ -184,7 +184,6 @@ rule assemble_datasets:
         vop=f"{DATASET}/vop/train.parquet",
         held_out=f"{DATASET}/vop/test.parquet",
         dropped=f"{DATASET}/dropped.csv",
-        card=f"{DATASET}/README.md",
     log:
         f"logs/{SYNTHESIS_LOG}/assemble_datasets.log",
     benchmark:
@@ -199,12 +198,36 @@ rule assemble_datasets:
         seeds=lambda wildcards, input: Path(input.seeds[0]).parent,
         synthesis=lambda wildcards, input: Path(input.captions[0]).parents[1],
         shards=S.seeds.shards,
-        folder=lambda wildcards, output: Path(output.card).parent,
+        folder=lambda wildcards, output: Path(output.dropped).parent,
         options=synthesis_options("prompts", "csr_size", "vop_size", "vop_share", "vop_held_out", "allow_fewer"),
     shell:
         "python -m viper assemble-datasets --seeds {params.seeds:q} --synthesis {params.synthesis:q}"
         " --shards {params.shards:q} --out {params.folder:q} --options {params.options:q}"
         " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} > {log:q} 2>&1"
+
+
+rule describe_datasets:
+    """The card of the data sets. A rule of its own: nothing is trained again because a card is worded anew."""
+    input:
+        rules.assemble_datasets.output,
+    output:
+        f"{DATASET}/README.md",
+    log:
+        f"logs/{SYNTHESIS_LOG}/describe_datasets.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/describe_datasets.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
+    params:
+        folder=lambda wildcards, output: Path(output[0]).parent,
+    shell:
+        "python -m viper write-card {params.folder:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q}"
+        " --out {output:q}"
+        " > {log:q} 2>&1"
 
 
 if S.seeds.source == "world" and S.models.checker:

@@ -1,9 +1,14 @@
 # Training. One rule trains the last phase of any lineage from its parent's checkpoint: which phases there are, and on
 # what data, stands in params.yaml (training.phases); what a name means, in src/viper/lineage.py.
 
+from viper.processes import work_alone
+
+# What another launcher left in the environment would reach this one, and the processes that it starts.
+work_alone()
 LAUNCH = ["python", "-m", "viper"]
 if S.training.machine.accelerate_config:
-    LAUNCH = ["accelerate", "launch", "--config_file", S.training.machine.accelerate_config]
+    # One word, as a path may begin with a dash.
+    LAUNCH = ["accelerate", "launch", f"--config_file={S.training.machine.accelerate_config}"]
     LAUNCH += ["--num_processes", S.training.machine.devices, "-m", "viper"]
 
 

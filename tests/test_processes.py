@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,41 @@ def test_one_of_several_keeps_them(environment):
     assert "WORLD_SIZE" not in os.environ
     with pytest.raises(ViperError, match="process 0 of 1"):
         work_together(2)
+
+
+def test_one_process_that_a_launcher_started_keeps_them(environment, monkeypatch):
+    """accelerate starts also a single one with its settings in the environment."""
+    with pytest.raises(ViperError, match="devices is 1, but this is process 1 of 2"):
+        work_together(1, launched=True)
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name)
+    work_together(1, launched=True)
+    assert os.environ["ACCELERATE_USE_FSDP"] == "true"
+    work_together(1, launched=False)
+    assert "ACCELERATE_USE_FSDP" not in os.environ
+
+
+def test_the_workflow_starts_its_launcher_without_them():
+    code = (
+        "import os; from pathlib import Path; from snakemake.api import SnakemakeApi; "
+        "from snakemake.settings.enums import Quietness; "
+        "from snakemake.settings.types import OutputSettings, ResourceSettings, WorkflowSettings; "
+        "from snakemake_interface_executor_plugins.settings import ExecMode\n"
+        "with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:\n"
+        "    made = api.workflow(ResourceSettings(cores=1), snakefile=Path('Snakefile'),\n"
+        "        workflow_settings=WorkflowSettings(exec_mode=ExecMode.SUBPROCESS))\n"
+        "    made._workflow\n"
+        f"    print('left:', sorted(set({sorted(FOREIGN)!r}) & set(os.environ)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | FOREIGN,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout.splitlines()[-1:] == ["left: []"], result.stderr[-2000:]
 
 
 @pytest.mark.parametrize("rank", ["", "x", "-1", "2", "7"])

@@ -72,7 +72,10 @@ def _run() -> None:
         build()()
     except SystemExit as end:
         if not end.code:
-            trace.write()
+            try:
+                trace.write()
+            except ViperError as error:
+                _stop(str(error), error.status)
         raise
 
 

@@ -1,6 +1,7 @@
 """Writing files so that nobody ever sees half of one."""
 
 import csv
+import os
 import re
 import shutil
 import tempfile
@@ -46,9 +47,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 def _move(partial: Path, path: Path, aside: Path) -> None:
     """Move a file or folder into place; a folder cannot replace another, which is put aside first."""
-    if not partial.exists():
+    if not os.path.lexists(partial):
         raise FileNotFoundError(f"{path}: nothing was written")
-    digests.note(path, partial)
+    if not partial.is_symlink():  # what a link leads to is not written here
+        digests.note(path, partial)
     if partial.is_dir() and path.is_dir():
         path.rename(aside)
     try:

@@ -1,6 +1,8 @@
 """What lies in a model's folder is looked at before any library loads it, and never run."""
 
+import contextlib
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from viper.config.models import PipelineSection, VlmSection
 from viper.config.reward import Embedder
@@ -158,9 +160,41 @@ def damage(folder, kind):
             (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-2.safetensors"}}')
         case "index of nothing":
             (folder / "model.safetensors.index.json").write_text('{"weight_map": 7}')
+        case "index of weights that are not there":
+            (folder / "model.safetensors.index.json").write_text('{"weight_map": {"c": "model.safetensors"}}')
+        case "index of a pickle":
+            (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "weights.bin"}}')
+        case "overlapping offsets":
+            header = json.dumps({n: {"dtype": "F32", "shape": [2], "data_offsets": o} for n, o in OVERLAPPING.items()})
+            weights.write_bytes(len(header).to_bytes(8, "little") + header.encode() + bytes(12))
+        case "config a dangling link":
+            config.unlink()
+            config.symlink_to(folder / "gone")
+        case "config a link to itself":
+            config.unlink()
+            config.symlink_to(config)
+        case "config a pipe":
+            config.unlink()
+            os.mkfifo(config)
+        case "config in another encoding":
+            config.write_bytes(json.dumps({"model_type": "qwen2_5_vl"}).encode("utf-16"))
+        case "config without an end":
+            config.write_text("[" * 100_000)
+        case "pipeline of nothing":
+            (folder / "model_index.json").write_text("[]")
 
 
+OVERLAPPING = {"a": [0, 8], "b": [4, 12]}
 KINDS = [
+    "index of weights that are not there",
+    "index of a pickle",
+    "overlapping offsets",
+    "config a dangling link",
+    "config a link to itself",
+    "config a pipe",
+    "config in another encoding",
+    "config without an end",
+    "pipeline of nothing",
     "empty",
     "cut",
     "huge header",
@@ -192,6 +226,75 @@ def test_configurations_that_no_model_has_are_one_message(folder, config):
     (folder / "config.json").write_text(config)
     with pytest.raises(ViperError, match="cannot be loaded as a vision-language model"):
         load_transformers(folder, VlmSection(path=str(folder), device="cpu"))
+
+
+def test_code_is_refused_wherever_the_folder_lies(folder, tmp_path):
+    """Also in a user's ~/.cache, and behind a link."""
+    evil = json.dumps({"model_type": "evil", "auto_map": {"AutoConfig": "x.Evil"}})
+    (folder / "config.json").write_text(evil)
+    hidden = shutil.copytree(folder, tmp_path / ".cache" / "model")
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "vae").symlink_to(folder)
+    for place in (hidden, linked):
+        with pytest.raises(ViperError, match=r"config\.json: asks for Python code"):
+            check_model_folder(place)
+
+
+def test_links_in_a_circle_end(folder):
+    (folder / "inner").mkdir()
+    (folder / "inner" / "again").symlink_to(folder)
+    check_model_folder(folder)
+
+
+def test_what_was_noted_of_a_download_is_no_part_of_the_model(folder):
+    (folder / ".cache" / "huggingface").mkdir(parents=True)
+    (folder / ".cache" / "huggingface" / "note.json").write_text("no JSON")
+    check_model_folder(folder)
+
+
+def test_adapters_that_would_lead_elsewhere_are_refused(folder):
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/another/model"}))
+    with pytest.raises(ViperError, match=r"adapter_config\.json: adapters"):
+        check_model_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "PYTORCH_MODEL.BIN"])
+def test_only_the_safetensors_that_a_library_takes_instead_excuse_a_pickle(folder, name):
+    (folder / name).write_bytes(b"")
+    check_model_folder(folder)
+    (folder / "model.safetensors").rename(folder / "something_else.safetensors")
+    with pytest.raises(ViperError, match=f"{name}: weights that are no safetensors"):
+        check_model_folder(folder)
+
+
+def test_weights_that_are_missing_are_not_drawn_at_random(vlm_folder, tmp_path):
+    place = shutil.copytree(vlm_folder, tmp_path / "vlm")
+    weights = load_file(place / "model.safetensors")
+    name = next(name for name in sorted(weights) if "mlp" in name)
+    del weights[name]
+    save_file(weights, place / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ViperError, match=r"lacks the weights .*mlp"):
+        load_transformers(place, VlmSection(path=str(place), device="cpu"))
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "config.json"])
+@pytest.mark.parametrize("content", ["[]", "{}", "null", "7", '{"model": {}}'])
+def test_files_of_another_form_are_one_message(vlm_folder, tmp_path, name, content):
+    place = shutil.copytree(vlm_folder, tmp_path / "vlm")
+    (place / name).write_text(content)
+    # An empty tokenizer_config.json only leaves out what other files say too.
+    with contextlib.suppress(ViperError):
+        load_transformers(place, VlmSection(path=str(place), device="cpu"))
+
+
+def test_an_embedder_by_its_name_is_looked_at_too(folder, monkeypatch):
+    import huggingface_hub
+
+    (folder / "modules.json").write_text(json.dumps([{"idx": 0, "path": "", "type": "evil.Evil"}]))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name: str(folder))
+    with pytest.raises(ViperError, match=r"modules\.json: module 'evil\.Evil'"):
+        SentenceEmbedder(Embedder(path="owner/name", device="cpu"))
 
 
 def test_a_folder_that_is_not_there(tmp_path):

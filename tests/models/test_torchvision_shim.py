@@ -35,6 +35,16 @@ def test_a_plain_import_works_where_setup_put_its_file(tmp_path):
     assert run(code).strip() == "imported"
 
 
+def test_a_python_that_starts_imports_nothing_more(tmp_path):
+    """Every Python of the environment reads the file at its start."""
+    shutil.copy(ROOT / "envs" / "torchvision.pth", tmp_path)
+    code = (
+        f"import site, sys; before = set(sys.modules); site.addsitedir({str(tmp_path)!r}); "
+        "print(set(sys.modules) - before)"
+    )
+    assert run(code, "-S", "-E").strip() == "set()"
+
+
 def test_setup_put_its_file_there():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "envs/torchvision.pth" in makefile

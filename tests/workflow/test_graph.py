@@ -124,7 +124,7 @@ def own_data(workflow):
     folder = workflow.root / "data/photographs"
     folder.mkdir(parents=True)
     Image.new("RGB", (300, 300)).save(folder / "one.jpg")
-    (workflow.root / "data/cold_start.jsonl").touch()
+    (workflow.root / "data/cold_start.jsonl").write_text("{}\n")
 
 
 @pytest.mark.parametrize("scale", ["3b", "7b"])
@@ -134,7 +134,7 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
     expected = dict.fromkeys(("caption_images", "reconstruct_images", "critique_captions", "edit_images"), 64)
     expected |= {"fetch_model": 4, "fetch_benchmark": 8, "make_benchmark": 8, "train": 8, "evaluate": 6, "tables": 1}
     assert {rule: int(counts[rule]) for rule in expected} == expected
-    assert f"--config_file envs/accelerate/{scale}.yaml --num_processes 8" in plan
+    assert f"--config_file=envs/accelerate/{scale}.yaml --num_processes 8" in plan
     assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()
 
 

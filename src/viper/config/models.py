@@ -98,11 +98,13 @@ class Caching(Section):
 class PipelineSection(Section):
     """A diffusers pipeline: any that `DiffusionPipeline.from_pretrained` loads."""
 
-    path: PathText = Field(description="folder or hub name of the pipeline")
+    path: PathText = Field(description="folder of the pipeline")
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     batch_size: int = Field(32, ge=1, description="pictures a call; 1 where the pipeline takes one at a time")
-    trust_remote_code: bool = Field(False, description="for pipelines whose folder brings its own code")
+    trust_remote_code: bool = Field(
+        False, description="run the code that the folder brings; only where models.hub pins the folder by its commit"
+    )
     pipeline_class: str | None = Field(
         None,
         pattern=r"^[A-Za-z_][\w.]*\.[A-Za-z_]\w*$",
@@ -153,7 +155,7 @@ class Models(Section):
     """The models that the loop starts from. (The sentence embedder is part of the reward: `reward.embedder`.)"""
 
     source: Literal["stored", "trained", "hub"] = Field(
-        description="stored: fetched from the repository's own store; trained: made by rules (hours); hub: downloaded"
+        description="stored: fetched from the repository's store; trained: made by rules (hours); hub: downloaded"
     )
     hub: dict[Part, Pinned] = Field({}, description="part → OWNER/NAME@COMMIT; its path follows; only for source: hub")
     cache: PathText = Field("cache", description="folder that keeps what was downloaded, apart from outputs")
@@ -177,4 +179,14 @@ class Models(Section):
             raise ValueError(
                 f"hub names {', '.join(self.hub)} but source is '{self.source}': set source: hub or drop hub"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _only_pinned_code_is_run(self) -> "Models":
+        for part in ("painter", "editor"):
+            if getattr(self, part).trust_remote_code and part not in self.hub:
+                raise ValueError(
+                    f"{part}.trust_remote_code runs the code of a folder that no commit pins: name the model in "
+                    "models.hub as OWNER/NAME@COMMIT, or set it to false"
+                )
         return self

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 RULES = (
     "ablation_tables", "all", "assemble_datasets", "attention_table", "audit_synthesis", "bench", "benchmarks",
     "calibrate_tau", "caption_images", "captions", "claims", "cold_samples", "collect_seeds", "cost",
-    "critique_captions", "critiques", "dataset", "draw_seeds", "edit_images", "edits", "evaluate", "evaluate_base",
+    "critique_captions", "critiques", "dataset", "describe_datasets", "draw_seeds", "edit_images", "edits", "evaluate",
+    "evaluate_base",
     "fetch", "fetch_benchmark", "fetch_model", "fetch_pretrained", "figure_loop", "figure_main", "figures",
     "loop_examples", "make_benchmark", "measure_attention", "measure_base_models", "measure_size", "measure_speed",
     "operations", "plan_operations", "plot_speed", "pretrain", "pretrain_checker", "pretrain_diffusion",

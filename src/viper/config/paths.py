@@ -1,14 +1,14 @@
 """Names of files and folders as params.yaml may give them."""
 
-import os
 import unicodedata
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 
-def _usable(path: str) -> str:
-    """The path without doubled or trailing slashes: one folder has one name.
+def usable(path: str) -> str:
+    """The path without doubled or trailing slashes: one folder has one name. `..` stays, as it may go through a link.
 
     Raises:
         ValueError: Snakemake or a shell's user would take it for something else than a name.
@@ -21,7 +21,7 @@ def _usable(path: str) -> str:
         raise ValueError(f"{path!r}: '~' is not expanded here: write the folder's whole path")
     if path != path.strip():
         raise ValueError(f"{path!r} begins or ends with a space: remove it, or rename the file or folder")
-    return os.path.normpath(path)
+    return str(PurePosixPath("/" + path.lstrip("/") if path.startswith("/") else path))
 
 
-PathText = Annotated[str, Field(min_length=1), AfterValidator(_usable)]
+PathText = Annotated[str, Field(min_length=1), AfterValidator(usable)]

@@ -43,6 +43,18 @@ def locate(path: str) -> str:
     return path
 
 
+def _folder(source: str) -> Path:
+    """The folder of a model that `locate` found; of a hub name the one where huggingface_hub keeps it."""
+    if Path(source).is_dir():
+        return Path(source)
+    from huggingface_hub import snapshot_download
+
+    from viper.models.hub import explained
+
+    with explained(f"embedder {source}", "Give a folder, or fetch the model while there is a network"):
+        return Path(snapshot_download(source))
+
+
 def _own_gpu() -> str | None:
     """The GPU of this process among those that `accelerate launch` started; None: let the library choose."""
     import torch
@@ -64,12 +76,11 @@ class SentenceEmbedder:
         from sentence_transformers import SentenceTransformer
 
         self.section = section
-        source = locate(section.path)
-        if Path(source).is_dir():
-            check_model_folder(source)
         with explained_loading(section.path, "a sentence embedder"):
+            source = _folder(locate(section.path))
+            check_model_folder(source)
             self.model = SentenceTransformer(
-                source,
+                str(source),
                 device=section.device or _own_gpu(),
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},

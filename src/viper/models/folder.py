@@ -5,16 +5,21 @@ packages ask for Python code to be run, and a library may ask on the terminal wh
 """
 
 import json
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from viper.errors import ViperError
+from viper.manifest import DOWNLOAD_NOTES
 
 # Files of weights that are pickles, or that only other frameworks read.
-OTHER_WEIGHTS = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack"}
+OTHER_WEIGHTS = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack", ".npy", ".npz", ".ot"}
 WEIGHTS = ".safetensors"
+# Files of weights that libraries look for by name, and the safetensors that they take in their place.
+_IN_PLACE_OF = {"pytorch_model": "model", "diffusion_pytorch_model": "diffusion_pytorch_model"}
 # Packages whose classes the files of a pipeline or an embedder may name, beside this project's own.
 LIBRARIES = {"diffusers", "transformers"}
 # Modules of this package that hold classes of saved pipelines.
@@ -24,6 +29,7 @@ OWN_COMPONENTS = {
     "viper.models.micro.vae",
 }
 _EMBEDDER_MODULES = "sentence_transformers."
+_AGAIN = "make or fetch the model again"
 _REMEDY = "Take a model without it, or one whose classes the pinned libraries have"
 
 
@@ -42,16 +48,61 @@ def check_model_folder(folder: str | Path, *, own_code: bool = False) -> None:
     folder = Path(folder)
     if not folder.is_dir():
         raise ViperError(f"{folder}: no such folder: make or fetch the model first")
-    contents = {path: _read_json(path) for path in sorted(folder.rglob("*.json")) if ".cache" not in path.parts}
-    for path in sorted(folder.rglob("*")):
-        _check_weights(path)
+    files = _files(folder)
+    contents = {path: _read_json(path) for path in files if path.suffix == ".json"}
+    names = {path: _names_of_weights(path) for path in files if path.suffix == WEIGHTS}
+    for path in files:
+        _check_other_weights(path)
     for path, content in contents.items():
         if path.name.endswith(".index.json"):
-            _check_index(path, content)
+            _check_index(path, content, names)
+        elif path.name == "adapter_config.json":
+            raise ViperError(
+                f"{path}: adapters, which a library would lay on whatever model they name: merge them into that model, "
+                "and name the merged one"
+            )
+        elif path.name == "model_index.json" and not isinstance(content, dict):
+            raise ViperError(f"{path}: no list of a pipeline's parts: {_AGAIN}")
         elif isinstance(content, dict) and not own_code:
             _check_classes(path, content)
         elif path.name == "modules.json" and not own_code:
             _check_modules(path, content)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file below `folder`, also behind links; what was noted of its download is no part of the model.
+
+    Raises:
+        ViperError: something below it is no file that can be read, or has a file's name and is a folder.
+    """
+    files, seen = [], set()
+
+    def stop(error: OSError) -> None:
+        raise ViperError(f"{error.filename}: cannot be read ({error.strerror}): {_AGAIN}") from error
+
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=stop):
+        real = os.path.realpath(place)
+        if real in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        if Path(place) == folder and DOWNLOAD_NOTES in folders:
+            folders.remove(DOWNLOAD_NOTES)
+        for name in folders:
+            if Path(name).suffix in {".json", WEIGHTS}:
+                raise ViperError(f"{Path(place, name)}: a folder in place of a file: {_AGAIN}")
+        files += [_regular(Path(place, name)) for name in names]
+    return sorted(files)
+
+
+def _regular(path: Path) -> Path:
+    """The path of a file, not of a pipe, at which a reader would wait, and not of a link to nothing."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return path
+    except OSError:
+        raise ViperError(f"{path}: a link to nothing: {_AGAIN}") from None
+    raise ViperError(f"{path}: neither a file nor a folder: {_AGAIN}")
 
 
 @contextmanager
@@ -78,41 +129,52 @@ def explained_loading(folder: str | Path, what: str) -> Iterator[None]:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
-    except IsADirectoryError:
-        raise ViperError(f"{path}: a folder in place of a file: make or fetch the model again") from None
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ViperError(f"{path}: cannot be read ({error.strerror}): {_AGAIN}") from error
     except (ValueError, RecursionError) as error:
-        raise ViperError(f"{path}: damaged, no JSON ({error}): make or fetch the model again") from error
+        raise ViperError(f"{path}: damaged, no JSON ({error}): {_AGAIN}") from error
 
 
-def _check_weights(path: Path) -> None:
-    """Whether safetensors are whole; whether other weights have safetensors beside them, which libraries then take."""
-    if path.suffix == WEIGHTS:
-        from safetensors import SafetensorError, safe_open
+def _names_of_weights(path: Path) -> set[str]:
+    """The names in a file of safetensors, whose header is thereby known to be whole."""
+    from safetensors import SafetensorError, safe_open
 
-        if not path.is_file():
-            raise ViperError(f"{path}: not a file, or a link to nothing: make or fetch the model again")
-        try:
-            with safe_open(path, framework="np"):
-                pass
-        except (SafetensorError, OSError, ValueError) as error:
-            raise ViperError(f"{path}: damaged safetensors ({error}): make or fetch the model again") from error
-    elif path.suffix in OTHER_WEIGHTS and path.is_file() and not any(path.parent.glob(f"*{WEIGHTS}")):
+    try:
+        with safe_open(path, framework="np") as file:
+            return set(file.keys())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ViperError(f"{path}: damaged safetensors ({error}): {_AGAIN}") from error
+
+
+def _check_other_weights(path: Path) -> None:
+    """Whether weights that are no safetensors have beside them those that libraries take in their place."""
+    name = path.name.lower()
+    if Path(name).suffix not in OTHER_WEIGHTS:
+        return
+    stem = next((ours for theirs, ours in _IN_PLACE_OF.items() if name.startswith(theirs)), "")
+    if not any(path.parent.glob(f"{stem}*{WEIGHTS}")):
         raise ViperError(
             f"{path}: weights that are no safetensors may run code when they are loaded, and are not read here. "
             "Convert them to safetensors where you trust them, or name another model"
         )
 
 
-def _check_index(path: Path, content: Any) -> None:
+def _check_index(path: Path, content: Any, weights: dict[Path, set[str]]) -> None:
+    """An index names what each file beside it holds."""
     named = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
-        raise ViperError(f"{path}: no list of weights by name: make or fetch the model again")
+        raise ViperError(f"{path}: no list of weights by name: {_AGAIN}")
     for name in sorted(set(named.values())):
         if Path(name).name != name or name.startswith("."):
-            raise ViperError(f"{path}: names the file {name!r} outside its folder: make or fetch the model again")
-        if Path(name).suffix == WEIGHTS and not (path.parent / name).is_file():
-            raise ViperError(f"{path}: names {name}, which is missing: make or fetch the model again")
+            raise ViperError(f"{path}: names the file {name!r} outside its folder: {_AGAIN}")
+        if path.name.endswith(f"{WEIGHTS}.index.json") and Path(name).suffix != WEIGHTS:
+            raise ViperError(f"{path}: names {name}, which is no safetensors: {_AGAIN}")
+        if Path(name).suffix == WEIGHTS and path.parent / name not in weights:
+            raise ViperError(f"{path}: names {name}, which is missing: {_AGAIN}")
+    for weight, name in named.items():
+        if Path(name).suffix == WEIGHTS and weight not in weights[path.parent / name]:
+            raise ViperError(f"{path}: says that {name} holds {weight}, which it does not: {_AGAIN}")
 
 
 def _check_classes(path: Path, content: dict[str, Any]) -> None:
@@ -143,13 +205,13 @@ def _check_classes(path: Path, content: dict[str, Any]) -> None:
 def _check_modules(path: Path, content: Any) -> None:
     """modules.json of sentence-transformers: its own classes only, in folders below this one."""
     if not isinstance(content, list) or not all(isinstance(module, dict) for module in content):
-        raise ViperError(f"{path}: no list of modules: make or fetch the model again")
+        raise ViperError(f"{path}: no list of modules: {_AGAIN}")
     for module in content:
         kind, place = module.get("type"), module.get("path", "")
         if not isinstance(kind, str) or not kind.startswith(_EMBEDDER_MODULES):
             raise ViperError(f"{path}: module {kind!r} is no class of sentence-transformers; it is not run. {_REMEDY}")
         if not isinstance(place, str) or Path(place).is_absolute() or ".." in Path(place).parts:
-            raise ViperError(f"{path}: names {place!r} outside its folder: make or fetch the model again")
+            raise ViperError(f"{path}: names {place!r} outside its folder: {_AGAIN}")
 
 
 def _shortened(value: Any) -> str:

@@ -7,7 +7,7 @@ from viper.config.models import VlmSection
 from viper.models.base import Chat, pick_device
 from viper.models.engine import NEVER, check_prompts
 from viper.models.folder import check_model_folder
-from viper.models.vlm import completion_of, image_token_id, messages, vision_token_ids
+from viper.models.vlm import completion_of, image_token_id, load_processor, messages, vision_token_ids
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
@@ -23,10 +23,9 @@ def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
     Raises:
         ViperError: the folder holds what would run, or is damaged (`viper.models.folder`).
     """
-    import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
+    import viper.models.torchvision_shim  # noqa: F401  (before vLLM touches torchvision)
 
-    from transformers import AutoProcessor  # isort: skip
-    from vllm import LLM
+    from vllm import LLM  # isort: skip
 
     pick_device(section.device)
     check_model_folder(path)
@@ -39,7 +38,7 @@ def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
         trust_remote_code=False,
         load_format="safetensors",
     )
-    processor = AutoProcessor.from_pretrained(str(path), trust_remote_code=False, **section.processor)
+    processor = load_processor(path, **section.processor)
     log_ready()
     return VllmVLM(engine, processor)
 

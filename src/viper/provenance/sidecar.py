@@ -24,9 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from pydantic import BaseModel
 
 from viper.errors import ViperError
+from viper.files import atomic_write
 from viper.provenance.tools import call, has_git
+from viper.reading import read_json
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Trace:
         self.root = Path.cwd()
         self.read: set[str] = set()
         self.written: set[str] = set()
+        self.moved: set[str] = set()  # into place, but made by somebody else
         sys.addaudithook(self._observe)
 
     def _observe(self, event: str, arguments: tuple) -> None:
@@ -75,7 +79,8 @@ class Trace:
 
         A record that says the same of the same bytes stays as it is: rebuilding a figure does not change its date.
         """
-        made = sorted(path for path in self._inside(self.written) if has_sidecar(path) and Path(path).is_file())
+        written = self._inside(self.written) - self._inside(self.moved)
+        made = sorted(path for path in written if has_sidecar(path) and Path(path).is_file())
         if not made:
             return
         made_from = self.made_from()
@@ -84,9 +89,8 @@ class Trace:
             record = {"file": path, "md5": md5(path), "id": identity(made_from), "made_from": made_from, "run": run}
             place = Path(path + SUFFIX)
             if not _says_the_same(place, record):
-                partial = place.with_name(f".{place.name}")
-                partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-                partial.replace(place)
+                with atomic_write(place) as partial:
+                    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 _trace: Trace | None = None
@@ -99,6 +103,12 @@ def observe() -> Trace:
     return _trace
 
 
+def not_made(path: str | Path) -> None:
+    """Say that this process only fetches or moves a file: it keeps the record that it has."""
+    if _trace:
+        _trace.moved.add(str(path))
+
+
 def current_id() -> str | None:
     """The hash of what this process's outputs are made from; None outside the command line."""
     return identity(_trace.made_from()) if _trace else None
@@ -109,12 +119,49 @@ def identity(made_from: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
+class _MadeFrom(BaseModel):
+    command: list[str]
+    inputs: dict[str, str]
+
+
+class _Machine(BaseModel):
+    system: str
+    processor: str = ""
+    cores: int | None
+
+
+class _Run(BaseModel):
+    commit: str | None
+    dirty: bool
+    run_seeds: list[int]
+    seconds: float
+    finished: str
+    machine: _Machine
+    python: str
+    packages: dict[str, str]
+
+
+class Record(BaseModel):
+    """What stands in a FILE.provenance.json."""
+
+    file: str
+    md5: str
+    id: str
+    made_from: _MadeFrom
+    run: _Run
+
+
 def read_sidecar(path: str | Path) -> dict[str, Any] | None:
-    """The record beside a table or figure; None where there is none."""
-    try:
-        return json.loads(Path(f"{path}{SUFFIX}").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """The record beside a table or figure; None where there is none.
+
+    Raises:
+        ViperError: it is broken.
+    """
+    place = Path(f"{path}{SUFFIX}")
+    if not place.exists():
         return None
+    remedy = f"Remove it together with {path}, and run the same target again; or fetch both: `make pull`"
+    return read_json(place, Record, remedy).model_dump()
 
 
 def describe_run(seconds: float, made_from: dict[str, Any]) -> dict[str, Any]:
@@ -155,8 +202,11 @@ def md5(path: str | Path) -> str:
 def _says_the_same(place: Path, record: dict[str, Any]) -> bool:
     if not place.is_file():
         return False
-    before = json.loads(place.read_text(encoding="utf-8"))
-    return all(before.get(key) == record[key] for key in ("file", "md5", "id"))
+    try:
+        before = read_json(place, Record)
+    except ViperError:  # a broken one is written anew
+        return False
+    return all(getattr(before, key) == record[key] for key in ("file", "md5", "id"))
 
 
 def _git(*arguments: str) -> str | None:

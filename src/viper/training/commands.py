@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         from viper.processes import work_together
 
         checked = read_options(TrainOptions, options, "--options")
-        work_together(checked.machine.devices)
+        work_together(checked.machine.devices, launched=checked.machine.accelerate_config is not None)
         notes, scorer = {"lineage": lineage}, None
         if isinstance(checked.phase, Grpo) and reward is not None:
             section = read_options(RewardSection, reward, "--reward")

@@ -12,7 +12,7 @@ import viper.models.torchvision_shim  # noqa: F401  (before transformers touches
 
 import torch  # isort: skip
 from accelerate import PartialState
-from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, set_seed
+from transformers import Trainer, set_seed
 
 from viper import digests
 from viper.config.training import Grpo, TrainOptions
@@ -20,8 +20,7 @@ from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
 from viper.models.engine import pick_engine
-from viper.models.folder import check_model_folder, explained_loading
-from viper.models.vlm import vision_token_ids
+from viper.models.vlm import load_model, load_processor, vision_token_ids
 from viper.startup import log_ready
 from viper.training import data, grpo, sft
 from viper.training.checkpoints import CheckpointSealer, last_whole, restore_records, step_of
@@ -171,14 +170,8 @@ def _build_trainer(
     # renamed, so a Qwen2.5-VL would silently go on with the parent's weights.
     # Adapters are the trainer's own to load, on top of the parent.
     weights = resume_from if resume_from and phase.lora is None else folder
-    check_model_folder(folder)
-    with explained_loading(weights, "a vision-language model"):
-        model = AutoModelForImageTextToText.from_pretrained(
-            weights, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
-        )
-        processor = AutoProcessor.from_pretrained(
-            folder, padding_side="left", trust_remote_code=False, **processor_options
-        )
+    model = load_model(weights, torch.float32)
+    processor = load_processor(folder, padding_side="left", **processor_options)
     count_images(model)
     if phase.freeze_vision:
         freeze_vision_tower(model)
