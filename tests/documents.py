@@ -6,7 +6,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-_PROGRAMS = r"make|snakemake|dvc|python[\d.]*|viper|pip|git|hf|export|squeue|scancel|accelerate|generate-slurm-partition-config"
+_PROGRAMS = (
+    r"make|snakemake|dvc|python[\d.]*|viper|pip|git|hf|export|squeue|scancel|accelerate|generate-slurm-partition-config"
+)
 _COMMAND = re.compile(rf"(?:[A-Z_]+=\S* )*(?:\.venv\S*/)?(?:{_PROGRAMS})(?= |$)")
 # A path, and further names in the same folder: results/SCALE/tables/main.csv, main.md
 _MADE = re.compile(r"(?<![\w/-])((?:data|models|results)/[\w.*+/-]+)((?:, [\w-]+\.\w+)*)")

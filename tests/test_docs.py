@@ -4,10 +4,10 @@ import re
 from fnmatch import fnmatch
 from functools import cache
 
-import documents
 import pytest
-from documents import PAGES, ROOT
 
+import documents
+from documents import PAGES, ROOT
 from viper.provenance.graph import read
 
 # Files that are the reader's to provide, or that the next line of the page makes.
@@ -92,7 +92,9 @@ def test_a_target_makes_the_tables_that_its_row_names(target):
     for name in rows()[target]:
         folder, _, name = name.rpartition("/") if "/" in name else (folder, "", name)
         pattern = f"results/micro/{folder}/{name.replace('…', '*')}"
-        assert any(fnmatch(path.removesuffix("." + path.rpartition(".")[2]), pattern) or path == pattern for path in made)
+        assert any(
+            fnmatch(path.removesuffix("." + path.rpartition(".")[2]), pattern) or path == pattern for path in made
+        )
 
 
 def test_every_experiment_has_its_row():
