@@ -20,8 +20,11 @@ rule cost:
     params:
         scale=SCALE,
         # Without the scale, which has its own option: `--config scale=micro` changes nothing where it is the default.
-        config=json.dumps(
-            {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "scale"}
+        config=as_argument(
+            json.dumps(
+                {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "scale"}
+            )
         ),
     shell:
-        "python -m viper cost --scale {params.scale} --target main --config {params.config:q} --output {output} > {log} 2>&1"
+        "python -m viper cost --scale {params.scale:q} --target main --config {params.config:q} --output {output:q}"
+        " > {log:q} 2>&1"

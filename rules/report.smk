@@ -46,7 +46,7 @@ rule timings:
         folder=f"benchmarks/{SCALE}",
         logs=f"logs/{SCALE}",
     shell:
-        "python -m viper timings {params.folder} --logs {params.logs} --output {output} > {log} 2>&1"
+        "python -m viper timings {params.folder:q} --logs {params.logs:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule report_pages:
@@ -75,4 +75,4 @@ rule report_pages:
     params:
         folder=lambda wildcards, output: Path(output[0]).parent,
     shell:
-        "python -m viper table-pages {input} --folder {params.folder} > {log} 2>&1"
+        "python -m viper table-pages {input:q} --folder {params.folder:q} > {log:q} 2>&1"

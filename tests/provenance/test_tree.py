@@ -8,6 +8,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance import tree
 from viper.provenance.graph import Graph, Job
@@ -109,7 +110,7 @@ def test_a_path_may_be_written_in_any_way(tmp_path, monkeypatch, way):
     (tmp_path / "here").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
-    assert tree.inside(way.format(here=tmp_path / "here", name="here", link=tmp_path / "link")) == FIGURE
+    assert relative(way.format(here=tmp_path / "here", name="here", link=tmp_path / "link")) == FIGURE
 
 
 def test_results_may_be_a_link_to_another_disk(tmp_path, monkeypatch):
@@ -117,14 +118,14 @@ def test_results_may_be_a_link_to_another_disk(tmp_path, monkeypatch):
     (tmp_path / "disk/toy/figures").mkdir(parents=True)
     (tmp_path / "here/results").symlink_to(tmp_path / "disk")
     monkeypatch.chdir(tmp_path / "here")
-    assert tree.inside(tmp_path / "here" / FIGURE) == FIGURE
+    assert relative(tmp_path / "here" / FIGURE) == FIGURE
 
 
 @pytest.mark.parametrize("path", ["../other/main.png", "/etc/hostname", "results/../../x.csv"])
 def test_what_lies_outside_is_refused_in_one_sentence(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ViperError, match="lies outside of this folder"):
-        tree.inside(path)
+    with pytest.raises(ViperError, match="lies outside of this checkout"):
+        relative(path)
 
 
 def test_what_no_rule_writes_is_refused_and_a_folder_too(tmp_path, monkeypatch):

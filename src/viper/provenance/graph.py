@@ -65,7 +65,6 @@ def read(targets: Sequence[str], scale: str | None, root: Path = Path(), more: S
         ViperError: Snakemake refuses, for example because there is no such target.
     """
     from snakemake.api import SnakemakeApi
-    from snakemake.cli import parse_config
     from snakemake.exceptions import MissingRuleException
     from snakemake.settings.enums import Quietness
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings, WorkflowSettings
@@ -78,7 +77,7 @@ def read(targets: Sequence[str], scale: str | None, root: Path = Path(), more: S
         try:
             workflow_api = api.workflow(
                 ResourceSettings(cores=1),
-                config_settings=ConfigSettings(config=parse_config([*([f"scale={scale}"] if scale else []), *more])),
+                config_settings=ConfigSettings(config_args=[*([f"scale={scale}"] if scale else []), *more]),
                 # Not the main process: looking at the graph is allowed where running it is not (rules/guard.smk).
                 workflow_settings=WorkflowSettings(exec_mode=ExecMode.SUBPROCESS),
                 snakefile=root / "Snakefile",

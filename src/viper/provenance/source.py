@@ -22,6 +22,7 @@ from typing import Any
 
 from viper import prompts
 from viper.errors import ViperError
+from viper.models.folder import OWN_COMPONENTS
 from viper.provenance.reach import Code, Definition
 from viper.provenance.rendered import renderings
 
@@ -29,18 +30,17 @@ PACKAGE = Path(__file__).parents[1]
 # What no syntax tree shows: a pipeline's own classes are named in its model_index.json; what is measured against size
 # is a process of its own.
 _LOADED_BY_NAME = {
-    "models/pipelines.py": (
-        "viper.models.micro.layout_unet",
-        "viper.models.micro.text_encoder",
-        "viper.models.micro.vae",
-    ),
+    "models/pipelines.py": sorted(OWN_COMPONENTS),
     "speed/size.py": ("viper.speed.synthesis",),
 }
 # What no result depends on: checks and messages to the user, how long starting took, and who is kept out meanwhile.
-_WITHOUT_EFFECT = {"digests.py", "errors.py", "locking.py", "startup.py"}
-_COMMAND = re.compile(r"(?:-m viper|\{params\.launch\}) (\S+)")
+_WITHOUT_EFFECT = {
+    *("checkout.py", "digests.py", "errors.py", "locking.py", "processes.py", "runs.py", "startup.py", "system.py"),
+    "terminal.py",
+}
+_COMMAND = re.compile(r"(?:-m viper|\{params\.launch:q\}) (\S+)")
 _NAMED = ast.FunctionDef | ast.ClassDef  # code that runs only where it is named
-_PARAMETER = re.compile(r"\{params\.(\w+)\}")
+_PARAMETER = re.compile(r"\{params\.(\w+):q\}")
 
 
 def command_of(shell: str | None, params: Mapping[str, Any]) -> str | None:
@@ -48,13 +48,13 @@ def command_of(shell: str | None, params: Mapping[str, Any]) -> str | None:
 
     Args:
         shell: with Snakemake's placeholders.
-        params: the rule's parameters: one of them may name the command.
+        params: the rule's parameters: one of them may hold the command and its first arguments.
     """
     found = _COMMAND.search(shell or "")
     if not found:
         return None
     placeholder = _PARAMETER.fullmatch(found.group(1))
-    return str(params[placeholder.group(1)]).split()[0] if placeholder else found.group(1)
+    return params[placeholder.group(1)][0] if placeholder else found.group(1)
 
 
 def prompt_sets(params: Mapping[str, Any]) -> frozenset[str] | None:

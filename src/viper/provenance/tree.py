@@ -4,7 +4,6 @@ Hashes are those of the files that are here, each beside what dvc.lock records o
 """
 
 import json
-import os
 from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.tree import Tree
 
 from viper import digests
+from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance.graph import Graph, Job, read
 from viper.provenance.lock import Lock, read_lock
@@ -21,20 +21,6 @@ from viper.provenance.rebuild import FETCHING
 from viper.provenance.sidecar import md5, read_sidecar
 
 _WIDTH = 400  # columns: hashes are for copying, so lines are not cut
-
-
-def inside(path: str | Path, root: Path = Path()) -> str:
-    """A path as rules and dvc.lock write it: relative to the repository, without `.` and `..`.
-
-    Raises:
-        ViperError: it lies outside of the repository.
-    """
-    base = Path.cwd() / root
-    # First as it is written, before links are followed: data/ or results/ may itself be a link to another disk.
-    for place in (os.path.normpath(base / path), os.path.realpath(base / path)):
-        if Path(place).is_relative_to(base):
-            return Path(place).relative_to(base).as_posix()
-    raise ViperError(f"{path}: lies outside of this folder, {base}: name a file of this repository")
 
 
 def scale_of(path: str | Path) -> str | None:
@@ -54,9 +40,9 @@ def show(path: Path) -> None:
     """Print the record of `path` and the tree of what it was made from.
 
     Raises:
-        ViperError: no rule makes it.
+        ViperError: no rule makes it, or it lies elsewhere.
     """
-    name = inside(path)
+    name = relative(path)
     if Path(name).is_dir():
         raise ViperError(f"{name}: a folder: name one of its files")
     scale = scale_of(name)
