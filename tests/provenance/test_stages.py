@@ -1,5 +1,7 @@
 """Cutting a graph into stages: who owns what, what crosses the boundaries."""
 
+from dataclasses import replace
+
 import pytest
 
 from viper.errors import ViperError
@@ -8,6 +10,7 @@ from viper.provenance.graph import Graph, Job, from_json, to_json
 from viper.provenance.stages import stages
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
+LISTING = "store/files/md5/66/models.dir"
 KEYS = {"seeds": {"number": 3}, "training": {}, "analysis": {}, "run_seeds": [0]}
 
 
@@ -36,7 +39,7 @@ def graph():
 
 
 def cut(graph, names):
-    return {stage.name: stage for stage in stages(graph, names, "toy", KEYS, ["models/toy/pretrained"])}
+    return {stage.name: stage for stage in stages(graph, names, "toy", KEYS, {"models/toy/pretrained": LISTING})}
 
 
 def test_what_two_targets_need_belongs_to_the_first(graph):
@@ -51,9 +54,44 @@ def test_what_two_targets_need_belongs_to_the_first(graph):
 def test_deps_are_the_outs_of_other_stages_and_the_stored_models(graph):
     found = cut(graph, ["seeds", "main", "ablation"])
     data = [dep for dep in found["main"].deps if not dep.startswith(("src/", "rules/", "Snakefile"))]
-    assert data == ["data/toy/seed0/seeds", VLM]
+    assert data == ["data/toy/seed0/seeds", LISTING]
     assert "models/toy/seed0/base.csr" in found["ablation"].deps
     assert "models/toy/seed0/base.csr" in found["main"].outs
+
+
+@pytest.fixture
+def kept(graph):
+    """The same with targets that only keep data and checkpoints, so that the experiments' own are of results."""
+    csr, vop = (f"models/toy/seed0/{name}/manifest.json" for name in ("base.csr", "base.csr.vop"))
+    data = ["data/toy/seed0/dataset/base/csr/train.parquet"]
+    curves = "results/toy/metrics/seed0/base.csr/train.csv"
+    jobs = [replace(each, outputs=(csr, curves)) if each.outputs == (csr,) else each for each in graph.jobs]
+    targets = {"seeds": graph.targets["seeds"], "dataset": data, "train_main": [csr], "train_ablation": [vop]}
+    return Graph(tuple(jobs), targets | graph.targets)
+
+
+def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
+    names = ["seeds", "dataset", "train_main", "main", "train_ablation", "ablation", "all"]
+    sections = {
+        "synthesis": {},
+        "reward": {},
+        "models": {"vlm": {}},
+        "experiments": {},
+        "evaluation": {"benchmarks": {}},
+    }
+    cuts = stages(kept, names, "toy", KEYS | sections, {"models/toy/pretrained": LISTING})
+    found = {stage.name: stage for stage in cuts}
+    for name in ("main", "ablation", "all"):
+        assert all(out.startswith("results/") for out in found[name].outs), name
+        assert not [dep for dep in found[name].deps if dep.startswith(("data/", "models/"))], name
+    # … but on what is behind it: the stored models, and the sections and sources of every rule on the way
+    assert LISTING in found["main"].deps
+    assert {"rules/draw_seeds.smk", "rules/train.smk", "rules/tables.smk"} <= set(found["main"].deps)
+    assert {"scales.toy.seeds", "scales.toy.training", "scales.toy.analysis"} <= set(found["main"].params)
+    # What training makes is in two stages: the curves are kept, the checkpoint is not.
+    assert found["train_main"].outs == ("models/toy/seed0/base.csr",)
+    assert "results/toy/metrics/seed0/base.csr/train.csv" in found["main"].outs
+    assert "data/toy/seed0/dataset/base/csr" in found["train_main"].deps
 
 
 def test_checkpoints_are_folders_and_tables_are_files_with_their_record(graph):

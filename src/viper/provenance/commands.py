@@ -85,7 +85,7 @@ def pull() -> None:
         _echo_some(pulled.moved)
         typer.echo(f"they are in {pulled.aside}/; to have them back: python -m viper put-back {pulled.aside}")
     if pulled.stale:
-        typer.echo(f"{len(pulled.stale)} recorded outs are of an older run than the tables, and are left out:")
+        typer.echo(f"{len(pulled.stale)} recorded outs are of an older run than the others, and are left out:")
         _echo_some(pulled.stale)
     typer.echo(
         f"everything that could be fetched is as recorded; {len(pulled.missing)} outs lie in a remote out of reach"

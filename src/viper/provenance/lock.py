@@ -4,6 +4,7 @@ They are git's: no digest was noted of them, and a conflict of a merge is the us
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -84,10 +85,43 @@ class Lock:
         first, second = (_made_with(self.stages[name]) for name in (one, other))
         return sorted(key for key in first.keys() & second.keys() if first[key] != second[key])
 
+    def older(self, outdated: Collection[str]) -> frozenset[str]:
+        """The stages whose record is of an older run than that of the others.
+
+        That is what `dvc repro TARGET` leaves of the stages that TARGET does not need: it records no data sets, and no
+        tables of other experiments.
+
+        Args:
+            outdated: stages that were recorded with other parameters or code than those that are here. Such a stage is
+                older where one that is not outdated disagrees with it; a stage is, too, that read other inputs than are
+                recorded now, or that read what an older one made.
+        """
+        others = self.stages.keys() - set(outdated)
+        older = {name for name in outdated if any(self.disagreements(name, other) for other in others)}
+        while True:
+            found = {
+                name
+                for name, record in self.stages.items()
+                for dep in record.deps
+                if (entry := self.outs.get(str(dep.get("path"))))
+                and (entry.stage in older or dep.get("md5") != entry.md5)
+            }
+            if found <= older:
+                return frozenset(older)
+            older |= found
+
 
 def _made_with(record: StageRecord) -> dict[str, Any]:
+    """Key → value of every single parameter, and path → MD5 of every dep."""
     params = {key: value for keys in record.params.values() for key, value in keys.items()}
-    return params | {str(dep.get("path")): dep.get("md5") for dep in record.deps}
+    return _leaves(params) | {str(dep.get("path")): dep.get("md5") for dep in record.deps}
+
+
+def _leaves(values: dict[str, Any], start: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _leaves(value, f"{start}{key}.") if isinstance(value, dict) and value else {f"{start}{key}": value}
+    return found
 
 
 def read_lock(root: Path = Path()) -> Lock:
@@ -134,7 +168,8 @@ def parse_yaml(text: str, schema: type[Schema], name: str, remedy: str) -> Schem
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2024-99-99
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        raise ViperError(f"{name}{place}: no YAML: {getattr(error, 'problem', None) or error}. {remedy}") from error
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ViperError(f"{name}{place}: no YAML: {problem}. {remedy}") from error
     try:
         return TypeAdapter(schema).validate_python(content)
     except ValidationError as error:

@@ -152,7 +152,7 @@ def drop_damaged(cache: Path, recorded: Mapping[str, str]) -> list[str]:
     """
     lines = []
     for path, md5 in recorded.items():
-        if _drop(cache, md5):
+        if md5.endswith(".dir") and _drop(cache, md5):
             lines.append(f"{path}: its listing in DVC's cache was damaged, and is removed")
         for name, each in (files_of(path, md5, cache) or {}).items():
             if _drop(cache, each):

@@ -2,15 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, mine, objects
-from viper.provenance.lock import DVC_LOCK, Lock, read_lock
-from viper.provenance.stages import EVERYTHING, Stage, is_kept
+from viper.provenance.lock import DVC_LOCK, read_lock
+from viper.provenance.stages import EVERYTHING, Stage
 from viper.provenance.tools import call, planned_rules, plans_nothing, run
 from viper.provenance.worktree import at_commit, lend
 
@@ -39,7 +39,7 @@ class Pulled:
 
     Attributes:
         missing: recorded outs that lie in a remote out of reach.
-        stale: recorded outs of an older run than that of the tables: left out.
+        stale: recorded outs of an older run than the rest: left out.
         edited: what was edited since the recording.
         damaged: what DVC's cache had with other bytes, in words.
         moved: one's own files that were in the way.
@@ -115,12 +115,12 @@ def pull(root: Path = Path()) -> Pulled:
             "`snakemake --unlock`; then run the same command again. Nothing was changed"
         )
     objects.check_store(root)
+    cache = objects.cache_folder(root)
+    damaged = objects.drop_damaged(cache, objects.tracked(root))  # before DVC, which removes some without a word
     with _as_recorded(root) as recording:
-        place, cache = recording.place, objects.cache_folder(root)
-        outs = read_lock(root).outs
+        place, outs = recording.place, read_lock(root).outs
         stale = [path for path, entry in outs.items() if entry.stage in recording.stale]
         recorded = {path: md5 for path, md5 in objects.tracked(root).items() if path not in stale}
-        damaged = objects.drop_damaged(cache, recorded)
         objects.fill_cache(cache, recorded, root)
         if lacking := [path for path, md5 in recorded.items() if not objects.is_here(path, md5, cache)]:
             run("dvc", "fetch", "--remote", ARCHIVE, root=place)
@@ -144,7 +144,7 @@ class Recording:
     Attributes:
         place: the repository itself where nothing was edited, and otherwise a worktree of the commit that recorded it.
         edited: what was edited since then, in words.
-        stale: stages whose record is of an older run than that of the others.
+        stale: stages whose record is of an older run than that of the others (`Lock.older`).
     """
 
     place: Path
@@ -156,15 +156,16 @@ class Recording:
 def _as_recorded(root: Path) -> Iterator[Recording]:
     """Yield the recording of `root`.
 
-    `dvc repro TARGET` records results without the data sets and checkpoints behind them: their stages then still have
-    an older record, and what it names was not part of this run.
+    `dvc repro TARGET` records what TARGET needs; other stages then still have an older record, and what that names was
+    not part of this run.
 
     Raises:
         ViperError: no commit has the code of the recording.
     """
     edited = status(root).outdated if read_lock(root).outs else {}
-    stale = stale_stages(read_lock(root), edited)
-    if edited.keys() <= stale:  # an edit would concern the results too
+    lock = read_lock(root)
+    stale = lock.older(edited)
+    if edited.keys() <= stale:
         yield Recording(root, stale=stale)
         return
     commit = call("git", "log", "-1", "--format=%h", "--", DVC_LOCK, root=root).strip()
@@ -173,7 +174,7 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
     with at_commit(commit, root) as place:
         is_the_same = (place / DVC_LOCK).read_bytes() == (root / DVC_LOCK).read_bytes()
         others = status(place).outdated if is_the_same else edited
-        stale = stale_stages(read_lock(root), others)
+        stale = lock.older(others)
         if results := [line for stage, lines in others.items() if stage not in stale for line in lines]:
             raise ViperError(
                 f"commit {commit} has not the code that the files of {DVC_LOCK} were made with; others are:\n"
@@ -183,22 +184,6 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
             )
         lines = Counter(line.partition(": ")[2] for stage in edited if stage not in stale for line in edited[stage])
         yield Recording(place, tuple(f"{line} ({count} stages)" for line, count in sorted(lines.items())), stale)
-
-
-def stale_stages(lock: Lock, outdated: Collection[str]) -> frozenset[str]:
-    """Of the outdated stages those that only keep data sets and checkpoints, and what was made from these."""
-    kept = {name for name, record in lock.stages.items() if any(is_kept(out.path) for out in record.outs)}
-    stale = set(outdated) - kept
-    while True:
-        outs = {entry.path for entry in lock.outs.values() if entry.stage in stale}
-        more = {
-            name
-            for name, record in lock.stages.items()
-            if name not in stale | kept and any(dep.get("path") in outs for dep in record.deps)
-        }
-        if not more:
-            return frozenset(stale)
-        stale |= more
 
 
 def status(root: Path = Path()) -> State:
