@@ -3,13 +3,10 @@
 # (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, pretrain, bench.
 from snakemake.utils import min_version
 
-from viper import digests
-
 min_version("9.27")
-digests.begin_run()
 
 
-configfile: "params.yaml"
+include: "rules/environment.smk"
 
 
 report: "docs/report/workflow.rst"
@@ -39,6 +36,7 @@ rule all:
     default_target: True
     input:
         EXPERIMENTS,
+        cards(LINEAGES),
         rules.timings.output,
         rules.report_pages.output,
         rules.cost.output,

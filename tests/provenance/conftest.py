@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from viper.config.inheritance import resolve
+from viper.config.loading import read
 from viper.provenance.tools import planned_rules, plans_nothing
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +75,7 @@ class Repository:
     def set(self, key: str, value: object) -> None:
         """Set a dotted key of the smoke scale in params.yaml."""
         path = self.root / "params.yaml"
-        values = yaml.safe_load(path.read_text())
+        values = resolve(read(path))
         *sections, last = key.split(".")
         section = values["scales"]["smoke"]
         for name in sections:
@@ -139,7 +141,7 @@ def prepare(repository: Repository) -> None:
     """Fill an empty folder with sources, parameters of the small experiment, and its dvc.yaml."""
     copy_sources(repository.root)
     params = repository.root / "params.yaml"
-    params.write_text(yaml.safe_dump(shrink(yaml.safe_load(params.read_text()))))
+    params.write_text(yaml.safe_dump(shrink(resolve(read(params)))))
     repository.run("viper", "dvc-yaml")
 
 

@@ -7,11 +7,12 @@ import pytest
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml
 from viper.provenance.graph import Graph, Job, from_json, to_json
+from viper.provenance.source import PACKAGE
 from viper.provenance.stages import stages
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
 LISTING = "store/files/md5/66/models.dir"
-KEYS = {"seeds": {"number": 3}, "training": {}, "analysis": {}, "run_seeds": [0]}
+KEYS = {"scales": {"toy": {"seeds": {"number": 3}, "training": {}, "analysis": {}, "run_seeds": [0]}}}
 
 
 def job(rule, inputs, outputs):
@@ -71,16 +72,7 @@ def kept(graph):
 
 
 def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
-    names = ["seeds", "dataset", "train_main", "main", "train_ablation", "ablation", "all"]
-    sections = {
-        "synthesis": {},
-        "reward": {},
-        "models": {"vlm": {}},
-        "experiments": {},
-        "evaluation": {"benchmarks": {}},
-    }
-    cuts = stages(kept, names, "toy", KEYS | sections, {"models/toy/pretrained": LISTING})
-    found = {stage.name: stage for stage in cuts}
+    found = cut(kept, ["seeds", "dataset", "train_main", "main", "train_ablation", "ablation", "all"])
     for name in ("main", "ablation", "all"):
         assert all(out.startswith("results/") for out in found[name].outs), name
         assert not [dep for dep in found[name].deps if dep.startswith(("data/", "models/"))], name
@@ -144,3 +136,25 @@ def test_differences_say_what_is_missing(graph):
 def test_a_graph_survives_json(graph):
     assert from_json(to_json(graph)).targets == graph.targets
     assert from_json(to_json(graph)).jobs == graph.jobs
+
+
+@pytest.mark.parametrize(
+    ("stage", "prompts"),
+    [
+        ("seeds", []),
+        ("captions", ["micro/caption"]),
+        ("reconstructions", []),
+        ("critiques", ["micro/critique"]),
+        ("refinements", ["micro/entities", "micro/refine"]),
+        ("dataset", ["cards/dataset", "micro/csr", "micro/vop"]),
+        ("train_main", []),
+    ],
+)
+def test_stages_name_the_prompts_that_they_ask_with_each_by_its_file(stage, prompts):
+    import yaml
+
+    deps = yaml.safe_load((PACKAGE.parents[1] / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    folder = "src/viper/prompts"
+    assert folder not in deps
+    found = [dep for dep in deps if dep.startswith(folder) and not dep.endswith("__init__.py")]
+    assert found == [f"{folder}/{prompt}.jinja" for prompt in prompts]

@@ -14,8 +14,8 @@ REGENERATE_HELP = """Make a recorded file again with the code of its commit, and
 A temporary worktree of the commit shares this repository's cache and remotes; packages are those installed here.
 
 Exit status: 0 identical · 1 different · 2 wrong arguments · 3 unknown hash, revision or path · 4 an input is neither in
-the cache nor in a remote within reach · 5 recorded in no commit yet · 6 the commit's code failed · 7 different, and so
-are versions of packages
+the cache nor in a remote within reach, or damaged there · 5 recorded in no commit yet · 6 the commit's code failed ·
+7 different, and so are versions of packages
 """
 
 
@@ -143,7 +143,10 @@ def figures() -> None:
 def provenance_command(
     file: Annotated[Path, typer.Argument(help="a table, a figure or anything else that a rule makes")],
 ) -> None:
-    """Print what a file is made of, as a tree back to seeds and base models, with the hashes that dvc.lock records."""
+    """Print what a file is made of, as a tree back to seeds and base models.
+
+    Each file comes with the MD5 of what is here, and whether that is what dvc.lock records.
+    """
     from viper.provenance.tree import show
 
     show(file)

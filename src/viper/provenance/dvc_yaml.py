@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from viper.config import load
+from viper.config.loading import load, read
 from viper.errors import ViperError
 from viper.provenance import graph as graphs
 from viper.provenance.lock import read_dvc_file, read_yaml
@@ -43,11 +43,11 @@ def plan(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stage
     Raises:
         ViperError: params.yaml is wrong, or a stage has no target.
     """
-    values = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-    scale = scale or values["scale"]
+    values = read(root / "params.yaml")
+    scale = scale or str(values.get("scale"))
     names = stage_names(scale, load(scale, root / "params.yaml"))
     graph = graphs.read(names, scale, root)
-    return scale, stages(graph, names, scale, values["scales"][scale], _listings(root))
+    return scale, stages(graph, names, scale, values, _listings(root))
 
 
 def _listings(root: Path) -> dict[str, str]:

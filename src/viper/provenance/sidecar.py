@@ -9,10 +9,10 @@ the hash and out of the picture: pictures made from the same inputs in the same 
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
@@ -23,11 +23,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from pydantic import BaseModel
 
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.provenance.tools import call, has_git
 from viper.reading import read_json
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".provenance.json"
 CARRIERS = {".csv", ".json", ".md", ".png", ".svg", ".pdf", ".parquet"}
@@ -183,9 +187,10 @@ def describe_run(seconds: float, made_from: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def packages() -> dict[str, str]:
-    """Installed version of each package that this project depends on by name."""
-    names = [re.split(r"[^A-Za-z0-9._-]", line)[0] for line in requires("viper") or [] if "extra ==" not in line]
-    return {name: version(name) for name in sorted(names)}
+    """Installed version of each package that this project depends on by name, on this platform."""
+    asked = [Requirement(line) for line in requires("viper") or []]
+    here = [each.name for each in asked if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return {name: version(name) for name in sorted(here)}
 
 
 def md5(path: str | Path) -> str:
@@ -205,6 +210,11 @@ def _says_the_same(place: Path, record: dict[str, Any]) -> bool:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says; None outside a repository."""
-    result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return result.stdout.strip() if result.returncode == 0 else None
+    """What git says; None outside a repository, and with a warning where git refuses."""
+    if not has_git():
+        return None
+    try:
+        return call("git", *arguments).strip()
+    except ViperError as error:
+        log.warning("the records of this command name no commit: %s", error)
+        return None

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from viper.config.inheritance import origins
 from viper.config.schema import Scale
 from viper.errors import ViperError
+from viper.prompts import FOLDER as PROMPTS
 from viper.provenance.graph import Graph, Job
 from viper.provenance.sidecar import SUFFIX, has_sidecar
-from viper.provenance.source import PACKAGE, sources
+from viper.provenance.source import PACKAGE, prompt_sets, sources
 
 SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
 EVERYTHING = "all"
@@ -30,6 +32,7 @@ SECTIONS = {
     "plan_operations": ["synthesis.operations"],
     "edit_images": ["models.editor", "synthesis.edit"],
     "assemble_datasets": ["synthesis", "seeds.shards"],
+    "describe_datasets": [],
     "audit_synthesis": ["seeds.shards", "experiments"],
     "measure_base_models": ["models"],
     "calibrate_tau": ["reward"],
@@ -115,7 +118,7 @@ def stages(
         graph: holds all of `names` as targets.
         names: in the order in which jobs are given away.
         scale: name of the scale.
-        keys: the scale's section of params.yaml as it stands there, to name only keys that exist.
+        keys: params.yaml as it stands there, to name only keys that exist, and those that they extend.
         stored: files and folders that a .dvc file tracks, which are no stage's outs, and the file in git that stands
             for each.
 
@@ -167,7 +170,7 @@ def _stage(
         name,
         " ".join(graph.docs.get(name, "").split()),
         deps=(*sorted(data), *_source_deps(jobs)),
-        params=tuple(_outermost({_existing(f"scales.{scale}", section, keys) for section in sections})),
+        params=tuple(_outermost({key for section in sections for key in _keys(scale, section, keys)})),
         outs=tuple(sorted(mine)),
         rules=tuple(sorted({job.rule for job in owned})),
     )
@@ -231,27 +234,20 @@ def _outermost(names: Iterable[str], separator: str = ".") -> list[str]:
     return sorted(name for name in names if not any(name.startswith(other + separator) for other in names))
 
 
-def _existing(scale: str, section: str, keys: dict) -> str:
-    """The dotted key of params.yaml, cut where the file goes no deeper (a default of the schema stands in no file)."""
-    found = [scale]
-    for part in filter(None, section.split(".")):
-        if not isinstance(keys, dict) or part not in keys:
-            break
-        keys = keys[part]
-        found.append(part)
-    return ".".join(found)
+def _keys(scale: str, section: str, keys: dict) -> set[str]:
+    """The dotted keys of params.yaml that a section of a scale is made of: its own, and those that it extends."""
+    return origins(keys, ".".join(filter(None, ("scales", scale, section))))
 
 
 def _source_deps(jobs: list[Job]) -> list[str]:
-    """What the jobs are written in: rule files, and the parts of the package that their commands use."""
+    """What the jobs are written in: rule files, the parts of the package that their commands use, and their prompts."""
     if not jobs:
         return []
     root = PACKAGE.parents[1]
     rules = {"Snakefile", "rules/common.smk", *(job.file for job in jobs)}
-    used = {path for job in jobs if job.command for path in sources(job.command)}
-    parts = {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used}
-    code = set()
-    for part in parts:  # one or two files of a subpackage by name, more as their folder
+    used = {path for job in jobs if job.command for path in sources(job.command, prompt_sets(job.params))}
+    code = {path for path in used if path.is_relative_to(PROMPTS)}  # each by itself: nobody asks with all of them
+    for part in {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used - code}:
         files = {path for path in used if part in (path, *path.parents)}
-        code |= files if len(files) <= 2 else {part}
+        code |= files if len(files) <= 3 else {part}  # up to three files of a subpackage by name, more as their folder
     return [*sorted(rules), *sorted(path.relative_to(root).as_posix() for path in code)]
