@@ -44,7 +44,8 @@ all: $(STAMP)  ## every experiment with all run seeds (an hour at micro scale): 
 	@cat results/$(SCALE)/tables/claims.md
 
 test: $(STAMP)  ## all tests: the fast ones, then the workflow at smoke scale
-	pytest $(PYTEST_FLAGS)
+	pytest -n $(CORES) --dist loadfile -m 'not slow' $(PYTEST_FLAGS)
+	pytest -m slow $(PYTEST_FLAGS)
 
 lint: $(STAMP)  ## style of Python and Snakemake files
 	ruff check . && ruff format --check .

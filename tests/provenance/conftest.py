@@ -108,6 +108,16 @@ def copy_sources(root: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources with the parameters as they are, in a git repository without commits; nothing is run."""
+    root = tmp_path_factory.mktemp("bare") / "checkout"
+    copy_sources(root)
+    shutil.copy(ROOT / "dvc.yaml", root / "dvc.yaml")
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    return root
+
+
+@pytest.fixture(scope="session")
 def bucket() -> Iterator[str]:
     """Endpoint of a local S3 server with the bucket `viper`."""
     import boto3
