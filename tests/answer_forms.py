@@ -161,8 +161,8 @@ TEXT = {
         for form in (
             "two", "Two", "two.", " two ", "2", "007", "1e5", "1.0", "-5", "3,000", "None", "N/A", "null", "NaN", "nan",
             "True", "Z", "A", "A dog", "a dog", "=1+1", "two or three", "both", "the second picture", "it's", "C#",
-            "5 km²", "snake_case", "2*3", "$5", "don't", "answers", "a\tb", "100 %", "no", "naïve", "東京", "100,000", "Answer",
-            "question: what?", "x < y", "{a}", "[1, 2]", "(two)",
+            "5 km²", "snake_case", "2*3", "$5", "don't", "answers", "a\tb", "100 %", "no", "naïve", "東京", "100,000",
+            "Answer", "question: what?", "x < y", "{a}", "[1, 2]", "(two)",
         )
     },
     **dict.fromkeys(("**two**", "*two*", "__two__", "`two`", '"two"', "'two'", "“two”", r"\boxed{two}",

@@ -132,14 +132,14 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header(tmp_path, monkeyp
 
     header = chunk(b"IHDR", (13_000).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0]))
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 13_001)) + chunk(b"IEND", b"")
-    with pytest.raises(ViperError, match=r"row 1, column image: .*13000 × 13000 pixels"):
+    with pytest.raises(ViperError, match=r"row 1, column image: .*too many pixels"):
         read(tmp_path, {"image": base64.b64encode(bomb).decode()})
 
 
 def test_pictures_are_unpacked_once_and_again_where_they_were_changed(tmp_path, monkeypatch):
     decoded = []
-    opened = benchmark_tables.open_picture
-    monkeypatch.setattr(benchmark_tables, "open_picture", lambda source: decoded.append(1) or opened(source))
+    opened = benchmark_tables.read_picture
+    monkeypatch.setattr(benchmark_tables, "read_picture", lambda source: decoded.append(1) or opened(source))
     rows = [{"image": str([PNG, encoded(color="blue", format="JPEG")])}, {"image": "0"}, {"image": f"[\n{PNG!r},]"}]
     found = read(tmp_path, *rows)
     assert [len(paths) for paths in found["image"]] == [2, 2, 1]

@@ -97,7 +97,15 @@ def test_pairs_from_a_file(tmp_path, suffix):
 def test_bad_pairs_are_named(tmp_path, text):
     path = tmp_path / "pairs.csv"
     path.write_text(text)
-    with pytest.raises(ViperError, match="pair 1"):
+    with pytest.raises(ViperError, match=r"pairs\.csv, line 2: a pair needs"):
+        read_pairs(path)
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "[" * 100_000, '{"first": "a", "second": "\\u200b", "same": true}'])
+def test_bad_lines_are_named(tmp_path, line):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"first": "A.", "second": "B.", "same": true}\n\n' + line, encoding="utf-8-sig")
+    with pytest.raises(ViperError, match=r"pairs\.jsonl, line 3: "):
         read_pairs(path)
 
 

@@ -91,6 +91,14 @@ def test_unknown_option_is_refused(run, tmp_path):
         ({"completion": "x", "ground_truth": []}, "list of at least one string"),
         ({"completion": "x", "ground_truth": ["x", 1]}, "list of at least one string"),
         ({"completion": "x", "ground_truth": [" "]}, "list of at least one string"),
+        ({"completion": "x", "ground_truth": ["\u200b"]}, "none of them blank"),
+        ({"completion": "x", "ground_truth": ["x", "\ud800"]}, "none of them blank"),
+        ({"completion": "x", "ground_truth": {"x": 1}}, "list of at least one string"),
+        ({"completion": float("nan"), "ground_truth": ["x"]}, "NaN is no JSON number"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"completion": ' + "[" * 100_000 + "]" * 100_000 + ', "ground_truth": ["x"]}', "nested too deeply"),
+        ("9" * 10_000, "not valid JSON"),
+        ("null", "must be an object, found NoneType"),
     ],
 )
 def test_malformed_rows_are_named_by_line(tmp_path, line, problem):
@@ -105,6 +113,23 @@ def test_all_malformed_rows_are_reported_at_once(tmp_path):
         read_rows(write(tmp_path / "rows.jsonl", *["{"] * 12))
     assert "line 10:" in str(caught.value)
     assert "2 lines more" in str(caught.value)
+
+
+def test_a_byte_order_mark_and_returns_are_read(tmp_path):
+    row = {"completion": "é", "ground_truth": ["x"]}
+    (tmp_path / "rows.jsonl").write_bytes(f"\r\n{json.dumps(row)}\r\n".encode("utf-8-sig"))
+    assert read_rows(tmp_path / "rows.jsonl") == [row]
+
+
+def test_bytes_that_are_no_text_are_named_by_line(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(b'{"completion": "x", "ground_truth": ["x"]}\n\n{"completion": "\xe9"}\n')
+    with pytest.raises(ViperError, match=r"rows\.jsonl, line 3: not UTF-8 text \(byte 16 "):
+        read_rows(tmp_path / "rows.jsonl")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(ViperError, match="cannot be read"):
+        read_rows(tmp_path)
 
 
 def test_files_without_rows(tmp_path):

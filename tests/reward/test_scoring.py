@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from viper.errors import ViperError
+from viper.reward.scoring import MAX_SENTENCES
 
 RED = "The color of the circle was changed from red to blue."
 STAR = "A star was added."
@@ -88,6 +89,21 @@ def test_huge_answer_is_not_even_split(make_reward):
     result = score(reward, wrap(RED * 20_000), [RED])
     assert (result.format, result.correct, result.matches) == (1, 0, ())
     assert reward.embedder.calls == []
+
+
+def test_answer_of_too_many_sentences_is_not_embedded(make_reward):
+    reward = make_reward()
+    assert len(score(reward, wrap(*["Gone."] * MAX_SENTENCES), [RED]).matches) == MAX_SENTENCES
+    reward.embedder.calls.clear()
+    result = score(reward, wrap(*["Gone."] * (MAX_SENTENCES + 1)), [RED])
+    assert (result.format, result.correct, result.matches) == (1, 0, ())
+    assert reward.embedder.calls == []
+
+
+def test_format_of_a_huge_completion_takes_one_look(make_reward):
+    for filling in ("<", "<think", " ", "</", "\n", "a <answer"):
+        text = f"<think>{filling * 200_000}</think><answer>{filling * 200_000}</answer>"
+        assert score(make_reward(), text, [RED]).correct == 0
 
 
 def test_repetition_and_omission_by_parameter(make_reward):

@@ -1,16 +1,22 @@
+import signal
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pysbd.lang.english import English
+from pysbd.processor import Processor
 
-from viper.reward.sentences import find_answer, is_well_formed, normalize, split_sentences
+from viper.reward import sentences
+from viper.reward.sentences import _BoundedEnglish, find_answer, is_well_formed, normalize, split_sentences
 from viper.world.grammar import statement
 from viper.world.operations import sample_operations
 from viper.world.scene import sample_scene
 
 
 @pytest.mark.parametrize(
-    ("text", "sentences"),
+    ("text", "expected"),
     [
         (
             "Dr. Smith has 3.5 apples, e.g. red ones. The U.S. flag is here.",
@@ -33,8 +39,8 @@ from viper.world.scene import sample_scene
         ("\u200b\u200b", []),
     ],
 )
-def test_sentences_with_known_answers(text, sentences):
-    assert split_sentences(text) == sentences
+def test_sentences_with_known_answers(text, expected):
+    assert split_sentences(text) == expected
 
 
 def test_every_statement_of_the_world_is_one_sentence():
@@ -96,3 +102,100 @@ def test_format(text, expected):
 )
 def test_answer_is_the_one_element(text, answer):
     assert find_answer(text) == answer
+
+
+# --- bounded work ----------------------------------------------------------------------------------------------------
+
+_SYMBOLS = "[](){}<>\"'“”‘’«».,;:!?-–—…\\/ \n\taAiIvxS19。！（「∯ȸ♨☝é&\ud800\u200b"
+_TROUBLE = [*_SYMBOLS, "no.", "U.S.", "a)", "1. ", "[1, 2]"]
+
+
+@contextmanager
+def within(seconds: int):
+    """Fail instead of hanging: what this guards takes a fraction of it."""
+
+    def stop(*_) -> None:
+        raise TimeoutError(f"not done within {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The cat.[12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12]",
+        "..[111 111 111 111 111 111 111 111 111 111 111 111 111 111 111 111]",
+        "[" * 100_000,
+        "(." * 50_000,
+        "i) ii) " * 10_000,
+        "9. 0. " * 15_000,
+        "!?" * 50_000 + ".",
+        "no. " * 25_000,
+        "a\n" * 50_000,
+        "x" * 1_000_000,
+    ],
+    ids=lambda text: f"{text[:12]!r}×{len(text)}",
+)
+def test_no_text_hangs(text):
+    with within(60):
+        assert "".join("".join(split_sentences(text)).split()).count("[") == text.count("[")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(_TROUBLE) | st.characters(), max_size=4).map("".join),
+    st.lists(st.sampled_from(_TROUBLE) | st.characters(), min_size=1, max_size=8).map("".join),
+    st.integers(1, 4_000),
+)
+def test_no_repetition_hangs(before, unit, times):
+    text = f"<think>{unit}</think><answer>{before}{unit * times}.</answer>"[:20_000]
+    with within(60):
+        is_well_formed(text)
+        split_sentences(find_answer(text) or text)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(_TROUBLE), min_size=1, max_size=6).map("".join), st.integers(1, 30_000))
+def test_pysbd_sees_little_at_a_time_and_everything_at_most_twice(unit, times):
+    seen = []
+
+    class Watched(sentences.Processor):
+        def __init__(self, text, language):
+            seen.append(text)
+            super().__init__(text, language)
+
+    text = (unit * times)[:60_000]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentences, "Processor", Watched)
+        split_sentences(text)
+    assert max(map(len, seen), default=0) <= 10_000
+    assert sum(map(len, seen)) <= 2 * len(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["The cat.", "[1, 2]", "[12]", "[1-3, 4]", "[1 2]", "3 4", " A", " b", "\n", "!!!", "?!?", "1"]
+        ),
+        max_size=12,
+    ).map("".join)
+)
+def test_the_bounded_patterns_split_as_pysbd_does(text):
+    assert Processor(text, _BoundedEnglish).process() == Processor(text, English).process()
+
+
+def test_a_long_text_is_split_as_its_parts_are():
+    rng = np.random.default_rng(1)
+    statements = [
+        statement(operation) for _ in range(300) for operation in sample_operations(rng, sample_scene(rng), 2)
+    ]
+    assert len(" ".join(statements)) > 20_000
+    for text in (" ".join(statements), "\n".join(f"{number}. {said}" for number, said in enumerate(statements, 1))):
+        assert split_sentences(text) == statements

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
@@ -99,3 +101,32 @@ def test_nothing_usable_stops(tmp_path):
     (folder / "b.jpg").write_text("no")
     with pytest.raises(ViperError, match=r"none of 2 files is usable \(2 not an image\)"):
         collect(folder, tmp_path / "out")
+
+
+def test_one_bad_file_costs_one_row(folder, tmp_path):
+    """Names, shapes and contents as folders have them, all at once: everything is a row or counted."""
+    sound = {"{a}.jpg": b"", "it's $(x) [1].jpg": b"", "new\nline.jpg": b"", os.fsdecode(b"caf\xe9.jpg"): b""}
+    for number, name in enumerate(sound):
+        Image.new("RGB", (50 + number, 50), "red").save(folder / name, "JPEG")
+    Image.new("RGB", (33, 8000)).save(folder / "long.jpg")
+    Image.new("RGB", (40, 40), "red").save(folder / "eps.jpg", "EPS")
+    Image.fromarray(np.full((40, 40), np.inf, np.float32)).save(folder / "infinite.tif")
+    (folder / "empty.jpg").touch()
+    (folder / "folder.jpg").mkdir()
+    (folder / "dangling.jpg").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.jpg")
+    shards, skipped = collect(folder, tmp_path / "out", number=100, shards=3, image_size=None, max_pixels=4096)
+    rows = [row for shard in shards for row in shard]
+    assert len(rows) == 4 + len(sound)
+    assert {"new\\x0aline.jpg", "caf\\xe9.jpg", "{a}.jpg"} < {Path(row["source"]).name for row in rows}
+    counts = {row["reason"]: int(row["number"]) for row in skipped}
+    assert counts == {
+        "duplicate": 1,
+        "truncated": 1,
+        "not an image": 3,
+        "a side is shorter than 32 pixels": 1,
+        "more than 200 times as long as wide": 1,
+        "no finite value": 1,
+        "not a file": 3,
+    }
+    assert len(rows) + sum(counts.values()) == len(list(folder.iterdir()))

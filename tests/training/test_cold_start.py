@@ -55,6 +55,9 @@ def test_imports_images_by_path_and_by_content(tmp_path):
         ({"prompt": "What?", "completion": "That.", "images": ["nowhere.png"]}, "neither a file in"),
         ({"prompt": "What?", "completion": "That.", "images": ["bm9wZQ=="]}, "cannot be read"),
         (["What?"], "line 1: no images"),
+        ({"prompt": "What?", "completion": "That.", "images": ["é" * 3000]}, "neither a file in"),
+        ({"prompt": "What?", "completion": "That.", "images": ["a" * 3000]}, "cannot be read: not an image"),
+        ({"prompt": "What?", "completion": "That.", "images": [7]}, "an image is int"),
     ],
 )
 def test_bad_lines_are_named(tmp_path, row, message):

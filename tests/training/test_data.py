@@ -1,9 +1,14 @@
 """Data sets, their order, and what they are turned into."""
 
+import io
+
 import pytest
 from datasets import Dataset
+from PIL import Image
 
 from viper.errors import ViperError
+from viper.pictures import PictureError
+from viper.synthesis.rows import IMAGES, TEXT, TEXTS, pack_image, write_rows
 from viper.training import data
 
 
@@ -11,6 +16,30 @@ def test_reads_only_what_training_needs(toy):
     rows = data.read(toy / "vop" / "train.parquet")
     assert set(rows.column_names) == {"images", "prompt", "ground_truth"}
     assert [image.size for image in rows[0]["images"]] == [(64, 64)] * 2
+
+
+def _eps() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(buffer, "EPS")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"bytes": _eps(), "path": "x.png"},
+        {"bytes": b"", "path": "x.png"},
+        {"bytes": None, "path": "x.png"},
+        {"bytes": None, "path": "https://example.org/x.png"},
+        None,
+    ],
+)
+def test_cells_that_hold_no_picture_are_refused_by_row(tmp_path, cell):
+    sound = pack_image(Image.new("RGB", (9, 9)))
+    rows = [{"images": [sound, image], "prompt": "?", "ground_truth": ["!"]} for image in (sound, cell)]
+    write_rows(tmp_path / "t.parquet", rows, {"images": IMAGES, "prompt": TEXT, "ground_truth": TEXTS})
+    with pytest.raises(PictureError, match=r"t\.parquet, row 1: not an image"):
+        data.read(tmp_path / "t.parquet")
 
 
 def test_every_row_comes_once_before_any_comes_twice():

@@ -1,10 +1,13 @@
 """The graph without running it: what is planned, what is not, and what a mistake in the parameters says."""
 
 import json
+import os
 import re
 
 import pytest
 from PIL import Image
+
+from viper.synthesis.rows import read_rows
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +77,7 @@ def test_pretraining_is_only_planned_when_asked_for(workflow):
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        ({"training": {"stepz": 3}}, "scales.smoke.training.stepz = '3': unknown key"),
+        ({"training": {"stepz": 3}}, "scales.smoke.training.stepz = 3: unknown key"),
         ({"experiments": {"main": ["base.nope"]}}, "unknown phase 'nope'"),
         ({"analysis": {"split": "nope"}}, "analysis.split 'nope' is not among evaluation.splits: dev, test"),
         ({"synthesis": {"vop_held_out": 1}}, "synthesis.vop_held_out is 1, make it at least 2"),
@@ -86,13 +89,42 @@ def test_mistakes_stop_before_anything_runs(workflow, mistake, message):
     assert message in result.stdout + result.stderr
 
 
+def test_photographs_of_any_name_are_collected_and_watched(copy_repository):
+    workflow = copy_repository()
+    folder = workflow.root / "my photos"
+    folder.mkdir()
+    sound = [
+        "{a}.jpg",
+        "{input}.jpg",
+        "a b.jpg",
+        "$(touch pwned).jpg",
+        "`touch pwned`;'\".jpg",
+        "new\nline.jpg",
+        "%s.jpg",
+    ]
+    for number, name in enumerate([*sound, os.fsdecode(b"caf\xe9.jpg")]):
+        Image.new("RGB", (64 + number, 64), "red").save(folder / name, "JPEG")
+    (folder / "dangling.jpg").symlink_to("nowhere")
+    seeds = {"source": "folder", "paths": ["my photos/*.jpg"], "number": 99, "shards": 1, "image_size": None}
+    config = f"scales={json.dumps({'smoke': {'seeds': seeds}})}"
+    target = "data/smoke/seed0/seeds/shard0.parquet"
+    workflow.run(config, "--", target)
+    rows = read_rows(workflow.root / target, ["source"])
+    assert len(rows) == len(sound) + 1
+    assert not list(workflow.root.glob("**/pwned"))
+    assert "not a file,1" in (workflow.root / target).with_name("skipped.csv").read_text()
+    assert "Nothing to be done" in planned(workflow, target, config)
+    Image.new("RGB", (99, 64), "blue").save(folder / "{a}.jpg", "JPEG")
+    assert "rule collect_seeds" in planned(workflow, target, config)
+
+
 @pytest.fixture(scope="module")
 def own_data(workflow):
     """One photograph and a file for the cold start, without which nothing can be planned at paper scale."""
     folder = workflow.root / "data/photographs"
     folder.mkdir(parents=True)
     Image.new("RGB", (300, 300)).save(folder / "one.jpg")
-    (workflow.root / "data/cold_start.jsonl").touch()
+    (workflow.root / "data/cold_start.jsonl").write_text("{}\n")
 
 
 @pytest.mark.parametrize("scale", ["3b", "7b"])
@@ -102,7 +134,7 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
     expected = dict.fromkeys(("caption_images", "reconstruct_images", "critique_captions", "edit_images"), 64)
     expected |= {"fetch_model": 4, "fetch_benchmark": 8, "make_benchmark": 8, "train": 8, "evaluate": 6, "tables": 1}
     assert {rule: int(counts[rule]) for rule in expected} == expected
-    assert f"--config_file envs/accelerate/{scale}.yaml --num_processes 8" in plan
+    assert f"--config_file=envs/accelerate/{scale}.yaml --num_processes 8" in plan
     assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()
 
 
@@ -110,7 +142,7 @@ def test_an_experiment_may_be_left_out_of_params(copy_repository):
     """What cannot be had, such as samples for the cold start, must not keep the rest from being planned."""
     workflow = copy_repository()
     params = workflow.root / "params.yaml"
-    params.write_text(re.sub(r"      ablation_cold_start: .*\n", "", params.read_text()))
+    params.write_text(re.sub(r"      ablation_cold_start:\n(?:      - .*\n)+", "", params.read_text()))
     plan = planned(workflow, "all")
     assert {lineage for _, lineage in trained(plan)} == TWO_STAGE | {"base.vop", "base.mix", "base.sft"}
     assert "rule claims:" in plan

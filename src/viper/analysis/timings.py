@@ -49,7 +49,7 @@ def collect(folder: str | Path, logs: str | Path) -> pd.DataFrame:
         step = path.relative_to(folder).with_suffix("").as_posix()
         row = {"step": step} | {new: measured.get(old) for old, new in COLUMNS.items()}
         log = Path(logs, f"{step}.log")
-        start_up = read_seconds(log.read_text(errors="replace")) if log.is_file() else None
+        start_up = read_seconds(log.read_text(errors="replace", encoding="utf-8")) if log.is_file() else None
         rows.append(row | {START_UP: row["seconds"] if start_up is None else start_up})
     table = pd.DataFrame(rows, columns=["step", "seconds", START_UP, *list(COLUMNS.values())[1:]])
     total = {"step": ALL, "peak_mb": table["peak_mb"].max()} | table[["seconds", START_UP]].sum().to_dict()

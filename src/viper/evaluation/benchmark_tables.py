@@ -17,22 +17,18 @@ import os
 import re
 import string
 import sys
-import warnings
 from collections.abc import Collection, Iterator
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from viper import digests
 from viper.errors import ViperError
+from viper.pictures import PictureError, read_picture
 
 _log = logging.getLogger(__name__)
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # none of them starts another program
-MAX_PIXELS = 2**27
 MAX_LIST = 100  # entries of a list
 _REFERENCE = 64  # characters: a shorter picture cell is the index of the row that has the picture, says VLMEvalKit
 _INDEX = re.compile(r"\w[\w.:/ -]{0,199}")
@@ -129,27 +125,6 @@ def read_list(cell: str) -> list[str]:
         place = min(place + 1, end)
 
 
-def open_picture(source: bytes | Path) -> Image.Image:
-    """A decoded picture in RGB.
-
-    Raises:
-        ValueError: it is none of FORMATS, is damaged, or has more than MAX_PIXELS pixels.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is the lower one
-            with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ValueError(f"has {image.width} × {image.height} pixels: too many to decode safely")
-                return image.convert("RGB")
-    except Image.UnidentifiedImageError as error:
-        raise ValueError(f"is no picture of the formats {', '.join(FORMATS)}") from error
-    except (ValueError, MemoryError):
-        raise
-    except Exception as error:  # a decoder meets damage with anything from struct.error to AttributeError
-        raise ValueError(f"is a damaged picture ({type(error).__name__})") from error
-
-
 def _rows(path: Path, needed: Collection[str]) -> Iterator[tuple[int, dict]]:
     """The rows of a TSV with their numbers, from 1; each as column → text."""
     if not path.is_file():
@@ -237,9 +212,9 @@ def _unpack_one(text: str, path: Path) -> str:
 
 def _decode(source: bytes | Path) -> None:
     try:
-        open_picture(source)
-    except ValueError as error:
-        raise _CellError(str(error)) from error
+        read_picture(source)
+    except PictureError as error:
+        raise _CellError(f"is no picture that can be read: {error.reason}") from error
 
 
 def _follow_references(path: Path, rows: list[dict], numbers: list[int], seen: dict[str, int]) -> None:

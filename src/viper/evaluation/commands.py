@@ -66,7 +66,7 @@ def register(app: typer.Typer) -> None:
             for name, result in results.items()
         }
         with atomic_write(output / "scores.json") as partial:
-            partial.write_text(json.dumps(scores, indent=2) + "\n")
+            partial.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
 
     @app.command("measure-attention")
     def measure_attention(

@@ -13,8 +13,8 @@ from vlmeval.smp import dump, get_intermediate_file_path, load
 from vlmeval.utils import can_infer
 
 from viper.errors import ViperError
-from viper.evaluation.benchmark_tables import open_picture
 from viper.files import write_table
+from viper.pictures import read_picture
 from viper.reading import read_parquet
 
 _REMEDY = "Take it from the hub data set TIGER-Lab/Mantis-Eval again"
@@ -95,8 +95,5 @@ def _row(number: int, item: dict) -> dict:
 def _png(content: bytes, where: str) -> str:
     """The picture as base64 PNG, which is what VLMEvalKit unpacks."""
     buffer = BytesIO()
-    try:
-        open_picture(content).save(buffer, format="PNG")
-    except ValueError as error:
-        raise ViperError(f"{where}: a picture {error}") from error
+    read_picture(content, where).save(buffer, format="PNG")
     return base64.b64encode(buffer.getvalue()).decode()

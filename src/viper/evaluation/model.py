@@ -1,13 +1,12 @@
 """A checkpoint as VLMEvalKit's kind of model."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeval.vlm.base import BaseModel
 
 from viper.config.evaluation import Asking
-from viper.evaluation.benchmark_tables import open_picture
 from viper.models.base import VLM, Chat
+from viper.pictures import read_picture
 
 if TYPE_CHECKING:
     from vlmeval.dataset.image_base import ImageBaseDataset
@@ -73,6 +72,6 @@ def _as_text(completion: str) -> str:
 
 def _chat(message: list[dict], asking: Asking) -> Chat:
     """Images in order, then the texts."""
-    images = [open_picture(Path(part["value"])) for part in message if part["type"] == "image"]
+    images = [read_picture(part["value"]) for part in message if part["type"] == "image"]
     text = "\n".join(part["value"] for part in message if part["type"] == "text")
     return Chat(images, text + asking.instruction, asking.begin)

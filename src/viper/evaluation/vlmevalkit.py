@@ -20,6 +20,7 @@ from PIL import Image
 from viper.errors import ViperError
 from viper.evaluation.answers import Kind, options_in
 from viper.evaluation.benchmark_tables import read_benchmark
+from viper.evaluation.videos import decord_or_nothing
 
 if TYPE_CHECKING:
     from vlmeval.dataset.image_base import ImageBaseDataset
@@ -66,9 +67,11 @@ def import_vlmeval() -> None:
     gradients, most_pixels = torch.is_grad_enabled(), Image.MAX_IMAGE_PIXELS
     logging.disable(logging.ERROR)
     try:
-        import viper.models.torchvision_shim  # noqa: F401  (before vlmeval imports torchvision)
+        import viper.models.torchvision_shim
+        import viper.plotting  # noqa: F401  (before it imports matplotlib)
 
-        import vlmeval.dataset  # noqa: F401  # isort: skip
+        with decord_or_nothing():
+            import vlmeval.dataset  # noqa: F401
     finally:
         logging.disable(level)
         ssl._create_default_https_context = https_context

@@ -44,7 +44,10 @@ def compare(first: Path, second: Path) -> Comparison:
         case ".csv" | ".tsv" | ".parquet":
             return _tables(first, second)
         case ".json":
-            return _numbers(_leaves(json.loads(first.read_text())), _leaves(json.loads(second.read_text())))
+            return _numbers(
+                _leaves(json.loads(first.read_text(encoding="utf-8"))),
+                _leaves(json.loads(second.read_text(encoding="utf-8"))),
+            )
         case ".png":
             return _pictures(first, second)
     return Comparison(Verdict.DIFFERENT, f"{first.stat().st_size} and {second.stat().st_size} bytes")
@@ -125,9 +128,10 @@ def _numbers(one: dict[tuple, Any], other: dict[tuple, Any], note: str = "") -> 
 
 def _pictures(first: Path, second: Path) -> Comparison:
     import numpy as np
-    from PIL import Image
 
-    one, other = (np.asarray(Image.open(path).convert("RGB"), dtype=float) for path in (first, second))
+    from viper.pictures import read_picture
+
+    one, other = (np.asarray(read_picture(path), dtype=float) for path in (first, second))
     if one.shape != other.shape:
         return Comparison(Verdict.DIFFERENT, f"{one.shape[:2]} and {other.shape[:2]} pixels")
     mean = float(np.abs(one - other).mean())

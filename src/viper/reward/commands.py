@@ -1,5 +1,6 @@
 """Commands: `reward` scores a file so that people can see why; `calibrate-tau` chooses the threshold."""
 
+import codecs
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +15,15 @@ from viper.errors import ViperError
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Rows {"completion": any JSON value, "ground_truth": [str, …]} of a JSON Lines file; blank lines are skipped.
 
+    The file is a user's own, so all that is wrong with it is said at once, with or without a byte order mark.
+
     Raises:
         ViperError: the file cannot be read, or rows are malformed: each with its line number (the first ten).
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ViperError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    except OSError as error:
+        raise ViperError(f"{path}: cannot be read ({error.strerror}); name a JSON Lines file") from error
     rows, problems = [], []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -37,10 +40,16 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _read_row(line: str) -> tuple[str | None, dict[str, Any]]:
+def _read_row(line: bytes) -> tuple[str | None, dict[str, Any]]:
     """What is wrong with a line (None: nothing), and its content."""
+    from viper.reward.sentences import normalize
+
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 text (byte {error.start} of the line)", {}
+    except RecursionError:
+        return "not readable JSON (nested too deeply)", {}
     except ValueError as error:
         return f"not valid JSON ({error})", {}
     if not isinstance(row, dict):
@@ -49,9 +58,14 @@ def _read_row(line: str) -> tuple[str | None, dict[str, Any]]:
     if missing:
         return f"lacks {' and '.join(map(repr, missing))}", {}
     truth = row["ground_truth"]
-    if not isinstance(truth, list) or not truth or not all(isinstance(item, str) and item.strip() for item in truth):
+    if not isinstance(truth, list) or not truth or not all(isinstance(item, str) and normalize(item) for item in truth):
         return "'ground_truth' must be a list of at least one string, none of them blank", {}
     return None, row
+
+
+def _refuse_constant(name: str) -> None:
+    """Python's reader takes NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"{name} is no JSON number")
 
 
 def register(app: typer.Typer) -> None:
@@ -122,7 +136,7 @@ def register(app: typer.Typer) -> None:
         with atomic_write(roc) as path:
             roc_table(table).round(7).to_csv(path, index=False)
         with atomic_write(choice) as path:
-            path.write_text(json.dumps(record, indent=2) + "\n")
+            path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         typer.echo(f"tau = {chosen.tau:.6f}: {chosen.reason} (AUC {chosen.auc:.3f})", err=True)
 
 
@@ -130,6 +144,6 @@ def _scale_name(scale: str | None) -> str:
     """The scale asked for, or the one that params.yaml names."""
     if scale is not None:
         return scale
-    import yaml
+    from viper.config.loading import read
 
-    return yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["scale"]
+    return str(read().get("scale"))

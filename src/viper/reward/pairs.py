@@ -1,15 +1,18 @@
 """Labelled pairs of sentences: the same meaning, or one thing wrong. What a threshold must tell apart."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from viper.errors import ViperError
+from viper.reward.sentences import normalize
 from viper.world.grammar import refinements, statement
 from viper.world.operations import OPERATION_TYPES, propose
 from viper.world.scene import COLORS, COLS, GLYPHS, ROWS, SHADES, SHAPES, SIZES, TEXTURES, sample_scene
@@ -135,20 +138,38 @@ def read_pairs(path: str | Path) -> list[Pair]:
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file)) if path.suffix == ".csv" else [json.loads(line) for line in file]
-    except (OSError, ValueError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
         raise ViperError(f"{path}: labelled pairs cannot be read ({error})") from error
     labels = {"true": True, "1": True, "false": False, "0": False}
     pairs = []
-    for number, row in enumerate(rows, start=1):
+    for number, row in _numbered_rows(path, text):
         try:
             first, second, same = (str(row[key]).strip() for key in ("first", "second", "same"))
         except (KeyError, TypeError) as error:
-            raise ViperError(f"{path}: pair {number} needs first, second and same") from error
-        if not first or not second or same.lower() not in labels:
-            raise ViperError(f"{path}: pair {number} needs two sentences and same = true or false, found {same!r}")
+            raise ViperError(f"{path}, line {number}: a pair needs first, second and same") from error
+        if not normalize(first) or not normalize(second) or same.lower() not in labels:
+            raise ViperError(
+                f"{path}, line {number}: a pair needs two sentences and same = true or false, found {same[:60]!r}"
+            )
         same_meaning = labels[same.lower()]
         kind = str(row.get("kind") or ("same" if same_meaning else "different"))
         pairs.append(Pair(first, second, same_meaning, kind))
     return pairs
+
+
+def _numbered_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a .csv or .jsonl, each with the number of the line that it ends on; blank lines are skipped."""
+    if path.suffix == ".csv":
+        table = csv.DictReader(io.StringIO(text, newline=""))
+        try:
+            yield from ((table.line_num, row) for row in table)
+        except csv.Error as error:
+            raise ViperError(f"{path}, line {table.line_num}: labelled pairs cannot be read ({error})") from error
+        return
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ViperError(f"{path}, line {number}: labelled pairs cannot be read ({error})") from error

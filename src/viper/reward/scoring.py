@@ -13,6 +13,9 @@ from viper.reward.sentences import clean, find_answer, is_well_formed, normalize
 if TYPE_CHECKING:
     from viper.models.base import Embedder
 
+# An answer of more sentences is not read: embedding them would hold up every other answer of the step.
+MAX_SENTENCES = 1_000
+
 
 @dataclass(frozen=True)
 class Match:
@@ -65,8 +68,8 @@ class Reward:
     def score(self, completions: list[str], ground_truths: list[list[str]]) -> list[Score]:
         """One score for each completion, in order. All sentences of the batch are embedded in one call, each once.
 
-        A completion that is not a string, has no readable answer, or one longer than `max_answer_characters`, has
-        R_correct 0 and no matches.
+        A completion that is not a string, has no readable answer, or one longer than `max_answer_characters` or than
+        `MAX_SENTENCES`, has R_correct 0 and no matches.
 
         Args:
             completions: n outputs, `<think>…</think><answer>…</answer>` where well-formed.
@@ -103,7 +106,8 @@ class Reward:
         answer = find_answer(completion)
         if answer is None or len(answer) > self.section.max_answer_characters:
             return []
-        return split_sentences(answer)
+        sentences = split_sentences(answer)
+        return sentences if len(sentences) <= MAX_SENTENCES else []
 
     def _score_one(self, completion: str, sentences: list[str], truths: list[str], vectors: dict) -> Score:
         well_formed = float(isinstance(completion, str) and is_well_formed(clean(completion)))

@@ -2,22 +2,37 @@
 
 import glob
 import hashlib
-import warnings
+import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
 from viper.config.seeds import Seeds
 from viper.errors import ViperError
+from viper.pictures import PictureError, open_picture
+
+MAX_ASPECT = 200  # the processors of Qwen's models stop at longer pictures
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-class UnusablePhotographError(Exception):
+class UnusablePhotographError(ViperError):
     """A file that cannot serve as a seed image; its text is the reason, the same for all files of a kind."""
 
 
 def find_photographs(patterns: list[str]) -> list[Path]:
-    """Return the files that the glob patterns name, each once, sorted.
+    """Return what the glob patterns name, each once, sorted.
+
+    Beside files that may be a dangling link, a pipe, or a folder named x.jpg, which `read_photograph` refuses so that
+    they are counted; folders without such an ending are passed over.
 
     Raises:
         ViperError: a pattern names no file.
@@ -25,11 +40,42 @@ def find_photographs(patterns: list[str]) -> list[Path]:
     found: set[Path] = set()
     for pattern in patterns:
         # Path.glob takes no absolute pattern.
-        files = {Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file()}  # noqa: PTH207
-        if not files:
-            raise ViperError(f"seeds.paths: '{pattern}' names no file: put photographs there, or correct the pattern")
-        found |= files
+        names = glob.glob(pattern, recursive=True)  # noqa: PTH207
+        names += [pattern] if os.path.lexists(pattern) else []  # a name with brackets, meant as it stands
+        paths = {path for path in map(Path, names) if path.suffix or not os.path.isdir(path)}  # noqa: PTH112
+        if not any(map(os.path.isfile, paths)):
+            raise ViperError(
+                f"seeds.paths: '{printable(pattern)}' names no file: put photographs there, or correct the pattern "
+                "(a bracket in the name of a folder is written [[])"
+            )
+        found |= paths
     return sorted(found)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a workflow can name this as an input: a readable file, printable, without braces, which are wildcards."""
+    name = str(path)
+    is_readable = os.path.isfile(name) and os.access(name, os.R_OK)  # noqa: PTH113  (pathlib's can raise)
+    return is_readable and printable(name) == name and not {"{", "}"} & set(name)
+
+
+def mark(path: Path) -> str:
+    """What tells a changed file from the same: its printable name, size and time of change, where it has them."""
+    try:
+        state = path.stat()
+    except OSError:
+        return printable(path)
+    return f"{printable(path)}, {state.st_size} bytes, {state.st_mtime_ns}"
+
+
+def printable(path: str | Path) -> str:
+    """A path as logs and tables show it: what cannot be printed, bytes that are no UTF-8 included, as \\xNN."""
+    return "".join(
+        character
+        if character.isprintable()
+        else "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+        for character in str(path)
+    )
 
 
 def read_photograph(path: Path, seeds: Seeds) -> Image.Image:
@@ -39,32 +85,25 @@ def read_photograph(path: Path, seeds: Seeds) -> Image.Image:
     give their first frame; then the picture is scaled to at most `max_pixels`, or cropped to `image_size`.
 
     Raises:
-        UnusablePhotographError: not an image, truncated, broken, or too small.
+        UnusablePhotographError: see `viper.pictures.open_picture`; or too small, too long, or without finite values.
     """
     try:
-        with warnings.catch_warnings():
-            # Up to twice PIL's limit it only warns: such pictures are scaled down below. Beyond, it raises.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if min(image.size) < seeds.min_side:
-                    raise UnusablePhotographError(f"a side is shorter than {seeds.min_side} pixels")
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-    except UnidentifiedImageError as error:
-        raise UnusablePhotographError("not an image") from error
-    except Image.DecompressionBombError as error:
-        raise UnusablePhotographError("too many pixels to decode safely") from error
-    # PIL's decoders report damage by whichever of these their parser meets first.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, ArithmeticError) as error:
-        raise UnusablePhotographError("truncated" if "truncated" in str(error).lower() else "broken") from error
-    rgb = _to_rgb(upright)
+        with open_picture(path, printable(path)) as image:
+            if min(image.size) < seeds.min_side:
+                raise UnusablePhotographError(f"a side is shorter than {seeds.min_side} pixels")
+            image.load()
+            rgb = _to_rgb(_upright(image))
+    except PictureError as error:
+        raise UnusablePhotographError(error.reason) from error
     if seeds.image_size is not None:
         return ImageOps.fit(rgb, seeds.image_size, Image.Resampling.LANCZOS)
     pixels = rgb.width * rgb.height
     if pixels > seeds.max_pixels:
         scale = (seeds.max_pixels / pixels) ** 0.5
         size = (max(1, int(rgb.width * scale)), max(1, int(rgb.height * scale)))
-        return rgb.resize(size, Image.Resampling.LANCZOS)
+        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
+    if max(rgb.size) > MAX_ASPECT * min(rgb.size):
+        raise UnusablePhotographError(f"more than {MAX_ASPECT} times as long as wide")
     return rgb
 
 
@@ -73,11 +112,37 @@ def pixel_hash(image: Image.Image) -> str:
     return hashlib.sha256(f"{image.width}x{image.height}:".encode() + image.tobytes()).hexdigest()
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF data say; where these cannot be read, as it is stored."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # Pillow reads tags of a wrong type or length without looking, and so raises anything
+        return image
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # 16 or 32 bits: PIL's own conversion would clip nearly all of it to white
-        values = np.nan_to_num(np.asarray(image, dtype=float)).clip(min=0)
-        image = Image.fromarray((values / max(values.max(), 1.0) * 255).astype(np.uint8))
+        image = Image.fromarray(_to_8_bits(np.array(image, dtype=float)))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    """Brightness of any range as 0 … 255: the largest finite value is white, infinity too; what is no number is black.
+
+    Raises:
+        UnusablePhotographError: no value is finite.
+    """
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise UnusablePhotographError("no finite value")
+    top = max(values[finite].max(), 1.0)
+    np.nan_to_num(values, copy=False, nan=0, posinf=top, neginf=0)
+    values.clip(0, None, out=values)
+    values /= top
+    values *= 255
+    return values.astype(np.uint8)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from viper.files import atomic_write
+from viper.pictures import read_picture
 from viper.reading import open_parquet
 
 Row = dict[str, Any]
@@ -40,8 +41,12 @@ def pack_image(image: Image.Image) -> dict[str, Any]:
 
 
 def unpack_image(packed: dict[str, Any]) -> Image.Image:
-    """Decode an image of a table to RGB."""
-    return Image.open(io.BytesIO(packed["bytes"])).convert("RGB")
+    """Decode an image of a table to RGB.
+
+    Raises:
+        PictureError: see `viper.pictures.open_picture`.
+    """
+    return read_picture(packed["bytes"] or b"", f"image {packed['path']}")
 
 
 def write_rows(path: str | Path, rows: Sequence[Row], columns: dict[str, pa.DataType]) -> None:

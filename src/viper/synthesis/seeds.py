@@ -12,7 +12,13 @@ from tqdm import tqdm
 from viper.config.seeds import Seeds
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.synthesis.photographs import UnusablePhotographError, find_photographs, pixel_hash, read_photograph
+from viper.synthesis.photographs import (
+    UnusablePhotographError,
+    find_photographs,
+    pixel_hash,
+    printable,
+    read_photograph,
+)
 from viper.synthesis.rows import IMAGE, TEXT, Row, pack_image, row_seed, write_rows
 from viper.world.draw import render
 from viper.world.scene import Scene, sample_scene, to_json
@@ -67,11 +73,11 @@ def collect_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], skipped: Path
                 if digest in known:
                     raise UnusablePhotographError("duplicate")
             except UnusablePhotographError as reason:
-                log.info("skipped %s: %s", path, reason)
-                reasons[str(reason)].append(str(path))
+                log.info("skipped %s: %s", printable(path), reason)
+                reasons[str(reason)].append(printable(path))
                 continue
             known.add(digest)
-            rows.append({"id": f"photo-{digest[:16]}", "image": pack_image(image), "source": str(path)})
+            rows.append({"id": f"photo-{digest[:16]}", "image": pack_image(image), "source": printable(path)})
         write_rows(table, rows, COLUMNS)
     if not known:
         counts = ", ".join(f"{len(paths)} {reason}" for reason, paths in sorted(reasons.items()))

@@ -7,10 +7,10 @@ Both ways write a Parquet file with the columns images (a list), prompt and comp
 """
 
 import base64
-import binascii
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
 
 from viper.config.training import ColdStart
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.pictures import read_picture
 from viper.prompts import render
 from viper.world import grammar
 from viper.world.draw import render as draw
@@ -67,25 +67,21 @@ def _from_file(path: Path) -> Iterator[dict[str, Any]]:
             missing = [key for key in FEATURES if not isinstance(row, dict) or not row.get(key)]
             if missing:
                 raise ViperError(f"{where}: no {', no '.join(missing)}; each line has {', '.join(FEATURES)}")
-            images = [_as_png(_image_bytes(image, path.parent, where), where) for image in row["images"]]
+            images = [_as_png(image, path.parent, where) for image in row["images"]]
             yield {"images": images, "prompt": row["prompt"], "completion": row["completion"]}
 
 
-def _image_bytes(image: str, folder: Path, where: str) -> bytes:
-    path = folder / image if len(image) < 4096 else None
-    if path is not None and path.is_file():
-        return path.read_bytes()
-    try:
-        return base64.b64decode(image, validate=True)
-    except binascii.Error as error:
-        raise ViperError(f"{where}: image {image[:60]!r} is neither a file in {folder} nor base64") from error
-
-
-def _as_png(content: bytes, where: str) -> dict[str, Any]:
-    try:
-        return _png(Pillow.open(io.BytesIO(content)).convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise ViperError(f"{where}: an image cannot be read ({error})") from error
+def _as_png(image: Any, folder: Path, where: str) -> dict[str, Any]:
+    """An image that is named by a file of `folder`, or given as base64."""
+    if not isinstance(image, str):
+        raise ViperError(f"{where}: an image is {type(image).__name__}, not the name of a file or base64")
+    source: Path | bytes = folder / image
+    if not os.path.isfile(source):  # noqa: PTH113  (pathlib's raises where base64 is too long for a name)
+        try:
+            source = base64.b64decode(image, validate=True)
+        except ValueError as error:
+            raise ViperError(f"{where}: image {image[:60]!r} is neither a file in {folder} nor base64") from error
+    return _png(read_picture(source, f"{where}: an image cannot be read"))
 
 
 def _png(image: Pillow.Image) -> dict[str, Any]:
@@ -105,14 +101,14 @@ def _from_truth(section: ColdStart, seed: int) -> Iterator[dict[str, Any]]:
         if rng.random() < 0.7:
             answer = grammar.refinements(scene, other)
             objects = [thing for thing in scene.objects if thing not in other.objects]
-            images, fields, prompt = [scene], {"caption": grammar.caption(other)}, "csr"
+            images, prompt = [scene], render(section.prompts, "csr", caption=grammar.caption(other))
         else:
             answer = [grammar.statement(operation) for operation in operations]
             objects = [operation.after or operation.before for operation in operations]
-            images, fields, prompt = [scene, other], {}, "vop"
+            images, prompt = [scene, other], render(section.prompts, "vop")
         if answer:
             yield {
                 "images": [_png(draw(image)) for image in images],
-                "prompt": render(section.prompts, prompt, **fields),
+                "prompt": prompt,
                 "completion": f"<think> {grammar.entities(objects)} </think><answer> {' '.join(answer)} </answer>",
             }

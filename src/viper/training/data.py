@@ -9,6 +9,7 @@ from datasets.table import InMemoryTable
 
 from viper.digests import REMEDY
 from viper.errors import ViperError
+from viper.pictures import open_picture
 from viper.reading import open_parquet
 
 COLUMNS = {"images": List(Image()), "prompt": Value("string")}
@@ -35,9 +36,24 @@ def read(path: str | Path) -> Dataset:
     if not len(dataset):
         raise ViperError(f"{path} has no rows, nothing to train on: see dropped.csv beside it for the reason")
     try:
-        return dataset.select_columns(list(wanted)).cast(Features(wanted))
+        dataset = dataset.select_columns(list(wanted)).cast(Features(wanted))
     except (TypeError, ValueError, pa.ArrowException) as error:
         raise ViperError(f"{path}: a column does not hold what training reads from it: {error}. {REMEDY}") from error
+    _check_images(dataset, path)
+    return dataset
+
+
+def _check_images(dataset: Dataset, path: Path) -> None:
+    """Look at the header of every image: `datasets` would decode whatever Pillow knows, of any size, or fetch a path.
+
+    Raises:
+        PictureError: a cell holds no bytes, or see `viper.pictures.open_picture`.
+    """
+    undecoded = dataset.select_columns("images").cast_column("images", List(Image(decode=False)))
+    for number, row in enumerate(undecoded):
+        for image in row["images"] or ():
+            with open_picture((image or {}).get("bytes") or b"", f"{path}, row {number}"):
+                pass
 
 
 def in_training_order(datasets: list[Dataset], rows: int, seed: int) -> Dataset:

@@ -1,14 +1,11 @@
 """Attention laid over the edited picture, before and after each stage, and the shares inside the changed region."""
 
-import io
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from PIL import Image
 
 from viper.analysis.figures import style
+from viper.pictures import read_picture
+from viper.plotting import Figure, plt
 
 _WIDTH, _CELL = 3.4, 0.72  # inches
 
@@ -29,7 +26,7 @@ def draw(maps: pd.DataFrame, shares: pd.DataFrame) -> Figure:
     grid = above.subplots(len(lines), 1 + len(lineages), squeeze=False)
     for axes, ((method, _), part) in zip(grid, lines, strict=True):
         by_lineage = part.set_index("lineage")
-        picture = np.asarray(Image.open(io.BytesIO(part["picture"].iloc[0])).convert("RGB"))
+        picture = np.asarray(read_picture(part["picture"].iloc[0]))
         axes[0].imshow(picture, interpolation="nearest", extent=(0, 1, 0, 1))
         axes[0].set_ylabel(method)
         top = max(np.max(by_lineage.loc[lineage, "after"]) for lineage in lineages)

@@ -11,7 +11,7 @@ from viper.files import atomic_write
 from viper.reading import read_parquet, read_table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from viper.plotting import Figure
 
 Output = Annotated[list[Path], typer.Option(help="picture to write, .png, .svg or .pdf; give it once for each")]
 Caption = Annotated[Path, typer.Option(help="caption to write, .rst")]
