@@ -168,7 +168,8 @@ def parse_yaml(text: str, schema: type[Schema], name: str, remedy: str) -> Schem
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2024-99-99
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        raise ViperError(f"{name}{place}: no YAML: {_in_one_line(error)}. {remedy}") from error
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ViperError(f"{name}{place}: no YAML: {problem}. {remedy}") from error
     try:
         return TypeAdapter(schema).validate_python(content)
     except ValidationError as error:
@@ -186,7 +187,3 @@ def _text(path: Path, remedy: str) -> str:
         raise ViperError(f"{path}: missing. {remedy}") from error
     except OSError as error:
         raise ViperError(f"{path}: cannot be read: {error.strerror}. {remedy}") from error
-
-
-def _in_one_line(error: yaml.YAMLError) -> str:
-    return " ".join(str(getattr(error, "problem", None) or error).split())
