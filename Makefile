@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup micro all test lint report figures pull record bench fetch pretrain lock clean
+.PHONY: anew help setup micro all test lint report figures pull record bench fetch pretrain lock clean
 
 PYTHON ?= python3.11
 CORES ?= 2
@@ -28,24 +28,24 @@ help:  ## this list
 
 setup: $(STAMP)  ## make .venv and install what the lock files in envs/ name
 
-$(STAMP): envs/cpu.txt envs/cpu-nodeps.txt pyproject.toml
-	@test -x $(BIN)/python || { command -v $(PYTHON) >/dev/null || { echo 'make: needs Python 3.11: give its path as PYTHON=…' >&2; exit 2; }; $(PYTHON) -m venv .venv; }
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo 'make: .venv is not Python 3.11: remove it and run again' >&2; exit 2; }
-	$(BIN)/python -m pip install --disable-pip-version-check -r envs/cpu.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r envs/cpu-nodeps.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+# A .venv that was copied or moved with its folder still runs the programs and the package of the old one.
+MOVED := $(shell [ ! -e $(BIN)/snakemake ] || head -n 2 $(BIN)/snakemake | grep -qF '$(CURDIR)/$(BIN)/' || echo anew)
+
+$(STAMP): envs/cpu.txt envs/cpu-nodeps.txt envs/setup.sh envs/torchvision.pth pyproject.toml $(MOVED)
+	@envs/setup.sh '$(PYTHON)'
 	@touch $@
 
 micro: $(STAMP)  ## the main experiment at micro scale with one run seed: its table and figure in results/micro
 	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {run_seeds: [$(SEEDS)]}}' -- main
 	@cat results/$(SCALE)/tables/main.md
 
-all: $(STAMP)  ## every experiment with all run seeds (hours): tables, figures, claims in results/SCALE
+all: $(STAMP)  ## every experiment with all run seeds (an hour at micro scale): tables, figures, claims in results/SCALE
 	$(SNAKEMAKE) all
 	@cat results/$(SCALE)/tables/claims.md
 
 test: $(STAMP)  ## all tests: the fast ones, then the workflow at smoke scale
-	pytest $(PYTEST_FLAGS)
+	pytest -n $(CORES) --dist loadfile -m 'not slow' $(PYTEST_FLAGS)
+	pytest -m slow $(PYTEST_FLAGS)
 
 lint: $(STAMP)  ## style of Python and Snakemake files
 	ruff check . && ruff format --check .
@@ -71,11 +71,11 @@ bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; lea
 fetch: $(STAMP)  ## download the models and benchmarks of SCALE=3b or 7b, once (docs/paper-scale.md)
 	$(SNAKEMAKE) fetch
 
-pretrain: $(STAMP)  ## train the micro base models again instead of taking the stored ones (hours)
+pretrain: $(STAMP)  ## train the micro base models again instead of taking the stored ones (an hour or two)
 	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {models: {source: trained}}}' -- pretrain
 
 lock: $(STAMP)  ## write envs/cpu.txt anew from what is installed
-	@{ sed -n '/^#/p' envs/cpu.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude torchvision --exclude ms-vlmeval | sed 's/^\(torch==[0-9.]*\).*/\1/'; } > envs/cpu.txt.part
+	@{ sed -n '/^#/p' envs/cpu.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude torchvision --exclude ms-vlmeval | sed 's/^\(torch==[0-9.]*\).*/\1/; s/^decord==.*/&; sys_platform == "linux" and platform_machine == "x86_64"/'; } > envs/cpu.txt.part
 	@mv envs/cpu.txt.part envs/cpu.txt
 
 clean:  ## remove what a run of SCALE made (data, trained models, results), never the stored base models

@@ -3,20 +3,17 @@
 # (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, pretrain, bench.
 from snakemake.utils import min_version
 
-from viper import digests
-
 min_version("9.27")
-digests.begin_run()
 
 
-configfile: "params.yaml"
+include: "rules/environment.smk"
 
 
 report: "docs/report/workflow.rst"
 
 
-include: "rules/guard.smk"
 include: "rules/common.smk"
+include: "rules/guard.smk"
 include: "rules/models.smk"
 include: "rules/seeds.smk"
 include: "rules/synthesis.smk"
@@ -39,6 +36,7 @@ rule all:
     default_target: True
     input:
         EXPERIMENTS,
+        cards(LINEAGES),
         rules.timings.output,
         rules.report_pages.output,
         rules.cost.output,

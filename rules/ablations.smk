@@ -33,9 +33,9 @@ rule ablation_tables:
         options=options("analysis"),
         title=lambda wildcards: f"{wildcards.experiment} at scale {SCALE}",
     shell:
-        "python -m viper tables --predictions {params.predictions} {params.compare} --benchmarks {params.benchmarks:q}"
-        " --options {params.options:q} --title {params.title:q} --main {output.main} --subdomains {output.subdomains}"
-        " --claims {output.claims} > {log} 2>&1"
+        "python -m viper tables --predictions {params.predictions:q} {params.compare:q} --benchmarks"
+        " {params.benchmarks:q} --options {params.options:q} --title {params.title:q} --main {output.main:q}"
+        " --subdomains {output.subdomains:q} --claims {output.claims:q} > {log:q} 2>&1"
 
 
 rule reward_curves:
@@ -60,8 +60,8 @@ rule reward_curves:
         compare=lambda wildcards: compare(S.experiments[wildcards.experiment]),
         options=options("analysis"),
     shell:
-        "python -m viper reward-curves --metrics {params.metrics} {params.compare} --options {params.options:q}"
-        " --curves {output.curves} --crossings {output.crossings} > {log} 2>&1"
+        "python -m viper reward-curves --metrics {params.metrics:q} {params.compare:q} --options {params.options:q}"
+        " --curves {output.curves:q} --crossings {output.crossings:q} > {log:q} 2>&1"
 
 
 for ablation in ABLATIONS:
@@ -94,11 +94,11 @@ for ablation in ABLATIONS:
                 mem_mb=per_attempt(1000),
                 runtime=per_attempt(10),
             params:
-                kind="figure-rewards" if figure.endswith("_rewards") else f"figure-scores {figure.rpartition('_')[2]}",
+                kind=["figure-rewards"] if figure.endswith("_rewards") else ["figure-scores", figure.rpartition("_")[2]],
                 options=options("analysis"),
             shell:
-                "python -m viper {params.kind} {input} --options {params.options:q} --output {output.png}"
-                " --output {output.svg} --caption {output.caption} > {log} 2>&1"
+                "python -m viper {params.kind:q} {input:q} --options {params.options:q} --output {output.png:q}"
+                " --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"
 
     rule:
         """One ablation: its tables and figures."""
@@ -133,9 +133,9 @@ if ATTENTION:
             model=model_options("vlm"),
             options=options("evaluation.attention"),
         shell:
-            "OMP_NUM_THREADS={threads} python -m viper measure-attention --checkpoint {input.checkpoint}"
-            " --pairs {input.pairs} --model {params.model:q} --options {params.options:q} --output {output} 2>&1"
-            " | tee {log}"
+            "OMP_NUM_THREADS={threads} python -m viper measure-attention --checkpoint {input.checkpoint:q}"
+            " --pairs {input.pairs:q} --model {params.model:q} --options {params.options:q} --output {output:q} 2>&1"
+            " | tee {log:q}"
 
     rule attention_table:
         """Attention inside the changed region, before and after each stage, with intervals over pairs and seeds."""
@@ -161,9 +161,9 @@ if ATTENTION:
             compare=compare(ATTENTION),
             options=options("analysis"),
         shell:
-            "python -m viper attention-table --attention {params.attention} {params.compare} --held-out {input.held_out}"
-            " --options {params.options:q} --table {output.table} --pairs {output.pairs} --maps {output.maps}"
-            " > {log} 2>&1"
+            "python -m viper attention-table --attention {params.attention:q} {params.compare:q}"
+            " --held-out {input.held_out:q} --options {params.options:q} --table {output.table:q}"
+            " --pairs {output.pairs:q} --maps {output.maps:q} > {log:q} 2>&1"
 
     rule figure_attention:
         """Attention over the edited pictures, and its share inside the changed region."""
@@ -187,8 +187,8 @@ if ATTENTION:
         params:
             options=options("analysis"),
         shell:
-            "python -m viper figure-attention {input.table} {input.maps} --options {params.options:q}"
-            " --output {output.png} --output {output.svg} --caption {output.caption} > {log} 2>&1"
+            "python -m viper figure-attention {input.table:q} {input.maps:q} --options {params.options:q}"
+            " --output {output.png:q} --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"
 
 
 if "figure_wordcloud" in S.experiments:
@@ -212,12 +212,12 @@ if "figure_wordcloud" in S.experiments:
             runtime=per_attempt(10),
         params:
             predictions=lambda wildcards: f"results/{SCALE}/predictions",
-            compare=" ".join([f"--before {BEFORE} --after {AFTER}"] + [f"--seed {seed}" for seed in S.run_seeds]),
+            compare=["--before", BEFORE, "--after", AFTER, *repeated("--seed", S.run_seeds)],
             benchmarks=options("evaluation.benchmarks"),
             options=options("analysis"),
         shell:
-            "python -m viper word-table --predictions {params.predictions} {params.compare}"
-            " --benchmarks {params.benchmarks:q} --options {params.options:q} --output {output} > {log} 2>&1"
+            "python -m viper word-table --predictions {params.predictions:q} {params.compare:q}"
+            " --benchmarks {params.benchmarks:q} --options {params.options:q} --output {output:q} > {log:q} 2>&1"
 
     rule figure_wordcloud:
         """The words that a model reasons with more after training than before."""
@@ -238,8 +238,8 @@ if "figure_wordcloud" in S.experiments:
             mem_mb=per_attempt(1000),
             runtime=per_attempt(10),
         params:
-            lineages=f"--before {BEFORE} --after {AFTER}",
+            lineages=["--before", BEFORE, "--after", AFTER],
             options=options("analysis"),
         shell:
-            "python -m viper figure-words {input} {params.lineages} --options {params.options:q} --output {output.png}"
-            " --output {output.svg} --caption {output.caption} > {log} 2>&1"
+            "python -m viper figure-words {input:q} {params.lineages:q} --options {params.options:q}"
+            " --output {output.png:q} --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"

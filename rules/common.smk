@@ -1,7 +1,7 @@
 # The checked parameters, and the paths and arguments that follow from them; every rule file uses them. Functions stand
 # here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
 import json
-import shlex
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from viper.config.hub import cached_folder
 from viper.errors import ViperError
 from viper.lineage import is_trained, split_control
 
-# Snakemake's `config` is params.yaml with `--config` merged in, so overrides are checked like the file itself.
+# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml is read here, with
+# --configfile and --config merged in, so that overrides are checked like the file itself. Jobs get the same arguments.
 try:
-    PARAMS = viper.config.validate(config)
+    PARAMS = viper.config.read_run(workflow.config_settings.config_args, workflow.config_settings.configfiles)
 except ViperError as error:
     raise WorkflowError(str(error)) from None
 
@@ -26,12 +27,17 @@ ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_atte
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
 
 
+def as_argument(text):
+    """JSON for a command's option: braces inside its strings are escaped, where Snakemake would see a wildcard in {word}."""
+    return re.sub(r'\{(?=[^"{}])', r"\\u007b", text)
+
+
 def options(section):
     """The section of this scale under a dotted name, such as "synthesis.caption", as JSON for a command's --options."""
     value = S
     for name in section.split("."):
         value = value[name] if isinstance(value, dict) else getattr(value, name)
-    return value.model_dump_json() if hasattr(value, "model_dump_json") else json.dumps(value)
+    return as_argument(value.model_dump_json() if hasattr(value, "model_dump_json") else json.dumps(value))
 
 
 def checkpoint(lineage, seed):
@@ -79,10 +85,14 @@ def reward_metrics(lineages):
     ]
 
 
+def repeated(option, values):
+    """An option with each of several values, as arguments for a shell line: {params.name:q} quotes each of them."""
+    return [word for value in values for word in (option, str(value))]
+
+
 def compare(lineages):
-    """The arguments that say what is compared: lineages, run seeds, benchmarks."""
-    seeds = [f"--seed {seed}" for seed in S.run_seeds]
-    return " ".join([f"--lineage {lineage}" for lineage in lineages] + seeds)
+    """The arguments that say what is compared: lineages and run seeds."""
+    return repeated("--lineage", lineages) + repeated("--seed", S.run_seeds)
 
 
 # --- resources
@@ -156,12 +166,12 @@ def shards(step):
 
 def model_options(part):
     """The section of a model without what only the scheduler reads."""
-    return getattr(S.models, part).model_dump_json(exclude={"job"})
+    return as_argument(getattr(S.models, part).model_dump_json(exclude={"job"}))
 
 
 def synthesis_options(*keys):
     """Some keys of the section `synthesis`: what a step depends on, and nothing else."""
-    return S.synthesis.model_dump_json(include=set(keys))
+    return as_argument(S.synthesis.model_dump_json(include=set(keys)))
 
 
 # --- training
@@ -186,6 +196,32 @@ def training_data(wildcards):
             else f"{root}/dataset/{lineage.data_lineage}/{name}/train.parquet"
         )
         for name in S.training.phases[lineage.phase].data
+    ]
+
+
+def cold_start_file(wildcards):
+    """The file of chain-of-thought samples; one that is missing or empty stops the plan of what needs it."""
+    source = S.training.cold_start.source
+    if source == "truth":
+        return []
+    if not Path(source).is_file() or not Path(source).stat().st_size:
+        what = "is empty" if Path(source).is_file() else "is not there"
+        raise WorkflowError(
+            f"training.cold_start.source: {source} {what}: put JSON Lines with prompt, images, completion there, set it to"
+            " 'truth', or leave the experiments out that have a cold phase"
+        )
+    return source
+
+
+def cards(lineages):
+    """The cards of all data sets that these lineages are trained on, for every run seed."""
+    stages = [parse_lineage(stage) for lineage in lineages for stage in parse_lineage(split_control(lineage)[0]).stages]
+    synthesizers = [stage.data_lineage for stage in stages if set(S.training.phases[stage.phase].data) - {"cold"}]
+    return [
+        path.format(seed=seed, lineage=lineage)
+        for seed in S.run_seeds
+        for lineage in dict.fromkeys(synthesizers)
+        for path in rules.describe_datasets.output
     ]
 
 

@@ -4,7 +4,7 @@
 rule cost:
     """What the main experiment was planned to take by the rates, and what it took: hours, disk, longest path."""
     input:
-        rules.main.input,
+        MAIN,
     output:
         f"{TABLES}/cost.csv",
     log:
@@ -20,8 +20,11 @@ rule cost:
     params:
         scale=SCALE,
         # Without the scale, which has its own option: `--config scale=micro` changes nothing where it is the default.
-        config=json.dumps(
-            {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "scale"}
+        config=as_argument(
+            json.dumps(
+                {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "scale"}
+            )
         ),
     shell:
-        "python -m viper cost --scale {params.scale} --target main --config {params.config:q} --output {output} > {log} 2>&1"
+        "python -m viper cost --scale {params.scale:q} --target main --config {params.config:q} --output {output:q}"
+        " > {log:q} 2>&1"

@@ -32,7 +32,7 @@ if S.evaluation.source == "official":
             mem_mb=per_attempt(16000),
             runtime=per_attempt(720),
         shell:
-            "HF_HUB_OFFLINE=0 python -m viper fetch-benchmark {wildcards.name} --output {output} 2>&1 | tee {log}"
+            "HF_HUB_OFFLINE=0 python -m viper fetch-benchmark {wildcards.name:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule make_benchmark:
@@ -54,7 +54,8 @@ rule make_benchmark:
     params:
         options=lambda wildcards: S.evaluation.benchmark_options(split_named(wildcards.split)),
     shell:
-        "python -m viper make-benchmark {wildcards.name} --options {params.options:q} --output {output} > {log} 2>&1"
+        "python -m viper make-benchmark {wildcards.name:q} --options {params.options:q} --output {output:q} > {log:q}"
+        " 2>&1"
 
 
 rule evaluate:
@@ -83,14 +84,14 @@ rule evaluate:
         runtime=per_attempt(S.models.vlm.job.runtime),
         gpu=S.models.vlm.job.gpu,
     params:
-        benchmarks=lambda wildcards, input: " ".join(f"--benchmark {path}" for path in input.benchmarks),
+        benchmarks=lambda wildcards, input: repeated("--benchmark", input.benchmarks),
         options=lambda wildcards: S.evaluation.evaluate_options(
             split_named(wildcards.split), S.models.vlm, wildcards.lineage
         ),
         folder=lambda wildcards, output: Path(output.scores).parent,
     shell:
-        "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint} {params.benchmarks}"
-        " --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
+        "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint:q} {params.benchmarks:q}"
+        " --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
 
 
 # The same for what is not trained.

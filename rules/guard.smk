@@ -1,10 +1,18 @@
 # Stops before anything is planned on files that were pulled without a record: see src/viper/provenance/guard.py.
+# Included after common.smk, which checks the parameters.
 import sys
-
-from snakemake.exceptions import WorkflowError
 
 from viper.provenance import guard
 
-if workflow.is_main_process and not guard.is_harmless(sys.argv):
-    if pulled := guard.unrecorded():
+
+def refuse_pulled_files():
+    try:
+        pulled = guard.unrecorded(SCALE)
+    except ViperError as error:
+        raise WorkflowError(str(error)) from None
+    if pulled:
         raise WorkflowError(guard.message(pulled))
+
+
+if workflow.is_main_process and not guard.is_harmless(sys.argv):
+    refuse_pulled_files()

@@ -26,8 +26,7 @@ if S.models.source == "stored":
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         shell:
-            # The manifests come with the time of their making, which may be older than the .dvc file.
-            "dvc pull {input} > {log} 2>&1 && touch {output}"
+            "python -m viper fetch-pretrained {input:q} > {log:q} 2>&1"
 
 
 if S.models.source == "hub":
@@ -39,7 +38,7 @@ if S.models.source == "hub":
     rule fetch_model:
         """Download one model of the hub into the cache, at its pinned commit, and check every file against its hash."""
         output:
-            f"{S.models.cache}/models/{{owner}}/{{repository}}/{{commit}}/manifest.json",
+            f"{cached_folder(S.models.cache, '{owner}/{repository}@{commit}')}/manifest.json",
         log:
             f"logs/{SCALE}/fetch_model/{{owner}}/{{repository}}/{{commit}}.log",
         benchmark:
@@ -58,8 +57,8 @@ if S.models.source == "hub":
             folder=lambda wildcards, output: Path(output[0]).parent,
         shell:
             # tee: tens of gigabytes, with a progress bar
-            "HF_HUB_OFFLINE=0 python -m viper fetch-model {wildcards.owner}/{wildcards.repository}@{wildcards.commit}"
-            " --folder {params.folder:q} 2>&1 | tee {log}"
+            "HF_HUB_OFFLINE=0 python -m viper fetch-model {wildcards.owner:q}/{wildcards.repository:q}@{wildcards.commit:q}"
+            " --folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
 # Where the stored models lie, nothing may train over them: at micro scale that takes `models.source: trained`.
@@ -105,4 +104,4 @@ if S.models.checker:
             temperature=S.synthesis.caption.temperature,
         shell:
             "python -m viper measure-base-models --options {params.options:q}"
-            " --caption-temperature {params.temperature} --output {output} > {log} 2>&1"
+            " --caption-temperature {params.temperature:q} --output {output:q} > {log:q} 2>&1"

@@ -26,7 +26,7 @@ rule pretrain_vlm:
         folder=f"{PRETRAINED}/vlm",
         options=options("pretraining.vlm"),
     shell:
-        "python -m viper pretrain-vlm --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
+        "python -m viper pretrain-vlm --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule pretrain_latents:
@@ -47,7 +47,7 @@ rule pretrain_latents:
         folder=f"models/{SCALE}/latents",
         options=options("pretraining.latents"),
     shell:
-        "python -m viper pretrain-latents --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
+        "python -m viper pretrain-latents --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule pretrain_diffusion:
@@ -72,8 +72,8 @@ rule pretrain_diffusion:
         folder=PRETRAINED,
         latents=f"models/{SCALE}/latents",
     shell:
-        "python -m viper pretrain-diffusion --options {params.options:q} --shared {params.latents}"
-        " --painter {params.folder}/painter --editor {params.folder}/editor 2>&1 | tee {log}"
+        "python -m viper pretrain-diffusion --options {params.options:q} --shared {params.latents:q}"
+        " --painter {params.folder:q}/painter --editor {params.folder:q}/editor 2>&1 | tee {log:q}"
 
 
 rule pretrain_checker:
@@ -94,4 +94,4 @@ rule pretrain_checker:
         folder=f"{PRETRAINED}/checker",
         options=options("pretraining.checker"),
     shell:
-        "python -m viper pretrain-checker --options {params.options:q} --output {params.folder} 2>&1 | tee {log}"
+        "python -m viper pretrain-checker --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -2,7 +2,7 @@
 
 # All results of all experiments.
 EXPERIMENTS = [
-    *rules.main.input,
+    *MAIN,
     *[path for ablation in ABLATIONS for path in getattr(rules, ablation).input],
     *(rules.figure_attention.output if ATTENTION else []),
     *(rules.figure_wordcloud.output if "figure_wordcloud" in S.experiments else []),
@@ -29,6 +29,7 @@ rule timings:
     """Where the time went: seconds and peak memory of every job up to the figures."""
     input:
         EXPERIMENTS,
+        ancient(cards(LINEAGES)),  # their jobs count; a card that is worded anew makes no time anew
     output:
         f"{TABLES}/timings.csv",
     log:
@@ -45,7 +46,7 @@ rule timings:
         folder=f"benchmarks/{SCALE}",
         logs=f"logs/{SCALE}",
     shell:
-        "python -m viper timings {params.folder} --logs {params.logs} --output {output} > {log} 2>&1"
+        "python -m viper timings {params.folder:q} --logs {params.logs:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule report_pages:
@@ -74,4 +75,4 @@ rule report_pages:
     params:
         folder=lambda wildcards, output: Path(output[0]).parent,
     shell:
-        "python -m viper table-pages {input} --folder {params.folder} > {log} 2>&1"
+        "python -m viper table-pages {input:q} --folder {params.folder:q} > {log:q} 2>&1"

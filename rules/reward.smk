@@ -22,7 +22,7 @@ rule calibrate_tau:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(10),
     params:
-        options=S.reward.model_dump_json(include={"embedder", "calibration"}),
+        options=as_argument(S.reward.model_dump_json(include={"embedder", "calibration"})),
     shell:
         "python -m viper calibrate-tau --choice {output.choice:q} --roc {output.roc:q} --pairs {output.pairs:q}"
-        " --options {params.options:q} > {log} 2>&1"
+        " --options {params.options:q} > {log:q} 2>&1"

@@ -25,7 +25,8 @@ if S.seeds.source == "world":
             folder=SEED_FOLDER,
             options=options("seeds"),
         shell:
-            "python -m viper make-seeds {params.folder} --options {params.options:q} --seed {wildcards.seed} > {log} 2>&1"
+            "python -m viper make-seeds {params.folder:q} --options {params.options:q} --seed {wildcards.seed:q}"
+            " > {log:q} 2>&1"
 
 else:
 
@@ -51,4 +52,5 @@ else:
             others=other_photographs,
             options=options("seeds"),
         shell:
-            "python -m viper make-seeds {params.folder} --options {params.options:q} --seed {wildcards.seed} > {log} 2>&1"
+            "python -m viper make-seeds {params.folder:q} --options {params.options:q} --seed {wildcards.seed:q}"
+            " > {log:q} 2>&1"

@@ -36,9 +36,9 @@ rule measure_speed:
         reward=options("reward"),
         evaluation=options("evaluation"),
     shell:
-        "python -m viper measure-speed {wildcards.what} --models {params.models:q} --synthesis {params.synthesis:q}"
-        " --reward {params.reward:q} --evaluation {params.evaluation:q} --out {output} --threads {threads}"
-        " 2>&1 | tee {log}"
+        "python -m viper measure-speed {wildcards.what:q} --models {params.models:q} --synthesis {params.synthesis:q}"
+        " --reward {params.reward:q} --evaluation {params.evaluation:q} --out {output:q} --threads {threads}"
+        " 2>&1 | tee {log:q}"
 
 
 rule measure_size:
@@ -61,8 +61,8 @@ rule measure_size:
         models=options("models"),
         synthesis=options("synthesis"),
     shell:
-        "python -m viper measure-size --models {params.models:q} --synthesis {params.synthesis:q} --out {output}"
-        " --threads {threads} 2>&1 | tee {log}"
+        "python -m viper measure-size --models {params.models:q} --synthesis {params.synthesis:q} --out {output:q}"
+        " --threads {threads} 2>&1 | tee {log:q}"
 
 
 rule plot_speed:
@@ -84,5 +84,5 @@ rule plot_speed:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(10),
     shell:
-        "python -m viper plot-speed {input} --output {output.png} --output {output.svg} --caption {output.caption}"
-        " > {log} 2>&1"
+        "python -m viper plot-speed {input:q} --output {output.png:q} --output {output.svg:q}"
+        " --caption {output.caption:q} > {log:q} 2>&1"

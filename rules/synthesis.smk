@@ -28,8 +28,9 @@ rule caption_images:
         model=model_options("vlm"),
         options=synthesis_options("prompts", "caption"),
     shell:
-        "python -m viper caption-images --seeds {input.seeds} --checkpoint {input.checkpoint} --model {params.model:q}"
-        " --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
+        "python -m viper caption-images --seeds {input.seeds:q} --checkpoint {input.checkpoint:q}"
+        " --model {params.model:q} --options {params.options:q} --lineage {wildcards.lineage:q}"
+        " --seed {wildcards.seed:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule reconstruct_images:
@@ -53,8 +54,9 @@ rule reconstruct_images:
     params:
         model=model_options("painter"),
     shell:
-        "python -m viper reconstruct-images --captions {input.captions} --checkpoint {input.checkpoint}"
-        " --model {params.model:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
+        "python -m viper reconstruct-images --captions {input.captions:q} --checkpoint {input.checkpoint:q}"
+        " --model {params.model:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule critique_captions:
@@ -81,9 +83,10 @@ rule critique_captions:
         model=model_options("vlm"),
         options=synthesis_options("prompts", "critique"),
     shell:
-        "python -m viper critique-captions --seeds {input.seeds} --captions {input.captions}"
-        " --reconstructions {input.reconstructions} --checkpoint {input.checkpoint} --model {params.model:q}"
-        " --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
+        "python -m viper critique-captions --seeds {input.seeds:q} --captions {input.captions:q}"
+        " --reconstructions {input.reconstructions:q} --checkpoint {input.checkpoint:q} --model {params.model:q}"
+        " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule refine_captions:
@@ -110,9 +113,10 @@ rule refine_captions:
         model=model_options("vlm"),
         options=synthesis_options("prompts", "refine", "entities", "vop_share"),
     shell:
-        "python -m viper refine-captions --seeds {input.seeds} --captions {input.captions} --critiques {input.critiques}"
-        " --checkpoint {input.checkpoint} --model {params.model:q} --options {params.options:q}"
-        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
+        "python -m viper refine-captions --seeds {input.seeds:q} --captions {input.captions:q}"
+        " --critiques {input.critiques:q} --checkpoint {input.checkpoint:q} --model {params.model:q}"
+        " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule plan_operations:
@@ -134,8 +138,8 @@ rule plan_operations:
     params:
         options=options("synthesis.operations"),
     shell:
-        "python -m viper plan-operations --refinements {input} --options {params.options:q}"
-        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        "python -m viper plan-operations --refinements {input:q} --options {params.options:q}"
+        " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule edit_images:
@@ -161,9 +165,9 @@ rule edit_images:
         model=model_options("editor"),
         options=options("synthesis.edit"),
     shell:
-        "python -m viper edit-images --seeds {input.seeds} --operations {input.operations}"
-        " --checkpoint {input.checkpoint} --model {params.model:q} --options {params.options:q}"
-        " --lineage {wildcards.lineage} --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"
+        "python -m viper edit-images --seeds {input.seeds:q} --operations {input.operations:q}"
+        " --checkpoint {input.checkpoint:q} --model {params.model:q} --options {params.options:q}"
+        " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule assemble_datasets:
@@ -180,7 +184,6 @@ rule assemble_datasets:
         vop=f"{DATASET}/vop/train.parquet",
         held_out=f"{DATASET}/vop/test.parquet",
         dropped=f"{DATASET}/dropped.csv",
-        card=f"{DATASET}/README.md",
     log:
         f"logs/{SYNTHESIS_LOG}/assemble_datasets.log",
     benchmark:
@@ -195,12 +198,36 @@ rule assemble_datasets:
         seeds=lambda wildcards, input: Path(input.seeds[0]).parent,
         synthesis=lambda wildcards, input: Path(input.captions[0]).parents[1],
         shards=S.seeds.shards,
-        folder=lambda wildcards, output: Path(output.card).parent,
+        folder=lambda wildcards, output: Path(output.dropped).parent,
         options=synthesis_options("prompts", "csr_size", "vop_size", "vop_share", "vop_held_out", "allow_fewer"),
     shell:
-        "python -m viper assemble-datasets --seeds {params.seeds} --synthesis {params.synthesis} --shards {params.shards}"
-        " --out {params.folder} --options {params.options:q} --lineage {wildcards.lineage} --seed {wildcards.seed}"
-        " > {log} 2>&1"
+        "python -m viper assemble-datasets --seeds {params.seeds:q} --synthesis {params.synthesis:q}"
+        " --shards {params.shards:q} --out {params.folder:q} --options {params.options:q}"
+        " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} > {log:q} 2>&1"
+
+
+rule describe_datasets:
+    """The card of the data sets. A rule of its own: nothing is trained again because a card is worded anew."""
+    input:
+        rules.assemble_datasets.output,
+    output:
+        f"{DATASET}/README.md",
+    log:
+        f"logs/{SYNTHESIS_LOG}/describe_datasets.log",
+    benchmark:
+        f"benchmarks/{SYNTHESIS_LOG}/describe_datasets.tsv"
+    conda:
+        "../envs/viper.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
+    params:
+        folder=lambda wildcards, output: Path(output[0]).parent,
+    shell:
+        "python -m viper write-card {params.folder:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q}"
+        " --out {output:q}"
+        " > {log:q} 2>&1"
 
 
 if S.seeds.source == "world" and S.models.checker:
@@ -238,10 +265,8 @@ if S.seeds.source == "world" and S.models.checker:
             runtime=per_attempt(30),
         params:
             data=lambda wildcards: f"data/{SCALE}",
-            runs=" ".join(
-                [f"--seed {seed}" for seed in S.run_seeds] + [f"--lineage {lineage}" for lineage in SYNTHESIZERS]
-            ),
+            runs=repeated("--seed", S.run_seeds) + repeated("--lineage", SYNTHESIZERS),
             shards=S.seeds.shards,
         shell:
-            "python -m viper audit-synthesis --data {params.data} {params.runs} --shards {params.shards}"
-            " --checkpoint {input.checkpoint} --out {output} > {log} 2>&1"
+            "python -m viper audit-synthesis --data {params.data:q} {params.runs:q} --shards {params.shards:q}"
+            " --checkpoint {input.checkpoint:q} --out {output:q} > {log:q} 2>&1"

@@ -22,7 +22,7 @@ for step in ["captions", "reconstructions", "critiques", "refinements", "operati
 rule dataset:
     """The CSR and VOP data sets that the base synthesized."""
     input:
-        expand(rules.assemble_datasets.output, seed=S.run_seeds, lineage="base"),
+        expand(rules.assemble_datasets.output + rules.describe_datasets.output, seed=S.run_seeds, lineage="base"),
 
 
 rule benchmarks:
@@ -46,6 +46,7 @@ for experiment, lineages in S.experiments.items():
             f"train_{experiment}"
         input:
             [checkpoint(lineage, seed) for lineage in lineages for seed in S.run_seeds],
+            cards(lineages),
 
     rule:
         """The answers of this experiment's checkpoints on every benchmark."""

@@ -1,12 +1,15 @@
 # Training. One rule trains the last phase of any lineage from its parent's checkpoint: which phases there are, and on
 # what data, stands in params.yaml (training.phases); what a name means, in src/viper/lineage.py.
 
-LAUNCH = (
-    f"accelerate launch --config_file {S.training.machine.accelerate_config}"
-    f" --num_processes {S.training.machine.devices} -m viper"
-    if S.training.machine.accelerate_config
-    else "python -m viper"
-)
+from viper.processes import work_alone
+
+# What another launcher left in the environment would reach this one, and the processes that it starts.
+work_alone()
+LAUNCH = ["python", "-m", "viper"]
+if S.training.machine.accelerate_config:
+    # One word, as a path may begin with a dash.
+    LAUNCH = ["accelerate", "launch", f"--config_file={S.training.machine.accelerate_config}"]
+    LAUNCH += ["--num_processes", S.training.machine.devices, "-m", "viper"]
 
 
 rule train:
@@ -36,23 +39,24 @@ rule train:
         gpu=S.training.machine.job.gpu,
     params:
         options=training_options,
-        reward=lambda wildcards: f"--reward {shlex.quote(options('reward'))}" if is_rewarded(wildcards) else "",
+        reward=lambda wildcards: ["--reward", options("reward")] if is_rewarded(wildcards) else [],
         processor=options("models.vlm.processor"),
-        data=lambda wildcards, input: " ".join(f"--data {path}" for path in input.data),
-        tau=lambda wildcards, input: f"--tau {input.tau}" if input.tau else "",
+        data=lambda wildcards, input: repeated("--data", input.data),
+        tau=lambda wildcards, input: repeated("--tau", [input.tau] if input.tau else []),
         model=lambda wildcards, output: Path(output.manifest).parent,
         work=f"work/{SCALE}/seed{{seed}}/{{lineage}}",
         launch=LAUNCH,
     shell:
-        "{params.launch} train --parent {input.parent} {params.data} --lineage {wildcards.lineage} --seed {wildcards.seed}"
-        " --options {params.options:q} {params.reward} {params.tau} --processor {params.processor:q}"
-        " --work {params.work} --model {params.model} --metrics {output.metrics} 2>&1 | tee {log}"
+        "{params.launch:q} train --parent {input.parent:q} {params.data:q} --lineage {wildcards.lineage:q}"
+        " --seed {wildcards.seed:q} --options {params.options:q} {params.reward:q} {params.tau:q}"
+        " --processor {params.processor:q} --work {params.work:q} --model {params.model:q} --metrics {output.metrics:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule cold_samples:
     """Chain-of-thought samples for the cold start: from a file of a stronger model, or from the micro world's truth."""
     input:
-        [] if S.training.cold_start.source == "truth" else S.training.cold_start.source,
+        cold_start_file,
     output:
         f"data/{SCALE}/seed{{seed}}/cold/train.parquet",
     log:
@@ -68,4 +72,5 @@ rule cold_samples:
     params:
         options=options("training.cold_start"),
     shell:
-        "python -m viper cold-samples --options {params.options:q} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        "python -m viper cold-samples --options {params.options:q} --seed {wildcards.seed:q} --out {output:q} > {log:q}"
+        " 2>&1"

@@ -1,8 +1,18 @@
 """What holds for all tests: quick ones first, no network, one thread per process."""
 
 import os
+from pathlib import Path
 
 import pytest
+
+try:
+    from viper import checkout
+
+    checkout.check(Path(__file__).parents[1])
+except ImportError as error:
+    raise pytest.UsageError(f"this environment is not the checkout's ({error}): run `make setup`") from None
+except checkout.CheckoutError as error:
+    raise pytest.UsageError(str(error)) from None
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")

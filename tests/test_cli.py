@@ -1,5 +1,9 @@
 """The command line: what a user is meant to read is one message, and every other error keeps its traceback."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -24,9 +28,24 @@ def bad_input():
     raise ViperError("the value is wrong: correct it")
 
 
+def no_such_file():
+    Path("results/nowhere/table.csv").read_text(encoding="utf-8")
+
+
+def a_disk_of_its_own():
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), "/mnt/shared/table.csv")
+
+
+def what_a_library_says():
+    raise OSError("no file named model.safetensors found in models/x\nSee the documentation")
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        (no_such_file, "error: results/nowhere/table.csv: no such file or folder"),
+        (a_disk_of_its_own, "error: /mnt/shared/table.csv: the network disk no longer knows this file"),
+        (what_a_library_says, "error: no file named model.safetensors found in models/x (OSError"),
         (bad_input, "error: the value is wrong: correct it\n"),
         (no_memory_for_an_array, "error: out of memory (Unable to allocate"),
         (no_memory_for_a_tensor, "can't allocate memory"),
@@ -36,7 +55,7 @@ def bad_input():
         ),
     ],
 )
-def test_bad_input_and_too_little_memory_are_one_message(command, message, monkeypatch, capsys):
+def test_bad_input_and_what_the_system_refuses_are_one_message(command, message, monkeypatch, capsys):
     monkeypatch.setattr(cli, "build", lambda: command)
     with pytest.raises(SystemExit) as stopped:
         cli.main()

@@ -4,18 +4,26 @@ import logging
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-import typer
-
+from viper import checkout, system, terminal
 from viper.errors import ViperError
-from viper.provenance.sidecar import observe
+from viper.processes import work_alone
+
+if TYPE_CHECKING:
+    import typer
 
 # Each area registers its own commands; heavy libraries are imported only inside a command.
 AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "speed", "cost")
+HELP = {"--help", "-h"}
+
+log = logging.getLogger(__name__)
 
 
-def build() -> typer.Typer:
+def build() -> "typer.Typer":
     """Return the command-line application with the commands of every area."""
+    import typer
+
     app = typer.Typer(
         help="ViPER as a workflow. The rules call these commands; `snakemake` decides which, and when.",
         no_args_is_help=True,
@@ -28,25 +36,46 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run one command; a `ViperError`, or too little memory, becomes one message on stderr and its exit status.
+    """Run one command in the checkout that this package belongs to.
 
-    Tables and figures that the command made get the record of what they were made from beside them.
+    A `ViperError`, too little memory, or anything else that the system refuses becomes one message on stderr and its
+    exit status. Tables and figures that the command made get the record of what they were made from beside them.
     """
+    try:
+        with terminal.guarded():
+            _run()
+    except ViperError as error:
+        _stop(str(error), error.status)
+    except KeyboardInterrupt:
+        _stop("interrupted; nothing is left half written: run again", 130)
+    except Exception as error:
+        message = system.explain_import(error) or _out_of_memory(error) or system.explain(error)
+        if message is None:
+            raise
+        log.debug("where", exc_info=True)
+        _stop(message)
+
+
+def _run() -> None:
     logging.basicConfig(
         level=os.environ.get("VIPER_LOG", "INFO"), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    if len(sys.argv) > 1 and HELP.isdisjoint(sys.argv):
+        checkout.check()
+    if sys.argv[1:2] != ["train"]:  # which looks itself whether it was started as one of several processes
+        work_alone()
+    system.check_address_space()
+    from viper.provenance.sidecar import observe
+
     trace = observe()
     try:
         build()()
-    except ViperError as error:
-        _stop(str(error), error.status)
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        _stop(_explained(error))
     except SystemExit as end:
         if not end.code:
-            trace.write()
+            try:
+                trace.write()
+            except ViperError as error:
+                _stop(str(error), error.status)
         raise
 
 
@@ -55,13 +84,12 @@ def _stop(message: str, status: int = 2) -> None:
     sys.exit(status)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether memory was refused; torch has an error of its own for GPUs, and a plain RuntimeError for the CPU."""
+def _out_of_memory(error: Exception) -> str | None:
+    """One sentence where memory was refused; torch has an error of its own for GPUs, and a plain RuntimeError for the
+    CPU."""
     is_torchs = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
-    return isinstance(error, MemoryError) or is_torchs
-
-
-def _explained(error: Exception) -> str:
+    if not isinstance(error, MemoryError) and not is_torchs:
+        return None
     reason = (str(error).strip().splitlines() or ["no memory left"])[0]
     return (
         f"out of memory ({reason}). Do less at once: lower models.*.batch_size or training.phases.*.responses_per_pass,"

@@ -80,12 +80,12 @@ def check(path: str | Path, remedy: str = REMEDY) -> None:
     expected = known.get("md5")
     if expected is not None and _is_checked(path, known, expected):
         return
-    recorded = _recorded(path) if expected is None else None
+    recorded = recorded_md5(path) if expected is None else None
     if expected is None and recorded is None:
         return
     found = digest(path)
     if found != expected:
-        recorded = recorded or _recorded(path)
+        recorded = recorded or recorded_md5(path)
         if found != recorded:
             source = "noted when it was made" if expected else "recorded in dvc.lock"
             raise _damaged(path, "MD5", f"{expected or recorded} ({source})", found, remedy)
@@ -156,7 +156,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     partial.replace(place)
 
 
-def _recorded(path: Path) -> str | None:
+def recorded_md5(path: str | Path) -> str | None:
     """The MD5 by which dvc.lock records a file, by itself or in a folder whose listing is in a DVC cache here."""
     lock = Path("dvc.lock")
     if not lock.is_file():

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -35,12 +36,45 @@ def hold(path: str | Path) -> IO[str] | None:
     except portalocker.AlreadyLocked:
         raise HeldError(path.read_text(encoding="utf-8").strip() or "another process") from None
     except portalocker.LockException as error:
-        log.warning("%s: this file system has no locks (%s), so nothing keeps a second process out", path, error)
+        _warn(str(path.parent), str(error))
         return None
     file.truncate(0)
     file.write(_who_am_i())
     file.flush()
     return file
+
+
+@contextmanager
+def holding(path: str | Path) -> Iterator[None]:
+    """Hold the lock `path` while the block runs, as `hold` does.
+
+    Raises:
+        HeldError: another process holds it.
+    """
+    file = hold(path)
+    try:
+        yield
+    finally:
+        if file is not None:
+            file.close()
+
+
+def is_free(path: str | Path) -> bool:
+    """Whether no process, on any machine, holds the lock `path`, a file; False where the file system cannot tell.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    try:
+        portalocker.Lock(path, mode="a", fail_when_locked=True).acquire().close()
+    except portalocker.LockException:
+        return False
+    return True
+
+
+@cache
+def _warn(folder: str, reason: str) -> None:
+    log.warning("%s: this file system has no locks (%s), so nothing keeps a second process out", folder, reason)
 
 
 def _who_am_i() -> str:

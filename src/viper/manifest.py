@@ -77,7 +77,7 @@ def write_manifest(folder: str | Path) -> Path:
         for path in model_files(folder)
     }
     with atomic_write(folder / MANIFEST) as partial:
-        partial.write_text(json.dumps({"files": files}, indent=2) + "\n")
+        partial.write_text(json.dumps({"files": files}, indent=2) + "\n", encoding="utf-8")
     return folder / MANIFEST
 
 

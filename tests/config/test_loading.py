@@ -1,15 +1,14 @@
 """params.yaml is valid, and every kind of mistake in it gets a message that says how to mend it."""
 
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-import yaml
 
-from viper.config.loading import load, validate
+from viper.config.inheritance import resolve
+from viper.config.loading import load, read, validate
 from viper.errors import ViperError
 
 ROOT = Path(__file__).parents[2]
@@ -18,8 +17,8 @@ PARAMS = ROOT / "params.yaml"
 
 @pytest.fixture
 def values():
-    """Own copies of everything: YAML anchors would share sections between scales."""
-    return json.loads(json.dumps(yaml.safe_load(PARAMS.read_text())))
+    """What the file holds, every section with what it takes over: a copy of its own."""
+    return resolve(read(PARAMS))
 
 
 @pytest.mark.parametrize("scale", ["micro", "smoke", "3b", "7b"])

@@ -7,43 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scripted import Scripted, every, options, right
 from viper.analysis import bootstrap
-from viper.config.evaluation import MICRO, Asking, EvaluateOptions
-from viper.config.models import VlmSection
+from viper.config.evaluation import MICRO
 from viper.evaluation.benchmarks import draw_groups, table
 from viper.evaluation.run import COLUMNS, evaluate
 from viper.evaluation.vlmevalkit import build, import_vlmeval
-from viper.models.base import Chat
-from viper.world.draw import render
-from viper.world.questions import Question, question_prompt, said_answer
-
-
-def options(**asking) -> EvaluateOptions:
-    return EvaluateOptions(
-        source="world",
-        folder=None,
-        size=None,
-        asking=Asking(**{"max_new_tokens": 8, **asking}),
-        vlm=VlmSection(path="unused"),
-    )
-
-
-class Scripted:
-    """A VLM that knows the questions by text and pictures, and answers `reply(question)`."""
-
-    def __init__(self, questions: list[Question], reply):
-        self.reply = reply
-        self.batches: list[int] = []
-        self.known = {(question_prompt(q), tuple(render(s).tobytes() for s in q.scenes)): q for q in questions}
-
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        assert temperature == 0
-        self.batches.append(len(chats))
-        return [self.reply(self.known[chat.text, tuple(image.tobytes() for image in chat.images)]) for chat in chats]
-
-
-def right(question: Question) -> str:
-    return f"<think> {question.thought} </think><answer> {question.answer} </answer>"
+from viper.world.questions import Question, said_answer
 
 
 def spoken(question: Question) -> str:
@@ -59,10 +29,6 @@ def wrong(question: Question) -> str:
 def vlmeval():
     """The import takes seconds, once."""
     import_vlmeval()
-
-
-def every(questions):
-    return [question for group in questions.values() for question in group]
 
 
 def half(question):
@@ -150,8 +116,8 @@ def test_batches_ahead_give_what_single_questions_give(questions, files):
     for name in ("MicroMantis", "MicroHallusion"):
         dataset = build(name, files[name].parent)
         messages = [dataset.build_prompt(dataset.data.iloc[number]) for number in range(len(dataset))]
-        ahead = Checkpoint(Scripted(questions[name], half), options(batch_ahead=3).asking, "choice")
-        alone = Checkpoint(Scripted(questions[name], half), options().asking, "choice")
+        ahead = Checkpoint(Scripted(questions[name], half), options(batch_ahead=3).asking)
+        alone = Checkpoint(Scripted(questions[name], half), options().asking)
         raw = ahead.answer_ahead(dataset)
         assert raw == [half(question) for question in questions[name]]
         asked = list(ahead._vlm.batches)
@@ -168,7 +134,7 @@ def test_the_instruction_is_added_to_every_prompt(questions, files):
             return [chat.text for chat in chats]
 
     dataset = build("MicroStar", files["MicroStar"].parent)
-    texts = Checkpoint(Echo(), options(instruction="\nThink.").asking, "text").answer_ahead(dataset)
+    texts = Checkpoint(Echo(), options(instruction="\nThink.").asking).answer_ahead(dataset)
     assert all(text.endswith("\nThink.") for text in texts)
 
 
@@ -180,9 +146,7 @@ def test_what_an_answer_begins_with_is_handed_on(questions, files):
             return [chat.begin for chat in chats]
 
     dataset = build("MicroStar", files["MicroStar"].parent)
-    assert set(Checkpoint(Echo(), options(begin="<think> Look").asking, "text").answer_ahead(dataset)) == {
-        "<think> Look"
-    }
+    assert set(Checkpoint(Echo(), options(begin="<think> Look").asking).answer_ahead(dataset)) == {"<think> Look"}
 
 
 def test_an_unreadable_completion_is_a_miss_everywhere(questions, files):
@@ -235,22 +199,22 @@ def test_trap_real_world_takes_the_first_capital(questions, files, tmp_path):
 def test_trap_real_world_counts_an_empty_answer_as_a(questions):
     from vlmeval.dataset.utils.multiple_choice import extract_characters_regex
 
-    from viper.evaluation.answers import reduce
+    from viper.evaluation.answers import read
 
     assert extract_characters_regex("") == "A"
-    assert extract_characters_regex(reduce("", "choice")) == ""
+    assert extract_characters_regex(read("", "letter", dict.fromkeys("ABCDE", "")).answer) == ""
 
 
 def test_trap_crpe_accepts_almost_anything_for_a_bare_letter():
     from vlmeval.dataset.utils.crpe import is_correct
 
-    from viper.evaluation.answers import reduce
+    from viper.evaluation.answers import read
 
     assert is_correct("B", "surely something else")  # hence the truth "B. text" in our files
     assert not is_correct("B. red ring", "surely something else")
     with pytest.raises(IndexError):
         is_correct("B. red ring", "")
-    assert not is_correct("B. red ring", reduce("", "choice"))
+    assert not is_correct("B. red ring", read("", "choice", {"B": "red ring"}).answer)
 
 
 def test_trap_no_in_the_reasoning_spoils_a_yes(questions, files, tmp_path):
@@ -266,8 +230,12 @@ def test_trap_no_in_the_reasoning_spoils_a_yes(questions, files, tmp_path):
 
 
 def test_trap_an_option_none_vanishes(files, tmp_path):
+    from vlmeval.dataset.image_mcq import ImageMCQDataset
+
     data = pd.read_csv(files["MicroStar"], sep="\t", dtype=object)
     data["B"] = "None"
     data.to_csv(tmp_path / "MicroStar.tsv", sep="\t", index=False)
-    dataset = build("MicroStar", tmp_path)
-    assert "B." not in dataset.build_prompt(dataset.data.iloc[0])[-1]["value"]  # hence `check_readable`
+    ours = build("MicroStar", tmp_path)  # makes the folder VLMEvalKit's as well
+    theirs = ImageMCQDataset("MicroStar")
+    prompts = [dataset.build_prompt(dataset.data.iloc[0])[-1]["value"] for dataset in (theirs, ours)]
+    assert ["B. None\n" in prompt for prompt in prompts] == [False, True]

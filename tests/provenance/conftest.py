@@ -1,6 +1,7 @@
 """A small experiment at smoke scale, run and recorded once in a repository of its own, with an S3 bucket beside it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from viper.config.inheritance import resolve
+from viper.config.loading import read
 from viper.provenance.tools import planned_rules, plans_nothing
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +75,7 @@ class Repository:
     def set(self, key: str, value: object) -> None:
         """Set a dotted key of the smoke scale in params.yaml."""
         path = self.root / "params.yaml"
-        values = yaml.safe_load(path.read_text())
+        values = resolve(read(path))
         *sections, last = key.split(".")
         section = values["scales"]["smoke"]
         for name in sections:
@@ -102,6 +105,16 @@ def copy_sources(root: Path) -> None:
     for path in [".dvc/config", ".dvc/.gitignore", "models/micro/pretrained.dvc"]:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, root / path)
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources with the parameters as they are, in a git repository without commits; nothing is run."""
+    root = tmp_path_factory.mktemp("bare") / "checkout"
+    copy_sources(root)
+    shutil.copy(ROOT / "dvc.yaml", root / "dvc.yaml")
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    return root
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +151,7 @@ def prepare(repository: Repository) -> None:
     """Fill an empty folder with sources, parameters of the small experiment, and its dvc.yaml."""
     copy_sources(repository.root)
     params = repository.root / "params.yaml"
-    params.write_text(yaml.safe_dump(shrink(yaml.safe_load(params.read_text()))))
+    params.write_text(yaml.safe_dump(shrink(resolve(read(params)))))
     repository.run("viper", "dvc-yaml")
 
 
@@ -202,3 +215,51 @@ def pulled(taken_over: Repository, tmp_path: Path) -> Repository:
     """A copy of the clone into which everything was pulled."""
     shutil.copytree(taken_over.root, tmp_path / "pulled")
     return Repository(tmp_path / "pulled", taken_over.facts)
+
+
+def cheapen(repository: Repository) -> None:
+    """Let every rule call toy.py, which makes any file at once; what fetches the stored models stays."""
+    shutil.copy(Path(__file__).with_name("toy.py"), repository.root / "toy.py")
+    for path in (repository.root / "rules").glob("*.smk"):
+        text = path.read_text()
+        cheap = re.sub(
+            r'(shell:\n(?:\s*#.*\n)*\s*")(?!python -m viper fetch-pretrained)',
+            r"\1python toy.py {input} -- {output} -- {params:q} # ",
+            text,
+        )
+        path.write_text(cheap)
+
+
+@pytest.fixture(scope="session")
+def toy_recorded(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Two run seeds of the small experiment, of cheap rules: run, recorded, committed. Tests leave it as it is."""
+    repository = Repository(tmp_path_factory.mktemp("toy") / "recorded")
+    copy_sources(repository.root)
+    params = repository.root / "params.yaml"
+    values = shrink(yaml.safe_load(params.read_text()))
+    values["scales"]["smoke"]["run_seeds"] = [0, 1]
+    params.write_text(yaml.safe_dump(values))
+    cheapen(repository)
+    repository.run("viper", "dvc-yaml")
+    repository.run("git", "init", "--quiet", "--initial-branch", "main")
+    repository.run("git", "config", "user.email", "test@example.org")
+    repository.run("git", "config", "user.name", "test")
+    repository.commit("sources")
+    repository.run("snakemake", "--cores", "2", "--", "all")
+    repository.run("viper", "record")
+    repository.run("dvc", "push", "--quiet", "--remote", "store")
+    repository.commit("results")
+    return repository
+
+
+@pytest.fixture
+def toy(toy_recorded: Repository, tmp_path: Path) -> Repository:
+    """A copy of the recorded toy, with its results and caches."""
+    shutil.copytree(toy_recorded.root, tmp_path / "toy")
+    return Repository(tmp_path / "toy")
+
+
+@pytest.fixture
+def toy_clone(toy_recorded: Repository, tmp_path: Path) -> Repository:
+    """A clone of the recorded toy: its archive is out of reach."""
+    return make_clone(toy_recorded, tmp_path / "toy-clone")

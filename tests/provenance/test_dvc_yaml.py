@@ -59,7 +59,8 @@ def test_a_new_experiment_is_a_stage_of_its_name(sources):
     assert any("ablation_new.csv" in name for out in stages["ablation_new"]["outs"] for name in out)
 
 
-def test_params_of_a_stage_cover_all_that_its_jobs_depend_on(sources):
+def test_params_of_a_stage_cover_all_that_its_jobs_depend_on(sources, monkeypatch):
+    monkeypatch.setattr("viper.checkout.check", lambda: None)  # the copy has the very code that reads its graph
     names = stage_names("smoke", load("smoke", sources.root / "params.yaml"))
     before = {job.outputs: job for job in read(names, "smoke", sources.root).jobs}
     stages = yaml.safe_load((sources.root / "dvc.yaml").read_text())["stages"]

@@ -1,10 +1,12 @@
 """From a hash, or a path and a revision, to the commit that recorded it."""
 
+import os
 import subprocess
 
 import pytest
 import yaml
 
+from viper.errors import ViperError
 from viper.provenance.lock import Lock
 from viper.provenance.regenerate import UNCOMMITTED, UNKNOWN, RegenerateError, find
 
@@ -46,6 +48,8 @@ def repository(tmp_path):
         (f"{FIGURE}@HEAD~1", 0, OLD),
         (f"HEAD~1:{FIGURE}", 0, OLD),
         (FIGURE, 1, NEW),
+        ("./results/toy/../toy/figures/main.png@HEAD", 1, NEW),
+        (f"HEAD~1:./{FIGURE}", 0, OLD),
     ],
 )
 def test_the_commit_is_found(repository, name, which, md5):
@@ -60,6 +64,8 @@ def test_the_commit_is_found(repository, name, which, md5):
         ("f" * 32, UNKNOWN, "no commit's dvc.lock records it"),
         (f"{FIGURE}@v9", UNKNOWN, "no revision 'v9'"),
         ("HEAD:results/toy/figures/other.png", UNKNOWN, "not recorded at HEAD"),
+        ("models/toy/base.csr/manifest.json", UNKNOWN, "part of the folder models/toy/base.csr: name a table"),
+        ("models/toy/base.csr", UNKNOWN, "part of the folder"),
         (UNSAVED, UNCOMMITTED, "in no commit"),
     ],
 )
@@ -67,6 +73,22 @@ def test_what_cannot_be_found_says_why(repository, name, status, message):
     with pytest.raises(RegenerateError, match=message) as error:
         find(name, repository[0])
     assert error.value.status == status
+
+
+def test_an_absolute_path_is_found(repository):
+    root, _, newest = repository
+    assert find(f"{root / FIGURE}@HEAD", root).commit == newest
+
+
+def test_what_git_refuses_is_said_in_its_own_words(repository, tmp_path):
+    """As root one may give the repository away, which git then does not read."""
+    root, *_ = repository
+    if os.geteuid():
+        pytest.skip("only root can make a clone of another user")
+    for path in (root, root / ".git"):
+        os.chown(path, 12345, 12345)
+    with pytest.raises(ViperError, match="dubious ownership"):
+        find(FIGURE, root)
 
 
 def test_a_file_in_a_folder_belongs_to_the_folder():

@@ -93,11 +93,11 @@ def test_unknown_commands_are_named():
     [
         ("python -m viper tables --x {input} > {log} 2>&1", "tables"),
         ("OMP_NUM_THREADS={threads} python -m viper evaluate", "evaluate"),
-        ("{params.launch} train --parent {input.parent}", "train"),
-        ("python -m viper {params.kind} {input}", "figure-scores"),
+        ("{params.launch:q} train --parent {input.parent:q}", "train"),
+        ("python -m viper {params.kind:q} {input:q}", "figure-scores"),
         ("dvc pull {input}", None),
         (None, None),
     ],
 )
 def test_the_command_is_read_from_the_rule(shell, command):
-    assert source.command_of(shell, {"kind": "figure-scores radar"}) == command
+    assert source.command_of(shell, {"kind": ["figure-scores", "radar"]}) == command

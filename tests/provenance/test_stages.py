@@ -1,14 +1,19 @@
 """Cutting a graph into stages: who owns what, what crosses the boundaries."""
 
+from dataclasses import replace
+
 import pytest
 
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml
 from viper.provenance.graph import Graph, Job, from_json, to_json
+from viper.provenance.source import PACKAGE
 from viper.provenance.stages import stages
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
-KEYS = {"seeds": {"number": 3}, "training": {}, "analysis": {}, "run_seeds": [0]}
+LISTING = "store/files/md5/66/models.dir"
+SECTIONS = ("training", "analysis", "synthesis", "models", "reward", "evaluation", "experiments")
+KEYS = {"scales": {"toy": {"seeds": {"number": 3}, **{name: {} for name in SECTIONS}, "run_seeds": [0]}}}
 
 
 def job(rule, inputs, outputs):
@@ -36,7 +41,7 @@ def graph():
 
 
 def cut(graph, names):
-    return {stage.name: stage for stage in stages(graph, names, "toy", KEYS, ["models/toy/pretrained"])}
+    return {stage.name: stage for stage in stages(graph, names, "toy", KEYS, {"models/toy/pretrained": LISTING})}
 
 
 def test_what_two_targets_need_belongs_to_the_first(graph):
@@ -51,9 +56,35 @@ def test_what_two_targets_need_belongs_to_the_first(graph):
 def test_deps_are_the_outs_of_other_stages_and_the_stored_models(graph):
     found = cut(graph, ["seeds", "main", "ablation"])
     data = [dep for dep in found["main"].deps if not dep.startswith(("src/", "rules/", "Snakefile"))]
-    assert data == ["data/toy/seed0/seeds", VLM]
+    assert data == ["data/toy/seed0/seeds", LISTING]
     assert "models/toy/seed0/base.csr" in found["ablation"].deps
     assert "models/toy/seed0/base.csr" in found["main"].outs
+
+
+@pytest.fixture
+def kept(graph):
+    """The same with targets that only keep data and checkpoints, so that the experiments' own are of results."""
+    csr, vop = (f"models/toy/seed0/{name}/manifest.json" for name in ("base.csr", "base.csr.vop"))
+    data = ["data/toy/seed0/dataset/base/csr/train.parquet"]
+    curves = "results/toy/metrics/seed0/base.csr/train.csv"
+    jobs = [replace(each, outputs=(csr, curves)) if each.outputs == (csr,) else each for each in graph.jobs]
+    targets = {"seeds": graph.targets["seeds"], "dataset": data, "train_main": [csr], "train_ablation": [vop]}
+    return Graph(tuple(jobs), targets | graph.targets)
+
+
+def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
+    found = cut(kept, ["seeds", "dataset", "train_main", "main", "train_ablation", "ablation", "all"])
+    for name in ("main", "ablation", "all"):
+        assert all(out.startswith("results/") for out in found[name].outs), name
+        assert not [dep for dep in found[name].deps if dep.startswith(("data/", "models/"))], name
+    # … but on what is behind it: the stored models, and the sections and sources of every rule on the way
+    assert LISTING in found["main"].deps
+    assert {"rules/draw_seeds.smk", "rules/train.smk", "rules/tables.smk"} <= set(found["main"].deps)
+    assert {"scales.toy.seeds", "scales.toy.training", "scales.toy.analysis"} <= set(found["main"].params)
+    # What training makes is in two stages: the curves are kept, the checkpoint is not.
+    assert found["train_main"].outs == ("models/toy/seed0/base.csr",)
+    assert "results/toy/metrics/seed0/base.csr/train.csv" in found["main"].outs
+    assert "data/toy/seed0/dataset/base/csr" in found["train_main"].deps
 
 
 def test_checkpoints_are_folders_and_tables_are_files_with_their_record(graph):
@@ -106,3 +137,25 @@ def test_differences_say_what_is_missing(graph):
 def test_a_graph_survives_json(graph):
     assert from_json(to_json(graph)).targets == graph.targets
     assert from_json(to_json(graph)).jobs == graph.jobs
+
+
+@pytest.mark.parametrize(
+    ("stage", "prompts"),
+    [
+        ("seeds", []),
+        ("captions", ["micro/caption"]),
+        ("reconstructions", []),
+        ("critiques", ["micro/critique"]),
+        ("refinements", ["micro/entities", "micro/refine"]),
+        ("dataset", ["cards/dataset", "micro/csr", "micro/vop"]),
+        ("train_main", []),
+    ],
+)
+def test_stages_name_the_prompts_that_they_ask_with_each_by_its_file(stage, prompts):
+    import yaml
+
+    deps = yaml.safe_load((PACKAGE.parents[1] / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    folder = "src/viper/prompts"
+    assert folder not in deps
+    found = [dep for dep in deps if dep.startswith(folder) and not dep.endswith("__init__.py")]
+    assert found == [f"{folder}/{prompt}.jinja" for prompt in prompts]

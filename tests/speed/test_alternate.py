@@ -2,14 +2,14 @@
 
 import time
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from viper.analysis.figures import speed
+from viper.plotting import plt
 from viper.speed.alternate import COLUMNS, Comparison, measure, table
-from viper.speed.figure import speed_figure
 from viper.speed.floor import floor_seconds, matrix_rate
 
 
@@ -67,7 +67,7 @@ def test_matrix_rate_is_that_of_this_machine():
 
 def test_figure_shows_every_row():
     rows = [measure(comparison(lambda: time.sleep(0.004) or 1, lambda: time.sleep(0.002) or 1, target=2), 2)] * 3
-    figure = speed_figure(pd.DataFrame(rows))
+    figure = speed.draw(pd.DataFrame(rows))
     (axes,) = figure.axes
     assert len(axes.get_yticks()) == 3
     assert np.isfinite(axes.get_xlim()).all()

@@ -10,6 +10,7 @@ from viper.config.synthesis import AssembleOptions
 from viper.errors import ViperError
 from viper.prompts import render
 from viper.synthesis.assemble import assemble
+from viper.synthesis.card import write_card
 from viper.synthesis.rows import by_id, read_rows
 
 
@@ -18,6 +19,7 @@ def write(shards, out, *, csr=7, vop=3, held_out=0, allow_fewer=False, seed=3):
         prompts="micro", csr_size=csr, vop_size=vop, vop_held_out=held_out, allow_fewer=allow_fewer
     )
     assemble(shards, out, options, lineage="base", seed=seed)
+    write_card(out, out / "README.md", lineage="base", seed=seed)
     with (out / "dropped.csv").open() as file:
         account = {(row["dataset"], row["reason"]): int(row["rows"]) for row in csv.DictReader(file)}
     return read_rows(out / "csr" / "train.parquet"), read_rows(out / "vop" / "train.parquet"), account

@@ -11,9 +11,13 @@ from viper.analysis.bootstrap import Benchmark, Scores, resample
 from viper.analysis.claims import gain
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
+from viper.reading import read_parquet
 from viper.synthesis.rows import by_id, read_rows
 
 AREA = "area"  # beside the lineages: what attention would be if it were spread evenly
+COLUMNS = ["lineage", "method", "share", "low", "high", "area", "above_area", "above_area_low", "above_area_high"]
+COLUMNS += ["compared_with", "difference", "difference_low", "difference_high", "from_answer_percent", "pairs", "seeds"]
+NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "method", "compared_with"))
 MAPS = ["id", "method", "lineage", "share", "answer", "rows", "columns", "changed", "before", "after"]
 
 
@@ -32,8 +36,7 @@ def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int]) -> p
             path = Path(folder) / f"seed{seed}" / f"{lineage}.parquet"
             if not path.is_file():
                 raise ViperError(f"{path}: missing: measure this lineage first (snakemake measures it by itself)")
-            with path.open("rb") as file:  # opened here, so that its record names it (viper.provenance.sidecar)
-                table = pd.read_parquet(file).assign(lineage=lineage, seed=seed)
+            table = read_parquet(path).assign(lineage=lineage, seed=seed)
             found = sorted(table["id"].unique())
             if pairs is not None and found != pairs:
                 raise ViperError(f"{path}: has other pairs than {lineages[0]}: measure all lineages on the same ones")
@@ -106,9 +109,7 @@ def tidy(table: pd.DataFrame, scores: Scores, lineages: Sequence[str]) -> pd.Dat
                 row |= {"difference_low": difference.low, "difference_high": difference.high}
             row |= {"from_answer_percent": 100 * part["in_answer"].mean()}
             rows.append(row | {"pairs": part["id"].nunique(), "seeds": part["seed"].nunique()})
-    columns = ["lineage", "method", "share", "low", "high", "area", "above_area", "above_area_low", "above_area_high"]
-    columns += ["compared_with", "difference", "difference_low", "difference_high", "from_answer_percent"]
-    return pd.DataFrame(rows).reindex(columns=[*columns, "pairs", "seeds"])
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
 def maps(table: pd.DataFrame, held_out: str | Path, seed: int, count: int) -> pd.DataFrame:

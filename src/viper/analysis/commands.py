@@ -9,7 +9,7 @@ import typer
 from viper.analysis.figures import commands as figure_commands
 from viper.config.options import read_options
 from viper.errors import ViperError
-from viper.files import atomic_write
+from viper.files import atomic_write, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,9 +185,9 @@ def scores(
     output: Annotated[Path, typer.Option(help="JSON to write")],
 ) -> None:
     """The main table as nested JSON, lineage → column → score and interval: what `dvc metrics` compares."""
-    import pandas as pd
+    from viper.analysis.tables import read_tidy
 
-    rows = pd.read_csv(table)
+    rows = read_tidy(table)
     summary: dict[str, dict] = {}
     for row in rows.itertuples():
         summary.setdefault(row.lineage, {})[row.column] = {"score": row.score, "low": row.low, "high": row.high}
@@ -215,8 +215,7 @@ def _names(benchmarks: str) -> dict[str, str]:
 
 def _write_csv(table: "pd.DataFrame", path: Path) -> None:
     """Write numbers with four decimals: finer than any interval, and the same bytes wherever they are rounded from."""
-    with atomic_write(path) as partial:
-        table.to_csv(partial, index=False, float_format="%.4f")
+    write_table(path, table, float_format="%.4f")
 
 
 def _write_text(text: str, path: Path) -> None:

@@ -5,15 +5,16 @@ Cells may hold what a model wrote. The template escapes them, and its policy for
 
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader
+
+from viper.reading import read_table
 
 _MOST_ROWS = 500
 
 
 def page(path: Path) -> str:
     """The CSV file `path` as an HTML page, at most its first _MOST_ROWS rows."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_table(path)
     environment = Environment(loader=PackageLoader("viper.analysis", "templates"), autoescape=True)
     shown = table.head(_MOST_ROWS)
     text = environment.get_template("table.html.jinja").render(

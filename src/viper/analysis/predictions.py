@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from viper import reading
 from viper.errors import ViperError
 from viper.lineage import is_trained
+
+_REMEDY = "Evaluate this lineage again: remove the file, and snakemake does so by itself"
 
 
 def path_of(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> Path:
@@ -36,7 +39,7 @@ def read(
     for lineage in lineages:
         for seed in seeds:
             path = path_of(folder, seed, lineage, split, benchmark)
-            table = read_table(folder, seed, lineage, split, benchmark)
+            table = read_items(folder, seed, lineage, split, benchmark)
             if items is None:
                 items, first = table.drop(columns="hit"), path
             elif not table["index"].equals(items["index"]):
@@ -50,20 +53,16 @@ def read(
     return items, np.stack(hits).reshape(len(lineages), len(seeds), len(items))
 
 
-def read_table(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> pd.DataFrame:
-    """Read the items of one lineage and run seed, in the order of `index`.
+def read_items(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> pd.DataFrame:
+    """Read the items of one lineage and run seed, in the order of `index`; every cell but `hit` is text as it was said.
 
     Raises:
-        ViperError: the file is missing or lacks a column, has an item twice, or a hit is neither 0 nor 1.
+        ViperError: the file is missing, damaged or lacks a column, has an item twice, or a hit is neither 0 nor 1.
     """
     path = path_of(folder, seed, lineage, split, benchmark)
-    try:
-        table = pd.read_csv(path, sep="\t", dtype={"index": str, "category": str, "l2-category": str})
-    except FileNotFoundError as error:
-        raise ViperError(f"{path}: missing: evaluate this lineage first (snakemake evaluates it by itself)") from error
-    lacking = {"index", "hit"} - set(table.columns)
-    if lacking:
-        raise ViperError(f"{path}: lacks the column {' and '.join(sorted(lacking))}: evaluate again")
+    if not path.exists():
+        raise ViperError(f"{path}: missing: evaluate this lineage first (snakemake evaluates it by itself)")
+    table = reading.read_table(path, needed=("index", "hit"), numbers=("hit",), remedy=_REMEDY)
     if table.empty or table["index"].duplicated().any():
         raise ViperError(f"{path}: has no items, or one item twice: evaluate again")
     if not table["hit"].isin([0, 1]).all():

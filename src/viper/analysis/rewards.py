@@ -14,9 +14,11 @@ import pandas as pd
 
 from viper.analysis.published import COLD_START_CROSSING
 from viper.errors import ViperError
+from viper.reading import read_table
 
 CURVES = ["lineage", "stage", "step", "reward", "smoothed", "low", "high", "seeds"]
 CROSSINGS = ["lineage", "compared_with", "run", "outcome", "step", "final", "final_compared_with", "published"]
+CURVE_NUMBERS, CROSSING_NUMBERS = tuple(CURVES[2:]), tuple(CROSSINGS[4:])
 OVERTAKES, AHEAD, BEHIND = "overtakes", "ahead from the first step", "not ahead at the end"
 
 
@@ -50,10 +52,13 @@ def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int], wind
 
 
 def _read_phase(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)[["step", "reward"]]
-    except FileNotFoundError as error:
-        raise ViperError(f"{path}: missing: train this lineage first (snakemake trains it by itself)") from error
+    if not path.exists():
+        raise ViperError(f"{path}: missing: train this lineage first (snakemake trains it by itself)")
+    columns = ["step", "reward"]
+    phase = read_table(path, needed=columns, numbers=columns)[columns]
+    if phase["step"].isna().any():
+        raise ViperError(f"{path}: a step has no number: train this lineage again")
+    return phase.astype({"step": int})
 
 
 def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from operator import itemgetter
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,6 +14,12 @@ from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS, published
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.lineage import is_trained
+from viper.reading import read_table
+
+COLUMNS = ["lineage", "column", "score", "low", "high"]
+COLUMNS += ["compared_with", "difference", "difference_low", "difference_high"]
+COLUMNS += ["items", "seeds", *(f"published_{model}" for model in MODELS)]
+_NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "column", "compared_with"))
 
 
 def score_benchmarks(
@@ -94,10 +101,16 @@ def tidy(scores: Scores, counts: dict[str, int], lineages: Sequence[str], n_seed
             row |= {"items": items, "seeds": n_seeds if is_trained(lineage) else 1}
             row |= {f"published_{model}": known.get((model, lineage, column)) for model in MODELS}
             rows.append(row)
-    columns = ["lineage", "column", "score", "low", "high"]
-    columns += ["compared_with", "difference", "difference_low", "difference_high"]
-    columns += ["items", "seeds", *(f"published_{model}" for model in MODELS)]
-    return pd.DataFrame(rows).reindex(columns=columns)
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)
+
+
+def read_tidy(path: str | Path) -> pd.DataFrame:
+    """Read a table of `tidy` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table`.
+    """
+    return read_table(path, needed=COLUMNS, numbers=_NUMBERS)
 
 
 def markdown(table: pd.DataFrame, title: str, confidence: float) -> str:

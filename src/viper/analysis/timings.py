@@ -4,11 +4,35 @@ from pathlib import Path
 
 import pandas as pd
 
+from viper.errors import ViperError
+from viper.reading import read_table
 from viper.startup import read_seconds
 
 COLUMNS = {"s": "seconds", "max_rss": "peak_mb", "mean_load": "mean_load_percent"}
 START_UP = "start_up_seconds"
 ALL = "all jobs"
+_UNKNOWN = ("-", "NA", "")  # what Snakemake had no time to measure
+
+
+def read_measured(path: str | Path) -> dict[str, float]:
+    """What a file of Snakemake's `benchmark:` says of the last run of its job: its columns, NaN where it says nothing.
+
+    Raises:
+        ViperError: it cannot be read, holds no run, or something else than numbers.
+    """
+    remedy = "Remove it and run that job again, which measures it anew"
+    table = read_table(path, needed=("s",), remedy=remedy)
+    if table.empty:
+        raise ViperError(f"{path}: holds no measurement. {remedy}")
+    last = table.iloc[-1]
+    try:
+        return {
+            column: float("nan") if last[column] in _UNKNOWN else float(last[column])
+            for column in ("s", "max_rss", "mean_load")
+            if column in table
+        }
+    except ValueError as error:
+        raise ViperError(f"{path}: holds what is no number: {error}. {remedy}") from error
 
 
 def collect(folder: str | Path, logs: str | Path) -> pd.DataFrame:
@@ -21,11 +45,11 @@ def collect(folder: str | Path, logs: str | Path) -> pd.DataFrame:
     """
     rows = []
     for path in sorted(Path(folder).rglob("*.tsv")):
-        measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
+        measured = read_measured(path)
         step = path.relative_to(folder).with_suffix("").as_posix()
         row = {"step": step} | {new: measured.get(old) for old, new in COLUMNS.items()}
         log = Path(logs, f"{step}.log")
-        start_up = read_seconds(log.read_text(errors="replace")) if log.is_file() else None
+        start_up = read_seconds(log.read_text(errors="replace", encoding="utf-8")) if log.is_file() else None
         rows.append(row | {START_UP: row["seconds"] if start_up is None else start_up})
     table = pd.DataFrame(rows, columns=["step", "seconds", START_UP, *list(COLUMNS.values())[1:]])
     total = {"step": ALL, "peak_mb": table["peak_mb"].max()} | table[["seconds", START_UP]].sum().to_dict()

@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
-from viper.analysis.predictions import read_table
+from viper.analysis.predictions import read_items
 from viper.errors import ViperError
 from viper.lineage import is_trained
 
 COLUMNS = ["term", "words", "before", "after", "per_thousand_before", "per_thousand_after", "log_odds", "z"]
+NUMBERS = tuple(COLUMNS[1:])
 _WORD = r"(?u)\b\w[\w'’-]*\b"  # one-letter words included: option letters and digits are words here
 _PRIOR = 1000  # terms: little beside a benchmark's reasoning, much beside a term that occurs now and then
 _LONGEST = 2  # words: "look closely", "zoom in"
@@ -41,7 +42,7 @@ def read_reasoning(
     texts = []
     for seed in seeds if is_trained(lineage) else seeds[:1]:
         for benchmark in benchmarks:
-            for said in read_table(folder, seed, lineage, split, benchmark)["prediction"].fillna("").astype(str):
+            for said in read_items(folder, seed, lineage, split, benchmark)["prediction"]:
                 texts += [reasoning(completion) for completion in _completions(said)]
     if not any(texts):
         raise ViperError(

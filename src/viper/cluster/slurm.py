@@ -118,7 +118,7 @@ def _ask(*command: str) -> str:
         ViperError: there is no such command, or it fails.
     """
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8").stdout
     except FileNotFoundError as error:
         raise ViperError(
             f"no Slurm here: there is no command '{command[0]}'. Run where `sinfo` works (a cluster's login node), or "

@@ -2,25 +2,26 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from viper.config.base import Section, Seed
 
 
-class Analysis(BaseModel):
+class Analysis(Section):
     """How the uncertainty of every number in the tables is computed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     split: str = Field("test", min_length=1, description="the benchmark split that is reported")
     resamples: int = Field(
-        2000, ge=100, description="bootstrap resamples; the error of an interval's end falls as 1/√n"
+        2000, ge=100, le=10_000_000, description="bootstrap resamples; the error of an interval's end falls as 1/√n"
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")
     margin: float = Field(
         1.0,
         ge=0,
+        le=100,
         description="points; a claim of 'at least as high' holds where the score is not lower by more than this",
     )
-    seed: int = Field(0, ge=0, description="seed of the resampling, so that the tables have the same bytes every time")
+    seed: Seed = Field(0, description="seed of the resampling, so that the tables have the same bytes every time")
     published_model: Literal["3B", "7B"] = Field("3B", description="whose published figures the figures show")
     reward_window: int = Field(
         9,

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from viper.config.base import LeaveOutNull, Section, Seed
 from viper.config.models import VlmSection
+from viper.config.paths import PathText
 from viper.lineage import split_control
 
 # The paper's name of a benchmark: a column of its tables.
@@ -17,21 +19,17 @@ OFFICIAL = (
 )  # fmt: skip
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Split(_Section):
+class Split(Section):
     """One draw of every benchmark of the micro world; of official data, how many of the first items are taken."""
 
-    seed: int = Field(0, ge=0, description="seed of the items; official data have none")
+    seed: Seed = Field(0, description="seed of the items; official data have none")
     size: int | None = Field(None, ge=4, description="items a benchmark; null: all, for official data only")
     pictures: Literal["dev", "test"] = Field(
         "test", description="which pictures it may use: those of 'dev' and 'test' never overlap, nor with training's"
     )
 
 
-class Asking(_Section):
+class Asking(Section):
     """How a model is asked, the same for every benchmark."""
 
     max_new_tokens: int = Field(ge=1, description="tokens of a completion, its reasoning included")
@@ -42,7 +40,7 @@ class Asking(_Section):
     batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
 
 
-class AttentionSection(_Section):
+class AttentionSection(Section):
     """How attention on the held-out pairs is measured."""
 
     max_new_tokens: int = Field(ge=1, description="tokens of the answer that attention is followed from")
@@ -54,7 +52,7 @@ class AttentionSection(_Section):
     )
 
 
-class BenchmarkOptions(_Section):
+class BenchmarkOptions(Section):
     """What one benchmark of one split depends on."""
 
     source: Literal["world", "official"]
@@ -62,7 +60,7 @@ class BenchmarkOptions(_Section):
     split: Split
 
 
-class EvaluateOptions(_Section):
+class EvaluateOptions(Section):
     """What the evaluation of one checkpoint depends on, beside the checkpoint and the benchmarks."""
 
     source: Literal["world", "official"]
@@ -72,22 +70,28 @@ class EvaluateOptions(_Section):
     vlm: VlmSection
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """The `evaluation` section of a scale."""
 
     source: Literal["world", "official"] = Field(
         description="world: drawn from the micro world; official: the published files, put into `folder` by you"
     )
-    folder: str | None = Field(None, description="folder with <benchmark>.tsv as VLMEvalKit has them; official only")
-    benchmarks: dict[Column, str] = Field(min_length=1, description="the paper's benchmark → the one that is run")
+    folder: PathText | None = Field(
+        None, description="folder with <benchmark>.tsv as VLMEvalKit has them; official only"
+    )
+    benchmarks: Annotated[dict[Column, str], LeaveOutNull] = Field(
+        min_length=1, description="the paper's benchmark → the one that is run"
+    )
     besides: list[Literal["MMVP", "CRPE_EXIST", "MME-RealWorld-Lite"]] = Field(
         [], description="official benchmarks that are scored as well, without a part in the paper's table or its mean"
     )
-    splits: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Split] = Field(
+    splits: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Split], LeaveOutNull] = Field(
         min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
     )
     asking: Asking
-    controls: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]] = Field(
+    controls: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]], LeaveOutNull
+    ] = Field(
         {}, description="control → what its answers are made to begin with; LINEAGE+CONTROL is asked so, not trained"
     )
     attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
@@ -109,6 +113,24 @@ class Evaluation(_Section):
         for name, split in self.splits.items():
             if self.source == "world" and split.size is None:
                 raise ValueError(f"splits.{name}.size is missing: say how many items a benchmark shall have")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_differ(self) -> "Evaluation":
+        drawn: dict[tuple[int, str], str] = {}
+        for name, split in self.splits.items() if self.source == "world" else ():
+            other = drawn.setdefault((split.seed, split.pictures), name)
+            if other != name:
+                raise ValueError(
+                    f"splits.{name} has the seed {split.seed} and the pictures {split.pictures!r} of splits.{other}, "
+                    "and so the same items: give it another seed"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _benchmarks_differ(self) -> "Evaluation":
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"benchmarks and besides name one twice: {', '.join(self.names)}; keep each once")
         return self
 
     @property

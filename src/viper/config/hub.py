@@ -1,12 +1,16 @@
 """Models of a hub: named once with the commit that is meant, and where the cache keeps them."""
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from viper.config.paths import usable
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # becomes a folder of the cache
 # A branch or a tag can move; a commit cannot.
-Pinned = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+@[0-9a-f]{40}$", description="OWNER/NAME@COMMIT, 40 digits")]
+Pinned = Annotated[str, Field(pattern=rf"^{_NAME}/{_NAME}@[0-9a-f]{{40}}$", description="OWNER/NAME@COMMIT, 40 digits")]
 
 _SECTIONS = ("vlm", "painter", "editor")  # the embedder's section is part of the reward
 
@@ -14,7 +18,7 @@ _SECTIONS = ("vlm", "painter", "editor")  # the embedder's section is part of th
 def cached_folder(cache: str, pinned: str) -> str:
     """Where the model OWNER/NAME@COMMIT lies below the folder `cache`: the same for every scale that uses it."""
     name, _, commit = pinned.partition("@")
-    return f"{cache}/models/{name}/{commit}"
+    return str(PurePosixPath(cache, "models", name, commit))
 
 
 def fill_paths(scale: Any) -> Any:
@@ -27,16 +31,17 @@ def fill_paths(scale: Any) -> Any:
         A copy of `scale`, with `path` in the sections of these models and in `reward.embedder`.
 
     Raises:
-        ValueError: a section has a path of its own as well.
+        ValueError: a section has a path of its own as well, or the cache is no usable path.
     """
     models = scale.get("models") if isinstance(scale, Mapping) else None
     if not isinstance(models, Mapping) or models.get("source") != "hub" or not isinstance(models.get("hub"), Mapping):
         return scale
-    folders = {
-        part: cached_folder(str(models.get("cache", "cache")), pinned)
-        for part, pinned in models["hub"].items()
-        if isinstance(pinned, str)
-    }
+    cache = str(models.get("cache", "cache"))
+    try:
+        cache = usable(cache)
+    except ValueError as error:
+        raise ValueError(f"models.cache: {error}") from error
+    folders = {part: cached_folder(cache, pinned) for part, pinned in models["hub"].items() if isinstance(pinned, str)}
     filled = {**scale, "models": dict(models)}
     for part in _SECTIONS:
         if part in folders and isinstance(models.get(part), Mapping):

@@ -5,16 +5,16 @@ Nothing here imports torch or a model library: a mistake in params.yaml must sho
 
 import difflib
 import typing
-from collections.abc import Mapping
-from copy import deepcopy
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from viper.config.inheritance import resolve, short
 from viper.config.schema import Params, Scale
+from viper.config.yaml_file import parse_yaml, read_yaml
 from viper.errors import ViperError
 
 
@@ -26,12 +26,13 @@ def load(
     Args:
         scale: name of the scale; None takes the file's own `scale`.
         path: the YAML file.
-        overrides: dotted key within the scale → value, for example {"training.csr.steps": 3}.
+        overrides: dotted key within the scale → value, for example {"training.phases.csr.steps": 3}; set after
+            `extends` is resolved, so that nothing follows it.
 
     Raises:
         ViperError: the file is missing or is no YAML, or a key or value is wrong: which one, and what to do.
     """
-    values = read(path)
+    values = _resolve(read(path), str(path))
     if scale is not None:
         values["scale"] = scale
     for key, value in (overrides or {}).items():
@@ -41,30 +42,59 @@ def load(
 
 
 def read(path: str | Path = "params.yaml") -> dict[str, Any]:
-    """Return what a parameter file holds, not checked yet.
+    """Return what a parameter file holds, not checked yet: see `viper.config.yaml_file.read_yaml`."""
+    return read_yaml(path)
+
+
+def read_run(assignments: Iterable[str] = (), files: Iterable[str | Path] = ()) -> Params:
+    """Return the checked parameters of a run of Snakemake.
+
+    Args:
+        assignments: of --config, such as "scale=smoke" or "scales={micro: {run_seeds: [0]}}"; they have the last word.
+        files: of --configfile, merged into params.yaml in their order.
 
     Raises:
-        ViperError: the file is missing, or is no YAML with keys.
+        ViperError: see `load`; which of the sources cannot be read.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ViperError(f"{path}: cannot be read ({error.strerror}): run from the repository's root") from error
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ViperError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise ViperError(f"{path}: must hold the keys scale and scales, found {type(values).__name__}")
-    return values
+    values, sources = read(), ["params.yaml"]
+    for path in files:
+        values, sources = merge(values, read(path)), [*sources, str(path)]
+    for assignment in assignments:
+        values = merge(values, assigned(assignment))
+    if assignments:
+        sources.append("--config")
+    return validate(values, source=" with ".join(sources))
+
+
+def assigned(assignment: str) -> dict[str, Any]:
+    """What one KEY=VALUE of --config sets; VALUE is YAML.
+
+    Raises:
+        ViperError: it is no assignment, or its value is no YAML.
+    """
+    key, is_there, text = assignment.partition("=")
+    if not key or not is_there:
+        raise ViperError(f"--config {assignment}: write KEY=VALUE, for example scale=smoke")
+    if key == "__use_yte__":
+        raise ViperError("--config __use_yte__ is refused: parameters are data, no expressions; leave it out")
+    return {key: parse_yaml(text, f"--config {key}")}
+
+
+def merge(values: Any, changes: Any) -> Any:
+    """`changes` over `values`: sections key by key, a list or a single value (null too) as a whole."""
+    if not isinstance(values, Mapping) or not isinstance(changes, Mapping):
+        return changes
+    both = {key: merge(values[key], change) if key in values else change for key, change in changes.items()}
+    return {**values, **both}
 
 
 def validate(values: Mapping[str, Any], source: str = "params.yaml") -> Params:
-    """Check a mapping with the keys of params.yaml, such as Snakemake's `config` after `--config` was merged in.
+    """Check a mapping with the keys of params.yaml, once every `extends` in it is resolved.
 
     Raises:
         ViperError: one line per mistake: the key, the value, the remedy.
     """
+    values = _resolve(values, source)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -72,12 +102,17 @@ def validate(values: Mapping[str, Any], source: str = "params.yaml") -> Params:
         raise ViperError("\n".join(f"{source}: {line}" for line in dict.fromkeys(lines))) from error
 
 
-def _set(values: dict, keys: list[str], value: Any) -> None:
-    """Set a nested value; YAML anchors share objects, so each level is copied before it is changed."""
+def _resolve(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    try:
+        return resolve(values)
+    except ViperError as error:
+        raise ViperError(f"{source}: {error}") from error
+
+
+def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:
     for depth, key in enumerate(keys[:-1]):
         if not isinstance(values.get(key), dict):
             raise ViperError(f"override {'.'.join(keys)}: there is no section {'.'.join(keys[: depth + 1])}")
-        values[key] = deepcopy(values[key])
         values = values[key]
     values[keys[-1]] = value
 
@@ -92,10 +127,10 @@ def _explain(values: Mapping[str, Any], details: ErrorDetails) -> str:
         name, known = str(location[-1]), sorted(model.model_fields) if model else []
         close = difflib.get_close_matches(name, known, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
-        return f"{key} = {_short(details['input'])}: unknown key; {remedy}"
+        return f"{key} = {short(details['input'])}: unknown key; {remedy}"
     problem = details["msg"].removeprefix("Value error, ")
     # A check of several keys gets the whole section as its input: the message itself names the values.
-    shown = "" if isinstance(details["input"], Mapping | BaseModel) else f" = {_short(details['input'])}"
+    shown = "" if isinstance(details["input"], Mapping | BaseModel) else f" = {short(details['input'])}"
     return f"{key}{shown}: {problem}" if key else problem
 
 
@@ -147,8 +182,3 @@ def _child(annotation: Any, part: int | str) -> Any:
     if typing.get_origin(annotation) in (dict, list, tuple) and typing.get_args(annotation):
         return typing.get_args(annotation)[-1]
     return annotation
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,10 +1,13 @@
 """The section `models` of params.yaml: which weights play which part, and how they are run."""
 
+import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from viper.config.base import Section, Seed
 from viper.config.hub import Pinned
+from viper.config.paths import PathText
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto: a GPU where there is one")]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -15,10 +18,40 @@ Engine = Annotated[
 Part = Literal["vlm", "painter", "editor", "embedder"]
 
 
-class JobSection(BaseModel):
-    """What one shard of a step asks a cluster for; a change re-runs nothing."""
+# Options of the image processors of transformers' vision-language models; each has some of them.
+PROCESSOR = ("min_pixels", "max_pixels", "min_patches", "max_patches", "crop_to_patches", "max_image_tiles")
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+# Arguments of the calls of diffusers' pipelines; each has some of them, and holds its own to them when it is loaded.
+SIZES = ("height", "width")
+COUNTS = (*SIZES, "num_inference_steps", "max_sequence_length", "max_input_image_side_length", "max_pixels")
+SCALES = (
+    "guidance_scale", "image_guidance_scale", "text_guidance_scale", "true_cfg_scale", "guidance_rescale", "eta",
+    "strength",
+)  # fmt: skip
+NUMBERS = (*COUNTS, *SCALES)
+ARGUMENTS = (
+    *NUMBERS, "negative_prompt", "negative_prompt_2", "prompt_2", "sigmas", "timesteps", "clip_skip", "cfg_range",
+    "system_prompt", "use_resolution_binning", "align_res", "cfg_normalization", "cfg_truncation", "original_size",
+    "target_size", "crops_coords_top_left", "denoising_end", "attention_kwargs", "cross_attention_kwargs",
+    "_auto_resize",
+)  # fmt: skip
+
+
+def _check_names(section: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Stop at a name that no model takes.
+
+    Raises:
+        ValueError: which one, and the closest known name.
+    """
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+            raise ValueError(f"{section}.{name} = {given[name]!r}: unknown; {remedy}")
+
+
+class JobSection(Section):
+    """What one shard of a step asks a cluster for; a change re-runs nothing."""
 
     threads: int = Field(1, ge=1)
     gpu: int = Field(0, ge=0)
@@ -26,12 +59,10 @@ class JobSection(BaseModel):
     runtime: int = Field(60, ge=1, description="minutes")
 
 
-class VlmSection(BaseModel):
+class VlmSection(Section):
     """The base VLM: any transformers `AutoModelForImageTextToText` with its `AutoProcessor`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    path: str = Field(min_length=1, description="folder of the base; trained lineages have their own")
+    path: PathText = Field(description="folder of the base; trained lineages have their own")
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     engine: Engine = "transformers"
@@ -42,11 +73,21 @@ class VlmSection(BaseModel):
     )
     job: JobSection = JobSection()
 
+    @model_validator(mode="after")
+    def _check_processor(self) -> "VlmSection":
+        _check_names("processor", self.processor, PROCESSOR)
+        for name, value in self.processor.items():
+            if value < 1:
+                raise ValueError(f"processor.{name} {value}: must be at least 1")
+        for what in ("pixels", "patches"):
+            least, most = self.processor.get(f"min_{what}"), self.processor.get(f"max_{what}")
+            if least is not None and most is not None and least > most:
+                raise ValueError(f"processor: min_{what} {least} exceeds max_{what} {most}: lower the first")
+        return self
 
-class Caching(BaseModel):
+
+class Caching(Section):
     """Reuse of what the denoiser computed in the step before (diffusers' caching hooks): faster, and not the same."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: Literal["first_block", "taylorseer", "mag"] = Field(
         "first_block", description="diffusers' FirstBlockCacheConfig, TaylorSeerCacheConfig or MagCacheConfig"
@@ -54,16 +95,16 @@ class Caching(BaseModel):
     arguments: dict[str, Any] = Field({}, description="of that configuration, for example threshold: 0.08")
 
 
-class PipelineSection(BaseModel):
+class PipelineSection(Section):
     """A diffusers pipeline: any that `DiffusionPipeline.from_pretrained` loads."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    path: str = Field(min_length=1, description="folder or hub name of the pipeline")
+    path: PathText = Field(description="folder of the pipeline")
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     batch_size: int = Field(32, ge=1, description="pictures a call; 1 where the pipeline takes one at a time")
-    trust_remote_code: bool = Field(False, description="for pipelines whose folder brings its own code")
+    trust_remote_code: bool = Field(
+        False, description="run the code that the folder brings; only where models.hub pins the folder by its commit"
+    )
     pipeline_class: str | None = Field(
         None,
         pattern=r"^[A-Za-z_][\w.]*\.[A-Za-z_]\w*$",
@@ -78,6 +119,22 @@ class PipelineSection(BaseModel):
     )
     job: JobSection = JobSection()
 
+    @model_validator(mode="after")
+    def _check_arguments(self) -> "PipelineSection":
+        # A pipeline that diffusers does not have takes what it takes; a list of pictures marks one of these.
+        if self.pipeline_class is None and getattr(self, "image_argument", "image") == "image":
+            _check_names("arguments", self.arguments, ARGUMENTS)
+        for name, value in self.arguments.items():
+            if isinstance(value, bool) and name in NUMBERS:
+                raise ValueError(f"arguments.{name} {value}: must be a number")
+            if name in COUNTS and value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"arguments.{name} {value!r}: must be a whole number of at least 1")
+            if name in SCALES and value is not None and not (isinstance(value, int | float) and 0 <= value <= 1000):
+                raise ValueError(f"arguments.{name} {value!r}: must be a number from 0 to 1000")
+            if name in SIZES and value is not None and (value % 8 or value > 16384):
+                raise ValueError(f"arguments.{name} {value}: must be a multiple of 8, of at most 16384 pixels")
+        return self
+
 
 class EditorSection(PipelineSection):
     """A pipeline that also takes a picture."""
@@ -87,29 +144,25 @@ class EditorSection(PipelineSection):
     )
 
 
-class Fidelity(BaseModel):
+class Fidelity(Section):
     """How the base models are measured against the drawn world's truth."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     pictures: int = Field(200, ge=8, description="pictures per measurement; none was trained on")
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
 
-class Models(BaseModel):
+class Models(Section):
     """The models that the loop starts from. (The sentence embedder is part of the reward: `reward.embedder`.)"""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     source: Literal["stored", "trained", "hub"] = Field(
-        description="stored: fetched from the repository's own store; trained: made by rules (hours); hub: downloaded"
+        description="stored: fetched from the repository's store; trained: made by rules (hours); hub: downloaded"
     )
     hub: dict[Part, Pinned] = Field({}, description="part → OWNER/NAME@COMMIT; its path follows; only for source: hub")
-    cache: str = Field("cache", min_length=1, description="folder that keeps what was downloaded, apart from outputs")
+    cache: PathText = Field("cache", description="folder that keeps what was downloaded, apart from outputs")
     vlm: VlmSection
     painter: PipelineSection
     editor: EditorSection
-    checker: str | None = Field(
+    checker: PathText | None = Field(
         None, min_length=1, description="folder of the classifier that reads pictures of the micro world; audits only"
     )
 
@@ -126,4 +179,14 @@ class Models(BaseModel):
             raise ValueError(
                 f"hub names {', '.join(self.hub)} but source is '{self.source}': set source: hub or drop hub"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _only_pinned_code_is_run(self) -> "Models":
+        for part in ("painter", "editor"):
+            if getattr(self, part).trust_remote_code and part not in self.hub:
+                raise ValueError(
+                    f"{part}.trust_remote_code runs the code of a folder that no commit pins: name the model in "
+                    "models.hub as OWNER/NAME@COMMIT, or set it to false"
+                )
         return self

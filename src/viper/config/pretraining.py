@@ -2,36 +2,34 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator
+
+from viper.config.base import Section, Seed
 
 Task = Literal["caption", "csr", "critique", "refine", "entities", "vop", "question"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Fit(_Part):
+class Fit(Section):
     """One training run by AdamW."""
 
     steps: int = Field(ge=1)
     batch_size: PositiveInt
-    learning_rate: PositiveFloat
-    seed: int = Field(ge=0)
+    learning_rate: float = Field(gt=0, le=1)
+    seed: Seed
 
 
-class AutoencoderFit(_Part):
+class AutoencoderFit(Section):
     """Principal components: nothing but pictures to take them from."""
 
     pictures: PositiveInt
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class DenoiserFit(Fit):
     """The UNet of painter and editor: also how many captions, and how many edits, are encoded once and drawn from."""
 
     examples: PositiveInt
-    channels: tuple[PositiveInt, PositiveInt] = Field(description="of the levels 16x16 and 8x8")
+    channels: tuple[PositiveInt, PositiveInt] = Field(strict=False, description="of the levels 16x16 and 8x8")
 
 
 class LanguageFit(Fit):
@@ -55,21 +53,21 @@ class LanguageFit(Fit):
         return tasks
 
 
-class VlmFit(_Part):
+class VlmFit(Section):
     """The base VLM: first its eyes, then its language."""
 
     vision: Fit
     language: list[LanguageFit] = Field(min_length=1, description="stages, one after the other")
 
 
-class LatentsFit(_Part):
+class LatentsFit(Section):
     """What painter and editor share: the autoencoder and the text encoder."""
 
     autoencoder: AutoencoderFit
     text_encoder: Fit
 
 
-class Pretraining(_Part):
+class Pretraining(Section):
     """One part per rule of rules/pretrain.smk."""
 
     vlm: VlmFit

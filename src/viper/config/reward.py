@@ -4,17 +4,18 @@ import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from viper.config.base import Section, Seed
+from viper.config.paths import PathText
 
 Tau = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Embedder(BaseModel):
+class Embedder(Section):
     """Which sentence embedder, and how it is run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    path: str = Field(
+    path: PathText = Field(
         min_length=1,
         description="a folder, a hub name, or package:NAME for an installed package that has get_model_path()",
     )
@@ -23,16 +24,14 @@ class Embedder(BaseModel):
     cache_sentences: int = Field(50_000, ge=1, description="embeddings kept between calls; the oldest unused go first")
 
 
-class Calibration(BaseModel):
+class Calibration(Section):
     """How tau is chosen for an embedder: from which sentence pairs, and by which rule."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    pairs: str = Field(
+    pairs: PathText = Field(
         "world", min_length=1, description="'world', or a .csv or .jsonl with the columns first, second, same"
     )
     sentences: int = Field(200, ge=10, description="sentences drawn from the world's grammar; each gives several pairs")
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     max_false_positive_rate: float | None = Field(
         0.01, ge=0, lt=1, description="tau is the lowest that keeps this; null: tau maximises Youden's J instead"
     )
@@ -44,10 +43,8 @@ class Calibration(BaseModel):
         return self
 
 
-class Reward(BaseModel):
+class Reward(Section):
     """The reward of the paper, and a parameter for each place where the paper leaves room (docs/assumptions.md)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     embedder: Embedder
     tau: Tau | Literal["calibrated"] = Field(description="a sentence hits above it; 'calibrated': see calibration")
@@ -73,10 +70,8 @@ class Reward(BaseModel):
         return self
 
 
-class CalibrationOptions(BaseModel):
+class CalibrationOptions(Section):
     """What `calibrate-tau` depends on: a change elsewhere in the reward does not calibrate again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     embedder: Embedder
     calibration: Calibration

@@ -3,12 +3,14 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from viper.config.analysis import Analysis
+from viper.config.base import LeaveOutNull, Section, Seed
 from viper.config.evaluation import Evaluation
 from viper.config.hub import fill_paths
 from viper.config.models import Models
+from viper.config.names import collision
 from viper.config.pretraining import Pretraining
 from viper.config.reward import Reward
 from viper.config.seeds import Seeds
@@ -17,16 +19,14 @@ from viper.config.training import Training
 from viper.errors import ViperError
 from viper.lineage import split_control
 
-Seed = Annotated[int, Field(ge=0)]
 
-
-class Scale(BaseModel):
+class Scale(Section):
     """One size of the experiment: everything that a run at this scale depends on."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     run_seeds: list[Seed] = Field(min_length=1, description="the experiment is repeated with each of these seeds")
-    experiments: dict[str, list[str]] = Field(description="experiment → the lineages that it compares")
+    experiments: Annotated[dict[str, list[str]], LeaveOutNull] = Field(
+        description="experiment → the lineages that it compares"
+    )
     models: Models
     pretraining: Pretraining | None = Field(None, description="only where models.source is trained")
     seeds: Seeds
@@ -77,6 +77,24 @@ class Scale(BaseModel):
                     raise ValueError(f"experiments.{name}: {error}") from error
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"experiments.{name}: becomes a target and a file: use small letters, digits and _")
+        if problem := collision(self.experiments):
+            raise ValueError(f"experiments.{problem}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> "Scale":
+        images, held_out = self.seeds.number, self.synthesis.vop_held_out
+        if held_out >= images:
+            raise ValueError(
+                f"synthesis.vop_held_out {held_out}: there are {images} seed images (seeds.number); lower it"
+            )
+        for name in ("csr_size", "vop_size") if not self.synthesis.allow_fewer else ():
+            size = getattr(self.synthesis, name)
+            if size > images - held_out:
+                raise ValueError(
+                    f"synthesis.{name} {size}: seeds.number {images} less synthesis.vop_held_out {held_out} is fewer; "
+                    "lower it, raise seeds.number, or set synthesis.allow_fewer: true"
+                )
         return self
 
     @model_validator(mode="after")
@@ -102,10 +120,8 @@ class Scale(BaseModel):
         return self
 
 
-class Params(BaseModel):
+class Params(Section):
     """All of params.yaml: the scales, and which of them a run takes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     scale: str
     scales: dict[str, Scale]

@@ -2,23 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from viper.config.base import Section
+from viper.config.paths import PathText
 
 Pixels = Annotated[int, Field(ge=8, le=16384)]
 
 
-class Seeds(BaseModel):
+class Seeds(Section):
     """Where the seed images come from, how many, and in how many parts they are worked on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: Literal["world", "folder"] = Field(description="world: drawn; folder: photographs named by `paths`")
     number: int = Field(ge=1, description="images to draw, or at most to take from the folder")
     shards: int = Field(1, ge=1, description="parts that are synthesized independently (jobs on a cluster)")
-    paths: list[Annotated[str, Field(min_length=1)]] = Field(
+    paths: list[PathText] = Field(
         [], description="glob patterns of image files, for example 'photos/**/*.jpg'; folder only"
     )
-    image_size: tuple[Pixels, Pixels] | None = Field(
+    image_size: Annotated[tuple[Pixels, Pixels], Field(strict=False)] | None = Field(
         None, description="(width, height): photographs are scaled and center-cropped to it; null keeps their shape"
     )
     min_side: int = Field(32, ge=1, description="photographs with a shorter side are skipped")

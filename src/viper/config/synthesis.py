@@ -2,25 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from viper.config.base import Section
 
 OperationType = Literal["color", "size", "shape", "text", "position", "add", "remove", "count"]
 PromptSet = Literal["micro", "paper"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Answering(_Section):
+class Answering(Section):
     """How the VLM answers in one step."""
 
     max_new_tokens: int = Field(ge=1, description="longest completion")
-    temperature: float = Field(0.0, ge=0, description="0: greedy; otherwise sampled with a seed of the row's own")
+    temperature: float = Field(
+        0.0, ge=0, le=10, description="0: greedy; otherwise sampled with a seed of the row's own"
+    )
 
 
-class OperationsSection(_Section):
+class OperationsSection(Section):
     """The hand-written heuristics that turn hard entities into operations."""
 
     language: Literal["micro", "english"] = Field(
@@ -38,7 +38,7 @@ class OperationsSection(_Section):
         return self
 
 
-class EditSection(_Section):
+class EditSection(Section):
     """How the operations of a picture are carried out, and when an edit counts as failed."""
 
     one_by_one: bool = Field(
@@ -58,7 +58,7 @@ class EditSection(_Section):
     )
 
 
-class Synthesis(_Section):
+class Synthesis(Section):
     """The loop's synthesis, and the sizes of what comes out of it."""
 
     prompts: PromptSet = Field(description="folder of src/viper/prompts/ whose words the VLM is asked with")
@@ -80,21 +80,21 @@ class Synthesis(_Section):
     edit: EditSection = EditSection()
 
 
-class CaptionOptions(_Section):
+class CaptionOptions(Section):
     """What the step `caption` depends on."""
 
     prompts: PromptSet
     caption: Answering
 
 
-class CritiqueOptions(_Section):
+class CritiqueOptions(Section):
     """What the step `critique` depends on."""
 
     prompts: PromptSet
     critique: Answering
 
 
-class RefineOptions(_Section):
+class RefineOptions(Section):
     """What the step `refine` depends on."""
 
     prompts: PromptSet
@@ -103,7 +103,7 @@ class RefineOptions(_Section):
     vop_share: Share
 
 
-class AssembleOptions(_Section):
+class AssembleOptions(Section):
     """What the step `assemble` depends on."""
 
     prompts: PromptSet

@@ -3,42 +3,40 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from viper.config.base import LeaveOutNull, Section
 from viper.config.models import Engine, JobSection
+from viper.config.paths import PathText
 from viper.errors import ViperError
 from viper.lineage import BASE, Lineage, parse
 
 COLD_DATA = "cold"  # the one data set that is not synthesized by the loop
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Lora(_Section):
+class Lora(Section):
     """Low-rank adapters (LoRA, arXiv 2106.09685) instead of all weights; the trained checkpoint has them merged in."""
 
     rank: int = Field(64, ge=1)
-    alpha: float = Field(128, gt=0, description="adapters are scaled by alpha / rank")
+    alpha: float = Field(128, gt=0, le=100_000, description="adapters are scaled by alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1)
     targets: str | list[str] = Field(
         "all-linear", description="names of layers, as peft has them; all-linear: every linear layer but the head"
     )
 
 
-class _Phase(_Section):
+class _Phase(Section):
     """What every way of training has."""
 
     data: list[Literal["csr", "vop", "cold"]] = Field(min_length=1, description="data sets, shuffled together")
     steps: Annotated[int, Field(ge=1)] | list[str] = Field(
         description="optimizer steps; or a list of phases: as many steps as these have together"
     )
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, le=1)
     schedule: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
     warmup_steps: int = Field(0, ge=0)
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
+    weight_decay: float = Field(0.0, ge=0, le=1)
+    max_grad_norm: float = Field(1.0, gt=0, le=1000)
     prompts_per_step: int = Field(128, ge=1, description="prompts in one optimizer step, over all devices")
     responses_per_pass: int = Field(ge=1, description="responses in one forward and backward pass of one device")
     freeze_vision: bool = False
@@ -69,11 +67,11 @@ class Grpo(_Phase):
 
     method: Literal["grpo"]
     rollouts: int = Field(5, ge=2, description="responses sampled per prompt: one group")
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0, le=10)
     max_completion_length: int = Field(ge=1, description="tokens")
     epsilon_low: float = Field(0.2, gt=0, lt=1, description="a ratio below 1 - epsilon_low is clipped")
-    epsilon_high: float = Field(0.28, gt=0, description="a ratio above 1 + epsilon_high is clipped")
-    beta: float = Field(0.0, ge=0, description="weight of the KL term; the paper has none")
+    epsilon_high: float = Field(0.28, gt=0, le=10, description="a ratio above 1 + epsilon_high is clipped")
+    beta: float = Field(0.0, ge=0, le=100, description="weight of the KL term; the paper has none")
     scale_rewards: Literal["group", "batch", "none"] = "group"
     loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = Field(
         "grpo", description="grpo: mean over a response's tokens, then over responses, as the paper; TRL's names"
@@ -108,7 +106,7 @@ class Sft(_Phase):
 Phase = Annotated[Grpo | Sft, Field(discriminator="method")]
 
 
-class Machine(_Section):
+class Machine(Section):
     """How training runs on the hardware: changes speed and memory, and the results only within rounding."""
 
     precision: Literal["float32", "bfloat16"] = Field(
@@ -116,7 +114,9 @@ class Machine(_Section):
     )
     device: Literal["cpu", "cuda"] = "cpu"
     devices: int = Field(1, ge=1, description="processes that share a step; more than one is started by accelerate")
-    accelerate_config: str | None = Field(None, description="file for `accelerate launch`, needed for several devices")
+    accelerate_config: PathText | None = Field(
+        None, description="file for `accelerate launch`, needed for several devices"
+    )
     threads: int = Field(1, ge=1, description="CPU threads; part of the results' last bits, hence fixed here")
     gradient_checkpointing: bool = False
     deterministic: bool = Field(True, description="only deterministic kernels: same inputs, same bytes")
@@ -129,24 +129,24 @@ class Machine(_Section):
         return self
 
 
-class Records(_Section):
+class Records(Section):
     """What a training run writes down while it runs."""
 
     checkpoint_every: int = Field(50, ge=1, description="steps between checkpoints to resume from")
     rollouts_every: int = Field(10, ge=1, description="steps between samples of responses in rollouts.jsonl")
 
 
-class ColdStart(_Section):
+class ColdStart(Section):
     """Chain-of-thought samples of a stronger model, for supervised fine-tuning before reinforcement learning."""
 
-    source: str = Field(
+    source: PathText = Field(
         description="JSON Lines with prompt, images, completion; or 'truth': written from the micro world's truth"
     )
     samples: int = Field(1000, ge=1)
     prompts: Literal["micro", "paper"] = Field("micro", description="the prompt set that 'truth' asks with")
 
 
-class TrainOptions(_Section):
+class TrainOptions(Section):
     """All that one run of training depends on, beside its inputs and its seed."""
 
     phase: Phase
@@ -159,16 +159,19 @@ class TrainOptions(_Section):
         _check_shared_prefix(self.phase, self.machine)
         if not isinstance(self.phase.steps, int):
             raise ValueError(f"steps {self.phase.steps} must be a number here: Training.options() adds them up")
+        _check_warmup(self.phase, self.phase.steps)
         return self
 
 
-class Training(_Section):
+class Training(Section):
     """The `training` section of a scale."""
 
     machine: Machine
     records: Records
     cold_start: ColdStart
-    phases: dict[str, Phase] = Field(min_length=1, description="the phases that a lineage's name can be made of")
+    phases: Annotated[dict[str, Phase], LeaveOutNull] = Field(
+        min_length=1, description="the phases that a lineage's name can be made of"
+    )
 
     @model_validator(mode="after")
     def _check_phases(self) -> "Training":
@@ -178,7 +181,7 @@ class Training(_Section):
             try:
                 _check_batch(phase, self.machine)
                 _check_shared_prefix(phase, self.machine)
-                self.steps(name)
+                _check_warmup(phase, self.steps(name))
             except ValueError as error:
                 raise ValueError(f"phases.{name}: {error}") from error
             if isinstance(phase, Grpo) and COLD_DATA in phase.data:
@@ -248,6 +251,16 @@ def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:
             f"prompts_per_step {phase.prompts_per_step}{product} = {responses} responses per step cannot be divided "
             f"by responses_per_pass {phase.responses_per_pass} × devices {devices}: {remedy}"
         )
+
+
+def _check_warmup(phase: Grpo | Sft, steps: int) -> None:
+    """The learning rate must reach its height.
+
+    Raises:
+        ValueError: warm-up takes the whole phase or more.
+    """
+    if phase.warmup_steps >= steps:
+        raise ValueError(f"warmup_steps {phase.warmup_steps}: the phase has {steps} steps; make it fewer than these")
 
 
 def _check_shared_prefix(phase: Grpo | Sft, machine: Machine) -> None:

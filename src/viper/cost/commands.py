@@ -1,7 +1,6 @@
 """Command `cost`: what a run takes, before it starts and after."""
 
 import json
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,15 +65,11 @@ def _parse(config: str) -> dict[str, Any]:
 
 def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
     """The checked parameters of the scale, and the overrides with which Snakemake can plan it, whatever is missing."""
-    from snakemake.utils import update_config
-
-    from viper.config.loading import read, validate
+    from viper.config.loading import merge, read, validate
     from viper.synthesis.photographs import find_photographs
 
-    values = read()
-    update_config(values, overrides)
-    params = validate(values)
-    scale, planning = params.scales[params.scale], deepcopy(overrides)
+    params = validate(merge(read(), overrides))
+    scale, planning = params.scales[params.scale], overrides
     # Any file can stand for one that is not there yet where nothing is read.
     stand_in: dict[str, Any] = {}
     if scale.seeds.source == "folder":
@@ -89,8 +84,7 @@ def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
             f"training.cold_start.source: {samples} is not there. Its samples are counted all the same.", err=True
         )
         stand_in["training"] = {"cold_start": {"source": "params.yaml"}}
-    update_config(planning, {"scales": {params.scale: stand_in}})
-    return scale, planning
+    return scale, merge(planning, {"scales": {params.scale: stand_in}})
 
 
 def _text(rows: "pd.DataFrame") -> str:

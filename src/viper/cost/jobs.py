@@ -1,5 +1,6 @@
 """The jobs that a run consists of, as Snakemake plans them."""
 
+import json
 import logging
 import sys
 from collections.abc import Mapping
@@ -56,11 +57,12 @@ def planned_jobs(target: str, config: Mapping[str, Any]) -> list[Job]:
     if not Path("Snakefile").is_file():
         raise ViperError("no Snakefile here: run from the repository's root")
     events = _JobEvents()
+    assignments = [f"{key}={json.dumps(value)}" for key, value in config.items()]
     try:
         with SnakemakeApi(OutputSettings()) as api:
             workflow = api.workflow(
                 resource_settings=ResourceSettings(cores=sys.maxsize),  # as many threads as the rules ask for
-                config_settings=ConfigSettings(config=dict(config)),
+                config_settings=ConfigSettings(config_args=assignments),
                 snakefile=Path("Snakefile"),
             )
             logger.handlers[:], logger.propagate = [events], False  # in place of the terminal

@@ -7,6 +7,7 @@ from statistics import fmean
 
 import pandas as pd
 
+from viper.analysis.timings import read_measured
 from viper.config.schema import Scale
 from viper.cost.jobs import Job
 from viper.cost.rates import Rates
@@ -38,7 +39,7 @@ def _seconds(job: Job) -> float | None:
     """What the job took in its last run, if it ran."""
     if job.benchmark is None or not Path(job.benchmark).is_file():
         return None
-    return float(pd.read_csv(job.benchmark, sep="\t", na_values="-")["s"].iloc[-1])
+    return read_measured(job.benchmark)["s"]
 
 
 def taken(jobs: Sequence[Job]) -> list[Estimate | None]:

@@ -183,5 +183,5 @@ WORK: dict[str, Callable[[Job, Scale, Rates], Work | None]] = {
 def disk_of(job: Job) -> int:
     """Bytes that a finished job has left: its outputs, and of a manifest the files that it lists."""
     paths = [Path(name) for name in job.output if Path(name).is_file()]
-    listed = [json.loads(path.read_text())["files"].values() for path in paths if path.name == MANIFEST]
+    listed = [json.loads(path.read_text(encoding="utf-8"))["files"].values() for path in paths if path.name == MANIFEST]
     return sum(path.stat().st_size for path in paths) + sum(file["bytes"] for files in listed for file in files)

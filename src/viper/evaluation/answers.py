@@ -1,20 +1,103 @@
 """From a model's completion to the answer that VLMEvalKit may see.
 
-VLMEvalKit's extraction reads tags and reasoning as part of the answer and is easily misled by them (tests show how), so
-a completion is reduced to its answer before it is handed over. Everything else of the scoring is VLMEvalKit's.
+VLMEvalKit's extraction is easily misled: it reads tags, reasoning and articles as part of the answer, some benchmarks
+take the first capital letter, others the last, and "B or C" may count as either (tests show how). So one reader, for
+all benchmarks, stands before it: it hands over a form that the official scoring certainly reads as meant, or one that
+it certainly counts as wrong. Everything else of the scoring is VLMEvalKit's.
+
+What is read is the text inside <answer> (`final_answer`), without marks of emphasis, quotes and \\boxed{}. Where it
+says "the answer is …", "Answer: …" or "option: …", the rest of that line or sentence is what is read; two such
+conclusions must agree.
+
+**Multiple choice** (`read_choice`). An answer names an option by its letter or by its text:
+
+1. It is a letter of an option and nothing else; in lower case too, unless that is another option's text.
+2. It is an option's text, ignoring case, an article before it and a mark at its end. This goes before 3: "A blue dog"
+   is the option "blue dog", whichever letter that has.
+3. It is a letter with an option's text behind it ("B. red", "(B) red", "B red"): the text must be that letter's.
+4. It holds exactly one letter that stands by itself. "A" before another word is the article, unless that word is a
+   verb, preposition or conjunction ("A because", "A is"), or "option" stands before it. In lower case a letter counts
+   in brackets or behind "option", "answer", "choice", "letter".
+5. It holds no letter, but exactly one option's text, as whole words, before any "because", "since" or "due to"; of
+   texts that lie within each other the longest counts. As VLMEvalKit has it, an answer that is more than twice as long
+   as all options together is not searched. Where the benchmark wants nothing but letters (MME-RealWorld), texts do not
+   count in 2 and 5.
+
+It is *ambiguous* where it names several options ("B or C", "Both C and B", "B, not A"), where letter and text disagree
+("B. blue", when blue is C), where two options have the same text, and where a negation stands right before what it
+names ("not B"). It names *none* otherwise.
+
+**Yes/no** (`read_yes_or_no`). It begins with Yes or No, or has one of them as a word. A "no" that stands before another
+word, not at the beginning, is no answer beside a yes ("Yes, there is no ring"); "no doubt", "no idea" and the like
+are not looked at. Both is ambiguous.
+
+**Short answers** (`read_text`) are handed over as they are, without label, quotes and emphasis around them.
 """
 
 import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 # VLMEvalKit's own sign for "none of the options". An empty prediction would count as A in MME-RealWorld and stop CRPE.
 NO_ANSWER = "Z"
+# The same for short answers, where "Z" may be right.
+NO_TEXT = "(no answer)"
 
-Kind = Literal["choice", "yes/no", "text"]
+Kind = Literal["choice", "letter", "yes/no", "text"]
+# exact: the answer is the letter, Yes/No or short answer and nothing else; letter, word: it was taken out of more text;
+# text: the option's own text; the last two are wrong in every benchmark.
+How = Literal["exact", "letter", "word", "text", "ambiguous", "none"]
+UNREADABLE = ("ambiguous", "none")
 
-# "(B)", "B.", "B: red", "B because ..." at the beginning. An "A" before any other word is taken for the article.
-_LEADING_LETTER = re.compile(r"\(?([A-E])(?:\)|[.:,;](?=\s|$)|\s*$|(?<!A)(?=\s)|(?=\s(?:because|since)\b))")
-_CLOSING_LETTER = re.compile(r"(?:^|[\s(])([A-E])\)?[.!]?\s*$")
+
+@dataclass(frozen=True)
+class Reading:
+    """What an answer was read as: what is handed to the scorer, and how it was found."""
+
+    answer: str
+    how: How
+
+
+_AMBIGUOUS, _NONE = Reading(NO_ANSWER, "ambiguous"), Reading(NO_ANSWER, "none")
+
+# Each of these takes linear time: nothing here repeats what may repeat itself.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
+_COMMAND = re.compile(r"\\(?:boxed|fbox|underline|text\w{0,2}|math\w{2})\s?\{([^{}]{0,300})\}")
+_TAG = re.compile(r"</?[a-z]{1,6}>|\\[()\[\]]|(?m:^ {0,3}(?:#{1,6}|[-•>]) )")
+_EMPHASIS = re.compile(r"(?<![\w*_`])[*_`]+|[*_`]+(?![\w*_`])|[\"“”„«»]")
+_FORMULA = re.compile(r"\$([^$\n]{1,300})\$")
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+_MARKS = " .,:;!?()[]'‘’\n"
+_CONCLUSION = re.compile(
+    r"\b(?:answer|option|choice|conclusion)\b(?: (?:is|would be|should be|must be|will be)(?: ?:)?| ?:|(?= ?\n)) ?",
+    re.IGNORECASE,
+)
+_MOST_CONCLUSIONS = 20
+_SENTENCE_END = re.compile(r"[.!?;](?=\s)|\n")
+_LONGEST_CONCLUSION = 300
+_REASON = re.compile(r"\b(?:because|since|due to|explanation ?:|reason ?:|reasoning ?:)", re.IGNORECASE)
+_NOT_AVAILABLE = re.compile(r"\bn/a\b", re.IGNORECASE)
+_LETTER = re.compile(r"(?<![\w'’-])(?<!\w\.)[A-Z](?![\w'’])(?!-\w)(?!\.\w)")
+_SMALL_LETTER = re.compile(r"\b(?:option|answer|choice|letter)[ :]{1,2}\(?([a-z])(?![\w'’-])|[(\[]([a-z])[)\]]")
+_AFTER_A_LETTER = re.compile(
+    r" (?:is|are|was|were|has|have|and|or|nor|but|because|since|as|for|in|on|at|of|to|with|from|by|due|given|which|"
+    r"that|seems|looks|shows|matches|fits|would|should|could|can|must|if|not|isn|than|over|instead|rather)\b"
+)
+_BEFORE_A_LETTER = re.compile(r"\b(?:option|answer|choice|letter|choose|pick|select|chose|picked|selected)s? ?[(:]?\Z")
+_NEGATION = re.compile(
+    r"(?:\b(?:not|no|never|neither|nor|without|except|cannot|than|excluding|instead of)|n['’]t)(?: [\w(]+){0,2} ?\(?\Z"
+)
+_LETTER_AND_TEXT = re.compile(r"[(\[]?([A-Z])(?:[)\].:,]+ ?| ?[-–—:] | )(?=\S)")
+_ARTICLE = re.compile(r"(?:a|an|the) (?=.)")
+_IDIOM = re.compile(r"\bno (?:doubt|question|idea|clue|problem|wonder|matter|longer)\b", re.IGNORECASE)
+_YES_NO = re.compile(r"(?<![\w'’-])(?:yes|no)(?![\w'’-])", re.IGNORECASE)
+_OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[).:][ \t]+(\S[^\n]*)$", re.MULTILINE)
+_LABEL = re.compile(r"(?:(?:the|my|final|correct|short) ){0,3}answer(?: is ?:?| ?:)", re.IGNORECASE)
+_AROUND = (("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"),
+           ("$", "$"), ("\\boxed{", "}"), ("\\text{", "}"), ("\\(", "\\)"))  # fmt: skip
+_MOST_LAYERS = 8
 
 
 def final_answer(completion: str) -> str:
@@ -22,30 +105,230 @@ def final_answer(completion: str) -> str:
 
     An <answer> or <think> that is never closed (the completion was cut off) reaches to the end.
     """
+    return _inside(completion) or NO_ANSWER
+
+
+def read(completion: str, kind: Kind, options: Mapping[str, str]) -> Reading:
+    """Read a completion to a question of a `kind`, with its options (letter → text; none for yes/no and short answers).
+
+    See this module's text for the rules.
+    """
+    answer = _inside(completion)
+    if kind == "yes/no":
+        return read_yes_or_no(answer)
+    if kind == "text":
+        return read_text(answer)
+    return read_choice(answer, options, letters_only=kind == "letter")
+
+
+def read_choice(answer: str, options: Mapping[str, str], *, letters_only: bool = False) -> Reading:
+    """The letter of the option that an answer names.
+
+    Args:
+        letters_only: an option's text does not stand for its letter.
+    """
+    plain = _plain(answer)
+    if not plain:
+        return _NONE
+    found = {_named(scope, options, letters_only) for scope in _scopes(plain, options)}
+    letters = {reading.answer for reading in found} - {NO_ANSWER}
+    if _AMBIGUOUS in found or len(letters) > 1:
+        return _AMBIGUOUS
+    if not letters:
+        return _NONE
+    (letter,) = letters
+    if answer.strip() == letter:
+        return Reading(letter, "exact")
+    return Reading(letter, "letter" if Reading(letter, "letter") in found else "text")
+
+
+def read_yes_or_no(answer: str) -> Reading:
+    """'Yes' or 'No', where an answer says one of them."""
+    plain = _plain(answer)
+    found = {_yes_or_no(scope) for scope in _scopes(plain, {})} if plain else set()
+    said = found - {None}
+    if len(said) != 1 or "both" in said:
+        return _AMBIGUOUS if said else _NONE
+    (word,) = said
+    return Reading(word, "exact" if answer.strip().lower() == word.lower() else "word")
+
+
+def read_text(answer: str) -> Reading:
+    """A short answer, without what stands around it."""
+    text = _INVISIBLE.sub("", answer).strip()
+    for _ in range(_MOST_LAYERS):
+        text = _unwrapped(text)
+    if not text.strip(".!?*_-–— "):
+        return Reading(NO_TEXT, "none")
+    return Reading(text, "exact" if text == answer.strip() else "text")
+
+
+def _unwrapped(text: str) -> str:
+    """The text without one layer of label, quotes or emphasis around it."""
+    if label := _LABEL.match(start := text.lstrip("*_ ")):
+        return start[label.end() :].strip("*_ \n")
+    core = text.rstrip(".!")
+    for left, right in _AROUND:
+        if len(core) > len(left + right) and core.startswith(left) and core.endswith(right):
+            return core[len(left) : -len(right)].strip()
+    return text
+
+
+def options_in(question: str) -> dict[str, str]:
+    """The options that stand in a question's own text (CRPE), one a line: 'A. text'."""
+    found = dict(_OPTION_LINE.findall(question))
+    return found if len(found) > 1 else dict.fromkeys("ABCD", "")
+
+
+def _inside(completion: str) -> str:
+    """See `final_answer`; '' where nothing is left."""
     if "<answer>" in completion:
         answer = completion.rpartition("<answer>")[2].partition("</answer>")[0]
     else:
         answer = re.sub(r"<think>.*?(</think>|$)", "", completion, flags=re.DOTALL).rpartition("</think>")[2]
-    return re.sub(r"</?(think|answer)>", "", answer).strip() or NO_ANSWER
+    return re.sub(r"</?(think|answer)>", "", answer).strip()
 
 
-def choice_letter(answer: str) -> str | None:
-    """The option letter that an answer begins or ends with; None if neither, or if the two disagree."""
-    found = [match[1] for match in (_LEADING_LETTER.match(answer), _CLOSING_LETTER.search(answer)) if match]
-    return found[0] if len(set(found)) == 1 else None
+def _plain(text: str) -> str:
+    """The text without marks of emphasis, quotes and invisible characters, wide letters narrow, blanks single."""
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).translate(_WIDE)
+    for _ in range(3):
+        text = _COMMAND.sub(r"\1", text)
+    text = _FORMULA.sub(r"\1", _EMPHASIS.sub("", _TAG.sub("", text)))
+    return "\n".join(line for part in re.split(r"[\r\n]+", text) if (line := " ".join(part.split())))
 
 
-def yes_or_no(answer: str) -> str | None:
-    """'Yes' or 'No' where the answer begins with that word; None otherwise."""
-    match = re.match(r"(yes|no)\b", answer, re.IGNORECASE)
-    return match[1].capitalize() if match else None
+def _scopes(plain: str, options: Mapping[str, str]) -> list[str]:
+    """What is to be read: what follows each conclusion, to the end of its sentence; the whole text where there is none.
+
+    "Answer: B. red" goes on to the option's text.
+    """
+    scopes = []
+    for match in list(_CONCLUSION.finditer(plain))[-_MOST_CONCLUSIONS:]:
+        start = match.end() + (plain[match.end() : match.end() + 1] == "\n")
+        rest = plain[start : start + _LONGEST_CONCLUSION]
+        first, *more = _SENTENCE_END.split(rest)
+        if len(first.strip(_MARKS)) == 1 and more and _equal(more[0], options):
+            first = rest[: len(first) + 1 + len(more[0])]
+        scopes.append(first)
+    return [scope for scope in scopes if scope.strip(_MARKS)] or [plain]
 
 
-def reduce(completion: str, kind: Kind) -> str:
-    """The answer of a completion, reduced to its letter or its yes/no where it plainly starts or ends with one."""
-    answer = final_answer(completion)
-    if kind == "choice":
-        return choice_letter(answer) or answer
-    if kind == "yes/no":
-        return yes_or_no(answer) or answer
-    return answer
+def _named(scope: str, options: Mapping[str, str], letters_only: bool) -> Reading:
+    """What one piece of text names."""
+    bare = scope.strip(_MARKS + "-–—")
+    if bare in options:
+        return Reading(bare, "letter")
+    if len(bare) == 1 and bare.upper() in options:
+        same = {letter for letter, text in options.items() if _words(text) == bare} | {bare.upper()}
+        return Reading(bare.upper(), "letter") if len(same) == 1 else _AMBIGUOUS
+    if same := _equal(scope, options):
+        if len(same) > 1:
+            return _AMBIGUOUS
+        return _NONE if letters_only else Reading(same, "text")
+    if (match := _LETTER_AND_TEXT.match(scope)) and match[1] in options:
+        rest = scope[match.end() :]
+        rest = rest[: reason.start()] if (reason := _REASON.search(rest)) else rest
+        if same := _equal(rest, options):
+            return Reading(match[1], "letter") if match[1] in same else _AMBIGUOUS
+    spans = list(_texts_in(scope, options))
+    letters = list(_letters_in(scope, options, spans))
+    if letters:
+        if len({letter for letter, _ in letters}) > 1 or _is_negated(scope, letters):
+            return _AMBIGUOUS
+        return Reading(letters[0][0], "letter")
+    if letters_only or len(scope) > 2 * sum(map(len, options.values())):
+        return _NONE
+    reason = _REASON.search(_without(scope, spans))
+    texts = [(named, start) for named, start, _ in spans if reason is None or start < reason.start()]
+    if not texts:
+        return _NONE
+    names = {named for named, _ in texts}
+    if len("".join(names)) > 1 or _is_negated(scope, texts):
+        return _AMBIGUOUS
+    return Reading(names.pop(), "text")
+
+
+def _equal(said: str, options: Mapping[str, str]) -> str:
+    """The letters of the options whose text this is; first with its article, then without."""
+    words, short = _words(said), _no_article(said)
+    exact = [letter for letter, text in options.items() if text and _words(text) == words]
+    return "".join(exact or [letter for letter, text in options.items() if text and _no_article(text) == short])
+
+
+def _words(text: str) -> str:
+    """A text as it is compared."""
+    return _plain(text).lower().replace("\n", " ").lstrip(" (['‘").rstrip(_MARKS)
+
+
+def _no_article(text: str) -> str:
+    return _ARTICLE.sub("", _words(text), count=1) if _ARTICLE.match(_words(text)) else _words(text)
+
+
+def _texts_in(scope: str, options: Mapping[str, str]) -> list[tuple[str, int, int]]:
+    """Where options' texts stand as whole words: letters of the option (several, where two have that text), span."""
+    by_text: dict[str, str] = {}
+    for letter, text in options.items():
+        if words := _no_article(text):
+            by_text[words] = by_text.get(words, "") + letter
+    folded = scope.lower()
+    if not by_text or len(folded) != len(scope):  # one letter of Turkish grows: such an answer is only compared whole
+        return []
+    longest_first = sorted(by_text, key=len, reverse=True)
+    pattern = "|".join(r"\s".join(map(re.escape, text.split())) for text in longest_first)
+    found = re.finditer(rf"(?<!\w)(?<!\d[.,])(?:{pattern})(?!\w)(?![.,]\d)", folded)
+    return [(by_text[" ".join(match[0].split())], match.start(), match.end()) for match in found]
+
+
+def _letters_in(scope: str, options: Mapping[str, str], spans: list[tuple[str, int, int]]) -> Iterator[tuple[str, int]]:
+    """The letters of options that stand by themselves, outside of options' texts, and where."""
+    rest = _NOT_AVAILABLE.sub("   ", _without(scope, spans))
+    for match in _LETTER.finditer(rest):
+        start, end = match.span()
+        if match[0] not in options:
+            continue
+        is_before_a_word = match[0] in "AI" and re.match(r" [^\W_]", scope[end : end + 2])
+        is_letter = _AFTER_A_LETTER.match(scope, end) or _BEFORE_A_LETTER.search(
+            scope[max(0, start - 20) : start].lower()
+        )
+        if not is_before_a_word or is_letter:
+            yield match[0], start
+    for match in _SMALL_LETTER.finditer(rest):
+        letter = (match[1] or match[2]).upper()
+        is_article = match[1] == "a" and re.match(r" \w", scope[match.end() : match.end() + 2])
+        if letter in options and not is_article:
+            yield letter, match.start(1) if match[1] else match.start()
+
+
+def _without(scope: str, spans: list[tuple[str, int, int]]) -> str:
+    """The text with options' own texts blotted out, so that places stay; one letter alone is no such text."""
+    pieces, place = [], 0
+    for _, start, end in spans:
+        if end - start > 1:
+            pieces += [scope[place:start], "\0" * (end - start)]
+            place = end
+    return "".join([*pieces, scope[place:]])
+
+
+def _is_negated(scope: str, named: list[tuple[str, int]]) -> bool:
+    """Whether a negation stands at most two words before something that is named."""
+    return any(_NEGATION.search(scope[max(0, start - 60) : start].lower()) for _, start in named)
+
+
+def _yes_or_no(scope: str) -> str | None:
+    """'Yes', 'No', or 'both'."""
+    text = _IDIOM.sub(" ", scope).strip(_MARKS)
+    found = [(match[0].capitalize(), match.start(), match.end()) for match in _YES_NO.finditer(text)]
+    if not found:
+        return None
+    if any(_NEGATION.search(text[max(0, start - 60) : start].lower()) for word, start, _ in found if word == "Yes"):
+        return "both"
+    if found[0][1] == 0:  # it begins with one of them: a "no" before another word says what there is none of
+        found = [found[0], *(each for each in found[1:] if each[0] == "Yes" or not _is_determiner(text, each[2]))]
+    said = {word for word, _, _ in found}
+    return said.pop() if len(said) == 1 else "both"
+
+
+def _is_determiner(text: str, end: int) -> bool:
+    """Whether the "no" that ends here stands before another word."""
+    return bool(re.match(r" (?!(?:and|or|but)\b)[^\W_]", text[end : end + 5]))

@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         from viper.config.evaluation import EvaluateOptions
         from viper.evaluation.run import evaluate
         from viper.evaluation.vlmevalkit import import_vlmeval
-        from viper.files import atomic_write
+        from viper.files import atomic_write, write_table
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
 
@@ -55,14 +55,18 @@ def register(app: typer.Typer) -> None:
         import_vlmeval()
         results = evaluate(load_vlm(model_folder(checkpoint), checked.vlm), benchmark, checked)
         for name, result in results.items():
-            with atomic_write(output / f"{name}.tsv") as partial:
-                result.items.to_csv(partial, sep="\t", index=False)
+            write_table(output / f"{name}.tsv", result.items)
         scores = {
-            name: {"score": round(result.score, 4), "items": len(result.items), "vlmevalkit": result.figures}
+            name: {
+                "score": round(result.score, 4),
+                "items": len(result.items),
+                "readings": result.readings,
+                "vlmevalkit": result.figures,
+            }
             for name, result in results.items()
         }
         with atomic_write(output / "scores.json") as partial:
-            partial.write_text(json.dumps(scores, indent=2) + "\n")
+            partial.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
 
     @app.command("measure-attention")
     def measure_attention(

@@ -13,8 +13,11 @@ from vlmeval.smp import dump, get_intermediate_file_path, load
 from vlmeval.utils import can_infer
 
 from viper.errors import ViperError
-from viper.files import atomic_write
+from viper.files import write_table
 from viper.pictures import read_picture
+from viper.reading import read_parquet
+
+_REMEDY = "Take it from the hub data set TIGER-Lab/Mantis-Eval again"
 
 
 def words(text: str) -> str:
@@ -57,17 +60,16 @@ def convert(parquet: list[Path], output: Path) -> int:
     "(A)"), answer, category.
 
     Raises:
-        ViperError: a column is missing, or an answer names no option.
+        ViperError: a file or a picture cannot be read, a column is missing, or an answer names no option.
     """
-    table = pd.concat([pd.read_parquet(path) for path in parquet], ignore_index=True)
+    table = pd.concat([read_parquet(path, remedy=_REMEDY) for path in parquet], ignore_index=True)
     missing = {"id", "question_type", "question", "images", "options", "answer"} - set(table.columns)
     if missing:
         raise ViperError(
             f"{parquet[0]}: lacks the columns {', '.join(sorted(missing))}: is this TIGER-Lab/Mantis-Eval?"
         )
     rows = [_row(number, item) for number, item in enumerate(table.to_dict("records"))]
-    with atomic_write(output) as partial:
-        pd.DataFrame(rows).to_csv(partial, sep="\t", index=False)
+    write_table(output, pd.DataFrame(rows, dtype=object))
     return len(rows)
 
 

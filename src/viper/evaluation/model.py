@@ -1,19 +1,15 @@
 """A checkpoint as VLMEvalKit's kind of model."""
 
-import logging
 from typing import TYPE_CHECKING
 
 from vlmeval.vlm.base import BaseModel
 
 from viper.config.evaluation import Asking
-from viper.evaluation.answers import Kind, reduce
 from viper.models.base import VLM, Chat
 from viper.pictures import read_picture
 
 if TYPE_CHECKING:
     from vlmeval.dataset.image_base import ImageBaseDataset
-
-_log = logging.getLogger(__name__)
 
 Key = tuple[tuple[str, str], ...]
 
@@ -24,17 +20,18 @@ class Checkpoint(BaseModel):
     VLMEvalKit asks for one item at a time; `answer_ahead` answers a whole data set in batches first, and
     `generate_inner` then only looks the answers up. Greedy decoding makes both the same.
 
+    Answers are whole completions, reasoning and tags included; what they say is read before they are scored.
+
     Args:
         vlm: the model.
         asking: how it is asked.
-        kind: what an answer to the data set is, see `viper.evaluation.answers.reduce`.
     """
 
     INTERLEAVE = True  # several images in one message
 
-    def __init__(self, vlm: VLM, asking: Asking, kind: Kind):
+    def __init__(self, vlm: VLM, asking: Asking):
         super().__init__()
-        self._vlm, self._asking, self._kind = vlm, asking, kind
+        self._vlm, self._asking = vlm, asking
         self._completions: dict[Key, str] = {}
 
     def answer_ahead(self, dataset: "ImageBaseDataset") -> list[str]:
@@ -48,27 +45,33 @@ class Checkpoint(BaseModel):
             raw += completions
         return raw
 
+    def preproc_content(self, inputs: list[dict]) -> list[dict]:
+        """The message as it is: VLMEvalKit's own would take a text for a file or an address, and fetch that."""
+        return inputs
+
     def generate_inner(self, message: list[dict], dataset: str | None = None) -> str:
-        """The answer to one message, without reasoning and tags."""
+        """The completion of one message."""
         completion = self._completions.get(_key(message))
         if completion is None:
             (completion,) = self._complete([message])
-        return reduce(completion, self._kind)
+        return completion
 
     def _complete(self, messages: list[list[dict]]) -> list[str]:
         chats = [_chat(message, self._asking) for message in messages]
-        return self._vlm.answer(chats, max_new_tokens=self._asking.max_new_tokens)
+        return [_as_text(said) for said in self._vlm.answer(chats, max_new_tokens=self._asking.max_new_tokens)]
 
 
 def _key(message: list[dict]) -> Key:
     return tuple((part["type"], part["value"]) for part in message)
 
 
+def _as_text(completion: str) -> str:
+    """The completion with halves of surrogate pairs, which no file of text can hold, as U+FFFD."""
+    return completion.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _chat(message: list[dict], asking: Asking) -> Chat:
-    """Images in order, then the texts; the files are read here and closed."""
-    images = []
-    for part in message:
-        if part["type"] == "image":
-            images.append(read_picture(part["value"]))
+    """Images in order, then the texts."""
+    images = [read_picture(part["value"]) for part in message if part["type"] == "image"]
     text = "\n".join(part["value"] for part in message if part["type"] == "text")
     return Chat(images, text + asking.instruction, asking.begin)

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from viper.config.evaluation import EvaluateOptions
-from viper.evaluation.answers import NO_ANSWER
-from viper.evaluation.vlmevalkit import answer_kind, build
+from viper.evaluation.answers import NO_ANSWER, UNREADABLE, Reading, read
+from viper.evaluation.kept_files import KeptFiles, kept_files
+from viper.evaluation.vlmevalkit import (
+    CRPE_TURNS,
+    answer_kind,
+    build,
+    is_crpe,
+    is_hallusion,
+    is_real_world,
+    options_of,
+)
 from viper.models.base import VLM
 
 if TYPE_CHECKING:
@@ -20,8 +29,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-COLUMNS = ["index", "category", "l2-category", "question", "answer", "prediction", "extracted", "hit"]
-_CRPE_TURNS = 4
+COLUMNS = ["index", "category", "l2-category", "question", "answer", "prediction", "reading", "extracted", "hit"]
+_MANY = 0.1  # share of answers that cannot be read, above which a warning says so
 
 
 @dataclass(frozen=True)
@@ -29,102 +38,115 @@ class Result:
     """One benchmark's results.
 
     Attributes:
-        items: `COLUMNS`, one row an item. `prediction` is the raw completion with its reasoning, `extracted` what
-            was scored, `hit` 0 or 1. An item of CRPE is asked four times: its prediction, answer and extracted hold
-            all four (JSON lists), and it is a hit when all four are right.
+        items: `COLUMNS`, one row an item. `prediction` is the raw completion with its reasoning, `reading` how its
+            answer was found in it (`viper.evaluation.answers.How`), `extracted` what was scored, `hit` 0 or 1. An item
+            of CRPE is asked four times: its prediction, answer, reading and extracted hold all four (JSON lists), and
+            it is a hit when all four are right.
         figures: VLMEvalKit's own figures, as it returns them.
         score: the headline in percent, as the paper reports it (HallusionBench: mean of aAcc, fAcc and qAcc).
+        readings: how many answers were read in each way.
     """
 
     items: pd.DataFrame
     figures: dict[str, Any]
     score: float
+    readings: dict[str, int]
 
 
 def evaluate(vlm: VLM, benchmarks: Sequence[Path], options: EvaluateOptions) -> dict[str, Result]:
     """Evaluate a model on benchmarks, given as TSV files; return name → result.
 
-    Everything that VLMEvalKit writes goes to a temporary folder: it would reuse what an earlier run left behind.
+    All of them are read before the model is asked anything. Everything that VLMEvalKit writes goes to a temporary
+    folder: it would reuse what an earlier run left behind.
 
     Raises:
-        ViperError: a benchmark is not there.
+        ViperError: a benchmark is not there, or holds what it must not: see `viper.evaluation.benchmark_tables`.
     """
     results = {}
     with tempfile.TemporaryDirectory(prefix="viper-evaluate-") as scratch:
-        data = Path(scratch) / "data"
-        data.mkdir()
-        for path in benchmarks:
-            (data / path.name).symlink_to(path.resolve())
-        # Official files are large; what VLMEvalKit unpacks of them stays with them and is used again.
-        folder = Path(options.folder) if options.source == "official" else data
-        for path in benchmarks:
-            work = Path(scratch) / path.stem
+        # Official files are large; what is unpacked of them stays with them and is used again.
+        folder = Path(options.folder if options.source == "official" else scratch)
+        datasets = {path.stem: build(path.stem, folder, path) for path in benchmarks}
+        for name, dataset in datasets.items():
+            work = Path(scratch) / name
             work.mkdir()
-            results[path.stem] = evaluate_one(vlm, path.stem, folder, work, options)
-            _log.info("%s: %.1f (%d items)", path.stem, results[path.stem].score, len(results[path.stem].items))
+            results[name] = evaluate_one(vlm, name, dataset, work, options)
+            _report(name, results[name])
     return results
 
 
-def evaluate_one(vlm: VLM, name: str, folder: Path, work: Path, options: EvaluateOptions) -> Result:
-    """Evaluate a model on the benchmark `folder`/`name`.tsv; VLMEvalKit writes into the empty folder `work`."""
-    dataset = build(name, folder)
+def evaluate_one(vlm: VLM, name: str, dataset: "ImageBaseDataset", work: Path, options: EvaluateOptions) -> Result:
+    """Evaluate a model on a benchmark that `build` has just built; VLMEvalKit writes into the empty folder `work`."""
     from vlmeval.inference import infer_data_job
 
     from viper.evaluation.model import Checkpoint
 
     if options.size is not None:
-        size = options.size // _CRPE_TURNS * _CRPE_TURNS if _is_crpe(name) else options.size
+        size = options.size // CRPE_TURNS * CRPE_TURNS if is_crpe(name) else options.size
         dataset.data = dataset.data.iloc[:size]
-    items = dataset.data.drop(columns="image", errors="ignore").copy()
-    model = Checkpoint(vlm, options.asking, answer_kind(name))
+    items = dataset.data.drop(columns="image").copy()
+    model = Checkpoint(vlm, options.asking)
     items["prediction"] = model.answer_ahead(dataset)
-    infer_data_job(model, work_dir=str(work), model_name="checkpoint", dataset=dataset)
-    predictions = work / f"checkpoint_{name}.tsv"
-    # `exact_matching`: with any other judge VLMEvalKit falls back silently where it has no key.
-    figures = dataset.evaluate(str(predictions), model="exact_matching", nproc=1)
-    scored = _scored(name, dataset, predictions)
+    with kept_files() as files:
+        infer_data_job(model, work_dir=str(work), model_name="checkpoint", dataset=dataset)
+        path = str(work / f"checkpoint_{name}.tsv")
+        predictions = files.load(path)
+        readings = [_read(name, item) for _, item in predictions.iterrows()]
+        files.dump(predictions.assign(prediction=[reading.answer for reading in readings]), path)
+        # `exact_matching`: with any other judge VLMEvalKit falls back silently where it has no key.
+        figures = dataset.evaluate(path, model="exact_matching", nproc=1)
+        scored = _scored(name, files, Path(path))
+    items["reading"] = [reading.how for reading in readings]
     items[["extracted", "hit"]] = scored.loc[items["index"].astype(str), ["extracted", "hit"]].to_numpy()
-    if _is_crpe(name):
-        items = _crpe_items(items)
     items["hit"] = items["hit"].astype(int)
-    result = Result(items.reindex(columns=COLUMNS), _plain(figures), _headline(name, figures))
+    _check_readings(name, items, readings)
+    counts = items["reading"].value_counts().sort_index().to_dict()
+    if is_crpe(name):
+        items = _crpe_items(items)
+    result = Result(items.reindex(columns=COLUMNS), _plain(figures), _headline(name, figures), counts)
     _check_agreement(name, result)
-    unanswered = (scored["extracted"] == NO_ANSWER).sum()
-    if unanswered:
-        _log.info("%s: %d answers could not be read", name, unanswered)
     return result
 
 
-def _is_crpe(name: str) -> bool:
-    return "CRPE" in name
+def _report(name: str, result: Result) -> None:
+    """What came out, and how much of it rests on answers that could not be read."""
+    _log.info("%s: %.1f (%d items)", name, result.score, len(result.items))
+    unreadable = {how: result.readings[how] for how in UNREADABLE if how in result.readings}
+    if unreadable:
+        answers = sum(result.readings.values())
+        is_many = sum(unreadable.values()) > _MANY * answers
+        counted = " and ".join(f"{count} {how}" for how, count in unreadable.items())
+        _log.log(
+            logging.WARNING if is_many else logging.INFO,
+            "%s: of %d answers, %s: these count as wrong (column `reading`)",
+            name,
+            answers,
+            counted,
+        )
 
 
-def _is_hallusion(name: str) -> bool:
-    return "Hallusion" in name
+def _read(name: str, item: pd.Series) -> Reading:
+    options = options_of(name, item)
+    return read(item["prediction"], answer_kind(name, options), options)
 
 
-def _is_real_world(name: str) -> bool:
-    return name.startswith("MME-RealWorld") or name == "MicroHighRes"
-
-
-def _scored(name: str, dataset: "ImageBaseDataset", predictions: Path) -> pd.DataFrame:
+def _scored(name: str, files: KeptFiles, predictions: Path) -> pd.DataFrame:
     """What VLMEvalKit extracted and whether it counted it as right, by index (as text), from the files it wrote."""
     from vlmeval.dataset.utils.crpe import is_correct
     from vlmeval.dataset.utils.multiple_choice import build_choices, extract_characters_regex
-    from vlmeval.smp import load
     from vlmeval.utils import can_infer
 
     def beside(suffix: str) -> pd.DataFrame:
-        return load(str(predictions.with_name(f"{predictions.stem}{suffix}.tsv")))
+        return files.load(str(predictions.with_name(f"{predictions.stem}{suffix}.tsv")))
 
-    if _is_hallusion(name):
+    if is_hallusion(name):
         rows = beside("_auxmatch")
         extracted, hit = rows["extracted"], rows["score"]
-    elif _is_real_world(name):
+    elif is_real_world(name):
         rows = beside("_score")
         extracted, hit = rows["prediction"].map(extract_characters_regex), rows["score"]
-    elif _is_crpe(name):
-        rows = load(str(predictions))
+    elif is_crpe(name):
+        rows = files.load(str(predictions))
         pairs = list(zip(rows["answer"].astype(str), rows["prediction"].astype(str), strict=True))
         extracted, hit = rows["prediction"], pd.Series([is_correct(answer, said) for answer, said in pairs])
     else:
@@ -140,9 +162,9 @@ def _scored(name: str, dataset: "ImageBaseDataset", predictions: Path) -> pd.Dat
 
 def _crpe_items(rows: pd.DataFrame) -> pd.DataFrame:
     """CRPE's items from its rows: four in a row are one item, asked with its options turned."""
-    groups = rows.groupby([number // _CRPE_TURNS for number in range(len(rows))])
+    groups = rows.groupby([number // CRPE_TURNS for number in range(len(rows))])
     items = groups.first()
-    for column in ("answer", "prediction", "extracted"):
+    for column in ("answer", "prediction", "reading", "extracted"):
         items[column] = groups[column].agg(lambda texts: json.dumps(list(texts)))
     items["hit"] = groups["hit"].min()
     return items
@@ -150,12 +172,12 @@ def _crpe_items(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _headline(name: str, figures: Any) -> float:
     """The figure that the paper reports, in percent."""
-    if _is_hallusion(name):
+    if is_hallusion(name):
         overall = figures[figures["split"] == "Overall"].iloc[0]
         return float(overall[["aAcc", "fAcc", "qAcc"]].mean())
-    if _is_real_world(name):
+    if is_real_world(name):
         return 100 * float(figures["Overall"])
-    if _is_crpe(name):
+    if is_crpe(name):
         return 100 * float(figures["total"])
     return 100 * float(figures["Overall"].mean())
 
@@ -164,13 +186,26 @@ def _is_mmvp(name: str) -> bool:
     return name == "MMVP"
 
 
+def _check_readings(name: str, items: pd.DataFrame, readings: Sequence[Reading]) -> None:
+    """What was read must be what VLMEvalKit scored, and what could not be read must count as wrong.
+
+    Raises:
+        RuntimeError: VLMEvalKit made something else of an answer.
+    """
+    for item, reading in zip(items.itertuples(index=False), readings, strict=True):
+        if item.hit if reading.how in UNREADABLE else item.extracted != reading.answer:
+            raise RuntimeError(
+                f"{name}, item {item.index}: read as {reading}, scored as {item.extracted!r} ({item.hit})"
+            )
+
+
 def _check_agreement(name: str, result: Result) -> None:
     """The kept items must say what VLMEvalKit says; a difference would be a mistake in `_scored`.
 
     Raises:
         RuntimeError: they do not.
     """
-    if _is_hallusion(name):
+    if is_hallusion(name):
         expected = result.figures["aAcc"][result.figures["split"].index("Overall")]
     elif _is_mmvp(name):  # the headline counts pairs
         expected = 100 * result.figures["Average"][0]

@@ -10,6 +10,7 @@ import numpy as np
 import viper.models.torchvision_shim  # noqa: F401  (before sentence-transformers imports transformers)
 from viper.config.reward import Embedder as EmbedderSection
 from viper.errors import ViperError
+from viper.models.folder import check_model_folder, explained_loading
 from viper.startup import log_ready
 
 _PACKAGE = "package:"
@@ -42,6 +43,18 @@ def locate(path: str) -> str:
     return path
 
 
+def _folder(source: str) -> Path:
+    """The folder of a model that `locate` found; of a hub name the one where huggingface_hub keeps it."""
+    if Path(source).is_dir():
+        return Path(source)
+    from huggingface_hub import snapshot_download
+
+    from viper.models.hub import explained
+
+    with explained(f"embedder {source}", "Give a folder, or fetch the model while there is a network"):
+        return Path(snapshot_download(source))
+
+
 def _own_gpu() -> str | None:
     """The GPU of this process among those that `accelerate launch` started; None: let the library choose."""
     import torch
@@ -63,15 +76,15 @@ class SentenceEmbedder:
         from sentence_transformers import SentenceTransformer
 
         self.section = section
-        source = locate(section.path)
-        try:
-            self.model = SentenceTransformer(source, device=section.device or _own_gpu())
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ViperError(
-                f"embedder {section.path!r} cannot be loaded ({reason}); give a folder that sentence-transformers "
-                "reads, or fetch the model while there is a network"
-            ) from error
+        with explained_loading(section.path, "a sentence embedder"):
+            source = _folder(locate(section.path))
+            check_model_folder(source)
+            self.model = SentenceTransformer(
+                str(source),
+                device=section.device or _own_gpu(),
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
         self.dimension = len(self._encode(["dimension"])[0])
         self._cache: OrderedDict[str, np.ndarray] = OrderedDict()
         log_ready()

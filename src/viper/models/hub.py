@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from viper.errors import ViperError
+from viper.files import atomic_write
 from viper.manifest import DOWNLOAD_NOTES, model_files, sha256, write_manifest
 
 _NOTES = Path(DOWNLOAD_NOTES) / "huggingface" / "download"
 _SHA256_DIGITS = 64
+_CONVERTED = "converted_from_sha256"
 
 
 def fetch_model(pinned: str, folder: Path) -> Path:
@@ -34,6 +37,7 @@ def fetch_model(pinned: str, folder: Path) -> Path:
         # Without a network it accepts a folder that is complete by the list of files it has noted there.
         snapshot_download(name, revision=commit, local_dir=folder)
     _check(folder, commit, command)
+    _convert_pickles(folder)
     return write_manifest(folder)
 
 
@@ -75,7 +79,7 @@ def _notes(folder: Path) -> dict[str, tuple[str, str]]:
     """File → (commit, hash), as huggingface_hub noted them when it downloaded the file."""
     notes = {}
     for path in sorted((folder / _NOTES).rglob("*.metadata")):
-        commit, digest, *_ = path.read_text().splitlines()
+        commit, digest, *_ = path.read_text(encoding="utf-8").splitlines()
         notes[path.relative_to(folder / _NOTES).as_posix().removesuffix(".metadata")] = (commit, digest)
     return notes
 
@@ -84,7 +88,7 @@ def _missing_shards(folder: Path) -> list[str]:
     """Files of weights that an index names and that are not there."""
     missing = set()
     for index in folder.rglob("*.index.json"):
-        for shard in json.loads(index.read_text()).get("weight_map", {}).values():
+        for shard in json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values():
             if not (index.parent / shard).is_file():
                 missing.add((index.parent / shard).relative_to(folder).as_posix())
     return sorted(missing)
@@ -103,6 +107,8 @@ def _check(folder: Path, commit: str, command: str) -> None:
     notes = _notes(folder)
     for path in model_files(folder):
         name = path.relative_to(folder).as_posix()
+        if name not in notes and _is_converted(path):
+            continue
         if name not in notes:
             raise ViperError(f"{path} cannot be checked: {folder / _NOTES} has no note of its download; {again}")
         found, digest = notes[name]
@@ -112,6 +118,46 @@ def _check(folder: Path, commit: str, command: str) -> None:
             raise ViperError(f"{path} is damaged: its hash is not {digest}. Remove it and {again}")
     if not notes:
         raise ViperError(f"{folder} is empty: {again}")
+
+
+def _convert_pickles(folder: Path) -> None:
+    """Write the weights of a model that the hub has as pickles only (BGE-M3 is one) as safetensors beside them.
+
+    torch reads them with `weights_only`, which builds tensors and runs nothing. Which bytes they came from is noted in
+    the new file, so that the folder can be checked again.
+
+    Raises:
+        ViperError: they hold something else than tensors.
+    """
+    for path in sorted(folder.rglob("pytorch_model.bin")):
+        if any(path.parent.glob("*.safetensors")):
+            continue
+        import torch
+        from safetensors.torch import save_file
+
+        try:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+            # Tied weights share memory, which safetensors does not.
+            tensors = {name: tensor.clone().contiguous() for name, tensor in weights.items()}
+        except (pickle.UnpicklingError, RuntimeError, AttributeError, EOFError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ViperError(f"{path}: holds something else than weights ({reason}): name another model") from error
+        with atomic_write(path.with_name("model.safetensors")) as partial:
+            save_file(tensors, partial, metadata={"format": "pt", _CONVERTED: sha256(path)})
+
+
+def _is_converted(path: Path) -> bool:
+    """Whether a file was written by `_convert_pickles` from the very file that lies beside it."""
+    from safetensors import SafetensorError, safe_open
+
+    source = path.with_name("pytorch_model.bin")
+    if path.name != "model.safetensors" or not source.is_file():
+        return False
+    try:
+        with safe_open(path, framework="np") as file:
+            return (file.metadata() or {}).get(_CONVERTED) == sha256(source)
+    except (SafetensorError, OSError):
+        return False
 
 
 def _git_hash(path: Path) -> str:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from viper.config.models import PipelineSection
 from viper.errors import ViperError
 from viper.models.base import is_flat, pick_device, pick_dtype
+from viper.models.folder import OWN_COMPONENTS, check_model_folder, explained_loading
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
@@ -42,13 +43,16 @@ def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "
 
     diffusers_logging.disable_progress_bar()
     path, device = str(path or section.path), pick_device(section.device)
+    check_model_folder(path, own_code=section.trust_remote_code)
     _import_own_components(Path(path))
-    extra = {"trust_remote_code": True} if section.trust_remote_code else {}
     pipeline_class = _import_class(section.pipeline_class) if section.pipeline_class else DiffusionPipeline
-    try:
-        pipeline = pipeline_class.from_pretrained(path, torch_dtype=pick_dtype(section.dtype, device), **extra)
-    except (OSError, ValueError) as error:
-        raise ViperError(f"{path}: cannot be loaded as a diffusers pipeline: {error}") from error
+    with explained_loading(path, "a diffusers pipeline"):
+        pipeline = pipeline_class.from_pretrained(
+            path,
+            torch_dtype=pick_dtype(section.dtype, device),
+            trust_remote_code=section.trust_remote_code,
+            use_safetensors=True,
+        )
     _check_arguments(pipeline, section)
     pipeline.set_progress_bar_config(disable=True)
     pipeline = pipeline.to(device)
@@ -119,8 +123,8 @@ def _import_own_components(folder: Path) -> None:
     """Import the modules of this package that a saved pipeline names: diffusers takes only what is imported already."""
     index = folder / "model_index.json"
     if index.is_file():
-        for value in json.loads(index.read_text()).values():
-            if isinstance(value, list) and str(value[0]).startswith("viper."):
+        for value in json.loads(index.read_text(encoding="utf-8")).values():
+            if isinstance(value, list) and value and value[0] in OWN_COMPONENTS:
                 importlib.import_module(value[0])
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from viper.config.models import VlmSection
 from viper.models.base import Chat, pick_device
 from viper.models.engine import NEVER, check_prompts
-from viper.models.vlm import completion_of, image_token_id, messages, vision_token_ids
+from viper.models.folder import check_model_folder
+from viper.models.vlm import completion_of, image_token_id, load_processor, messages, vision_token_ids
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
@@ -17,21 +18,27 @@ _MOST_IMAGES = 8  # of a chat; Mantis-Eval and BLINK have up to five
 
 
 def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
-    """Start vLLM with the model at `path`. `viper.models.engine.pick_engine` has said that it can be used."""
-    import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
+    """Start vLLM with the model at `path`. `viper.models.engine.pick_engine` has said that it can be used.
 
-    from transformers import AutoProcessor  # isort: skip
-    from vllm import LLM
+    Raises:
+        ViperError: the folder holds what would run, or is damaged (`viper.models.folder`).
+    """
+    import viper.models.torchvision_shim  # noqa: F401  (before vLLM touches torchvision)
+
+    from vllm import LLM  # isort: skip
 
     pick_device(section.device)
+    check_model_folder(path)
     engine = LLM(
         model=str(path),
         dtype=section.dtype if section.dtype != "auto" else "bfloat16",
         mm_processor_kwargs=dict(section.processor),
         limit_mm_per_prompt={"image": _MOST_IMAGES},
         generation_config="vllm",  # not the checkpoint's own top_k and top_p
+        trust_remote_code=False,
+        load_format="safetensors",
     )
-    processor = AutoProcessor.from_pretrained(str(path), **section.processor)
+    processor = load_processor(path, **section.processor)
     log_ready()
     return VllmVLM(engine, processor)
 

@@ -9,9 +9,11 @@ from viper.config.models import VlmSection
 from viper.errors import ViperError
 from viper.models.base import VLM, Chat, pick_device, pick_dtype
 from viper.models.engine import pick_engine
+from viper.models.folder import check_model_folder, explained_loading
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
+    import torch
     from transformers import BatchFeature, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
@@ -52,22 +54,57 @@ def load_transformers(path: str | Path, section: VlmSection) -> "TransformersVLM
     Raises:
         ViperError: there is no such model, or it is not an image-text-to-text model.
     """
-    import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
-
-    from transformers import AutoModelForImageTextToText, AutoProcessor  # isort: skip
-
     device = pick_device(section.device)
     attention = {} if section.attention == "auto" else {"attn_implementation": section.attention}
-    try:
-        processor = AutoProcessor.from_pretrained(str(path), **section.processor)
-        model = AutoModelForImageTextToText.from_pretrained(
-            str(path), dtype=pick_dtype(section.dtype, device), **attention
-        )
-    except (OSError, ValueError) as error:
-        raise ViperError(f"{path}: cannot be loaded as a vision-language model: {error}") from error
-    model = model.to(device).eval()
+    model = load_model(path, pick_dtype(section.dtype, device), **attention).to(device).eval()
+    processor = load_processor(path, **section.processor)
     log_ready()
     return TransformersVLM(model, processor, batch_size=section.batch_size)
+
+
+def load_model(path: str | Path, dtype: "torch.dtype", **options: Any) -> "PreTrainedModel":
+    """The weights at `path` as an image-text-to-text model of transformers.
+
+    Args:
+        options: more of `from_pretrained`.
+
+    Raises:
+        ViperError: there is no such model, it is not an image-text-to-text model, or it lacks some of its weights,
+            which transformers would draw at random.
+    """
+    import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
+
+    from transformers import AutoModelForImageTextToText  # isort: skip
+
+    check_model_folder(path)
+    with explained_loading(path, "a vision-language model"):
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            str(path),
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            **options,
+        )
+    if missing := sorted(report["missing_keys"]):
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise ViperError(f"{path}: lacks the weights {', '.join(missing[:3])}{more}: make or fetch the model again")
+    return model
+
+
+def load_processor(path: str | Path, **options: Any) -> "ProcessorMixin":
+    """The processor at `path`: tokenizer, image processor and chat template.
+
+    Raises:
+        ViperError: there is none, or it is damaged.
+    """
+    import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
+
+    from transformers import AutoProcessor  # isort: skip
+
+    check_model_folder(path)
+    with explained_loading(path, "the processor of a vision-language model"):
+        return AutoProcessor.from_pretrained(str(path), trust_remote_code=False, **options)
 
 
 class TransformersVLM:

@@ -2,15 +2,19 @@
 
 The folder `cards` holds the texts that accompany data sets.
 
+Call `render` with the prompt's name in words: which prompts a step depends on is read from these calls
+(viper/provenance/rendered.py). An edit of a prompt then runs the steps again that ask with it, and what follows.
+
 The name of a prompt is the name of its step: caption, critique, refine, entities (synthesis), csr and vop (the two
 tasks that are trained). A prompt holds text only; the images of a chat are put before it, in order.
 """
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound, UndefinedError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound, UndefinedError, meta
 
 from viper.errors import ViperError
 
@@ -41,3 +45,24 @@ def render(prompt_set: str, name: str, **fields: Any) -> str:
         return _template(prompt_set, name).render(**fields).strip()
     except UndefinedError as error:
         raise ViperError(f"prompt '{prompt_set}/{name}': {error.message}; pass it to render()") from error
+
+
+def files(sets: Collection[str] | None = None, name: str | None = None) -> set[Path]:
+    """The files of one prompt in some sets, and those that they include; None stands for any set, and any name.
+
+    Any set is any but `cards`, whose texts ask nothing.
+    """
+    return {
+        FOLDER / used
+        for path in FOLDER.glob(f"*/{name or '*'}.jinja")
+        if (path.parent.name in sets if sets is not None else path.parent.name != "cards")
+        for used in _included(path.relative_to(FOLDER).as_posix())
+    }
+
+
+@cache
+def _included(template: str) -> frozenset[str]:
+    """A template and all that it includes, extends or imports."""
+    text = (FOLDER / template).read_text(encoding="utf-8")
+    named = meta.find_referenced_templates(_environment().parse(text))
+    return frozenset({template}).union(*(_included(other) for other in named if other and other != template))

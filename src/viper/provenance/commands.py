@@ -1,5 +1,6 @@
 """Commands about what files are made of: recording, taking over, tracing and rebuilding them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,8 @@ REGENERATE_HELP = """Make a recorded file again with the code of its commit, and
 A temporary worktree of the commit shares this repository's cache and remotes; packages are those installed here.
 
 Exit status: 0 identical · 1 different · 2 wrong arguments · 3 unknown hash, revision or path · 4 an input is neither in
-the cache nor in a remote within reach · 5 recorded in no commit yet · 6 the commit's code failed · 7 different, and so
-are versions of packages
+the cache nor in a remote within reach, or damaged there · 5 recorded in no commit yet · 6 the commit's code failed ·
+7 different, and so are versions of packages
 """
 
 
@@ -33,6 +34,8 @@ def register(app: typer.Typer) -> None:
     app.command("dvc-yaml")(dvc_yaml_command)
     app.command()(record)
     app.command()(pull)
+    app.command("put-back")(put_back_command)
+    app.command("fetch-pretrained")(fetch_pretrained_command)
     app.command()(figures)
     app.command("provenance")(provenance_command)
     app.command("regenerate", help=REGENERATE_HELP)(regenerate_command)
@@ -61,40 +64,89 @@ def record() -> None:
     """Record a finished Snakemake run in dvc.lock, as `dvc repro` would have: refuses while anything is out of date."""
     from viper.provenance.record import record as write
 
-    typer.echo(f"{write()} stages recorded in dvc.lock: commit it, then `dvc push`")
+    if count := write():
+        typer.echo(f"{count} stages recorded in dvc.lock: commit it, then `dvc push`")
+    else:
+        typer.echo("nothing to record: all that is here is as dvc.lock records it; the rest lies in a remote")
 
 
 def pull() -> None:
-    """Fetch what dvc.lock records, check it, and tell Snakemake that it is up to date."""
+    """Fetch what dvc.lock records, check it, and tell Snakemake that it is up to date.
+
+    Files of yours that differ from the recorded ones are moved below mine/, and `put-back` brings them back.
+    """
     from viper.provenance.record import pull as fetch
 
-    state = fetch()
+    pulled = fetch()
+    for line in pulled.damaged:
+        typer.echo(f"{line}: what could be fetched again, was")
+    if pulled.aside:
+        typer.echo(f"{len(pulled.moved)} of your own files and folders differ from the recorded ones, and are moved:")
+        _echo_some(pulled.moved)
+        typer.echo(f"they are in {pulled.aside}/; to have them back: python -m viper put-back {pulled.aside}")
+    if pulled.stale:
+        typer.echo(f"{len(pulled.stale)} recorded outs are of an older run than the others, and are left out:")
+        _echo_some(pulled.stale)
     typer.echo(
-        f"everything that could be fetched is as recorded; {len(state.missing)} outs lie in a remote out of reach"
+        f"everything that could be fetched is as recorded; {len(pulled.missing)} outs lie in a remote out of reach"
     )
-    for path in state.missing:
+    for path in pulled.missing:
         typer.echo(f"  {path}")
-    if state.outdated:
+    if pulled.edited:
         typer.echo("edited since the recording; `snakemake -n all` says what that concerns:")
-        for line in state.outdated:
-            typer.echo(f"  {line}")
+        _echo_some(pulled.edited, 40)
+
+
+def _echo_some(paths: Sequence[str], number: int = 10) -> None:
+    for path in paths[:number]:
+        typer.echo(f"  {path}")
+    if len(paths) > number:
+        typer.echo(f"  and {len(paths) - number} more")
+
+
+def put_back_command(
+    folder: Annotated[Path, typer.Argument(help="a folder that `make pull` made below mine/")],
+) -> None:
+    """Put back files of yours that `make pull` moved out of the way, with Snakemake's records of them."""
+    from viper.provenance.mine import put_back
+
+    paths, aside = put_back(folder)
+    typer.echo(f"{len(paths)} files and folders are back; `make pull` takes the recorded ones again")
+    if aside:
+        typer.echo(f"what lay there and is recorded nowhere is in {aside}/")
+
+
+def fetch_pretrained_command(
+    files: Annotated[list[Path], typer.Argument(help=".dvc files of models in the repository's store")],
+) -> None:
+    """Put stored models in their place, from the store inside the repository, and check every byte."""
+    from viper.provenance.stored import fetch
+
+    for path in files:
+        typer.echo(f"{fetch(path)}: as {path} records it")
 
 
 def figures() -> None:
-    """Draw every figure again from the stored tables; exit with 1 if one has other bytes than dvc.lock records."""
-    from viper.provenance.figures import redraw
+    """Draw every figure again from the recorded tables, in a scratch copy; exit with 1 if one is not as recorded."""
+    from viper.provenance.figures import DRAWN, redraw
 
     drawn = redraw()
-    for path, is_same in drawn.items():
-        typer.echo(f"{'identical' if is_same else 'DIFFERENT':10} {path}")
-    typer.echo(f"{sum(drawn.values())} of {len(drawn)} files have the bytes that dvc.lock records")
-    raise typer.Exit(0 if all(drawn.values()) else 1)
+    for each in drawn:
+        typer.echo(f"{'identical' if each.is_same else 'DIFFERENT':10} {each.path}")
+        for reason in each.reasons:
+            typer.echo(f"{'':10}   {reason}")
+    same = sum(each.is_same for each in drawn)
+    typer.echo(f"{same} of {len(drawn)} files have the bytes that dvc.lock records; drawn again they lie in {DRAWN}/")
+    raise typer.Exit(0 if same == len(drawn) else 1)
 
 
 def provenance_command(
     file: Annotated[Path, typer.Argument(help="a table, a figure or anything else that a rule makes")],
 ) -> None:
-    """Print what a file is made of, as a tree back to seeds and base models, with the hashes that dvc.lock records."""
+    """Print what a file is made of, as a tree back to seeds and base models.
+
+    Each file comes with the MD5 of what is here, and whether that is what dvc.lock records.
+    """
     from viper.provenance.tree import show
 
     show(file)

@@ -1,6 +1,8 @@
 """Whether two files are the same: byte by byte, or how far apart their numbers are."""
 
+import csv
 import json
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +12,8 @@ TOLERANCE = 1e-3  # of tables: a thousandth of a point, where intervals are seve
 PIXEL_TOLERANCE = 2.0  # of pictures: mean difference of a channel, of 255
 # What a run measures of the machine is never twice the same.
 MEASURED = {"seconds", "peak_mb", "mean_load_percent"}
+# Columns of text, whatever it looks like: the answers "007" and "7" are two.
+TEXTS = {"index", "id", "category", "l2-category", "question", "answer", "prediction", "reading", "extracted", "term"}
 
 
 class Verdict(StrEnum):
@@ -31,8 +35,8 @@ class Comparison:
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two files of the same name.
 
-    Tables and JSON are compared number by number where their bytes differ, pictures pixel by pixel; columns that hold
-    measured times and memory are left out.
+    Tables and JSON are compared number by number where their bytes differ, text by equality, pictures pixel by pixel;
+    columns that hold measured times and memory are left out.
     """
     if first.read_bytes() == second.read_bytes():
         return Comparison(Verdict.IDENTICAL)
@@ -40,29 +44,51 @@ def compare(first: Path, second: Path) -> Comparison:
         case ".csv" | ".tsv" | ".parquet":
             return _tables(first, second)
         case ".json":
-            return _numbers(_leaves(json.loads(first.read_text())), _leaves(json.loads(second.read_text())))
+            return _numbers(
+                _leaves(json.loads(first.read_text(encoding="utf-8"))),
+                _leaves(json.loads(second.read_text(encoding="utf-8"))),
+            )
         case ".png":
             return _pictures(first, second)
     return Comparison(Verdict.DIFFERENT, f"{first.stat().st_size} and {second.stat().st_size} bytes")
 
 
 def _tables(first: Path, second: Path) -> Comparison:
-    import pandas as pd
-
-    def read(path: Path) -> "pd.DataFrame":
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",")
-
-    one, other = read(first), read(second)
-    if list(one.columns) != list(other.columns) or len(one) != len(other):
+    one, other = _columns(first), _columns(second)
+    if list(one) != list(other) or [*map(len, one.values())] != [*map(len, other.values())]:
         return Comparison(Verdict.DIFFERENT, "other columns or another number of rows")
-    kept = [column for column in one.columns if column not in MEASURED]
+    kept = [column for column in one if column not in MEASURED]
+    if first.suffix != ".parquet":
+        for column in kept:
+            cells = _as_numbers(column, one[column] + other[column])
+            one[column], other[column] = cells[: len(one[column])], cells[len(one[column]) :]
 
-    def cells(table: "pd.DataFrame") -> dict[tuple, Any]:
-        return {(column, row): value for column in kept for row, value in table[column].items()}
+    def cells(table: dict[str, list]) -> dict[tuple, Any]:
+        return {(column, row): value for column in kept for row, value in enumerate(table[column])}
 
-    return _numbers(cells(one), cells(other), "apart from measured times" if len(kept) < len(one.columns) else "")
+    return _numbers(cells(one), cells(other), "apart from measured times" if len(kept) < len(one) else "")
+
+
+def _columns(path: Path) -> dict[str, list]:
+    """A table as column → cells; those of a text file as they stand in it."""
+    if path.suffix == ".parquet":
+        import pandas as pd
+
+        return {column: cells.tolist() for column, cells in pd.read_parquet(path).items()}
+    csv.field_size_limit(sys.maxsize)  # a cell may hold a picture
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+    return {column: [row[place] for row in rows[1:]] for place, column in enumerate(rows[0] if rows else [])}
+
+
+def _as_numbers(column: str, cells: list[str]) -> list[float] | list[str]:
+    """The cells as numbers, empty ones as NaN, where the column holds nothing else."""
+    if column in TEXTS:
+        return cells
+    try:
+        return [float(cell or "nan") for cell in cells]
+    except ValueError:
+        return cells
 
 
 def _leaves(value: Any, place: tuple = ()) -> dict[tuple, Any]:

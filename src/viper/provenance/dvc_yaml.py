@@ -1,25 +1,32 @@
 """dvc.yaml from the stages: written by `python -m viper dvc-yaml`, never by hand."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
-from viper.config import load
+from viper.config.loading import load, read
 from viper.errors import ViperError
 from viper.provenance import graph as graphs
-from viper.provenance.stages import Stage, is_small, stage_names, stages
+from viper.provenance.lock import read_dvc_file, read_yaml
+from viper.provenance.objects import STORE, place_of
+from viper.provenance.stages import Stage, is_kept, is_small, stage_names, stages
 
 DVC_YAML = "dvc.yaml"
 ARCHIVE = "archive"
 HEADER = """\
 # Written by `python -m viper dvc-yaml` from the Snakemake graph: do not edit it, write it anew when rules or
 # experiments change. Snakemake executes, DVC records: a stage runs the target of its name. What persists survives a
-# failed attempt, so that nothing finished is done again. Outs without a remote are small and lie in the repository's
-# own (tier 1 of docs/reproducing.md); with `remote: archive`: data sets, checkpoints and answers (tiers 2 and 3).
+# failed attempt, so that nothing finished is done again. Outs without a remote lie in the repository's own, store/:
+# results (tier 1 of docs/reproducing.md); with `remote: archive`: data sets and checkpoints (tiers 2 and 3). A stage of
+# results depends on nothing that may be out of reach: in place of a data set, on what that was made from. A dep in
+# store/ is the listing of the stored base models.
 """
 # The executor is no part of the command, which DVC records: Snakemake itself reads SNAKEMAKE_PROFILE.
 COMMAND = "snakemake --config scale={scale} -- {name}"
+_SCALE = re.compile(r"scale=(\w+)")
 CURVES = {
     "reward": "Reward of each training step",
     "completion_length": "Length of answers (tokens)",
@@ -36,19 +43,31 @@ def plan(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stage
     Raises:
         ViperError: params.yaml is wrong, or a stage has no target.
     """
-    values = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-    scale = scale or values["scale"]
+    values = read(root / "params.yaml")
+    scale = scale or str(values.get("scale"))
     names = stage_names(scale, load(scale, root / "params.yaml"))
     graph = graphs.read(names, scale, root)
-    return scale, stages(graph, names, scale, values["scales"][scale], stored(root))
+    return scale, stages(graph, names, scale, values, _listings(root))
+
+
+def _listings(root: Path) -> dict[str, str]:
+    """What the .dvc files track, and the object in the repository's store that stands for it.
+
+    DVC takes no .dvc file for a dep, and the models themselves need not be fetched yet.
+    """
+    return {
+        (path.parent / out.path).relative_to(root).as_posix(): str(place_of(STORE, out.md5))
+        for path in stored_files(root)
+        for out in read_dvc_file(path)
+    }
 
 
 def stored(root: Path) -> dict[str, Path]:
     """What the .dvc files of the models track, such as the stored base models, and the file of each."""
     return {
-        (path.parent / out["path"]).relative_to(root).as_posix(): path
+        (path.parent / out.path).relative_to(root).as_posix(): path
         for path in stored_files(root)
-        for out in yaml.safe_load(path.read_text(encoding="utf-8"))["outs"]
+        for out in read_dvc_file(path)
     }
 
 
@@ -87,9 +106,7 @@ def _entry(scale: str, stage: Stage) -> dict[str, Any]:
     if stage.params:
         entry["params"] = list(stage.params)
     if stage.outs:
-        entry["outs"] = [
-            {out: {"persist": True} | ({} if is_small(out) else {"remote": ARCHIVE})} for out in stage.outs
-        ]
+        entry["outs"] = [{out: {"persist": True} | ({} if is_kept(out) else {"remote": ARCHIVE})} for out in stage.outs]
     return entry
 
 
@@ -100,9 +117,7 @@ def check(root: Path = Path()) -> tuple[str, list[Stage]]:
         ViperError: it does not: which stages differ, in what, and what to do.
     """
     path = root / DVC_YAML
-    if not path.is_file():
-        raise ViperError("there is no dvc.yaml here: run `python -m viper dvc-yaml` in the repository's root")
-    recorded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    recorded = _read(path)
     scale = recorded_scale(recorded)
     planned = plan(root, scale)[1]
     wanted = yaml.safe_load(text(scale, planned))
@@ -116,13 +131,37 @@ def check(root: Path = Path()) -> tuple[str, list[Stage]]:
 
 def recorded_scale_of(root: Path) -> str:
     """The scale that the repository's dvc.yaml is about."""
-    return recorded_scale(yaml.safe_load((root / DVC_YAML).read_text(encoding="utf-8")))
+    return recorded_scale(_read(root / DVC_YAML))
 
 
 def recorded_scale(content: dict[str, Any]) -> str:
     """The scale that a dvc.yaml is about: its commands name it."""
     command = next(iter(content["stages"].values()))["cmd"]
-    return command.partition("scale=")[2].split()[0]
+    return _SCALE.search(command).group(1)
+
+
+class _Stage(BaseModel):
+    """What is relied upon in a stage of dvc.yaml; the rest is compared with the graph."""
+
+    model_config = ConfigDict(extra="allow")
+
+    cmd: Annotated[str, Field(pattern=_SCALE)]
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    stages: Annotated[dict[str, _Stage], Field(min_length=1)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a dvc.yaml.
+
+    Raises:
+        ViperError: it is missing or broken.
+    """
+    remedy = f"Write it anew: `python -m viper dvc-yaml`; or put it back: `git checkout HEAD -- {DVC_YAML}`"
+    return read_yaml(path, _Content, remedy).model_dump(exclude_unset=True)
 
 
 def _differences(recorded: dict, wanted: dict) -> list[str]:

@@ -1,36 +1,139 @@
-"""Every figure again from the tables in the repository's own store: `make figures`."""
+"""Every figure again from the tables that dvc.lock records: `make figures`.
 
+They are drawn in a scratch copy, from the recorded tables and not from those that lie here: the working folder, with
+whatever results it has, stays as it is.
+"""
+
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from viper.errors import ViperError
-from viper.provenance import dvc_yaml, rebuild
+from viper.provenance import dvc_yaml, objects, rebuild
 from viper.provenance.graph import read
-from viper.provenance.lock import read_lock
-from viper.provenance.record import STORE
-from viper.provenance.sidecar import SUFFIX, md5
-from viper.provenance.tools import call
+from viper.provenance.lock import Lock, read_lock
+from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
+from viper.provenance.source import sources
+from viper.provenance.tools import run
+from viper.provenance.worktree import copied
+
+DRAWN = Path("work/figures")  # what was drawn last, to look at
 
 
-def redraw(root: Path = Path()) -> dict[str, bool]:
-    """Draw every recorded figure; return figure → whether it has the bytes that dvc.lock records.
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that was drawn again.
 
-    Needs neither data sets nor checkpoints: the tables that figures are drawn from are fetched where they are missing.
+    Attributes:
+        path: where it is recorded.
+        is_same: whether it has the bytes that dvc.lock records.
+        reasons: where it has not, what else differs, in words.
+    """
+
+    path: str
+    is_same: bool
+    reasons: tuple[str, ...] = ()
+
+
+def redraw(root: Path = Path()) -> list[Drawn]:
+    """Draw every recorded figure in a scratch copy and compare it with dvc.lock; what was drawn is kept in DRAWN.
+
+    Needs neither data sets nor checkpoints: the tables that figures are drawn from lie in the repository's store.
 
     Raises:
-        ViperError: nothing is recorded yet, a table cannot be fetched, or drawing fails.
+        ViperError: nothing is recorded yet, the store was damaged, a table cannot be had, or drawing fails.
     """
+    objects.check_store(root)
     lock = read_lock(root)
     if not lock.outs:
         raise ViperError("no figure is recorded: run the experiment (`make micro`), then `make record`")
     scale = dvc_yaml.recorded_scale_of(root)
     graph = read(["figures"], scale, root)
     wanted = {path: lock.outs[path].md5 for path in graph.targets["figures"] if path in lock.outs}
+    if not wanted:
+        raise ViperError(
+            f"dvc.lock records no figure of scale {scale}, which dvc.yaml is about: `make record` records them"
+        )
     maker = graph.maker()
     rules = sorted({maker[path].rule for path in wanted})
     tables = sorted({path for name in wanted for path in maker[name].inputs})
-    # With the records that belong to the figures: where the bytes are the same, these stay.
-    records = [path + SUFFIX for path in wanted if path + SUFFIX in lock.outs]
-    if missing := [path for path in (*tables, *records) if not (root / path).exists()]:
-        call("dvc", "pull", "--remote", STORE, *missing, root=root)
-    rebuild.execute(root, rules, sorted(wanted), scale, again=True)
-    return {path: md5(root / path) == recorded for path, recorded in wanted.items()}
+    with copied((), root) as place:
+        _put(tables, lock, place, root)
+        rebuild.execute(place, rules, sorted(wanted), scale)
+        drawn = [
+            Drawn(path, same, () if same else _reasons(path, lock, place, root, maker[path].command))
+            for path, recorded in wanted.items()
+            for same in [md5(place / path) == recorded]
+        ]
+        shutil.rmtree(root / DRAWN, ignore_errors=True)
+        for path in wanted:
+            (root / DRAWN / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(place / path, root / DRAWN / path)
+    return drawn
+
+
+def _put(tables: list[str], lock: Lock, place: Path, root: Path) -> None:
+    """Put the recorded tables into the scratch copy: from the store, or from DVC's cache and whatever it can fetch."""
+    folders = [root / objects.STORE]
+    for path in tables:
+        entry = lock.covering(path)
+        if entry is None:
+            raise ViperError(f"{path}: a figure is drawn from it, and dvc.lock does not record it: `make record` first")
+        if not objects.put(entry.path, entry.md5, folders, place):
+            cache = objects.cache_folder(root)
+            objects.drop_damaged(cache, {entry.path: entry.md5})
+            if not objects.is_here(entry.path, entry.md5, cache):
+                run("dvc", "fetch", entry.path, root=root)
+            if not objects.put(entry.path, entry.md5, [cache], place):
+                raise ViperError(
+                    f"{entry.path}: neither in store/ nor in a remote within reach: push it where it was recorded "
+                    "(`dvc push --remote store`), and commit store/"
+                )
+
+
+def _reasons(path: str, lock: Lock, place: Path, root: Path, command: str | None) -> tuple[str, ...]:
+    """Why a figure differs, as far as its record and the new one tell."""
+    after = read_sidecar(place / path)
+    before = _recorded_sidecar(path, lock, place, root)
+    if before is None or after is None:
+        return ("its record (FILE.provenance.json) is lost: causes cannot be told",)
+    return tuple(_compared(before, after, changed_since(before["run"], root, command)))
+
+
+def _compared(before: dict[str, Any], after: dict[str, Any], edited: list[str]) -> list[str]:
+    old, new = before["made_from"], after["made_from"]
+    tables = sorted(
+        key for key in old["inputs"].keys() | new["inputs"].keys() if old["inputs"].get(key) != new["inputs"].get(key)
+    )
+    lines = [f"other tables: {', '.join(tables)}"] if tables else []
+    if old["command"] != new["command"]:
+        lines.append(f"other parameters: {' '.join(old['command'])}")
+    then, now = before["run"]["packages"], packages()
+    versions = [
+        f"{name} {then.get(name, 'absent')} then, {now.get(name, 'absent')} now"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+    ]
+    lines += [f"other versions: {', '.join(versions)}"] if versions else []
+    lines += [f"other code: {', '.join(edited)}"] if edited else []
+    return lines or ["same tables, parameters, versions and code: the machine draws otherwise (fonts, processor)"]
+
+
+def changed_since(run_of: dict[str, Any], root: Path, command: str | None) -> list[str]:
+    """The source files of a command that are not those of the commit that a record names."""
+    if not run_of["commit"] or command is None:
+        return ["it was made outside of git"]
+    package = [file.relative_to(Path(__file__).parents[3]).as_posix() for file in sources(command)]
+    listed = run("git", "diff", "--name-only", "-z", run_of["commit"], "--", *package, root=root)
+    if listed.returncode:
+        return [f"commit {run_of['commit'][:12]}, which made it, is not here"]
+    changed = [name for name in listed.stdout.split("\0") if name]
+    return [*changed, *(["uncommitted changes at that time"] if run_of["dirty"] else [])]
+
+
+def _recorded_sidecar(path: str, lock: Lock, place: Path, root: Path) -> dict[str, Any] | None:
+    entry = lock.outs.get(path + SUFFIX)
+    copy = f"recorded/{path}{SUFFIX}"
+    folders = [root / objects.STORE]
+    return read_sidecar(place / "recorded" / path) if entry and objects.put(copy, entry.md5, folders, place) else None

@@ -52,12 +52,12 @@ class Graph:
         return found
 
 
-def read(targets: Sequence[str], scale: str, root: Path = Path(), more: Sequence[str] = ()) -> Graph:
+def read(targets: Sequence[str], scale: str | None, root: Path = Path(), more: Sequence[str] = ()) -> Graph:
     """Ask Snakemake for the graph below some targets; nothing runs.
 
     Args:
         targets: names of rules without wildcards, or files.
-        scale: as in params.yaml.
+        scale: as in params.yaml; None: the one that it names.
         root: the repository; the process must import `viper` from there.
         more: further `key=value` of Snakemake's --config.
 
@@ -65,7 +65,7 @@ def read(targets: Sequence[str], scale: str, root: Path = Path(), more: Sequence
         ViperError: Snakemake refuses, for example because there is no such target.
     """
     from snakemake.api import SnakemakeApi
-    from snakemake.cli import parse_config
+    from snakemake.exceptions import MissingRuleException
     from snakemake.settings.enums import Quietness
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings, WorkflowSettings
     from snakemake_interface_common.exceptions import WorkflowError
@@ -77,7 +77,7 @@ def read(targets: Sequence[str], scale: str, root: Path = Path(), more: Sequence
         try:
             workflow_api = api.workflow(
                 ResourceSettings(cores=1),
-                config_settings=ConfigSettings(config=parse_config([f"scale={scale}", *more])),
+                config_settings=ConfigSettings(config_args=[*([f"scale={scale}"] if scale else []), *more]),
                 # Not the main process: looking at the graph is allowed where running it is not (rules/guard.smk).
                 workflow_settings=WorkflowSettings(exec_mode=ExecMode.SUBPROCESS),
                 snakefile=root / "Snakefile",
@@ -88,6 +88,10 @@ def read(targets: Sequence[str], scale: str, root: Path = Path(), more: Sequence
             workflow.dag_settings = DAGSettings(targets=set(targets), forceall=True)
             workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True, nolock=True)
             workflow._build_dag()
+        except MissingRuleException as error:
+            raise ViperError(
+                f"{', '.join(targets)}: no rule makes it: `snakemake --summary` lists what there is"
+            ) from error
         except WorkflowError as error:
             raise ViperError(f"Snakemake cannot plan {', '.join(targets)}: {error}") from error
         jobs = [_job(job, root) for job in workflow.dag.jobs]

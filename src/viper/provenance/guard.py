@@ -3,16 +3,22 @@
 Snakemake decides by its records in .snakemake/metadata whether parameters or code changed since a file was made. Pulled
 files have none: it would say "Nothing to be done" after any edit, and the next recording would claim that the old file
 was made with the new parameters.
+
+A file without a record is not thereby a pulled one: a run that was killed leaves some, and a run beside this one is
+just making some. Pulled is what has the bytes that dvc.lock records, while Snakemake neither recorded them nor was at
+work on them (.snakemake/incomplete); or what such bytes replaced after Snakemake had recorded others.
 """
 
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from viper.provenance.lock import read_lock
+from viper.digests import noted
+from viper.provenance.lock import Entry, read_lock
+from viper.provenance.objects import digest_of
 from viper.provenance.sidecar import SUFFIX
 
-METADATA = Path(".snakemake/metadata")
+METADATA, INCOMPLETE = Path(".snakemake/metadata"), Path(".snakemake/incomplete")
 # Snakemake runs that may see such files: they run nothing, or only rules that somebody picked to run on given inputs.
 HARMLESS = {"--touch", "-t", "--unlock", "--allowed-rules", "--lint"}
 
@@ -26,26 +32,46 @@ def is_harmless(arguments: Sequence[str]) -> bool:
     return Path(program).parent.name == "viper" or not HARMLESS.isdisjoint(options)
 
 
-def unrecorded(root: Path = Path()) -> list[str]:
-    """The outs of dvc.lock that exist while Snakemake has no record of any file in them."""
+def unrecorded(scale: str, root: Path = Path()) -> list[str]:
+    """The outs of dvc.lock that a run at `scale` could make, and that were pulled without a record.
+
+    Raises:
+        ViperError: dvc.lock is broken.
+    """
     return [
-        path
-        for path in read_lock(root).outs
-        if not path.endswith(SUFFIX) and (root / path).exists() and not _is_recorded(root, path)
+        entry.path
+        for entry in read_lock(root).outs.values()
+        if _is_of(scale, entry.path) and not entry.path.endswith(SUFFIX) and _is_pulled(root, entry)
     ]
 
 
-def _is_recorded(root: Path, path: str) -> bool:
-    place = root / path
+def _is_of(scale: str, path: str) -> bool:
+    """Whether the rules write a file at this scale; of other scales' files they at most read some, as given."""
+    return Path(path).parts[1:2] == (scale,)
+
+
+def _is_pulled(root: Path, entry: Entry) -> bool:
+    place = root / entry.path
     files = [file for file in place.rglob("*") if file.is_file()] if place.is_dir() else [place]
-    return any(_record(root, file.relative_to(root).as_posix()).is_file() for file in files)
+    files = [file for file in files if file.is_file()]
+    names = {file: file.relative_to(root).as_posix() for file in files}
+    if not files or any(_record(root, INCOMPLETE, name).is_file() for name in names.values()):
+        return False
+    records = {file: _record(root, METADATA, name) for file, name in names.items()}
+    recorded = [file for file in files if records[file].is_file()]
+    if not recorded:
+        return digest_of(place) == entry.md5
+    # Recorded files that are younger than their record: Snakemake made other bytes, and these came later.
+    younger = [file for file in recorded if file.stat().st_mtime_ns > records[file].stat().st_mtime_ns]
+    suspects = [file for file in younger if noted(names[file]) not in (None, digest_of(file))]
+    return bool(suspects) and digest_of(place) == entry.md5
 
 
-def _record(root: Path, path: str) -> Path:
+def _record(root: Path, kind: Path, path: str) -> Path:
     """Where Snakemake keeps what it knows of a file: its name in Base64, cut to the length of a file name."""
     name = urlsafe_b64encode(path.encode()).decode()
     parts = [name[start : start + 254] for start in range(0, len(name), 254)]
-    return root.joinpath(METADATA, *(f"@{part}" for part in parts[:-1]), parts[-1])
+    return root.joinpath(kind, *(f"@{part}" for part in parts[:-1]), parts[-1])
 
 
 def message(paths: list[str]) -> str:

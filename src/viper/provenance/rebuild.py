@@ -1,6 +1,6 @@
 """Making files again somewhere else: which jobs run, and what they are given."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -60,15 +60,14 @@ def _is_given(path: str, job: Job, start: Start) -> bool:
     return start is Start.CHECKPOINTS and any(PurePosixPath(out).name == MANIFEST for out in job.outputs)
 
 
-def execute(root: Path, rules: Collection[str], files: Iterable[str], scale: str, *, again: bool = False) -> None:
+def execute(root: Path, rules: Collection[str], files: Iterable[str], scale: str, *, more: Sequence[str] = ()) -> None:
     """Run Snakemake with only some rules: what the others would make is there.
 
     Args:
-        again: also make what is there already.
+        more: further `key=value` of Snakemake's --config.
 
     Raises:
         ViperError: a job failed.
     """
-    arguments = ["--cores", "all", "--config", f"scale={scale}", "--allowed-rules", *rules]
-    arguments += ["--forcerun", *rules] if again else []
+    arguments = ["--cores", "all", "--config", f"scale={scale}", *more, "--allowed-rules", *rules]
     call("snakemake", *arguments, "--", *files, root=root)

@@ -1,17 +1,21 @@
 """Recording a finished run in dvc.lock, and taking a recorded one over: `make record` and `make pull`."""
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from viper.errors import ViperError
-from viper.provenance import dvc_yaml
-from viper.provenance.lock import DVC_LOCK
-from viper.provenance.stages import EVERYTHING
+from viper.provenance import dvc_yaml, mine, objects
+from viper.provenance.lock import DVC_LOCK, read_lock
+from viper.provenance.stages import EVERYTHING, Stage
 from viper.provenance.tools import call, planned_rules, plans_nothing, run
 from viper.provenance.worktree import at_commit, lend
 
-STORE, ARCHIVE = "store", dvc_yaml.ARCHIVE
+ARCHIVE = dvc_yaml.ARCHIVE
+LOCKS = Path(".snakemake/locks")
 
 
 @dataclass(frozen=True)
@@ -21,16 +25,40 @@ class State:
     Attributes:
         missing: recorded outs that are not there.
         other: recorded outs that are there with other bytes.
-        outdated: stages whose parameters, source files or inputs are no longer those of the recording, with those.
+        outdated: stages whose parameters, source files or given inputs are not those of the recording, with those.
     """
 
-    missing: tuple[str, ...]
-    other: tuple[str, ...]
-    outdated: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    outdated: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What `pull` did.
+
+    Attributes:
+        missing: recorded outs that lie in a remote out of reach.
+        stale: recorded outs of an older run than the rest: left out.
+        edited: what was edited since the recording.
+        damaged: what DVC's cache had with other bytes, in words.
+        moved: one's own files that were in the way.
+        aside: the folder where they are now.
+    """
+
+    missing: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    aside: Path | None = None
 
 
 def record(root: Path = Path()) -> int:
-    """Write dvc.lock from a finished Snakemake run, as `dvc repro` would have; return the number of stages.
+    """Write dvc.lock from a finished Snakemake run, as `dvc repro` would have.
+
+    Returns:
+        The number of stages that were recorded; 0 where everything here is as dvc.lock records it already.
 
     Raises:
         ViperError: dvc.yaml is out of date, or anything is to be made again or missing: what, and what to do.
@@ -38,86 +66,146 @@ def record(root: Path = Path()) -> int:
     scale, planned = dvc_yaml.check(root)
     names = [stage.name for stage in planned]
     dry = call("snakemake", "--dry-run", "--config", f"scale={scale}", "--", *names, root=root)
-    if not plans_nothing(dry):
+    if not plans_nothing(dry) and not _is_only_missing(root):
         rules = ", ".join(rule for rule in planned_rules(dry) if rule not in names)
         raise ViperError(
             f"nothing is recorded: not everything is up to date, Snakemake would run {rules}. "
-            f"Run `snakemake --cores all --config scale={scale} -- all` first"
+            f"Run `snakemake --cores all --config scale={scale} -- {' '.join(names)}` first"
         )
     if missing := [out for stage in planned for out in stage.outs if not (root / out).exists()]:
+        if _is_only_missing(root):
+            return 0
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise ViperError(
             f"nothing is recorded: {', '.join(missing[:5])}{more} missing. Fetch them (`make pull`), or make them: "
-            "remove the files that depend on them and run Snakemake"
+            f"`snakemake --cores all --config scale={scale} -- {' '.join(_targets(planned, missing))}`"
         )
     call("dvc", "commit", "--force", "--no-relink", "--quiet", root=root)
     return len(planned)
 
 
-def pull(root: Path = Path()) -> State:
+def _is_only_missing(root: Path) -> bool:
+    """Whether everything that is here is as recorded, from the parameters, code and inputs that are here."""
+    state = status(root)
+    return bool(read_lock(root).outs) and not state.other and not state.outdated
+
+
+def _targets(planned: list[Stage], missing: list[str]) -> list[str]:
+    """What to ask Snakemake for, so that it makes the missing outs: files by name, for folders their stage."""
+    stages = {out: stage.name for stage in planned for out in stage.outs}
+    return sorted({out if Path(out).suffix else stages[out] for out in missing})
+
+
+def pull(root: Path = Path()) -> Pulled:
     """Fetch what is recorded, check it against dvc.lock, and tell Snakemake that it is up to date.
 
     What lies in a remote that cannot be reached stays missing: Snakemake does not need a checkpoint as long as nothing
-    that depends on it must be made again.
+    that depends on it must be made again. One's own files that differ from the recorded ones are set aside (mine.py).
 
     Where parameters or code were edited after the recording, Snakemake is told with those of the recording: it then
     makes again what the edits concern.
 
     Raises:
-        ViperError: the files that are there are not the recorded ones, or no commit has the code that made them.
+        ViperError: the repository's store was damaged, a Snakemake run is at work here, or no commit has the code that
+            made the recorded files. Nothing was changed then but what was restored from git.
     """
-    for path in dvc_yaml.stored_files(root):
-        call("dvc", "pull", "--remote", STORE, str(path.relative_to(root)), root=root)
-    if not (root / DVC_LOCK).is_file():
-        return State((), (), ())
-    call("dvc", "pull", "--allow-missing", "--remote", STORE, root=root)
-    run("dvc", "pull", "--allow-missing", "--remote", ARCHIVE, root=root)
-    state = status(root)
-    if state.other:
+    if any(path.is_file() for path in (root / LOCKS).glob("*")):
         raise ViperError(
-            f"{', '.join(state.other[:5])}: not what dvc.lock records. Put the recorded files back with "
-            "`dvc checkout --force`, or record yours with `make record`"
+            "a run of Snakemake is at work in this folder, or was killed: wait for its end, or, if none is, say "
+            "`snakemake --unlock`; then run the same command again. Nothing was changed"
         )
-    if not state.outdated:
-        _touch(root)
-        return state
+    objects.check_store(root)
+    cache = objects.cache_folder(root)
+    damaged = objects.drop_damaged(cache, objects.tracked(root))  # before DVC, which removes some without a word
+    with _as_recorded(root) as recording:
+        place, outs = recording.place, read_lock(root).outs
+        stale = [path for path, entry in outs.items() if entry.stage in recording.stale]
+        recorded = {path: md5 for path, md5 in objects.tracked(root).items() if path not in stale}
+        objects.fill_cache(cache, recorded, root)
+        if lacking := [path for path, md5 in recorded.items() if not objects.is_here(path, md5, cache)]:
+            run("dvc", "fetch", "--remote", ARCHIVE, root=place)
+            damaged += objects.drop_damaged(cache, {path: recorded[path] for path in lacking})
+        moved = [*mine.differing(recorded, root), *(path for path in stale if (root / path).exists())]
+        aside = mine.set_aside(moved, root)
+        missing = [path for path, md5 in recorded.items() if not objects.put(path, md5, [cache], root)]
+        missing = [path for path in missing if not (root / path).exists()]
+        if outs:
+            if place != root:
+                lend(root, place)
+            target = ["--config", f"scale={dvc_yaml.recorded_scale_of(place)}", "--", EVERYTHING]
+            call("snakemake", "--touch", "--forceall", "--cores", "1", *target, root=place)
+    return Pulled(tuple(missing), tuple(stale), recording.edited, tuple(damaged), tuple(moved), aside)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Where the parameters and code of the recording are.
+
+    Attributes:
+        place: the repository itself where nothing was edited, and otherwise a worktree of the commit that recorded it.
+        edited: what was edited since then, in words.
+        stale: stages whose record is of an older run than that of the others (`Lock.older`).
+    """
+
+    place: Path
+    edited: tuple[str, ...] = ()
+    stale: frozenset[str] = frozenset()
+
+
+@contextmanager
+def _as_recorded(root: Path) -> Iterator[Recording]:
+    """Yield the recording of `root`.
+
+    `dvc repro TARGET` records what TARGET needs; other stages then still have an older record, and what that names was
+    not part of this run.
+
+    Raises:
+        ViperError: no commit has the code of the recording.
+    """
+    edited = status(root).outdated if read_lock(root).outs else {}
+    lock = read_lock(root)
+    stale = lock.older(edited)
+    if edited.keys() <= stale:
+        yield Recording(root, stale=stale)
+        return
     commit = call("git", "log", "-1", "--format=%h", "--", DVC_LOCK, root=root).strip()
     if not commit:
         raise ViperError(f"{DVC_LOCK} is in no commit, so nobody knows the code that made the files: commit it")
     with at_commit(commit, root) as place:
         is_the_same = (place / DVC_LOCK).read_bytes() == (root / DVC_LOCK).read_bytes()
-        if edited := status(place).outdated if is_the_same else state.outdated:
+        others = status(place).outdated if is_the_same else edited
+        stale = lock.older(others)
+        if results := [line for stage, lines in others.items() if stage not in stale for line in lines]:
             raise ViperError(
                 f"commit {commit} has not the code that the files of {DVC_LOCK} were made with; others are:\n"
-                + "\n".join(f"  {line}" for line in edited[:20])
-                + "\nRemove the files, then they are made again; or record them again where they were made"
+                + "\n".join(f"  {line}" for line in results[:20])
+                + f"\nCommit {DVC_LOCK} together with that code, or take the last commit's: "
+                f"`git checkout {commit} -- {DVC_LOCK}`; then run the same command again"
             )
-        lend(root, place)
-        _touch(place)
-    return state
-
-
-def _touch(root: Path) -> None:
-    scale = dvc_yaml.recorded_scale_of(root)
-    target = ["--config", f"scale={scale}", "--", EVERYTHING]
-    call("snakemake", "--touch", "--forceall", "--cores", "1", *target, root=root)
+        lines = Counter(line.partition(": ")[2] for stage in edited if stage not in stale for line in edited[stage])
+        yield Recording(place, tuple(f"{line} ({count} stages)" for line, count in sorted(lines.items())), stale)
 
 
 def status(root: Path = Path()) -> State:
     """Compare the work tree with dvc.lock."""
-    missing, other, outdated = set(), set(), []
+    recorded = objects.tracked(root)
+    missing, other, outdated = set(), set(), {}
     changes = json.loads(call("dvc", "status", "--json", root=root) or "{}")
     for stage, details in changes.items():
+        lines = []
         for detail in details:
             if isinstance(detail, str):
-                outdated.append(f"stage {stage}: {detail}")
+                lines.append(f"stage {stage}: {detail}")
                 continue
             for path, change in detail.get("changed outs", {}).items():
                 (missing if change in {"deleted", "not in cache"} else other).add(path)
             for path, change in detail.get("changed deps", {}).items():
-                if change != "deleted":
-                    outdated.append(f"stage {stage}: {_named(path, change)}")
-    return State(tuple(sorted(missing)), tuple(sorted(other)), tuple(outdated))
+                # What is recorded itself is told of by the stage that makes it.
+                if change != "deleted" and path not in recorded:
+                    lines.append(f"stage {stage}: {_named(path, change)}")
+        if lines:
+            outdated[stage] = tuple(lines)
+    return State(tuple(sorted(missing)), tuple(sorted(other)), outdated)
 
 
 def _named(path: str, change: str | dict) -> str:

@@ -1,21 +1,29 @@
 """Any recorded file from its hash: `python -m viper regenerate`."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
+from viper.provenance.contents import damaged
 from viper.provenance.graph import Graph, from_json
 from viper.provenance.lock import DVC_LOCK, Lock, read_lock
+from viper.provenance.objects import check_store
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
-from viper.provenance.tools import call, run
+from viper.provenance.stages import is_kept
+from viper.provenance.tools import call, listed, run
 from viper.provenance.tree import scale_of
 from viper.provenance.worktree import at_commit
 
+_BACK = "--from scratch needs base models only"
 IDENTICAL, DIFFERENT, UNKNOWN, UNFETCHABLE, UNCOMMITTED, FAILED, OTHER_VERSIONS = 0, 1, 3, 4, 5, 6, 7
 
 
@@ -51,11 +59,20 @@ def find(name: str, root: Path = Path()) -> Recorded:
         path, _, revision = name.rpartition("@")
     elif ":" in name:
         revision, _, path = name.partition(":")
+    path = relative(root / path, root)
+    call("git", "rev-parse", "--git-dir", root=root)  # where git refuses altogether, it says why
     found = run("git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", root=root)
+    if found.stderr.strip():  # git itself refuses, for example in somebody else's clone
+        raise ViperError(f"git cannot tell what '{revision}' is: {found.stderr.strip()}")
     if found.returncode:
         raise RegenerateError(UNKNOWN, f"there is no revision '{revision}': see `git log --oneline -- {DVC_LOCK}`")
     commit = found.stdout.strip()
-    entry = lock_at(commit, root).outs.get(path)
+    lock = lock_at(commit, root)
+    entry = lock.outs.get(path)
+    if (covering := lock.covering(path)) and covering.md5.endswith(".dir"):
+        raise RegenerateError(
+            UNKNOWN, f"{path}: recorded as part of the folder {covering.path}: name a table or a figure, a single file"
+        )
     if entry is None:
         if path in read_lock(root).outs and revision == "HEAD":
             raise RegenerateError(
@@ -81,8 +98,9 @@ def _find_hash(value: str, root: Path) -> Recorded:
 
 def lock_at(commit: str, root: Path = Path()) -> Lock:
     """The dvc.lock of a commit; empty where there was none."""
-    found = run("git", "show", f"{commit}:{DVC_LOCK}", root=root)
-    return Lock(found.stdout if found.returncode == 0 else "")
+    if not listed("ls-tree", "--name-only", commit, "--", DVC_LOCK, root=root):
+        return Lock("")
+    return Lock(call("git", "show", f"{commit}:./{DVC_LOCK}", root=root))
 
 
 def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[str]]:
@@ -92,12 +110,13 @@ def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[
         ViperError: with the status that says what stood in the way.
     """
     recorded = find(name, root)
+    check_store(root)
     lines = [f"{recorded.path}, MD5 {recorded.md5}, recorded at commit {recorded.commit[:12]}"]
     with at_commit(recorded.commit, root) as place:
         scale = scale_of(recorded.path)
         plan = rebuild.plan(_graph(place, recorded.path, scale), [recorded.path], start)
         lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {_shortened(plan.given)}"]
-        _fetch(place, plan.given, lock_at(recorded.commit, root))
+        _fetch(place, plan.given, recorded.path, lock_at(recorded.commit, root))
         before = _old_record(place, recorded)
         try:
             rebuild.execute(place, plan.rules, [recorded.path], scale)
@@ -112,24 +131,48 @@ def _graph(place: Path, path: str, scale: str) -> Graph:
     return from_json(call("viper", "graph", path, "--scale", scale, root=place))
 
 
-def _fetch(place: Path, given: tuple[str, ...], lock: Lock) -> None:
-    """Fetch the files that the rebuilding starts from; of a file in a recorded folder, the folder."""
+def _fetch(place: Path, given: tuple[str, ...], made: str, lock: Lock) -> None:
+    """Fetch the files that the rebuilding of `made` starts from, and hold them to their hashes; of a file in a recorded
+    folder, the whole folder."""
     stored = dvc_yaml.stored(place)
-    targets = set()
+    hashes, targets = {}, set()
     for path in given:
         entry = lock.covering(path)
-        dvc_file = next((file for folder, file in stored.items() if path.startswith(f"{folder}/")), None)
-        if not entry and not dvc_file:
+        folder = next((folder for folder in stored if path.startswith(f"{folder}/")), None)
+        if entry:
+            hashes[entry.path] = entry.md5
+            targets.add(entry.path)
+        elif folder:
+            hashes[folder] = yaml.safe_load(stored[folder].read_text(encoding="utf-8"))["outs"][0]["md5"]
+            targets.add(str(stored[folder].relative_to(place)))
+        else:
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
-        targets.add(entry.path if entry else str(dvc_file.relative_to(place)))
-    for target in sorted(targets):
-        result = run("dvc", "pull", "--quiet", target, root=place)
-        if result.returncode:
+    older = {path for path in hashes if path in lock.outs and not is_kept(path)}
+    for path in sorted(older):
+        if others := lock.disagreements(lock.outs[path].stage, lock.outs[made].stage):
             raise RegenerateError(
                 UNFETCHABLE,
-                f"{target}: neither in the cache nor in a remote within reach. Configure the remote that holds it "
-                f"(docs/reproducing.md, Remotes), or start further back: --from scratch needs base models only",
+                f"{path}: recorded at this commit, but from an older run than {made}: it differs in "
+                f"{', '.join(others[:5])}. Start further back: {_BACK}",
             )
+    if not targets:
+        return
+    run("dvc", "pull", "--quiet", *sorted(targets), root=place)
+    if missing := sorted(path for path in hashes if not (place / path).exists()):
+        raise RegenerateError(
+            UNFETCHABLE,
+            f"{_shortened(missing)}: neither in the cache nor in a remote within reach. Configure the remote of "
+            f"{'it' if len(missing) == 1 else 'them'} (docs/reproducing.md, Remotes), or start further back: {_BACK}",
+        )
+    cache = Path(call("dvc", "cache", "dir", root=place).strip())
+    if wrong := [line for path, recorded in sorted(hashes.items()) for line in damaged(place, path, recorded, cache)]:
+        more = [f"… and {len(wrong) - 5} more"] if len(wrong) > 5 else []
+        raise RegenerateError(
+            UNFETCHABLE,
+            "\n".join(["what was fetched is not what this commit records:", *wrong[:5], *more])
+            + "\nRemove these copies, so that they are fetched again (`git checkout -- store` where those of the "
+            f"repository were damaged), or start further back: {_BACK}",
+        )
 
 
 def _old_record(place: Path, recorded: Recorded) -> dict[str, Any] | None:
@@ -171,5 +214,5 @@ def _changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
     ]
 
 
-def _shortened(paths: tuple[str, ...]) -> str:
+def _shortened(paths: Sequence[str]) -> str:
     return ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "") or "nothing"

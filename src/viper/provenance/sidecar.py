@@ -9,10 +9,10 @@ the hash and out of the picture: pictures made from the same inputs in the same 
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
@@ -22,6 +22,16 @@ from importlib.metadata import requires, version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
+from pydantic import BaseModel
+
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.provenance.tools import call, has_git
+from viper.reading import read_json
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".provenance.json"
 CARRIERS = {".csv", ".json", ".md", ".png", ".svg", ".pdf", ".parquet"}
@@ -43,6 +53,7 @@ class Trace:
         self.root = Path.cwd()
         self.read: set[str] = set()
         self.written: set[str] = set()
+        self.moved: set[str] = set()  # into place, but made by somebody else
         sys.addaudithook(self._observe)
 
     def _observe(self, event: str, arguments: tuple) -> None:
@@ -68,7 +79,8 @@ class Trace:
 
         A record that says the same of the same bytes stays as it is: rebuilding a figure does not change its date.
         """
-        made = sorted(path for path in self._inside(self.written) if has_sidecar(path) and Path(path).is_file())
+        written = self._inside(self.written) - self._inside(self.moved)
+        made = sorted(path for path in written if has_sidecar(path) and Path(path).is_file())
         if not made:
             return
         made_from = self.made_from()
@@ -77,9 +89,8 @@ class Trace:
             record = {"file": path, "md5": md5(path), "id": identity(made_from), "made_from": made_from, "run": run}
             place = Path(path + SUFFIX)
             if not _says_the_same(place, record):
-                partial = place.with_name(f".{place.name}")
-                partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-                partial.replace(place)
+                with atomic_write(place) as partial:
+                    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 _trace: Trace | None = None
@@ -92,6 +103,12 @@ def observe() -> Trace:
     return _trace
 
 
+def not_made(path: str | Path) -> None:
+    """Say that this process only fetches or moves a file: it keeps the record that it has."""
+    if _trace:
+        _trace.moved.add(str(path))
+
+
 def current_id() -> str | None:
     """The hash of what this process's outputs are made from; None outside the command line."""
     return identity(_trace.made_from()) if _trace else None
@@ -102,12 +119,49 @@ def identity(made_from: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
+class _MadeFrom(BaseModel):
+    command: list[str]
+    inputs: dict[str, str]
+
+
+class _Machine(BaseModel):
+    system: str
+    processor: str = ""
+    cores: int | None
+
+
+class _Run(BaseModel):
+    commit: str | None
+    dirty: bool
+    run_seeds: list[int]
+    seconds: float
+    finished: str
+    machine: _Machine
+    python: str
+    packages: dict[str, str]
+
+
+class Record(BaseModel):
+    """What stands in a FILE.provenance.json."""
+
+    file: str
+    md5: str
+    id: str
+    made_from: _MadeFrom
+    run: _Run
+
+
 def read_sidecar(path: str | Path) -> dict[str, Any] | None:
-    """The record beside a table or figure; None where there is none."""
-    try:
-        return json.loads(Path(f"{path}{SUFFIX}").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """The record beside a table or figure; None where there is none.
+
+    Raises:
+        ViperError: it is broken.
+    """
+    place = Path(f"{path}{SUFFIX}")
+    if not place.exists():
         return None
+    remedy = f"Remove it together with {path}, and run the same target again; or fetch both: `make pull`"
+    return read_json(place, Record, remedy).model_dump()
 
 
 def describe_run(seconds: float, made_from: dict[str, Any]) -> dict[str, Any]:
@@ -133,9 +187,10 @@ def describe_run(seconds: float, made_from: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def packages() -> dict[str, str]:
-    """Installed version of each package that this project depends on by name."""
-    names = [re.split(r"[^A-Za-z0-9._-]", line)[0] for line in requires("viper") or [] if "extra ==" not in line]
-    return {name: version(name) for name in sorted(names)}
+    """Installed version of each package that this project depends on by name, on this platform."""
+    asked = [Requirement(line) for line in requires("viper") or []]
+    here = [each.name for each in asked if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return {name: version(name) for name in sorted(here)}
 
 
 def md5(path: str | Path) -> str:
@@ -147,11 +202,19 @@ def md5(path: str | Path) -> str:
 def _says_the_same(place: Path, record: dict[str, Any]) -> bool:
     if not place.is_file():
         return False
-    before = json.loads(place.read_text(encoding="utf-8"))
-    return all(before.get(key) == record[key] for key in ("file", "md5", "id"))
+    try:
+        before = read_json(place, Record)
+    except ViperError:  # a broken one is written anew
+        return False
+    return all(getattr(before, key) == record[key] for key in ("file", "md5", "id"))
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says; None outside a repository."""
-    result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return result.stdout.strip() if result.returncode == 0 else None
+    """What git says; None outside a repository, and with a warning where git refuses."""
+    if not has_git():
+        return None
+    try:
+        return call("git", *arguments).strip()
+    except ViperError as error:
+        log.warning("the records of this command name no commit: %s", error)
+        return None

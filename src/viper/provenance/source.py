@@ -3,33 +3,44 @@
 Snakemake sees a rule's text and parameters, not the Python modules behind `python -m viper COMMAND`. Every rule
 therefore carries the fingerprint of its command as a parameter (rules/provenance.smk). It is read from syntax trees:
 comments, docstrings and layout do not count, so that rewording a comment retrains nothing.
+
+Modules count whole. What is read beside them counts where it is read: a prompt at the calls of `viper.prompts.render`
+that the command can reach, another data file at the function that names it.
 """
 
 import ast
 import hashlib
 import inspect
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from viper import prompts
 from viper.errors import ViperError
+from viper.models.folder import OWN_COMPONENTS
+from viper.provenance.reach import Code, Definition
+from viper.provenance.rendered import renderings
 
 PACKAGE = Path(__file__).parents[1]
-# Imports that no syntax tree shows: a pipeline's own classes are named in its model_index.json.
+# What no syntax tree shows: a pipeline's own classes are named in its model_index.json; what is measured against size
+# is a process of its own.
 _LOADED_BY_NAME = {
-    "models/pipelines.py": (
-        "viper.models.micro.layout_unet",
-        "viper.models.micro.text_encoder",
-        "viper.models.micro.vae",
-    )
+    "models/pipelines.py": sorted(OWN_COMPONENTS),
+    "speed/size.py": ("viper.speed.synthesis",),
 }
-# What no result depends on: messages to the user, how long starting took, and who is kept out meanwhile.
-_WITHOUT_EFFECT = {"errors.py", "locking.py", "startup.py"}
-_COMMAND = re.compile(r"(?:-m viper|\{params\.launch\}) (\S+)")
-_PARAMETER = re.compile(r"\{params\.(\w+)\}")
+# What no result depends on: checks and messages to the user, how long starting took, and who is kept out meanwhile.
+_WITHOUT_EFFECT = {
+    *("checkout.py", "digests.py", "errors.py", "locking.py", "processes.py", "runs.py", "startup.py", "system.py"),
+    "terminal.py",
+}
+_COMMAND = re.compile(r"(?:-m viper|\{params\.launch:q\}) (\S+)")
+_NAMED = ast.FunctionDef | ast.ClassDef  # code that runs only where it is named
+_PARAMETER = re.compile(r"\{params\.(\w+):q\}")
 
 
 def command_of(shell: str | None, params: Mapping[str, Any]) -> str | None:
@@ -37,41 +48,105 @@ def command_of(shell: str | None, params: Mapping[str, Any]) -> str | None:
 
     Args:
         shell: with Snakemake's placeholders.
-        params: the rule's parameters: one of them may name the command.
+        params: the rule's parameters: one of them may hold the command and its first arguments.
     """
     found = _COMMAND.search(shell or "")
     if not found:
         return None
     placeholder = _PARAMETER.fullmatch(found.group(1))
-    return str(params[placeholder.group(1)]).split()[0] if placeholder else found.group(1)
+    return params[placeholder.group(1)][0] if placeholder else found.group(1)
+
+
+def prompt_sets(params: Mapping[str, Any]) -> frozenset[str] | None:
+    """The prompt sets that the options of a rule name, each as `prompts`; None where they name none."""
+    found: set[str] = set()
+    for value in params.values():
+        with suppress(TypeError, ValueError):  # not every parameter is a text, nor every text JSON
+            found.update(_named_sets(json.loads(value)))
+    return frozenset(found) or None
+
+
+def _named_sets(options: Any) -> list[str]:
+    if not isinstance(options, dict):
+        return []
+    below = [name for value in options.values() for name in _named_sets(value)]
+    return below + [value for key, value in options.items() if key == "prompts" and isinstance(value, str)]
 
 
 @cache
-def sources(command: str) -> tuple[Path, ...]:
-    """Every file of the package that `python -m viper COMMAND` uses: modules, and data files such as prompts.
+def sources(command: str, sets: frozenset[str] | None = None) -> tuple[Path, ...]:
+    """Every file of the package that `python -m viper COMMAND` uses: modules, data files, prompts.
 
     Followed are the imports of the command's function, of the helpers beside it, and of every module they lead to. What
     a package's `__init__` imports for others' convenience counts only where the package itself is imported.
+
+    Args:
+        sets: the prompt sets that its options name; None: it may be any.
 
     Raises:
         ViperError: there is no such command.
     """
     module, functions = _functions(command)
-    return tuple(sorted({module, *_closure(_imported(functions))}))
+    modules = _closure(_imported(functions))
+    reached = _CODE.reached([(module, function) for function in functions], _brought_along)
+    data = {path for each in modules for path in _data_files(each) if _is_named(path, each, reached)}
+    return tuple(sorted({module, *modules, *data, *_prompts(modules, reached, sets)}))
 
 
-def fingerprint(command: str) -> str:
+def fingerprint(command: str, sets: frozenset[str] | None = None) -> str:
     """Sixteen hexadecimal digits that change when the code or data behind a command does.
+
+    Args:
+        sets: the prompt sets that its options name; None: it may be any.
 
     Raises:
         ViperError: there is no such command.
     """
     module, functions = _functions(command)
     digest = hashlib.sha256("".join(ast.dump(_without_docstrings(function)) for function in functions).encode())
-    for path in sources(command):
+    for path in sources(command, sets):
         if path != module:
             digest.update(_digest(path))
     return digest.hexdigest()[:16]
+
+
+def _brought_along(path: Path) -> list[Definition]:
+    """The classes that a module loads by name."""
+    everything = [each for module in _loaded_by_name(path) for each in _CODE.everything(module)]
+    return [(module, node) for module, node in everything if isinstance(node, ast.ClassDef)]
+
+
+def _prompts(modules: set[Path], reached: set[Definition], sets: frozenset[str] | None) -> set[Path]:
+    """The prompts that are rendered, each by its file: those that a call names, of the sets that may be meant."""
+    renders = _module("viper.prompts")
+    if renders not in modules:
+        return set()
+    at_import = {(path, node) for path in modules for node in _tree(path).body if not isinstance(node, _NAMED)}
+    return {
+        file
+        for path, node in reached | at_import
+        if path != renders
+        for prompt_set, name in renderings(_CODE, path, node, renders)
+        for file in prompts.files({prompt_set} if prompt_set else sets, name)
+    }
+
+
+def _is_named(data: Path, module: Path, reached: set[Definition]) -> bool:
+    """Whether a command may read a data file: not where only functions of its module name it that it never reaches."""
+    naming = [node for node in _tree(module).body if any(data.name in text for text in _texts(node))]
+    return not naming or any((module, node) in reached or not isinstance(node, _NAMED) for node in naming)
+
+
+@cache
+def _texts(node: ast.AST) -> list[str]:
+    """The literal texts of some code, without docstrings."""
+    return [
+        child.value
+        for inner in ast.walk(node)
+        if not isinstance(inner, ast.Expr)
+        for child in ast.iter_child_nodes(inner)
+        if isinstance(child, ast.Constant) and isinstance(child.value, str)
+    ]
 
 
 @cache
@@ -157,19 +232,25 @@ def _closure(start: Iterable[Path]) -> set[Path]:
 
 @cache
 def _used_by(path: Path) -> list[Path]:
-    """The modules and data files that a module names itself."""
-    if path.suffix != ".py":
-        return []
-    named = _LOADED_BY_NAME.get(path.relative_to(PACKAGE).as_posix(), ())
-    return [*_imported([_tree(path)]), *filter(None, map(_module, named)), *_data_files(path)]
+    """The modules that a module names itself."""
+    return [*_imported([_tree(path)]), *_loaded_by_name(path)]
 
 
+def _loaded_by_name(path: Path) -> list[Path]:
+    names = next((names for name, names in _LOADED_BY_NAME.items() if path == PACKAGE / name), ())
+    return list(filter(None, map(_module, names)))
+
+
+@cache
 def _data_files(module: Path) -> list[Path]:
     """Data files beside a module that its text names; those that no module names belong to the package's `__init__`."""
     beside = [
         path
         for path in module.parent.rglob("*")
-        if path.is_file() and path.suffix not in {".py", ".pyc"} and "__pycache__" not in path.parts
+        if path.is_file()
+        and path.suffix not in {".py", ".pyc"}
+        and "__pycache__" not in path.parts
+        and not path.is_relative_to(prompts.FOLDER)
     ]
     text = module.read_text(encoding="utf-8") if beside else ""
     if module.name == "__init__.py":
@@ -194,3 +275,7 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 value.value = ""
     return tree
+
+
+# Looked up anew at each call: tests put another package in place of this one.
+_CODE = Code(lambda path: _tree(path), lambda name: _module(name))

@@ -4,15 +4,17 @@ The only declaration is the order of the targets. Each stage owns what its targe
 what several experiments share belongs to the first of them, and no stage depends on a later one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from viper.config.inheritance import origins
 from viper.config.schema import Scale
 from viper.errors import ViperError
+from viper.prompts import FOLDER as PROMPTS
 from viper.provenance.graph import Graph, Job
 from viper.provenance.sidecar import SUFFIX, has_sidecar
-from viper.provenance.source import PACKAGE, sources
+from viper.provenance.source import PACKAGE, prompt_sets, sources
 
 SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
 EVERYTHING = "all"
@@ -30,6 +32,7 @@ SECTIONS = {
     "plan_operations": ["synthesis.operations"],
     "edit_images": ["models.editor", "synthesis.edit"],
     "assemble_datasets": ["synthesis", "seeds.shards"],
+    "describe_datasets": [],
     "audit_synthesis": ["seeds.shards", "experiments"],
     "measure_base_models": ["models"],
     "calibrate_tau": ["reward"],
@@ -56,7 +59,7 @@ SECTIONS = {
     "pretrain_checker": ["pretraining"],
 }
 
-# What is small enough to lie in the repository's own remote: tables, also as pages, figures, and curves.
+# What is recorded file by file, each under its own name: tables, also as pages, figures, and curves.
 SMALL_FOLDERS = {"tables", "figures", "pages"}
 SMALL_FILES = {"scores.json", "train.csv"}
 
@@ -97,47 +100,96 @@ def stage_names(name: str, scale: Scale) -> list[str]:
     return [*names, "claims", "figures", EVERYTHING]
 
 
-def stages(graph: Graph, names: Sequence[str], scale: str, keys: dict, stored: Iterable[str] = ()) -> list[Stage]:
+def is_kept(path: str) -> bool:
+    """Whether an out lies in the remote inside the repository: results do, data sets and checkpoints are too large."""
+    return path.startswith("results/")
+
+
+def stages(
+    graph: Graph, names: Sequence[str], scale: str, keys: dict, stored: Mapping[str, str] | None = None
+) -> list[Stage]:
     """Cut a graph into stages.
+
+    A stage of results depends on what is kept in the repository alone: in place of a data set or checkpoint, which may
+    be out of reach, on what that was made from. So it is up to date wherever the repository is. What makes both, as
+    training makes a checkpoint and curves, is in two stages: one for what is kept, one for what is not.
 
     Args:
         graph: holds all of `names` as targets.
         names: in the order in which jobs are given away.
         scale: name of the scale.
-        keys: the scale's section of params.yaml as it stands there, to name only keys that exist.
-        stored: files and folders that a .dvc file tracks: no stage's outs.
+        keys: params.yaml as it stands there, to name only keys that exist, and those that they extend.
+        stored: files and folders that a .dvc file tracks, which are no stage's outs, and the file in git that stands
+            for each.
 
     Raises:
         ViperError: the graph lacks one of the targets.
     """
+    stored = stored or {}
     owner: dict[Job, str] = {}
+    keeper: dict[Job, str] = {}
     for name in names:
         if name not in graph.targets:
             raise ViperError(f"no rule '{name}', which is to be a DVC stage: add a target of that name to rules/")
+        is_of_results = all(is_kept(path) for path in graph.targets[name])
         for job in graph.closure(graph.targets[name]):
             owner.setdefault(job, name)
-    files = {path: stage for job, stage in owner.items() for path in job.outputs if path.startswith(MADE)}
-    outs = _outs({path: stage for path, stage in files.items() if not _covering(path, stored)})
+            if is_of_results:
+                keeper.setdefault(job, name)
+    keeper = owner | keeper
+    files = {
+        path: keeper[job] if is_kept(path) else owner[job]
+        for job in owner
+        for path in job.outputs
+        if path.startswith(MADE) and not _covering(path, stored)
+    }
+    outs = _outs(files)
     # What fetches stored models belongs to no stage: DVC tracks the models by themselves.
-    made = [job for job in graph.jobs if any(_covering(path, outs) for path in job.outputs)]
-    owned = {name: [job for job in made if owner[job] == name] for name in names}
-    return [_stage(name, graph, owned[name], outs, scale, keys) for name in names]
+    return [_stage(name, graph, files, outs, scale, keys, stored) for name in names]
 
 
-def _stage(name: str, graph: Graph, jobs: list[Job], outs: dict[str, str], scale: str, keys: dict) -> Stage:
+def _stage(
+    name: str,
+    graph: Graph,
+    files: dict[str, str],
+    outs: dict[str, str],
+    scale: str,
+    keys: dict,
+    stored: Mapping[str, str],
+) -> Stage:
     mine = {path for path, stage in outs.items() if stage == name}
-    read = [path for job in jobs for path in job.inputs] + list(graph.targets[name])
-    data = {_covering(path, outs) or path for path in read} - mine
+    owned = [job for job in graph.jobs if any(files.get(path) == name for path in job.outputs)]
+    read = [path for job in owned for path in job.inputs] + list(graph.targets[name])
+    jobs = owned
+    if all(is_kept(path) for path in (*mine, *graph.targets[name])):
+        jobs, read = _behind(graph, owned, read, stored)
+    data = {stored.get(_covering(path, stored), "") or _covering(path, outs) or path for path in read} - mine
     sections = {key for job in jobs for key in _sections(job.rule)}
     sections |= {"run_seeds"} if jobs and any(f"/{scale}/seed" in path for path in mine) else set()
     return Stage(
         name,
         " ".join(graph.docs.get(name, "").split()),
         deps=(*sorted(data), *_source_deps(jobs)),
-        params=tuple(_outermost({_existing(f"scales.{scale}", section, keys) for section in sections})),
+        params=tuple(_outermost({key for section in sections for key in _keys(scale, section, keys)})),
         outs=tuple(sorted(mine)),
-        rules=tuple(sorted({job.rule for job in jobs})),
+        rules=tuple(sorted({job.rule for job in owned})),
     )
+
+
+def _behind(graph: Graph, owned: list[Job], read: list[str], stored: Mapping[str, str]) -> tuple[list[Job], list[str]]:
+    """The jobs that stand behind some results, through everything that is not kept, and what all of them start from."""
+    maker, jobs, start, waiting = graph.maker(), dict.fromkeys(owned), dict[str, None](), list(dict.fromkeys(read))
+    seen = set(waiting)
+    while waiting:
+        path = waiting.pop(0)
+        if is_kept(path) or path not in maker or _covering(path, stored):
+            start[path] = None
+            continue
+        job = maker[path]
+        jobs[job] = None
+        waiting += [each for each in job.inputs if each not in seen]
+        seen |= set(job.inputs)
+    return list(jobs), list(start)
 
 
 def _sections(rule: str) -> list[str]:
@@ -146,7 +198,7 @@ def _sections(rule: str) -> list[str]:
 
 
 def is_small(path: str) -> bool:
-    """Whether an out belongs to the remote inside the repository: a table, a figure, a file of a few numbers."""
+    """Whether an out is recorded by its own name: a table, a figure, a file of a few numbers."""
     place = PurePosixPath(path)
     if place.parts[0] != "results":
         return False
@@ -182,27 +234,20 @@ def _outermost(names: Iterable[str], separator: str = ".") -> list[str]:
     return sorted(name for name in names if not any(name.startswith(other + separator) for other in names))
 
 
-def _existing(scale: str, section: str, keys: dict) -> str:
-    """The dotted key of params.yaml, cut where the file goes no deeper (a default of the schema stands in no file)."""
-    found = [scale]
-    for part in filter(None, section.split(".")):
-        if not isinstance(keys, dict) or part not in keys:
-            break
-        keys = keys[part]
-        found.append(part)
-    return ".".join(found)
+def _keys(scale: str, section: str, keys: dict) -> set[str]:
+    """The dotted keys of params.yaml that a section of a scale is made of: its own, and those that it extends."""
+    return origins(keys, ".".join(filter(None, ("scales", scale, section))))
 
 
 def _source_deps(jobs: list[Job]) -> list[str]:
-    """What the jobs are written in: rule files, and the parts of the package that their commands use."""
+    """What the jobs are written in: rule files, the parts of the package that their commands use, and their prompts."""
     if not jobs:
         return []
     root = PACKAGE.parents[1]
     rules = {"Snakefile", "rules/common.smk", *(job.file for job in jobs)}
-    used = {path for job in jobs if job.command for path in sources(job.command)}
-    parts = {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used}
-    code = set()
-    for part in parts:  # one or two files of a subpackage by name, more as their folder
+    used = {path for job in jobs if job.command for path in sources(job.command, prompt_sets(job.params))}
+    code = {path for path in used if path.is_relative_to(PROMPTS)}  # each by itself: nobody asks with all of them
+    for part in {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used - code}:
         files = {path for path in used if part in (path, *path.parents)}
-        code |= files if len(files) <= 2 else {part}
+        code |= files if len(files) <= 3 else {part}  # up to three files of a subpackage by name, more as their folder
     return [*sorted(rules), *sorted(path.relative_to(root).as_posix() for path in code)]

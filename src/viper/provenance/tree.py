@@ -1,6 +1,10 @@
-"""`python -m viper provenance FILE`: what a file is made of, back to seeds and base models."""
+"""`python -m viper provenance FILE`: what a file is made of, back to seeds and base models.
 
-from collections import defaultdict
+Hashes are those of the files that are here, each beside what dvc.lock records of it.
+"""
+
+import json
+from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -8,6 +12,8 @@ import yaml
 from rich.console import Console
 from rich.tree import Tree
 
+from viper import digests
+from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance.graph import Graph, Job, read
 from viper.provenance.lock import Lock, read_lock
@@ -17,8 +23,9 @@ from viper.provenance.sidecar import md5, read_sidecar
 _WIDTH = 400  # columns: hashes are for copying, so lines are not cut
 
 
-def scale_of(path: str | Path) -> str:
-    """The scale that a file belongs to: the folder below data, models or results.
+def scale_of(path: str | Path) -> str | None:
+    """The scale that a file belongs to: the folder below data, models or results; None for what belongs to none, the
+    speed measurements.
 
     Raises:
         ViperError: the path lies nowhere that rules write to.
@@ -26,21 +33,32 @@ def scale_of(path: str | Path) -> str:
     parts = PurePosixPath(path).parts
     if len(parts) < 3 or parts[0] not in {"data", "models", "results"}:
         raise ViperError(f"{path}: no rule makes it: name a file below data/SCALE, models/SCALE or results/SCALE")
-    return parts[1]
+    return None if parts[:2] == ("results", "benchmarks") else parts[1]
 
 
 def show(path: Path) -> None:
     """Print the record of `path` and the tree of what it was made from.
 
     Raises:
-        ViperError: no rule makes it.
+        ViperError: no rule makes it, or it lies elsewhere.
     """
-    name = path.as_posix()
-    graph = read([name], scale_of(name))
+    name = relative(path)
+    if Path(name).is_dir():
+        raise ViperError(f"{name}: a folder: name one of its files")
+    scale = scale_of(name)
+    graph = read([name], scale, more=_seeds_of(name, scale))
     console = Console(width=_WIDTH, soft_wrap=True, highlight=False, markup=False)
     for line in describe(name):
         console.print(line)
     console.print(tree(name, graph, read_lock()))
+
+
+def _seeds_of(name: str, scale: str | None) -> list[str]:
+    """The run seeds that a file was made with, where its record knows them, in place of those of params.yaml."""
+    record = read_sidecar(name)
+    is_here = record is not None and Path(name).is_file() and md5(name) == record["md5"]
+    seeds = record["run"]["run_seeds"] if is_here else []
+    return [f"scales={json.dumps({scale: {'run_seeds': seeds}})}"] if seeds else []
 
 
 def describe(name: str) -> list[str]:
@@ -92,11 +110,47 @@ def tree(name: str, graph: Graph, lock: Lock) -> Tree:
 
 
 def _label(group: frozenset[Job], files: list[str], lock: Lock) -> str:
-    entries = {entry for path in files if (entry := lock.covering(path))}
-    hashes = f"MD5 {next(iter(entries)).md5}" if len(entries) == 1 else f"{len(entries)} recorded files"
     rule = next(iter(group)).rule
-    unknown = "fetched" if rule in FETCHING else "not recorded"
-    return f"{_place(files)}  ({rule}; {hashes if entries else unknown})"
+    if len(files) == 1:
+        state = _state(files[0], lock, rule in FETCHING)
+    else:
+        kinds = Counter(_kind(*_hashes(path, lock), rule in FETCHING) for path in files)
+        state = ", ".join(f"{count} {kind}" if len(kinds) > 1 else f"all {kind}" for kind, count in kinds.items())
+    return f"{_place(files)}  ({rule}; {state})"
+
+
+def _state(path: str, lock: Lock, is_fetched: bool) -> str:
+    """What is known of one file: the MD5 of the bytes that are here, and whether they are the recorded ones."""
+    here, recorded = _hashes(path, lock)
+    kind = _kind(here, recorded, is_fetched)
+    hashes = [f"MD5 {here}"] if here else []
+    if recorded not in (None, here, _UNKNOWN):
+        hashes.append(f"dvc.lock records {recorded}")
+    return "; ".join([f"{hashes[0]}, {kind}", *hashes[1:]] if here else [kind, *hashes])
+
+
+_UNKNOWN = ""  # recorded as one of a folder's files, while the list of that folder is not here
+
+
+def _hashes(path: str, lock: Lock) -> tuple[str | None, str | None]:
+    """The MD5 of a file as it is here, and as dvc.lock records it; None where it is not."""
+    here = md5(path) if Path(path).is_file() else None
+    entry = lock.covering(path)
+    if entry is None:
+        return here, None
+    return here, entry.md5 if entry.path == path else (digests.recorded_md5(path) or _UNKNOWN)
+
+
+def _kind(here: str | None, recorded: str | None, is_fetched: bool) -> str:
+    if here is None:
+        return "not here" if recorded is not None or is_fetched else "not here, not recorded"
+    if is_fetched:
+        return "fetched"
+    if recorded is None:
+        return "not recorded"
+    if recorded == _UNKNOWN:
+        return "recorded in a folder whose list of files is not here"
+    return "as recorded" if here == recorded else "other than recorded"
 
 
 def _given(files: list[str]) -> str:

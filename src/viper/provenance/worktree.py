@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from viper.provenance.tools import call, run
+from pathspec import GitIgnoreSpec
+
+from viper.provenance.tools import call, has_git, listed, run
 
 
 @contextmanager
@@ -52,8 +54,7 @@ def copied(given: Iterable[str], root: Path = Path()) -> Iterator[Path]:
     """Yield a folder with this tree's sources, as edited, and copies of `given`; of a manifest, its whole folder."""
     with tempfile.TemporaryDirectory(prefix="viper-") as scratch:
         place = Path(scratch) / "copy"
-        sources = call("git", "ls-files", "--cached", "--others", "--exclude-standard", root=root).splitlines()
-        for name in sources:
+        for name in _sources(root):
             if not name.startswith("store/") and (root / name).is_file():
                 _copy(root / name, place / name)
         (place / "dvc.lock").unlink(missing_ok=True)  # what is given is no recorded out there
@@ -64,6 +65,15 @@ def copied(given: Iterable[str], root: Path = Path()) -> Iterator[Path]:
             else:
                 _copy(path, place / name)
         yield place
+
+
+def _sources(root: Path) -> Iterable[str]:
+    """The files that git tracks or would track; in a downloaded zip, without git, all that it would not ignore."""
+    if has_git(root):
+        return listed("ls-files", "--cached", "--others", "--exclude-standard", root=root)
+    ignored = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
+    ignored += [f"/.dvc{line}" for line in (root / ".dvc" / ".gitignore").read_text(encoding="utf-8").splitlines()]
+    return GitIgnoreSpec.from_lines(ignored).match_tree_files(root, negate=True)
 
 
 def _copy(source: Path, target: Path) -> None:

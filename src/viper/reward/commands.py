@@ -136,7 +136,7 @@ def register(app: typer.Typer) -> None:
         with atomic_write(roc) as path:
             roc_table(table).round(7).to_csv(path, index=False)
         with atomic_write(choice) as path:
-            path.write_text(json.dumps(record, indent=2) + "\n")
+            path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         typer.echo(f"tau = {chosen.tau:.6f}: {chosen.reason} (AUC {chosen.auc:.3f})", err=True)
 
 
@@ -144,6 +144,6 @@ def _scale_name(scale: str | None) -> str:
     """The scale asked for, or the one that params.yaml names."""
     if scale is not None:
         return scale
-    import yaml
+    from viper.config.loading import read
 
-    return yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["scale"]
+    return str(read().get("scale"))

@@ -22,6 +22,7 @@ COLUMNS = [
     "floor_s",
     "times_floor",
 ]
+NUMBERS = tuple(COLUMNS[3:])
 
 
 @dataclass(frozen=True)

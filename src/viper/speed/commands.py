@@ -107,16 +107,18 @@ def register(app: typer.Typer) -> None:
         """Draw how many times as fast each step is, with the spread and what was aimed for."""
         import pandas as pd
 
-        from viper.analysis.figures import style
+        from viper.analysis.figures import speed, style
         from viper.files import atomic_write
-        from viper.speed.figure import CAPTION, speed_figure
+        from viper.reading import read_table
+        from viper.speed.alternate import COLUMNS, NUMBERS
 
         style.use_style()
-        figure = speed_figure(pd.concat(map(pd.read_csv, tables), ignore_index=True))
+        read = [read_table(path, needed=COLUMNS, numbers=NUMBERS) for path in tables]
+        figure = speed.draw(pd.concat(read, ignore_index=True))
         for path in output:
             style.save(figure, path)
         with atomic_write(caption) as partial:
-            partial.write_text(CAPTION, encoding="utf-8")
+            partial.write_text(speed.CAPTION, encoding="utf-8")
 
 
 def _models(text: str):

@@ -7,7 +7,8 @@ from pathlib import Path
 from viper.config.evaluation import Asking, Split
 from viper.config.models import VlmSection
 from viper.evaluation import benchmarks
-from viper.evaluation.vlmevalkit import answer_kind, build, import_vlmeval
+from viper.evaluation.kept_files import kept_files
+from viper.evaluation.vlmevalkit import build, import_vlmeval
 from viper.models.vlm import load_vlm
 from viper.speed.alternate import Comparison
 from viper.speed.floor import floor_seconds
@@ -16,7 +17,7 @@ _BENCHMARK, _ITEMS, _ONE_BY_ONE = "MicroStar", 96, 8
 
 
 def comparisons(vlm: VlmSection, asking: Asking, split: Split, rate: float) -> Iterator[Comparison]:
-    """Items a second from the data set to VLMEvalKit's file of predictions.
+    """Items a second from the data set to VLMEvalKit's table of predictions.
 
     Args:
         split: whose pictures the questions are drawn from. rate: of `viper.speed.floor.matrix_rate`.
@@ -34,10 +35,10 @@ def comparisons(vlm: VlmSection, asking: Asking, split: Split, rate: float) -> I
         def infer(items: int, *, ahead: bool) -> int:
             dataset = build(_BENCHMARK, data)
             dataset.data = dataset.data.iloc[:items]
-            checkpoint = Checkpoint(model, asking, answer_kind(_BENCHMARK))
+            checkpoint = Checkpoint(model, asking)
             if ahead:
                 checkpoint.answer_ahead(dataset)
-            with tempfile.TemporaryDirectory(dir=folder) as work:
+            with tempfile.TemporaryDirectory(dir=folder) as work, kept_files():
                 infer_data_job(checkpoint, work_dir=work, model_name="checkpoint", dataset=dataset)
             return items
 

@@ -10,12 +10,11 @@ import numpy as np  # isort: skip
 import torch
 from datasets import Dataset
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from viper.config.training import TrainOptions
 from viper.models.micro.tasks import TASKS
 from viper.models.micro.vlm import build_processor, build_vlm, split_words
-from viper.models.vlm import vision_token_ids
+from viper.models.vlm import load_model, load_processor, vision_token_ids
 from viper.speed.alternate import Comparison
 from viper.speed.floor import floor_seconds
 from viper.training import data, grpo
@@ -59,8 +58,7 @@ def _micro(vlm: Path, prompts: int):
         {"images": [np.asarray(image) for image in s.images()], "prompt": s.prompt, "ground_truth": ["Yes."]}
         for s in samples
     ]
-    model = AutoModelForImageTextToText.from_pretrained(vlm, dtype=torch.float32)
-    return model, AutoProcessor.from_pretrained(vlm, padding_side="left"), rows
+    return load_model(vlm, torch.float32), load_processor(vlm, padding_side="left"), rows
 
 
 def _paper_like(prompts: int):

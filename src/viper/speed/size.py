@@ -36,7 +36,7 @@ def against_size(arguments: list[str], factors: tuple[int, ...] = (1, 2, 4, 8)) 
     rows = []
     for factor in factors:
         command = [sys.executable, *arguments, str(_SMALLEST * factor)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")
         rows.append(json.loads(done.stdout.splitlines()[-1]))
     table = pd.DataFrame(rows)
     slope = float((table["images"] * table["seconds"]).sum() / (table["images"] ** 2).sum())

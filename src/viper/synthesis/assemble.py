@@ -1,4 +1,4 @@
-"""From the shards of the steps to the two data sets, their card, and the account of what was dropped.
+"""From the shards of the steps to the two data sets, and the account of what was dropped.
 
 Caption Self-Refining (CSR): an image and its caption; the truth is the refinements.
 Visual-Operation Predicting (VOP): an image and its edited copy; the truth is the operations.
@@ -111,7 +111,7 @@ def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
 
 def assemble(shards: Shards, out: Path, options: AssembleOptions, *, lineage: str, seed: int) -> None:
     """Choose, by `seed`, the wanted number of usable rows for each data set, and write everything below `out`:
-    csr/train.parquet, vop/train.parquet, vop/test.parquet (the held-out pairs), dropped.csv and the card README.md.
+    csr/train.parquet, vop/train.parquet, vop/test.parquet (the held-out pairs) and dropped.csv.
 
     Raises:
         ViperError: a table lacks rows or is another shard's; or too few usable rows: which parameters to change.
@@ -130,21 +130,6 @@ def assemble(shards: Shards, out: Path, options: AssembleOptions, *, lineage: st
         table = csv_writer(file)
         table.writerow(["dataset", "reason", "rows"])
         table.writerows([name, reason, number] for name, account in counts.items() for reason, number in account)
-    with atomic_write(out / "README.md") as partial:
-        partial.write_text(
-            render(
-                "cards",
-                "dataset",
-                lineage=lineage,
-                seed=seed,
-                sizes=sizes,
-                held_out=len(held_out),
-                counts=counts,
-                prompts=options.prompts,
-            )
-            + "\n",
-            encoding="utf-8",
-        )
 
 
 def csv_writer(file):

@@ -163,7 +163,7 @@ def register(app: typer.Typer) -> None:
         seeds: Annotated[Path, typer.Option(help="folder of the seed images' shards")],
         synthesis: Annotated[Path, typer.Option(help="folder of the steps' shards")],
         shards: Annotated[int, typer.Option(help="number of shards", min=1)],
-        out: Annotated[Path, typer.Option(help="folder for the data sets, their card and dropped.csv")],
+        out: Annotated[Path, typer.Option(help="folder for the data sets and dropped.csv")],
         options: Options,
         lineage: Lineage,
         seed: Seed,
@@ -174,6 +174,18 @@ def register(app: typer.Typer) -> None:
 
         step = read_options(AssembleOptions, options)
         assemble(Shards(seeds, synthesis, shards), out, step, lineage=lineage, seed=seed)
+
+    @app.command()
+    def write_card(
+        folder: Annotated[Path, typer.Argument(help="folder of the data sets and dropped.csv")],
+        out: Annotated[Path, typer.Option(help="Markdown file to write")],
+        lineage: Lineage,
+        seed: Seed,
+    ) -> None:
+        """Write the card of both data sets: sizes, columns, and what became of each seed image."""
+        from viper.synthesis.card import write_card
+
+        write_card(folder, out, lineage=lineage, seed=seed)
 
     @app.command()
     def audit_synthesis(

@@ -101,14 +101,14 @@ def _from_truth(section: ColdStart, seed: int) -> Iterator[dict[str, Any]]:
         if rng.random() < 0.7:
             answer = grammar.refinements(scene, other)
             objects = [thing for thing in scene.objects if thing not in other.objects]
-            images, fields, prompt = [scene], {"caption": grammar.caption(other)}, "csr"
+            images, prompt = [scene], render(section.prompts, "csr", caption=grammar.caption(other))
         else:
             answer = [grammar.statement(operation) for operation in operations]
             objects = [operation.after or operation.before for operation in operations]
-            images, fields, prompt = [scene, other], {}, "vop"
+            images, prompt = [scene, other], render(section.prompts, "vop")
         if answer:
             yield {
                 "images": [_png(draw(image)) for image in images],
-                "prompt": render(section.prompts, prompt, **fields),
+                "prompt": prompt,
                 "completion": f"<think> {grammar.entities(objects)} </think><answer> {' '.join(answer)} </answer>",
             }

@@ -31,10 +31,12 @@ def register(app: typer.Typer) -> None:
 
         from viper.config.reward import Reward as RewardSection
         from viper.config.training import Grpo, TrainOptions
-        from viper.files import explain_full_disk
+        from viper.files import explain_failed_write
         from viper.locking import only_writer
+        from viper.processes import work_together
 
         checked = read_options(TrainOptions, options, "--options")
+        work_together(checked.machine.devices, launched=checked.machine.accelerate_config is not None)
         notes, scorer = {"lineage": lineage}, None
         if isinstance(checked.phase, Grpo) and reward is not None:
             section = read_options(RewardSection, reward, "--reward")
@@ -44,7 +46,7 @@ def register(app: typer.Typer) -> None:
         from viper.training.run import Places
         from viper.training.run import train as run
 
-        with only_writer(work), explain_full_disk(work.parent):
+        with only_writer(work), explain_failed_write(work.parent):
             run(
                 checked,
                 Places(parent=parent, data=tuple(data), work=work, model=model, metrics=metrics),

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText
 
 from viper.config.training import Grpo, Sft
+from viper.models.vlm import load_model
 from viper.training.common import VISION_TOWERS
 
 
@@ -38,7 +38,7 @@ def save_whole(trained: Path, folder: Path, *, adapters_of: Path | None, dtype: 
         adapters_of: folder of the checkpoint that the adapters belong to; None where all weights were trained.
         dtype: of the written weights; adapters are merged in float32.
     """
-    model = AutoModelForImageTextToText.from_pretrained(adapters_of or trained, dtype=torch.float32)
+    model = load_model(adapters_of or trained, torch.float32)
     if adapters_of is not None:
         from peft import PeftModel
 

@@ -12,7 +12,7 @@ import viper.models.torchvision_shim  # noqa: F401  (before transformers touches
 
 import torch  # isort: skip
 from accelerate import PartialState
-from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, set_seed
+from transformers import Trainer, set_seed
 
 from viper import digests
 from viper.config.training import Grpo, TrainOptions
@@ -20,7 +20,7 @@ from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
 from viper.models.engine import pick_engine
-from viper.models.vlm import vision_token_ids
+from viper.models.vlm import load_model, load_processor, vision_token_ids
 from viper.startup import log_ready
 from viper.training import data, grpo, sft
 from viper.training.checkpoints import CheckpointSealer, last_whole, restore_records, step_of
@@ -170,8 +170,8 @@ def _build_trainer(
     # renamed, so a Qwen2.5-VL would silently go on with the parent's weights.
     # Adapters are the trainer's own to load, on top of the parent.
     weights = resume_from if resume_from and phase.lora is None else folder
-    model = AutoModelForImageTextToText.from_pretrained(weights, dtype=torch.float32)
-    processor = AutoProcessor.from_pretrained(folder, padding_side="left", **processor_options)
+    model = load_model(weights, torch.float32)
+    processor = load_processor(folder, padding_side="left", **processor_options)
     count_images(model)
     if phase.freeze_vision:
         freeze_vision_tower(model)
@@ -211,7 +211,7 @@ def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[
     save_whole(gathered, final, adapters_of=parent, dtype=getattr(torch, options.machine.precision))
     trainer.processing_class.save_pretrained(final)
     arguments = json.loads(trainer.args.to_json_string())
-    (final / CONFIG).write_text(json.dumps({**recipe, "trainer": arguments}, indent=2) + "\n")
+    (final / CONFIG).write_text(json.dumps({**recipe, "trainer": arguments}, indent=2) + "\n", encoding="utf-8")
     write_manifest(final)
     for source, target in (
         (places.work / "train.csv", places.metrics),

@@ -3,16 +3,25 @@
 import io
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.collections import PathCollection
 from PIL import Image
 
-from viper.analysis.figures import attention_maps, loop, main, radar, reward_curves, style, subdomain_bars, word_cloud
+from viper.analysis.figures import (
+    attention_maps,
+    loop,
+    main,
+    radar,
+    reward_curves,
+    speed,
+    style,
+    subdomain_bars,
+    word_cloud,
+)
 from viper.analysis.published import BENCHMARKS, OVERALL, SUBDOMAINS, published
 from viper.analysis.words import COLUMNS as WORDS
+from viper.plotting import plt
 from viper.synthesis.rows import pack_image
 
 LINEAGES = ["base", "base.csr.vop", "base.new"]
@@ -86,6 +95,16 @@ def words(*terms):
     return pd.DataFrame(rows, columns=WORDS)
 
 
+def turn(caption, refinements, operations):
+    pictures = dict.fromkeys(("seed", "reconstruction", "edit"), pack_image(Image.new("RGB", (64, 64))))
+    return pictures | {"caption": caption, "refinements": refinements, "operations": operations}
+
+
+def ratios():
+    row = {"what": "reward", "shape": "micro", "ratio": 4.0, "low": 3.0, "high": 5.0, "target": 2.0}
+    return pd.DataFrame([row, row | {"what": "rollouts", "ratio": 8.0, "high": 9.5}])
+
+
 FIGURES = {
     "main": lambda: main.draw(scores([*BENCHMARKS, OVERALL]), "3B"),
     "bars": lambda: subdomain_bars.draw(scores([*SUBDOMAINS, "MMStar"]), "3B"),
@@ -93,14 +112,16 @@ FIGURES = {
     "rewards": lambda: reward_curves.draw(curves(), crossed()),
     "attention": lambda: attention_maps.draw(*attention()),
     "words": lambda: word_cloud.draw(words("look", "closely", "zoom"), "base.csr", 0),
+    "loop": lambda: loop.draw([turn("a cup, left of a plate", ["The cup is red."], ["make it blue"])]),
+    "speed": lambda: speed.draw(ratios()),
 }
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_equal_tables_are_equal_files_at_one_column(name, tmp_path):
+def test_equal_tables_are_equal_files_as_wide_as_a_column_or_the_page(name, tmp_path):
     for number in (1, 2):
         figure = FIGURES[name]()
-        assert figure.get_figwidth() == pytest.approx(3.4)
+        assert figure.get_figwidth() == pytest.approx(6.9 if name == "loop" else 3.4)
         for suffix in (".png", ".svg"):
             style.save(figure, tmp_path / f"{number}{suffix}")
     for suffix in (".png", ".svg"):
@@ -110,7 +131,7 @@ def test_equal_tables_are_equal_files_at_one_column(name, tmp_path):
 @pytest.mark.parametrize(("name", "expected"), [("main", 16), ("bars", 10), ("radar", 8)])
 def test_published_figures_are_drawn_where_the_paper_has_them(name, expected):
     """Of two models: all 8 columns of the main table; 4 of 6 sub-domains, and in the bars MMStar as a whole."""
-    drawn = [path for path in FIGURES[name]().axes[0].collections if isinstance(path, PathCollection)]
+    drawn = [path for path in FIGURES[name]().axes[0].collections if type(path).__name__ == "PathCollection"]
     points = [point for path in drawn for point in np.ma.getdata(path.get_offsets())]
     assert sum(np.isfinite(point).all() for point in points) == expected
 
@@ -134,10 +155,8 @@ def test_what_a_model_wrote_is_drawn_as_text(tmp_path):
 
 
 def test_the_loop_shows_what_models_wrote_as_text_and_cuts_what_is_too_long(tmp_path):
-    pictures = dict.fromkeys(("seed", "reconstruction", "edit"), pack_image(Image.new("RGB", (64, 64))))
     long = "A menu has tea for $5 and cake for $6. " * 40
-    texts = {"caption": long, "refinements": ["The sign says $\\tea, not $5."], "operations": ["$x"]}
-    figure = loop.draw([pictures | texts])
+    figure = loop.draw([turn(long, ["The sign says $\\tea, not $5."], ["$x"])])
     texts = [panel.texts[0].get_text() for panel in figure.axes]
     assert texts[1:] == ["The sign says $\\tea, not $5.", "$x"]
     assert texts[0].count("\n") == 11

@@ -1,12 +1,11 @@
 """Attention laid over the edited picture, before and after each stage, and the shares inside the changed region."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from viper.analysis.figures import style
 from viper.pictures import read_picture
+from viper.plotting import Figure, plt
 
 _WIDTH, _CELL = 3.4, 0.72  # inches
 

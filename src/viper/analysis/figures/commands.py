@@ -8,9 +8,10 @@ import typer
 
 from viper.config.options import read_options
 from viper.files import atomic_write
+from viper.reading import read_parquet, read_table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from viper.plotting import Figure
 
 Output = Annotated[list[Path], typer.Option(help="picture to write, .png, .svg or .pdf; give it once for each")]
 Caption = Annotated[Path, typer.Option(help="caption to write, .rst")]
@@ -42,12 +43,11 @@ def figure_scores(
     caption: Caption,
 ) -> None:
     """Draw a table of scores: the main figure, grouped bars, or a radar."""
-    import pandas as pd
-
     from viper.analysis.figures import main, radar, style, subdomain_bars
+    from viper.analysis.tables import read_tidy
     from viper.config.analysis import Analysis
 
-    settings, rows = read_options(Analysis, options), pd.read_csv(table)
+    settings, rows = read_options(Analysis, options), read_tidy(table)
     module = {ScoreFigure.MAIN: main, ScoreFigure.SUBDOMAIN_BARS: subdomain_bars, ScoreFigure.RADAR: radar}[kind]
     style.use_style()
     drawn = module.draw(rows, settings.published_model)
@@ -62,12 +62,12 @@ def figure_rewards(
     caption: Caption,
 ) -> None:
     """Draw reward curves over steps."""
-    import pandas as pd
-
+    from viper.analysis import rewards
     from viper.analysis.figures import reward_curves, style
     from viper.config.analysis import Analysis
 
-    lines, crossed = pd.read_csv(curves), pd.read_csv(crossings)
+    lines = read_table(curves, needed=rewards.CURVES, numbers=rewards.CURVE_NUMBERS)
+    crossed = read_table(crossings, needed=rewards.CROSSINGS, numbers=rewards.CROSSING_NUMBERS)
     style.use_style()
     text = reward_curves.caption(lines, crossed, read_options(Analysis, options).reward_window)
     _write(reward_curves.draw(lines, crossed), output, text, caption)
@@ -81,14 +81,13 @@ def figure_attention(
     caption: Caption,
 ) -> None:
     """Draw attention over pictures, and its share inside the changed region."""
-    import pandas as pd
-
+    from viper.analysis import attention
     from viper.analysis.figures import attention_maps, style
     from viper.config.analysis import Analysis
 
-    shares = pd.read_csv(table)
+    shares = read_table(table, needed=attention.COLUMNS, numbers=attention.NUMBERS)
     style.use_style()
-    drawn = attention_maps.draw(pd.read_parquet(maps), shares)
+    drawn = attention_maps.draw(read_parquet(maps, [*attention.MAPS, "picture"]), shares)
     _write(drawn, output, attention_maps.caption(shares, read_options(Analysis, options).confidence), caption)
 
 
@@ -101,12 +100,11 @@ def figure_words(
     caption: Caption,
 ) -> None:
     """Draw the cloud of the words that were gained."""
-    import pandas as pd
-
     from viper.analysis.figures import style, word_cloud
+    from viper.analysis.words import COLUMNS, NUMBERS
     from viper.config.analysis import Analysis
 
-    words = pd.read_csv(table, keep_default_na=False)  # "nan" and "null" are words
+    words = read_table(table, needed=COLUMNS, numbers=NUMBERS)
     style.use_style()
     drawn = word_cloud.draw(words, after, read_options(Analysis, options).seed)
     _write(drawn, output, word_cloud.caption(words, before, after), caption)

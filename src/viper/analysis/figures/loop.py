@@ -4,10 +4,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
-
 from viper.errors import ViperError
+from viper.plotting import Figure, plt
 from viper.synthesis.rows import IMAGE, TEXT, TEXTS, Row, by_id, unpack_image, write_rows
 from viper.synthesis.tables import read_step
 

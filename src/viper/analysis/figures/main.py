@@ -1,11 +1,10 @@
 """The main table as a picture: scores per benchmark, and differences to the base."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from viper.analysis.figures import style
+from viper.plotting import Figure, plt
 
 
 def draw(table: pd.DataFrame, published_model: str) -> Figure:

@@ -1,12 +1,11 @@
 """An ablation as a radar of the sub-domains of MMStar."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from viper.analysis.figures import style
 from viper.analysis.published import SUBDOMAINS
+from viper.plotting import Figure, plt
 
 
 def draw(table: pd.DataFrame, published_model: str) -> Figure:

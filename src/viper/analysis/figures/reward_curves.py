@@ -1,10 +1,9 @@
 """Reward during training, the phases of each lineage laid end to end."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from viper.analysis.figures import style
+from viper.plotting import Figure, plt
 
 
 def draw(curves: pd.DataFrame, crossings: pd.DataFrame) -> Figure:

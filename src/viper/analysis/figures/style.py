@@ -5,17 +5,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
-
-mpl.use("Agg")  # no window, on any machine
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.plotting import Figure, plt, reset
 from viper.provenance.sidecar import current_id
 
 METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
@@ -60,7 +55,8 @@ def looks(lineages: Sequence[str]) -> dict[str, Look]:
 
 
 def use_style() -> None:
-    """Draw in the project's style from here on."""
+    """Draw in the project's style from here on, and in nothing else."""
+    reset()
     with as_file(files("viper.analysis.figures").joinpath("viper.mplstyle")) as path:
         plt.style.use(path)
 

@@ -1,11 +1,10 @@
 """An ablation as grouped bars: the sub-domains of MMStar, a bar per lineage."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from viper.analysis.figures import style
+from viper.plotting import Figure, plt
 
 
 def draw(table: pd.DataFrame, published_model: str) -> Figure:

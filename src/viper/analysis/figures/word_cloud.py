@@ -1,13 +1,14 @@
 """The words that a model reasons with more after training than before, sized by their z-score."""
 
-import matplotlib.pyplot as plt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont
 from PIL import ImageFont
 from wordcloud import WordCloud
 
 from viper.analysis.figures import style
+from viper.plotting import Figure, font, plt
 
 _WIDTH, _HEIGHT, _DPI = 3.4, 2.2, 300  # inches, and the raster on which places are found
 _SHOWN, _LEAST_Z = 60, 1.96
@@ -22,9 +23,8 @@ def draw(words: pd.DataFrame, lineage: str, seed: int) -> Figure:
     gained = words[words["z"] > _LEAST_Z].head(_SHOWN)
     if gained.empty:
         return _nothing(lineage)
-    font = findfont("DejaVu Sans")
     places = WordCloud(
-        font_path=font,
+        font_path=font("DejaVu Sans"),
         width=int(_WIDTH * _DPI),
         height=int(_HEIGHT * _DPI),
         prefer_horizontal=1.0,
@@ -32,13 +32,16 @@ def draw(words: pd.DataFrame, lineage: str, seed: int) -> Figure:
         max_font_size=int(0.16 * _HEIGHT * _DPI),
         margin=14,
         random_state=seed,
-    ).generate_from_frequencies(dict(zip(gained["term"], gained["z"], strict=True)))
+    )
+    with _layout_of_pillow():
+        places.generate_from_frequencies(dict(zip(gained["term"], gained["z"], strict=True)))
     figure, axes = plt.subplots(figsize=(_WIDTH, _HEIGHT))
     colors = {1: style.looks([lineage])[lineage].color, 2: "#D55E00"}
     length = dict(zip(gained["term"], gained["words"], strict=True))
     for (term, _), size, (top, left), _, _ in places.layout_:
         # The package measures boxes from the upper edge of the ink; text is drawn from its baseline.
-        ascent = -ImageFont.truetype(font, size).getbbox(term, anchor="ls")[1]
+        drawn = ImageFont.truetype(places.font_path, size, layout_engine=ImageFont.Layout.BASIC)
+        ascent = -drawn.getbbox(term, anchor="ls")[1]
         # What a model wrote is text, never markup: a dollar sign would begin a formula.
         axes.text(
             left,
@@ -53,6 +56,16 @@ def draw(words: pd.DataFrame, lineage: str, seed: int) -> Figure:
     axes.axis("off")
     figure.get_layout_engine().set(w_pad=0, h_pad=0)
     return figure
+
+
+@contextmanager
+def _layout_of_pillow() -> Iterator[None]:
+    """Let Pillow measure words by itself: with another library, where the machine has it, some are a pixel wider."""
+    before, ImageFont.core.HAVE_RAQM = ImageFont.core.HAVE_RAQM, False
+    try:
+        yield
+    finally:
+        ImageFont.core.HAVE_RAQM = before
 
 
 def _nothing(lineage: str) -> Figure:

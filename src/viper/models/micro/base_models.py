@@ -12,12 +12,13 @@ import torch
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
 from viper.files import atomic_write
 from viper.manifest import write_manifest
+from viper.models.folder import check_model_folder, explained_loading
 from viper.models.micro import checker, diffusion, sft, tasks, text_encoder, vae, vision, vlm
 
 
 def _finish(folder: Path, parameters: dict, figures: dict) -> None:
     record = {"parameters": parameters, "figures": figures, "torch": torch.__version__}
-    (folder / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
+    (folder / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     write_manifest(folder)
 
 
@@ -54,9 +55,11 @@ def train_latents(options: LatentsFit, output: Path) -> None:
 
 def train_diffusion(fit: DenoiserFit, shared: Path, painter: Path, editor: Path) -> None:
     """Train one UNet on the autoencoder and text encoder in `shared`; save it as `painter` and as `editor`."""
-    autoencoder = vae.PatchAutoencoder.from_pretrained(shared / "vae")
-    encoder = text_encoder.LayoutTextEncoder.from_pretrained(shared / "text_encoder")
-    tokenizer = text_encoder.PreTrainedTokenizerFast.from_pretrained(shared / "tokenizer")
+    check_model_folder(shared)
+    with explained_loading(shared, "an autoencoder and a text encoder"):
+        autoencoder = vae.PatchAutoencoder.from_pretrained(shared / "vae", use_safetensors=True)
+        encoder = text_encoder.LayoutTextEncoder.from_pretrained(shared / "text_encoder", use_safetensors=True)
+        tokenizer = text_encoder.PreTrainedTokenizerFast.from_pretrained(shared / "tokenizer")
     unet = diffusion.build_unet(fit.channels, seed=fit.seed)
     examples = diffusion.draw_examples(autoencoder, tokenizer, fit.examples, fit.seed)
     training = fit.model_dump(exclude={"examples", "channels"})

@@ -15,6 +15,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from viper.errors import ViperError
+from viper.models.folder import check_model_folder, explained_loading
 from viper.models.micro.vae import to_pixels
 from viper.models.micro.vision import scene_accuracy, scene_loss, scene_targets
 from viper.world.draw import CELL_CENTERS, IMAGE_SIZE
@@ -89,13 +90,15 @@ class Checker(nn.Module):
         """The checker saved in `folder`.
 
         Raises:
-            ViperError: there is none.
+            ViperError: there is none, or it is damaged or another model's.
         """
         path = Path(folder) / _WEIGHTS
         if not path.is_file():
             raise ViperError(f"no checker at {path}: fetch the base models or run the rule pretrain_checker")
+        check_model_folder(folder)
         checker = cls()
-        checker.load_state_dict(load_file(path))
+        with explained_loading(folder, "the checker"):
+            checker.load_state_dict(load_file(path))
         return checker.eval()
 
 

@@ -67,14 +67,17 @@ def measure_vlm(vlm: VLM, count: int, seed: int, temperature: float = 1.0) -> pd
     described = [corrupt(rng, scene) for scene in scenes]
     pairs = list(zip(scenes, described, strict=True))
     refinements = [grammar.refinements(*pair) or [grammar.NOTHING_TO_REFINE] for pair in pairs]
-    for name, redrawn in (("csr", False), ("critique", True)):
-        chats = [
-            Chat(
-                [picture, draw.render(said)] if redrawn else [picture],
-                prompt(PROMPTS, name, caption=grammar.caption(said)),
-            )
-            for picture, said in zip(pictures, described, strict=True)
-        ]
+    told = list(zip(pictures, described, strict=True))
+    for name, chats in (
+        ("csr", [Chat([picture], prompt(PROMPTS, "csr", caption=grammar.caption(said))) for picture, said in told]),
+        (
+            "critique",
+            [
+                Chat([picture, draw.render(said)], prompt(PROMPTS, "critique", caption=grammar.caption(said)))
+                for picture, said in told
+            ],
+        ),
+    ):
         _compare(counts, name, _ask(vlm, chats), refinements)
 
     edits = [sample_operations(rng, scene, int(rng.integers(1, 3))) for scene in scenes]

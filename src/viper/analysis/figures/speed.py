@@ -1,9 +1,9 @@
 """Ratios to the plain way of doing things, from the tables of `viper.speed.alternate`."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+
+from viper.plotting import Figure, plt
 
 CAPTION = (
     "How many times as fast each step is as the plain way of doing it (stock TRL, one image, one sentence or one "
@@ -12,7 +12,7 @@ CAPTION = (
 )
 
 
-def speed_figure(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame) -> Figure:
     """One row a comparison, its ratio on a logarithmic axis, with the spread over rounds and the target."""
     rows = np.arange(len(table))[::-1]
     figure, axes = plt.subplots(figsize=(3.4, 0.5 + 0.28 * len(table)))

@@ -1,0 +1,30 @@
+# What every run needs first: this checkout's package and programs, the end of killed runs, and a name (viper.digests).
+# Included before all others, since these import the package.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+try:
+    import viper.config
+    from viper import checkout, digests, runs
+    from viper.errors import ViperError
+    from viper.provenance.tools import tell_dvc_of_missing_git
+except ImportError as error:
+    raise WorkflowError(
+        f"the environment that Snakemake runs in, {sys.prefix}, is not this checkout's ({error}): run `make setup`, "
+        "and use this folder's .venv (`. .venv/bin/activate`)"
+    ) from None
+
+try:
+    checkout.check()
+    if workflow.is_main_process:
+        runs.begin()
+        tell_dvc_of_missing_git()
+except ViperError as error:
+    raise WorkflowError(str(error)) from None
+
+# Steps call `python` and `dvc`: those beside the Python that runs this, also where nobody activated its environment.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+digests.begin_run()

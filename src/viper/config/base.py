@@ -1,0 +1,25 @@
+"""What every section of params.yaml has in common: strict types, finite numbers, no unknown keys."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+# numpy and torch take seeds of 32 bits.
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+def _leave_out(values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if value is not None}
+
+
+# For mappings whose keys are names of one's own: null leaves a name out that was taken over from another scale.
+LeaveOutNull = BeforeValidator(_leave_out)
+
+
+class Section(BaseModel):
+    """A section of params.yaml: unknown keys are refused, and no value is taken for one of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

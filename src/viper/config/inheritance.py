@@ -1,0 +1,192 @@
+"""Sections that take over another's values, by `extends: NAME`.
+
+NAME is a neighbour of the section (`csr` beside `vop`, `micro` beside `smoke`; in a list, the number of another item,
+from 0), or a full key from the top of the file (`scales.micro.experiments`). What a section says itself comes first,
+then what it extends, to any depth: sections are merged key by key, while a list or a single value (null too) replaces
+the whole. A neighbour is looked up where the section ends up: `smoke` takes over `vop: {extends: csr}` from `micro`,
+and its `vop` follows smoke's `csr`, not micro's. `extends: null` extends nothing.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from viper.errors import ViperError
+
+EXTENDS = "extends"
+DEEPEST = 64
+LARGEST = 2**53  # the last whole number that JSON's readers and tables hold exactly
+MOST_VALUES = 100_000
+
+Path = tuple[str | int, ...]  # keys, and numbers of list items
+Layer = tuple[Path, Any]  # where something stands in the file, and what stands there
+
+
+def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `values` in which every section holds what it takes over, and no `extends` is left.
+
+    Raises:
+        ViperError: a section extends itself, what holds it, or what does not exist.
+    """
+    return _Tree(values).value(())
+
+
+def origins(values: Mapping[str, Any], key: str) -> set[str]:
+    """The dotted keys that stand in the file and that the value at `key` is made of, those it extends included.
+
+    Where the file goes no deeper (a default of the schema stands in no file), the nearest key above counts.
+
+    Raises:
+        ViperError: see `resolve`.
+    """
+    return _Tree(values).origins(tuple(key.split(".")))
+
+
+class _Tree:
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.root = values
+        self.known: dict[Path, list[Layer]] = {}
+        self.count = 0
+
+    def value(self, path: Path) -> Any:
+        """The value at `path`, all that it takes over included."""
+        self.count += 1
+        if len(path) > DEEPEST or self.count > MOST_VALUES:
+            raise ViperError(
+                f"{_dotted(path[:6])}…: too deep or large, or extends leads back to itself: break the circle"
+            )
+        layers = self.layers(path)
+        nearest = layers[0][1]
+        if isinstance(nearest, Mapping):
+            if odd := [key for _, node in layers for key in node if not isinstance(key, str)]:
+                raise ViperError(f"{_dotted((*path, repr(odd[0])))}: a key must be text: put a name there, in quotes")
+            return {key: self.value((*path, key)) for key in self._keys(layers)}
+        if isinstance(nearest, list):
+            return [self.value((*path, number)) for number in range(len(nearest))]
+        _check_plain(path, nearest)
+        return nearest
+
+    def layers(self, path: Path, asked: tuple[Path, ...] = ()) -> list[Layer]:
+        """What stands in the file for the value at `path`, nearest first: its own, then what it extends."""
+        if path in asked:
+            circle = " → ".join(_dotted(step) for step in (*asked[asked.index(path) :], path))
+            raise ViperError(f"{_dotted(path)}.{EXTENDS}: a section cannot extend itself: {circle}")
+        if path not in self.known:
+            self.known[path] = self._find(path, (*asked, path))
+        return self.known[path]
+
+    def _find(self, path: Path, asked: tuple[Path, ...]) -> list[Layer]:
+        if not path:
+            if EXTENDS in self.root:
+                raise ViperError(f"{EXTENDS} = {self.root[EXTENDS]!r}: the file as a whole extends nothing: remove it")
+            return [((), self.root)]
+        above = self.layers(path[:-1], asked)
+        found = [layer for place, node in above for layer in _below(place, node, path[-1])]
+        sections = _leading_sections(found)
+        said = next((node[EXTENDS] for _, node in sections if EXTENDS in node), None)
+        if said is None:
+            return sections or found[:1]
+        target = self._target(path, said)
+        base = self.layers(target, asked)
+        if not base:
+            neighbours = [str(key) for key in self._keys(above) if key != path[-1]]
+            raise ViperError(
+                f"{_dotted(path)}.{EXTENDS} = {said!r}: there is no {_dotted(target)}; beside it are: "
+                f"{', '.join(neighbours) or 'none'}. Correct the name"
+            )
+        if not isinstance(base[0][1], Mapping):
+            raise ViperError(f"{_dotted(path)}.{EXTENDS} = {said!r}: {_dotted(target)} is no section with keys")
+        places = {place for place, _ in sections}
+        return sections + [layer for layer in base if layer[0] not in places]
+
+    def _target(self, path: Path, said: Any) -> Path:
+        if isinstance(said, bool) or not isinstance(said, str | int) or said == "":
+            raise ViperError(f"{_dotted(path)}.{EXTENDS} = {said!r}: give the name of one section")
+        target = tuple(said.split(".")) if isinstance(said, str) and "." in said else (*path[:-1], said)
+        if len(target) > DEEPEST:
+            raise ViperError(f"{_dotted(path)}.{EXTENDS}: a name of {len(target)} parts: nothing lies so deep")
+        if path[: len(target)] == target:
+            raise ViperError(f"{_dotted(path)}.{EXTENDS} = {said!r}: a section cannot extend itself or what holds it")
+        return target
+
+    @staticmethod
+    def _keys(layers: list[Layer]) -> list[str]:
+        """The keys of a section: in the order of what it extends, then its own."""
+        nodes = [node for _, node in reversed(layers) if isinstance(node, Mapping)]
+        return [key for key in dict.fromkeys(key for node in nodes for key in node) if key != EXTENDS]
+
+    def origins(self, path: Path) -> set[str]:
+        while not self.layers(path):
+            path = path[:-1]
+        above = {
+            (*place, EXTENDS)
+            for length in range(1, len(path))
+            for place, node in self.layers(path[:length])
+            if isinstance(node, Mapping) and EXTENDS in node
+        }
+        return {_dotted(_without_numbers(place)) for place in above | self._places(path)}
+
+    def _places(self, path: Path) -> set[Path]:
+        layers = self.layers(path)
+        places = {place for place, _ in layers}
+        nearest = layers[0][1]
+        items = range(len(nearest)) if isinstance(nearest, list) else ()
+        for key in self._keys(layers) if isinstance(nearest, Mapping) else items:
+            below = self._places((*path, key))
+            places |= {place for place in below if not any(place[: len(held)] == held for held in places)}
+        return places
+
+
+def _below(place: Path, node: Any, key: str | int) -> list[Layer]:
+    """What stands under a key of a section, or under the number of a list's item: one layer or none."""
+    if isinstance(node, list):
+        number = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 10 else key
+        is_item = isinstance(number, int) and 0 <= number < len(node)
+        return [((*place, number), node[number])] if is_item else []
+    return [((*place, key), node[key])] if isinstance(node, Mapping) and key in node else []
+
+
+def _leading_sections(layers: list[Layer]) -> list[Layer]:
+    """The layers before the first that is no section: what that one replaced is gone."""
+    sections = []
+    for layer in layers:
+        if not isinstance(layer[1], Mapping):
+            break
+        sections.append(layer)
+    return sections
+
+
+def _without_numbers(place: Path) -> Path:
+    numbers = [position for position, part in enumerate(place) if isinstance(part, int)]
+    return place[: numbers[0]] if numbers else place
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))
+
+
+def _check_plain(path: Path, value: Any) -> None:
+    """Values are what JSON has, finite, of a size that every reader holds, and text that can be written.
+
+    Raises:
+        ViperError: this one is not.
+    """
+    problem = None
+    if not isinstance(value, str | int | float | None):
+        problem = f"a {type(value).__name__} is no value here: write a number or text (in quotes)"
+    elif isinstance(value, float) and not math.isfinite(value):
+        problem = "must be a finite number"
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        problem = "beyond 2^53: choose a smaller number"
+    elif isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value)):
+        problem = "holds a NUL or half a character: remove it"
+    if problem:
+        raise ViperError(f"{_dotted(path)} = {short(value)}: {problem}")
+
+
+def short(value: Any) -> str:
+    """A value as messages show it."""
+    if isinstance(value, int) and abs(value) > 10**60:  # Python refuses to print numbers of thousands of digits
+        return "a number of more than 60 digits"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

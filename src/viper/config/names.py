@@ -1,0 +1,44 @@
+"""Names of experiments: each becomes targets, rules and files, and none may be made twice."""
+
+from collections.abc import Iterable
+
+# Rules and targets of rules/, beside those that experiments make; tests/config/test_names.py holds this to the files.
+RULES = (
+    "ablation_tables", "all", "assemble_datasets", "attention_table", "audit_synthesis", "bench", "benchmarks",
+    "calibrate_tau", "caption_images", "captions", "claims", "cold_samples", "collect_seeds", "cost",
+    "critique_captions", "critiques", "dataset", "describe_datasets", "draw_seeds", "edit_images", "edits", "evaluate",
+    "evaluate_base",
+    "fetch", "fetch_benchmark", "fetch_model", "fetch_pretrained", "figure_loop", "figure_main", "figures",
+    "loop_examples", "make_benchmark", "measure_attention", "measure_base_models", "measure_size", "measure_speed",
+    "operations", "plan_operations", "plot_speed", "pretrain", "pretrain_checker", "pretrain_diffusion",
+    "pretrain_latents", "pretrain_vlm", "reconstruct_images", "reconstructions", "refine_captions", "refinements",
+    "report_pages", "reward_curves", "scores", "seeds", "tables", "threshold", "timings", "train", "word_table",
+)  # fmt: skip
+# Tables and figures that no experiment is named after, without suffix.
+FILES = (
+    "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity", "loop", "loop_examples",
+    "subdomains", "synthesis_audit", "tau", "tau_pairs", "tau_roc", "timings", "wordcloud", "words",
+)  # fmt: skip
+# What an experiment's tables and figures add to its name.
+ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")
+OWN_RULES = ("figure_attention", "figure_wordcloud")  # experiments with tables and a figure of other names
+
+
+def collision(experiments: Iterable[str]) -> str | None:
+    """The first name whose targets or files something else makes too, and how to mend it; None where there is none.
+
+    Args:
+        experiments: names of a scale's experiments.
+    """
+    rules, files = dict.fromkeys(RULES, "a rule or target"), dict.fromkeys(FILES, "a table or figure")
+    for name in experiments:
+        mine = [name, f"train_{name}", f"evaluate_{name}"]
+        made = [] if name in OWN_RULES else [f"{name}{ending}" for ending in ENDINGS]
+        mine += [f"plot_{stem.replace('-', '_')}" for stem in made[3:]]
+        for wanted, taken in ((mine, rules), (made, files)):
+            for each in wanted:
+                if each in taken:
+                    return f"{name}: '{each}' is made by {taken[each]} already: give the experiment another name"
+        rules |= dict.fromkeys(mine, f"experiments.{name}")
+        files |= dict.fromkeys(made, f"experiments.{name}")
+    return None

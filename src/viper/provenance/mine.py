@@ -1,0 +1,97 @@
+"""One's own results beside the recorded ones: set aside before the recorded take their place, and put back.
+
+What is set aside lies below mine/TIME/, each file under its own path, with Snakemake's records and our digests as they
+were: put back, it is as up to date as it was before.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.provenance.objects import digest_of, tracked
+from viper.provenance.sidecar import not_made
+from viper.reading import read_json
+
+FOLDER = Path("mine")
+RECORDS = (Path(".snakemake/metadata"), Path(".snakemake/digests"))
+CONTENTS = ".contents.json"  # the paths that were set aside, files and whole folders
+
+
+def differing(recorded: dict[str, str], root: Path = Path()) -> list[str]:
+    """The recorded files and folders that are here with other bytes."""
+    return [
+        path
+        for path, md5 in recorded.items()
+        if ((root / path).exists() or (root / path).is_symlink()) and not _has(root / path, md5)
+    ]
+
+
+def _has(place: Path, md5: str) -> bool:
+    return place.exists() and place.is_dir() == md5.endswith(".dir") and digest_of(place) == md5
+
+
+def set_aside(paths: Iterable[str], root: Path = Path()) -> Path | None:
+    """Move files and folders below mine/TIME/; return that folder, or None where there is nothing to move."""
+    paths = sorted(paths)
+    if not paths:
+        return None
+    place = _free(root / FOLDER / time.strftime("%Y-%m-%d_%H-%M-%S"))
+    place.mkdir(parents=True)
+    with atomic_write(place / CONTENTS) as partial:  # first: whatever happens next can be put back
+        partial.write_text(json.dumps(paths, indent=1) + "\n", encoding="utf-8")
+    for records in RECORDS:
+        if (root / records).is_dir():
+            shutil.copytree(root / records, place / records)
+    for path in paths:
+        _move(root / path, place / path)
+    return place.relative_to(root)
+
+
+def put_back(folder: Path, root: Path = Path()) -> tuple[list[str], Path | None]:
+    """Put back what lies in `folder`; what is there now and is not recorded is set aside in its turn.
+
+    Returns:
+        The paths that were put back, and where what lay there before is now (None: it was recorded, or there was
+        nothing).
+
+    Raises:
+        ViperError: `folder` holds nothing that was set aside.
+    """
+    remedy = f"Name a folder that `make pull` made below {FOLDER}/"
+    paths = [path for path in read_json(folder / CONTENTS, list[str], remedy) if (folder / path).exists()]
+    if outside := [path for path in paths if Path(path).is_absolute() or ".." in Path(path).parts]:
+        raise ViperError(f"{folder / CONTENTS}: names a file outside the repository, '{outside[0]}'. {remedy}")
+    recorded = tracked(root)
+    unsaved = [path for path in paths if (root / path).exists() and not _has(root / path, recorded.get(path, ""))]
+    aside = set_aside(unsaved, root)
+    for path in paths:
+        _remove(root / path)
+        _move(folder / path, root / path)
+    for records in RECORDS:
+        if (folder / records).is_dir():
+            shutil.copytree(folder / records, root / records, dirs_exist_ok=True)
+    shutil.rmtree(folder)
+    return paths, aside
+
+
+def _move(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    not_made(target)
+    path.rename(target)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder that is recorded, so that DVC's cache has it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _free(place: Path) -> Path:
+    names = [place, *(place.with_name(f"{place.name}.{number}") for number in range(1, 1000))]
+    return next(each for each in names if not each.exists())

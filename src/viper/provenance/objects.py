@@ -1,0 +1,207 @@
+"""Recorded bytes by their MD5: the repository's own store, DVC's cache, and the work tree's files held against both.
+
+DVC trusts what it has: it takes a damaged object of its cache for whole, and deletes a damaged one of a remote, here a
+file that git tracks. So our commands look first. An object's name is the MD5 of its bytes; that of a folder, with .dir
+behind it, is the MD5 of the folder's listing, which is an object itself.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from viper.digests import digest
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.provenance.lock import read_dvc_file, read_lock
+from viper.provenance.sidecar import not_made
+from viper.provenance.tools import call, run
+
+STORE = Path("store/files/md5")
+_NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
+
+
+class Listed(BaseModel):
+    """One file in the listing of a folder."""
+
+    md5: str
+    relpath: str
+
+
+def place_of(folder: Path, md5: str) -> Path:
+    """Where a store or cache keeps an object."""
+    return folder / md5[:2] / md5[2:]
+
+
+def cache_folder(root: Path = Path()) -> Path:
+    """Where DVC's cache keeps its objects."""
+    return (root / call("dvc", "cache", "dir", root=root).strip()).resolve() / "files/md5"
+
+
+def is_whole(folder: Path, md5: str) -> bool:
+    """Whether a store or cache has an object with the bytes of its name."""
+    place = place_of(folder, md5)
+    return place.is_file() and digest(place) == md5.removesuffix(".dir")
+
+
+def read_listing(place: Path) -> dict[str, str]:
+    """The files of a folder, path in it → MD5, from its listing.
+
+    Raises:
+        ViperError: it is no listing, or names a file outside the folder.
+    """
+    try:
+        files = {row.relpath: row.md5 for row in TypeAdapter(list[Listed]).validate_json(place.read_bytes())}
+    except ValidationError as error:
+        raise ViperError(f"{place}: no listing of a folder, though its name says so. Remove it") from error
+    if outside := [name for name in files if Path(name).is_absolute() or ".." in Path(name).parts]:
+        raise ViperError(f"{place}: names a file outside its folder, '{outside[0]}'. Remove it")
+    return files
+
+
+def digest_of(path: Path) -> str:
+    """The MD5 by which DVC knows a file, or a folder (then ending in .dir)."""
+    if not path.is_dir():
+        return digest(path)
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    kept = {name: file for name, file in files.items() if not {"__pycache__", ".snakemake_timestamp"} & {*file.parts}}
+    rows = [{"md5": digest(kept[name]), "relpath": name} for name in sorted(kept)]
+    return f"{hashlib.md5(json.dumps(rows, sort_keys=True).encode()).hexdigest()}.dir"
+
+
+def tracked(root: Path = Path()) -> dict[str, str]:
+    """Everything that is recorded, path → MD5: the outs of dvc.lock, and the models that .dvc files track."""
+    found = {path: entry.md5 for path, entry in read_lock(root).outs.items()}
+    for file in sorted((root / "models").rglob("*.dvc")):
+        if file.is_file():
+            found |= {(file.parent / out.path).relative_to(root).as_posix(): out.md5 for out in read_dvc_file(file)}
+    return found
+
+
+def files_of(path: str, md5: str, *folders: Path) -> dict[str, str] | None:
+    """The files behind a recorded path, each with its MD5; None where no folder has the listing."""
+    if not md5.endswith(".dir"):
+        return {path: md5}
+    place = next((place for folder in folders if (place := place_of(folder, md5)).is_file()), None)
+    return place and {f"{path}/{name}": each for name, each in read_listing(place).items()}
+
+
+def is_here(path: str, md5: str, folder: Path) -> bool:
+    """Whether a store or cache has every object behind a recorded path."""
+    files = files_of(path, md5, folder)
+    return files is not None and all(place_of(folder, each).is_file() for each in files.values())
+
+
+def check_store(root: Path = Path()) -> None:
+    """Hold every object of the repository's store to its name; restore from git what is damaged or missing.
+
+    Raises:
+        ViperError: something was: which objects, what they belong to, and whether they are restored.
+    """
+    store = root / STORE
+    there = {path.relative_to(root).as_posix() for path in store.glob("*/*") if path.is_file()}
+    objects = {path for path in there if _NAME.fullmatch(path.removeprefix(f"{STORE}/"))}
+    listed = run("git", "ls-files", "-z", "--", str(STORE), root=root)
+    known = {path for path in listed.stdout.split("\0") if path} if listed.returncode == 0 else set()
+    faults = {path: "damaged" for path in objects if not is_whole(store, _md5_at(path))}
+    faults |= dict.fromkeys(known - there, "missing")
+    if not faults:
+        return
+    run("git", "restore", "--source=HEAD", "--worktree", "--", *sorted(faults.keys() & known), root=root)
+    restored = {path for path in faults if is_whole(store, _md5_at(path))}
+    names = _names(root)
+    lines = [
+        f"  {path}: {fault}; of {names.get(_md5_at(path), 'nothing that is recorded now')}: "
+        + ("restored from git" if path in restored else "git has no whole one here")
+        for path, fault in sorted(faults.items())
+    ]
+    rest = sorted(faults.keys() - restored)
+    remedy = (
+        f"Remove {', '.join(rest)}; then take store/ from another clone, or where they were recorded say `dvc push "
+        "--remote store`"
+        if rest
+        else "All are whole again: run the same command once more"
+    )
+    raise ViperError("the repository's own store was damaged:\n" + "\n".join(lines) + f"\n{remedy}")
+
+
+def _md5_at(path: str) -> str:
+    return "".join(Path(path).parts[-2:])
+
+
+def _names(root: Path) -> dict[str, str]:
+    """MD5 → the recorded file or folder that it belongs to, as far as listings can be read."""
+    names = {}
+    for path, md5 in tracked(root).items():
+        names[md5] = path
+        if md5.endswith(".dir") and is_whole(root / STORE, md5):
+            names |= {each: name for name, each in (files_of(path, md5, root / STORE) or {}).items()}
+    return names
+
+
+def drop_damaged(cache: Path, recorded: Mapping[str, str]) -> list[str]:
+    """Remove what DVC's cache has of the recorded files with other bytes; return what it was, in words.
+
+    Raises:
+        ViperError: a damaged object cannot be removed.
+    """
+    lines = []
+    for path, md5 in recorded.items():
+        if md5.endswith(".dir") and _drop(cache, md5):
+            lines.append(f"{path}: its listing in DVC's cache was damaged, and is removed")
+        for name, each in (files_of(path, md5, cache) or {}).items():
+            if _drop(cache, each):
+                lines.append(f"{name}: damaged in DVC's cache, and removed there")
+    return lines
+
+
+def _drop(cache: Path, md5: str) -> bool:
+    place = place_of(cache, md5)
+    if not place.is_file() or is_whole(cache, md5):
+        return False
+    try:
+        place.unlink()
+    except OSError as error:
+        raise ViperError(
+            f"{place}: damaged: its bytes are not those of its name, and it cannot be removed ({error.strerror}). "
+            "Whoever may write in this cache removes it; then run the same command again"
+        ) from error
+    return True
+
+
+def fill_cache(cache: Path, recorded: Mapping[str, str], root: Path = Path()) -> None:
+    """Copy into DVC's cache what the repository's store has of the recorded files, once `check_store` has passed."""
+    store = root / STORE
+    for path, md5 in recorded.items():
+        for each in {md5, *(files_of(path, md5, store, cache) or {}).values()}:
+            source, target = place_of(store, each), place_of(cache, each)
+            if source.is_file() and not target.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial = target.with_name(f".{target.name}.{os.getpid()}")
+                shutil.copyfile(source, partial)
+                partial.chmod(0o444)  # as DVC has them
+                partial.replace(target)
+
+
+def put(path: str, md5: str, folders: Iterable[Path], root: Path = Path()) -> bool:
+    """Put a recorded file or folder in its place below `root`, from the first store or cache that has it whole.
+
+    A file that has these bytes already stays as it is. False where no folder has it; then nothing changes.
+    """
+    for folder in folders:
+        if is_here(path, md5, folder):
+            for name, each in (files_of(path, md5, folder) or {}).items():
+                target = root / name
+                if not target.is_file() or digest(target) != each:
+                    if not is_whole(folder, each):
+                        raise ViperError(f"{place_of(folder, each)}: damaged: not the bytes of its name. Remove it")
+                    not_made(target)
+                    with atomic_write(target) as partial:  # bytes only: objects are read-only, work files are not
+                        shutil.copyfile(place_of(folder, each), partial)
+            return True
+    return False

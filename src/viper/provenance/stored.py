@@ -1,0 +1,60 @@
+"""Models that the repository itself stores: put in their place from store/, without DVC, git or a network."""
+
+import os
+import shutil
+from pathlib import Path
+
+from viper.digests import digest
+from viper.errors import ViperError
+from viper.manifest import MANIFEST
+from viper.provenance import mine, objects
+from viper.provenance.lock import read_dvc_file
+from viper.provenance.tools import run
+
+
+def fetch(dvc_file: Path, root: Path = Path()) -> str:
+    """Put what a .dvc file tracks in its place; return where that is.
+
+    Other models that lie there are set aside. Manifests become younger than the .dvc file, as Snakemake wants them.
+
+    Raises:
+        ViperError: the store was damaged, or neither it nor DVC's cache or remotes have the models.
+    """
+    objects.check_store(root)
+    places = []
+    for out in read_dvc_file(dvc_file):
+        path = (dvc_file.parent / out.path).as_posix()
+        folders = [root / objects.STORE]
+        _set_aside(path, out.md5, folders, root)
+        if not objects.put(path, out.md5, folders, root):
+            cache = objects.cache_folder(root)
+            objects.drop_damaged(cache, {path: out.md5})
+            if not objects.is_here(path, out.md5, cache):
+                run("dvc", "fetch", str(dvc_file), root=root)
+            if not objects.put(path, out.md5, [cache], root):
+                raise ViperError(
+                    f"{path}: neither in store/ nor in a remote within reach. A clone has it in store/: "
+                    "`git checkout HEAD -- store`"
+                )
+        for manifest in (root / path).rglob(MANIFEST):
+            _touch(manifest)
+        places.append(path)
+    return ", ".join(places)
+
+
+def _set_aside(path: str, md5: str, folders: list[Path], root: Path) -> None:
+    """Set other models of that name aside; a missing file makes none (Snakemake removes manifests first)."""
+    files = objects.files_of(path, md5, *folders) or {}
+    there = [name for name in files if (root / name).is_file()]
+    if any(digest(root / name) != files[name] for name in there):
+        mine.set_aside([path], root)
+
+
+def _touch(path: Path) -> None:
+    """Make a file as young as now; a link into a cache that is not ours to touch becomes a copy."""
+    try:
+        os.utime(path)
+    except PermissionError:
+        copy = path.with_name(f".{path.name}.{os.getpid()}")
+        shutil.copyfile(path, copy)
+        copy.replace(path)

@@ -1,0 +1,186 @@
+"""Whatever stands in the place of a parameter: it is accepted, or there is one message. Nonsense is not accepted."""
+
+import contextlib
+import copy
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from viper.config.inheritance import resolve
+from viper.config.loading import read, read_run, validate
+from viper.errors import ViperError
+
+VALUES = resolve(read())
+NONSENSE = [
+    True,
+    False,
+    None,
+    math.inf,
+    -math.inf,
+    math.nan,
+    -1,
+    0,
+    1,
+    1.5,
+    1e30,
+    10**30,
+    10**5000,
+    "",
+    "x",
+    "{a}",
+    "a\0b",
+    "\ud800",
+    "ü 漢",
+    "../..",
+    "null",
+    [],
+    [None],
+    [[1]],
+    {},
+    {"a": 1},
+    {"extends": "csr"},
+    {"": {}},
+    {1: 2},
+    b"x",
+]
+
+
+def leaves(value, path=()):
+    """The path of every value, sections and lists included."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from leaves(inner, (*path, key))
+
+
+def corrupted(path, value, scale="smoke"):
+    values = {"scale": scale, "scales": {scale: copy.deepcopy(VALUES["scales"][scale])}}
+    section = values["scales"][scale]
+    for key in path[:-1]:
+        section = section[key]
+    section[path[-1]] = value
+    return values
+
+
+@pytest.mark.parametrize(("scale", "nonsense"), [("smoke", NONSENSE), ("micro", NONSENSE[:6]), ("3b", NONSENSE[-6:])])
+def test_every_leaf_takes_a_value_or_refuses_it_in_a_message(scale, nonsense):
+    for path in leaves(VALUES["scales"][scale]):
+        for value in nonsense:
+            with contextlib.suppress(ViperError):  # any other exception fails
+                validate(corrupted(path, value, scale)).scales[scale].model_dump_json()
+
+
+PATHS = list(leaves(VALUES["scales"]["smoke"]))
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(PATHS), ANYTHING)
+def test_anything_in_any_place_is_a_value_or_a_message(path, value):
+    with contextlib.suppress(ViperError):  # any other exception fails
+        validate(corrupted(path, value)).scales["smoke"].model_dump_json()
+
+
+def _at(path):
+    value = VALUES["scales"]["smoke"]
+    for key in path:
+        value = value[key]
+    return value
+
+
+NUMBERS = [path for path in PATHS if isinstance(_at(path), int | float) and not isinstance(_at(path), bool)]
+
+
+@pytest.mark.parametrize("value", [True, math.inf, -math.inf, math.nan, 1e30, 10**30, -1, "x", "1", [1], {}])
+def test_no_number_is_replaced_by_nonsense(value):
+    accepted = []
+    for path in NUMBERS:
+        try:
+            validate(corrupted(path, value))
+        except ViperError:
+            continue
+        accepted.append(".".join(map(str, path)))
+    assert accepted == []
+
+
+GRPO = "training.phases.csr"
+REFUSED = {
+    f"{GRPO}.learning_rate": 2.0,
+    f"{GRPO}.temperature": math.inf,
+    f"{GRPO}.epsilon_high": math.inf,
+    f"{GRPO}.beta": math.nan,
+    f"{GRPO}.weight_decay": math.inf,
+    f"{GRPO}.max_grad_norm": math.inf,
+    f"{GRPO}.warmup_steps": 2,
+    f"{GRPO}.rollouts": True,
+    "analysis.margin": math.inf,
+    "analysis.seed": 2**32,
+    "run_seeds": [2**32],
+    "evaluation.splits.test.seed": 2**32,
+    "synthesis.csr_size": 1e30,
+    "synthesis.vop_held_out": 48,
+    "models.vlm.processor": {"min_pixels": -1},
+    "models.painter.arguments": {"num_inference_steps": -1},
+    "models.editor.arguments": {"guidance_scale": "high"},
+    "evaluation.splits.test": {"seed": 1001, "size": 12, "pictures": "dev"},
+    "seeds": {"source": "folder", "paths": ["{a}/*.jpg"], "number": 48},
+}
+REFUSED_TOO = [
+    ("models.vlm.processor", {"min_pixels": 9, "max_pixels": 8}),
+    ("models.vlm.processor", {"min_pixel": 9}),
+    ("models.painter.arguments", {"height": 0}),
+    ("models.painter.arguments", {"height": 63}),
+    ("models.painter.arguments", {"num_inferense_steps": 3}),
+    ("models.painter.arguments", {"num_inference_steps": True}),
+    ("models.painter.arguments", {"guidance_scale": math.nan}),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), [*REFUSED.items(), *REFUSED_TOO])
+def test_nonsense_is_refused_with_its_key(key, value):
+    with pytest.raises(ViperError, match=key.rpartition(".")[2]):
+        validate(corrupted(tuple(key.split(".")), value))
+
+
+def test_fewer_rows_only_where_they_are_allowed():
+    values = corrupted(("synthesis", "csr_size"), 500)
+    validate(values)
+    values["scales"]["smoke"]["synthesis"]["allow_fewer"] = False
+    with pytest.raises(ViperError, match=r"synthesis\.csr_size 500: seeds\.number 48 less"):
+        validate(values)
+
+
+def test_assignments_of_the_command_line_keep_their_types(tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("scales: {smoke: {analysis: {seed: 4, resamples: 300}}}\n")
+    changes = "scales={smoke: {run_seeds: [3], analysis: {resamples: 400}, models: {checker: null}}}"
+    params = read_run(["scale=smoke", changes], [other])
+    scale = params.scales[params.scale]
+    assert (scale.run_seeds, scale.analysis.seed, scale.analysis.resamples) == ([3], 4, 400)
+    assert scale.models.checker is None
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("scale", "write KEY=VALUE"),
+        ("scale=", "scale = None"),
+        ("scale=5", "scale = 5"),
+        ("scales=[", "--config scales, line"),
+        ("scales.smoke.seeds.number=3", "unknown key"),
+        ("__use_yte__=true", "refused"),
+        ("scales={__use_yte__: true}", "refused"),
+        ("scales=3", "scales = 3"),
+        ("scales={smoke: !!python/none x}", "tag"),
+    ],
+)
+def test_a_wrong_assignment_is_one_message(assignment, message):
+    with pytest.raises(ViperError, match=message):
+        read_run([assignment])

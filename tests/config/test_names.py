@@ -1,0 +1,47 @@
+"""Names of experiments collide with nothing, and what they must not collide with is what the rules say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from viper.config.loading import load
+from viper.config.names import FILES, OWN_RULES, RULES
+from viper.errors import ViperError
+
+ROOT = Path(__file__).parents[2]
+TEXT = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))])
+STEPS = {"captions", "reconstructions", "critiques", "refinements", "operations", "edits"}  # named in a loop
+
+
+def test_rules_and_targets_are_those_of_the_files():
+    named = set(re.findall(r"^ *(?:rule|checkpoint|use rule \w+ as) (\w+)(?: with)?:", TEXT, re.MULTILINE)) | STEPS
+    assert set(RULES) == named - {"main", *OWN_RULES}
+
+
+def test_tables_and_figures_are_those_of_the_files():
+    named = set(re.findall(r"(?:TABLES\}|FIGURES\}|/tables|/figures)/([a-z_]+)\.(?:\{|[a-z])", TEXT))
+    assert named - {"main", "main_claims"} <= set(FILES)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *([name] for name in ("main_claims", "main_subdomains", "tau", "claims", "fidelity", "tau_roc", "words")),
+        *([name] for name in ("all", "fetch", "seeds", "train", "evaluate_base", "train_main", "plot_speed", "cost")),
+        ["order", "order_claims"],
+        ["order", "order_rewards"],
+        ["order", "train_order"],
+        ["order", "plot_order_rewards"],
+    ],
+    ids="-".join,
+)
+def test_what_is_made_twice_is_refused(names):
+    experiments = {"main": ["base"], **{name: ["base"] for name in names}}
+    with pytest.raises(ViperError, match=rf"experiments\.{names[-1]}: '\w+' is made by .* another name"):
+        load("smoke", ROOT / "params.yaml", {"experiments": experiments})
+
+
+def test_other_names_are_taken():
+    experiments = {"main": ["base"], "order": ["base"], "train_longer": ["base"], "claims_of_mine": ["base"]}
+    load("smoke", ROOT / "params.yaml", {"experiments": experiments})

@@ -1,0 +1,347 @@
+"""A working folder never gets stuck: whatever is done in whatever order works, or says what to do, and that works.
+
+All on the small experiment with rules that take no time (toy.py): the commands, records and messages are the real ones.
+"""
+
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from viper.provenance.lock import Lock, read_lock
+from viper.provenance.objects import STORE, digest_of
+from viper.provenance.sidecar import SUFFIX
+
+pytestmark = pytest.mark.slow
+
+ONE_SEED = ["snakemake", "--cores", "2", "--config", "scale=smoke", "scales={smoke: {run_seeds: [0]}}", "--", "main"]
+OPERATIONS = {
+    "one seed": ONE_SEED,
+    "all": ["snakemake", "--cores", "2", "--", "all"],
+    "figures": ["viper", "figures"],
+    "pull": ["viper", "pull"],
+    "record": ["viper", "record"],
+    "verify": ["viper", "verify"],
+    "repro": ["dvc", "repro", "main"],
+    "another scale": ["snakemake", "--cores", "2", "--config", "scale=micro", "--", "seeds"],
+    "plain pull": ["dvc", "checkout", "--allow-missing", "results/smoke/tables/main.csv"],
+    "kill": [],
+    "edit": [],
+    "put back": [],
+}
+
+
+def text_of(result) -> str:
+    return result.stdout + result.stderr
+
+
+def remedies(text: str) -> list[list[str]]:
+    """The commands that a message names, in its order."""
+    found = re.findall(r"`((?:make pull|make record|snakemake|python -m viper|git checkout)[^`]*)`", text)
+    words = [shlex.split(command) for command in found]
+    return [
+        ["viper", each[1]] if each[0] == "make" else each[2:] if each[0] == "python" else each
+        for each in words
+        if "…" not in each
+    ]
+
+
+def start(repository, command) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(repository.root / "src")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=repository.root,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill_once_there(repository, command, pattern, seconds=60) -> None:
+    """Kill a run's whole group once a file of this pattern exists."""
+    process = start(repository, command)
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end and not list(repository.root.glob(pattern)):
+        time.sleep(0.01)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def do(repository, name, chance) -> subprocess.CompletedProcess | None:
+    """One operation; None where there is nothing for it to do."""
+    if name == "kill":
+        shutil.rmtree(repository.root / "data/smoke", ignore_errors=True)
+        kill_once_there(repository, OPERATIONS["all"][0:], "data/smoke/*/seeds/*.parquet")
+        return None
+    if name == "edit":
+        repository.set("analysis.resamples", chance.choice([200, 210]))
+        return None
+    if name == "put back":
+        aside = sorted((repository.root / "mine").glob("*"))
+        if not aside:
+            return None
+        return repository.run("viper", "put-back", f"mine/{aside[-1].name}", check=False)
+    return repository.run(*OPERATIONS[name], check=False)
+
+
+def is_fine(name, result) -> bool:
+    if result is None or result.returncode == 0:
+        return True
+    if name == "figures":  # other parameters make other figures: it says so
+        return result.returncode == 1 and "other " in result.stdout
+    return name == "verify" and result.returncode == 1 and "different" in result.stdout
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_order_works_or_says_what_to_do(toy_recorded, tmp_path, seed):
+    chance = random.Random(seed)
+    if seed % 2:
+        from provenance.conftest import make_clone
+
+        repository = make_clone(toy_recorded, tmp_path / "clone")
+    else:
+        from provenance.conftest import Repository
+
+        shutil.copytree(toy_recorded.root, tmp_path / "toy")
+        repository = Repository(tmp_path / "toy")
+    done = []
+    for name in chance.sample([*OPERATIONS, *OPERATIONS], 12):
+        done.append(name)
+        result = do(repository, name, chance)
+        for _ in range(4):
+            if is_fine(name, result):
+                break
+            text = text_of(result)
+            assert "Traceback" not in text, (done, text)
+            named = remedies(text)
+            assert named, (done, text)
+            for command in named[:1]:
+                done.append(" ".join(command))
+                repository.run(*command, check=False)
+            result = do(repository, name, chance)
+        assert is_fine(name, result), (done, text_of(result))
+    # Whatever happened: it can be put in order, and nothing of the recording is lost.
+    repository.run("git", "checkout", "--quiet", ".")
+    for command in (["snakemake", "--unlock"], ["viper", "pull"]):
+        result = repository.run(*command)
+    lock = read_lock(repository.root)
+    kept = [entry for entry in lock.outs.values() if entry.path.startswith("results/")]
+    assert len(kept) > 30
+    assert all(digest_of(repository.root / entry.path) == entry.md5 for entry in kept)
+    assert repository.plan() == set()
+
+
+# --- the cases by name
+
+
+def test_a_run_that_was_killed_goes_on_although_its_files_are_recorded(toy):
+    shutil.rmtree(toy.root / ".snakemake")
+    for name in ("data/smoke", "models/smoke", "results/smoke"):
+        shutil.rmtree(toy.root / name)
+    seeds = ["snakemake", "--cores", "1", "--", "seeds"]
+    kill_once_there(toy, seeds, "data/smoke/seed*/seeds/*.parquet")
+    assert list(toy.root.glob("data/smoke/seed*/seeds/*.parquet"))
+    toy.run("snakemake", "--unlock")
+    toy.run(*seeds)
+    toy.run("snakemake", "--cores", "2", "--", "all")
+    outs = read_lock(toy.root).outs
+    assert all(digest_of(toy.root / path) == outs[path].md5 for path in outs if path.endswith(("main.csv", "seeds")))
+
+
+def test_figures_leave_the_working_folder_alone_and_say_why_they_differ(toy_clone):
+    drawn = toy_clone.run("viper", "figures")
+    assert "DIFFERENT" not in drawn.stdout
+    assert not (toy_clone.root / "results").exists()
+    assert list((toy_clone.root / "work/figures/results/smoke/figures").glob("main.png"))
+    toy_clone.run(*ONE_SEED)
+    mine = (toy_clone.root / "results/smoke/figures/main.png").read_bytes()
+    assert "DIFFERENT" not in toy_clone.run("viper", "figures").stdout  # drawn from the recorded tables, not from mine
+    assert (toy_clone.root / "results/smoke/figures/main.png").read_bytes() == mine
+    toy_clone.set("analysis.published_model", "7B")
+    different = toy_clone.run("viper", "figures", check=False)
+    assert different.returncode in (0, 1)
+    if different.returncode:
+        assert "other parameters" in different.stdout
+
+
+def test_own_results_are_set_aside_by_pull_and_come_back(toy_clone):
+    toy_clone.run(*ONE_SEED)
+    table = toy_clone.root / "results/smoke/tables/main.csv"
+    mine = table.read_bytes()
+    said = toy_clone.run("viper", "pull").stdout
+    back = re.search(r"python -m viper put-back (\S+)", said).group(1)
+    recorded = read_lock(toy_clone.root).outs["results/smoke/tables/main.csv"].md5
+    assert digest_of(table) == recorded
+    assert toy_clone.plan() == set()
+    assert toy_clone.run("git", "status", "--porcelain").stdout == ""
+    toy_clone.run("viper", "put-back", back)
+    assert table.read_bytes() == mine
+    assert not (toy_clone.root / back).exists()
+    again = toy_clone.run(*ONE_SEED)
+    assert "Nothing to be done" in text_of(again)  # Snakemake's records came back too
+    toy_clone.run("viper", "pull")
+    assert digest_of(table) == recorded
+
+
+def test_after_a_pull_a_stage_of_results_has_nothing_to_do_without_the_archive(toy_clone):
+    assert "models/smoke/seed0/base.csr" in toy_clone.run("viper", "pull").stdout
+    for stage in ("main", "claims", "all"):
+        said = text_of(toy_clone.run("dvc", "repro", stage))
+        assert "Running stage" not in said, said
+    assert toy_clone.run("git", "status", "--porcelain").stdout == ""
+    assert not (toy_clone.root / "data").exists()
+    # … every table that is made from results is checked, and made again from predictions
+    said = toy_clone.run("viper", "verify").stdout
+    assert "not checked" not in said
+    for table in ("main.csv", "subdomains.csv", "claims.csv"):
+        assert f"identical         results/smoke/tables/{table}" in said
+    made = toy_clone.run("viper", "regenerate", "results/smoke/tables/main.csv@HEAD", "--from", "predictions").stdout
+    assert made.strip().endswith("identical")
+    # … and an edit of what is out of reach is seen all the same.
+    toy_clone.set("synthesis.caption.max_new_tokens", 17)
+    assert {"caption_images", "assemble_datasets", "evaluate"} <= toy_clone.plan()
+    assert "Running stage 'evaluate_main'" in text_of(toy_clone.run("dvc", "repro", "--dry", "main"))
+
+
+def test_repro_on_a_fresh_clone_fetches_the_base_models_itself(toy_clone):
+    said = text_of(toy_clone.run("dvc", "repro", "main"))
+    assert (toy_clone.root / "models/micro/pretrained/vlm/manifest.json").is_file(), said
+    made = read_lock(toy_clone.root).outs
+    recorded = Lock(toy_clone.run("git", "show", "HEAD:dvc.lock").stdout).outs
+    assert {path for path in recorded if recorded[path].md5 != made[path].md5 and not path.endswith(SUFFIX)} == set()
+
+
+def test_an_older_record_of_data_sets_is_not_taken_for_the_results(toy, tmp_path):
+    toy.set("synthesis.caption.max_new_tokens", 17)
+    toy.run("dvc", "repro", "main")
+    toy.run("dvc", "push", "--quiet", "--remote", "store")
+    toy.commit("results with other captions")
+    said = toy.run("viper", "pull").stdout
+    assert "of an older run than the others" in said
+    assert not (toy.root / "models/smoke/seed0/base.csr").exists()
+    assert "evaluate" not in toy.plan()
+    table = "results/smoke/tables/main.csv"
+    refused = toy.run("viper", "regenerate", table, "--from", "checkpoints", check=False)
+    assert (refused.returncode, "older run" in refused.stderr) == (4, True), text_of(refused)
+    # Recorded whole, all is of one run again.
+    toy.run("snakemake", "--cores", "2", "--", *_stages(toy))
+    toy.run("viper", "record")
+    assert "older run" not in toy.run("viper", "pull").stdout
+
+
+def _stages(repository) -> list[str]:
+    return list(yaml.safe_load((repository.root / "dvc.yaml").read_text())["stages"])
+
+
+def test_verify_checks_what_is_there_and_names_what_is_damaged(toy_clone):
+    nothing = toy_clone.run("viper", "verify", check=False)
+    assert (nothing.returncode, nothing.stderr.count("\n")) == (2, 1), nothing.stderr
+    assert "make the results first" in nothing.stderr
+    toy_clone.run(*ONE_SEED)
+    said = toy_clone.run("viper", "verify").stdout
+    assert "identical         results/smoke/tables/main.csv" in said
+    assert "identical         results/smoke/figures/main.png" in said
+    assert "results/smoke/tables/claims.csv (it, or an input of it, is not here)" in said
+    answers = toy_clone.root / "results/smoke/predictions/seed0/base.csr/test/MicroStar.tsv"
+    flip(answers)
+    damaged = toy_clone.run("viper", "verify", check=False)
+    assert damaged.returncode == 2
+    assert str(answers.relative_to(toy_clone.root)) in damaged.stderr
+    assert "Traceback" not in damaged.stderr
+
+
+def flip(path: Path) -> None:
+    """Change one bit, not the size."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    mode = path.stat().st_mode
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(mode)  # DVC trusts what is read-only
+
+
+@pytest.mark.parametrize("fault", ["flipped", "removed", "emptied"])
+@pytest.mark.parametrize(
+    "command",
+    [["viper", "pull"], ["viper", "figures"], ["viper", "regenerate", "results/smoke/tables/main.csv"]],
+)
+def test_a_damaged_object_of_the_store_is_named_and_restored(toy_clone, fault, command):
+    table = read_lock(toy_clone.root).outs["results/smoke/tables/main.csv"].md5
+    place = toy_clone.root / STORE / table[:2] / table[2:]
+    if fault == "flipped":
+        flip(place)
+    elif fault == "removed":
+        place.unlink()
+    else:
+        place.write_bytes(b"")
+    refused = toy_clone.run(*command, check=False)
+    assert refused.returncode == 2
+    assert f"{STORE}/{table[:2]}/{table[2:]}" in refused.stderr
+    assert "of results/smoke/tables/main.csv: restored from git" in refused.stderr
+    assert toy_clone.run("git", "status", "--porcelain").stdout == ""
+    toy_clone.run(*command)
+
+
+def test_a_damaged_base_model_in_the_store_stops_the_rule_that_fetches_it(toy_clone):
+    listing = toy_clone.root / STORE / "66/bb2a35058b25e229ec21b90c8254f2.dir"
+    flip(listing)
+    fetch = ["snakemake", "--cores", "1", "--", "models/micro/pretrained/vlm/manifest.json"]
+    assert toy_clone.run(*fetch, check=False).returncode != 0
+    log = (toy_clone.root / "logs/smoke/fetch_pretrained.log").read_text()
+    assert "of models/micro/pretrained: restored from git" in log
+    toy_clone.run(*fetch)
+
+
+def test_a_damaged_object_of_the_cache_is_named_and_replaced(toy_clone):
+    toy_clone.run("viper", "pull")
+    table = read_lock(toy_clone.root).outs["results/smoke/tables/main.csv"].md5
+    flip(toy_clone.root / ".dvc/cache/files/md5" / table[:2] / table[2:])
+    (toy_clone.root / "results/smoke/tables/main.csv").unlink()
+    said = toy_clone.run("viper", "pull").stdout
+    assert "results/smoke/tables/main.csv: damaged in DVC's cache" in said
+    assert digest_of(toy_clone.root / "results/smoke/tables/main.csv") == table
+
+
+def test_a_damaged_file_that_was_pulled_is_found(toy_clone):
+    toy_clone.run("viper", "pull")
+    flip(toy_clone.root / "results/smoke/tables/main.csv")
+    named = toy_clone.run("snakemake", "--cores", "1", "--forcerun", "figure_main", "--", "figures", check=False)
+    assert named.returncode != 0
+    logs = "".join(path.read_text() for path in (toy_clone.root / "logs").rglob("*.log"))
+    assert "results/smoke/tables/main.csv: damaged or changed" in text_of(named) + logs
+
+
+def test_a_run_at_another_scale_minds_no_pulled_files_of_this_one(toy_clone):
+    toy_clone.run("dvc", "pull", "results/smoke/tables/main.csv")
+    assert toy_clone.run("snakemake", "--dry-run", "--", "all", check=False).returncode != 0
+    toy_clone.run("snakemake", "--dry-run", "--config", "scale=micro", "--", "seeds")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["", "{", "[]", "7", "stages: 3\n", "<<<<<<< HEAD\nstages: {}\n=======\n", "stages:\n  a: {outs: [{path: x}]}"],
+)
+@pytest.mark.parametrize("command", [["snakemake", "--dry-run", "--", "all"], ["viper", "pull"], ["viper", "figures"]])
+def test_a_broken_lock_is_one_message(toy_clone, broken, command):
+    (toy_clone.root / "dvc.lock").write_text(broken)
+    result = toy_clone.run(*command, check=False)
+    if broken == "":  # nothing is recorded
+        assert result.returncode == (2 if command[-1] == "figures" else 0)
+        return
+    assert result.returncode != 0
+    said = text_of(result)
+    assert "dvc.lock" in said
+    assert "git checkout HEAD -- dvc.lock" in said
+    assert "Traceback" not in said

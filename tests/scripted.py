@@ -1,0 +1,39 @@
+"""A model whose answers are known, for tests of evaluation."""
+
+from viper.config.evaluation import Asking, EvaluateOptions
+from viper.config.models import VlmSection
+from viper.models.base import Chat
+from viper.world.draw import render
+from viper.world.questions import Question, question_prompt
+
+
+def options(**asking) -> EvaluateOptions:
+    return EvaluateOptions(
+        source="world",
+        folder=None,
+        size=None,
+        asking=Asking(**{"max_new_tokens": 8, **asking}),
+        vlm=VlmSection(path="unused"),
+    )
+
+
+class Scripted:
+    """A VLM that knows the questions by text and pictures, and answers `reply(question)`."""
+
+    def __init__(self, questions: list[Question], reply):
+        self.reply = reply
+        self.batches: list[int] = []
+        self.known = {(question_prompt(q), tuple(render(s).tobytes() for s in q.scenes)): q for q in questions}
+
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        assert temperature == 0
+        self.batches.append(len(chats))
+        return [self.reply(self.known[chat.text, tuple(image.tobytes() for image in chat.images)]) for chat in chats]
+
+
+def right(question: Question) -> str:
+    return f"<think> {question.thought} </think><answer> {question.answer} </answer>"
+
+
+def every(questions):
+    return [question for group in questions.values() for question in group]

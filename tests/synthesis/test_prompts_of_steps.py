@@ -1,0 +1,64 @@
+"""What the steps really ask with is what their fingerprints hold."""
+
+import pytest
+
+from viper import prompts
+from viper.config.synthesis import AssembleOptions
+from viper.config.training import ColdStart
+from viper.provenance.source import sources
+from viper.synthesis import assemble, card, steps
+from viper.training import cold_start
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Prompts as they are rendered, set and name, under the function that is running."""
+    seen: dict[str, set[str]] = {}
+    running = [""]
+
+    def spy(prompt_set, name, **fields):
+        seen.setdefault(running[0], set()).add(f"{prompt_set}/{name}")
+        return prompts.render(prompt_set, name, **fields)
+
+    for module in (steps, assemble, card, cold_start):
+        monkeypatch.setattr(module, "render", spy)
+    for name in ("caption", "critique", "refine", "reconstruct", "operate", "edit"):
+        step = getattr(steps, name)
+
+        def run(*args, _step=step, _name=name, **kwargs):
+            running[0] = _name
+            try:
+                return _step(*args, **kwargs)
+            finally:
+                running[0] = ""
+
+        monkeypatch.setattr(steps, name, run)
+    return seen, running
+
+
+def held(command):
+    return {
+        path.relative_to(prompts.FOLDER).with_suffix("").as_posix()
+        for path in sources(command, frozenset({"micro"}))
+        if path.suffix == ".jinja"
+    }
+
+
+def test_every_prompt_that_is_rendered_is_in_the_fingerprint_of_its_step(run_loop, asked, tmp_path):
+    seen, running = asked
+    shards, _ = run_loop()
+    running[0] = "assemble"
+    options = AssembleOptions(prompts="micro", csr_size=7, vop_size=3, allow_fewer=False)
+    assemble.assemble(shards, tmp_path / "out", options, lineage="base", seed=3)
+    running[0] = "card"
+    card.write_card(tmp_path / "out", tmp_path / "out/README.md", lineage="base", seed=3)
+    running[0] = "cold"
+    cold_start.write_samples(ColdStart(source="truth", samples=12), seed=0, out=tmp_path / "cold.parquet")
+    assert seen == {
+        "caption": held("caption-images"),
+        "critique": held("critique-captions"),
+        "refine": held("refine-captions"),
+        "assemble": held("assemble-datasets"),
+        "card": held("write-card"),
+        "cold": held("cold-samples"),
+    }

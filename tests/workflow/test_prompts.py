@@ -1,0 +1,103 @@
+"""An edited prompt runs the steps again that ask with it, and what follows from them: real plans of a finished run."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from viper.provenance.graph import read
+
+pytestmark = pytest.mark.slow
+PROMPTS = "src/viper/prompts"
+
+# What an edit of each prompt plans at smoke scale because of itself; what follows from that is read from the graph.
+ASKING = {
+    "micro/caption": {"caption_images", "measure_base_models"},
+    "micro/critique": {"critique_captions", "measure_base_models"},
+    "micro/refine": {"refine_captions"},
+    "micro/entities": {"refine_captions"},
+    "micro/csr": {"assemble_datasets", "cold_samples", "measure_base_models"},
+    "micro/vop": {"assemble_datasets", "cold_samples", "measure_base_models"},
+    "paper/caption": set(),
+    "paper/critique": set(),
+    "paper/refine": set(),
+    "paper/entities": set(),
+    "paper/csr": set(),
+    "paper/vop": set(),
+    "cards/dataset": {"describe_datasets"},
+}
+
+
+@pytest.fixture(scope="module")
+def graph(finished_plan):
+    return read(["all"], "smoke", finished_plan.root)
+
+
+@pytest.fixture(scope="module")
+def finished_plan(copy_repository):
+    """A copy in which every file of `all` lies, empty, and Snakemake holds all of them for made by the present code."""
+    workflow = copy_repository()
+    for job in read(["all"], "smoke", workflow.root).jobs:
+        for name in job.outputs:
+            path = workflow.root / name
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+    workflow.run("--touch", "--forceall", "--", "all")
+    return workflow
+
+
+def planned(workflow):
+    """All rules of the plan, and those that their own parameters bring into it."""
+    text = workflow.run("--dry-run", "--", "all").stdout
+    if "Nothing to be done" in text:
+        return set(), set()
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)*)", text, re.MULTILINE)
+    direct = {rule for rule, facts in jobs if re.search(r"reason: .*Params have changed", facts)}
+    return {rule for rule, _ in jobs} - {"all"}, direct
+
+
+def follows(graph, rules):
+    """The rules, and all that read what they make; a card alone makes no run times anew (rules/report.smk)."""
+    found = {job for job in graph.jobs if job.rule in rules}
+    while True:
+        made = {path for job in found for path in job.outputs if not path.endswith("README.md")}
+        more = {job for job in graph.jobs if made & set(job.inputs)} - found
+        if not more:
+            return {job.rule for job in found}
+        found |= more
+
+
+def test_all_prompts_have_their_test_and_nothing_is_planned_before(finished_plan):
+    assert planned(finished_plan) == (set(), set())
+    folder = finished_plan.root / PROMPTS
+    assert {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.jinja")} == set(ASKING)
+
+
+@pytest.mark.parametrize("prompt", ASKING)
+def test_editing_a_prompt_plans_the_steps_that_ask_with_it(finished_plan, graph, prompt):
+    path = finished_plan.root / PROMPTS / f"{prompt}.jinja"
+    before = path.read_text()
+    path.write_text(before.rstrip() + " Word.\n")
+    try:
+        everything, direct = planned(finished_plan)
+    finally:
+        path.write_text(before)
+    assert direct == ASKING[prompt]
+    assert everything == follows(graph, ASKING[prompt])
+
+
+def test_another_prompt_set_makes_other_prompts_count(finished_plan):
+    """The set is a parameter; the prompts of the set that is left count no longer."""
+    scales = f"scales={json.dumps({'smoke': {'synthesis': {'prompts': 'paper'}}})}"
+    text = finished_plan.run(scales, "--dry-run", "--", "dataset").stdout
+    before = set(re.findall(r"now: '([0-9a-f]{16})'", text))
+    path = finished_plan.root / PROMPTS / "paper/caption.jinja"
+    shutil.copy(path, finished_plan.root / "kept")
+    path.write_text("Other words.")
+    try:
+        text = finished_plan.run(scales, "--dry-run", "--", "dataset").stdout
+    finally:
+        shutil.copy(finished_plan.root / "kept", path)
+    assert set(re.findall(r"now: '([0-9a-f]{16})'", text)) != before
