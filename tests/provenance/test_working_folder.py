@@ -105,17 +105,9 @@ def is_fine(name, result) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_order_works_or_says_what_to_do(toy_recorded, tmp_path, seed):
+def test_any_order_works_or_says_what_to_do(request, seed):
     chance = random.Random(seed)
-    if seed % 2:
-        from provenance.conftest import make_clone
-
-        repository = make_clone(toy_recorded, tmp_path / "clone")
-    else:
-        from provenance.conftest import Repository
-
-        shutil.copytree(toy_recorded.root, tmp_path / "toy")
-        repository = Repository(tmp_path / "toy")
+    repository = request.getfixturevalue("toy_clone" if seed % 2 else "toy")
     done = []
     for name in chance.sample([*OPERATIONS, *OPERATIONS], 12):
         done.append(name)
