@@ -25,6 +25,8 @@ try:
 except ViperError as error:
     raise WorkflowError(str(error)) from None
 
-# Steps call `python` and `dvc`: those beside the Python that runs this, also where nobody activated its environment.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+# Steps call `python`, `accelerate` and `dvc`: those beside the Python that runs this, also where nobody activated its
+# environment; or those of the folder VIPER_STEPS, where Snakemake runs in one environment and its jobs in another.
+STEPS = os.environ.get("VIPER_STEPS") or str(Path(sys.executable).parent)
+os.environ["PATH"] = f"{STEPS}{os.pathsep}{os.environ['PATH']}"
 digests.begin_run()

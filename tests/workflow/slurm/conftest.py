@@ -80,7 +80,8 @@ class PrivateSlurm:
     def environment(self) -> dict[str, str]:
         """What a process needs to talk to this cluster."""
         path = f"{self.root / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return os.environ | {"SLURM_CONF": str(self.root / "slurm.conf"), "PATH": path}
+        steps = {"VIPER_STEPS": str(self.root / "bin")}  # whose `python` takes orders
+        return os.environ | {"SLURM_CONF": str(self.root / "slurm.conf"), "PATH": path} | steps
 
     def start(self) -> None:
         """Write the cluster's description, start its daemons, and wait until the node takes jobs."""
