@@ -56,10 +56,10 @@ report: $(STAMP)  ## results/SCALE/report.html: tables, figures, workflow graph 
 	$(SNAKEMAKE) all
 	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html -- all
 
-figures: $(STAMP)  ## draw every figure again from the tables in the repository's own store, and compare with dvc.lock
+figures: $(STAMP)  ## draw every figure again from the recorded tables, in a scratch copy, and compare with dvc.lock
 	python -m viper figures
 
-pull: $(STAMP)  ## fetch what dvc.lock records and tell Snakemake that it is up to date
+pull: $(STAMP)  ## fetch what dvc.lock records and tell Snakemake that it is up to date; your own files are moved to mine/
 	python -m viper pull
 
 record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would have
