@@ -78,3 +78,13 @@ def test_every_command_says_what_it_does():
     commands = cli.build().registered_commands
     assert len(commands) > 20
     assert all(command.callback.__doc__ for command in commands)
+
+
+def test_helps_flow_and_lists_stay():
+    """A line that ends where the source ends it is broken twice on a terminal."""
+    assert cli._flowing("One\ntwo.\n\n  Exit status:\n    0  right\n    1  wrong\n") == (
+        "One two.\n\n  Exit status:\n    0  right\n    1  wrong"
+    )
+    for command in cli.build().registered_commands:
+        for paragraph in command.help.split("\n\n"):
+            assert all(line.startswith(" ") for line in paragraph.splitlines()[1:]), command.help

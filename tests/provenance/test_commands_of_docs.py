@@ -98,9 +98,11 @@ def prepare(root: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "slurm"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, root / name)
-    (root / ".venv").mkdir()
-    (root / ".venv/bin").symlink_to(Path(sys.executable).parent)
-    (root / ".venv/.installed").touch()
+    snakemake = root / ".venv/bin/snakemake"
+    snakemake.parent.mkdir(parents=True)
+    snakemake.write_text(f'#!/bin/sh\n# {snakemake}\nexec {sys.executable} -m snakemake "$@"\n')
+    snakemake.chmod(0o755)
+    (root / ".venv/.installed").touch()  # younger than all that it is made from
 
 
 def execute(root: Path, command: str, status=frozenset({0})) -> str:
@@ -210,6 +212,8 @@ def test_quick_commands_run(pulled, command):
     words = [PLACEHOLDERS.get(word, word) for word in command.split(" ")]
     command = " ".join(word or hashlib.md5((root / FIGURE).read_bytes()).hexdigest() for word in words)
     command = command.replace("python3.11", sys.executable).replace(" …", " main")
+    if "remote modify" in command:
+        (root / ".dvc/config.local").unlink()  # which the fixture's bucket is named in
     if "regenerate" in command:
         assert execute(root, command).splitlines()[-1] == "identical"
     else:

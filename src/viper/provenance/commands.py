@@ -13,9 +13,15 @@ REGENERATE_HELP = """Make a recorded file again with the code of its commit, and
 
 A temporary worktree of the commit shares this repository's cache and remotes; packages are those installed here.
 
-Exit status: 0 identical · 1 different · 2 wrong arguments · 3 unknown hash, revision or path · 4 an input is neither in
-the cache nor in a remote within reach, or damaged there · 5 recorded in no commit yet · 6 the commit's code failed ·
-7 different, and so are versions of packages
+Exit status:
+  0  identical
+  1  different
+  2  wrong arguments
+  3  unknown hash, revision or path
+  4  an input is out of reach, or damaged
+  5  recorded in no commit yet
+  6  the commit's code failed
+  7  different, and so are versions of packages
 """
 
 
@@ -182,8 +188,13 @@ def verify_command(
 ) -> None:
     """Run rules again in a scratch copy and compare what they make with what is here.
 
-    Exit status: 0 every artefact is identical · 3 none is different, some are equal within tolerance · 1 one is
-    different · 2 an error. What cannot be checked, because an input is not here, is listed and does not count.
+    What cannot be checked, because an input is not here, is listed and does not count.
+
+    Exit status:
+      0  every artefact is identical
+      1  one is different
+      2  an error
+      3  none is different, some are equal within tolerance
     """
     from viper.provenance import dvc_yaml
     from viper.provenance.compare import Verdict

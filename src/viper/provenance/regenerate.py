@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
-from viper.provenance.contents import damaged
 from viper.provenance.graph import Graph, from_json
-from viper.provenance.lock import DVC_LOCK, Lock, read_lock
-from viper.provenance.objects import check_store
+from viper.provenance.lock import DVC_LOCK, Lock, read_dvc_file, read_lock
+from viper.provenance.objects import STORE, cache_folder, check_store, put
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
 from viper.provenance.stages import is_kept
@@ -116,8 +113,10 @@ def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[
         scale = scale_of(recorded.path)
         plan = rebuild.plan(_graph(place, recorded.path, scale), [recorded.path], start)
         lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {_shortened(plan.given)}"]
-        _fetch(place, plan.given, recorded.path, lock_at(recorded.commit, root))
-        before = _old_record(place, recorded)
+        lock = lock_at(recorded.commit, root)
+        folders = [place / STORE, root / STORE, cache_folder(root)]
+        _fetch(place, plan.given, recorded.path, lock, folders)
+        before = _old_record(place, recorded, lock, folders)
         try:
             rebuild.execute(place, plan.rules, [recorded.path], scale)
         except ViperError as error:
@@ -131,20 +130,23 @@ def _graph(place: Path, path: str, scale: str) -> Graph:
     return from_json(call("viper", "graph", path, "--scale", scale, root=place))
 
 
-def _fetch(place: Path, given: tuple[str, ...], made: str, lock: Lock) -> None:
-    """Fetch the files that the rebuilding of `made` starts from, and hold them to their hashes; of a file in a recorded
-    folder, the whole folder."""
-    stored = dvc_yaml.stored(place)
-    hashes, targets = {}, set()
+def _fetch(place: Path, given: tuple[str, ...], made: str, lock: Lock, folders: Sequence[Path]) -> None:
+    """Put the files in their place that the rebuilding of `made` starts from, once their bytes are known to be the
+    recorded ones; of a file in a recorded folder, the whole folder.
+
+    Args:
+        folders: the stores and the cache that may have them; DVC is asked for what they lack.
+    """
+    models, hashes, targets = dvc_yaml.stored(place), {}, {}
     for path in given:
         entry = lock.covering(path)
-        folder = next((folder for folder in stored if path.startswith(f"{folder}/")), None)
+        folder = next((folder for folder in models if path.startswith(f"{folder}/")), None)
         if entry:
-            hashes[entry.path] = entry.md5
-            targets.add(entry.path)
+            hashes[entry.path], targets[entry.path] = entry.md5, entry.path
         elif folder:
-            hashes[folder] = yaml.safe_load(stored[folder].read_text(encoding="utf-8"))["outs"][0]["md5"]
-            targets.add(str(stored[folder].relative_to(place)))
+            file = models[folder]
+            hashes[folder] = next(o.md5 for o in read_dvc_file(file) if folder.endswith(o.path))
+            targets[folder] = str(file.relative_to(place))
         else:
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
     older = {path for path in hashes if path in lock.outs and not is_kept(path)}
@@ -155,29 +157,35 @@ def _fetch(place: Path, given: tuple[str, ...], made: str, lock: Lock) -> None:
                 f"{path}: recorded at this commit, but from an older run than {made}: it differs in "
                 f"{', '.join(others[:5])}. Start further back: {_BACK}",
             )
-    if not targets:
-        return
-    run("dvc", "pull", "--quiet", *sorted(targets), root=place)
-    if missing := sorted(path for path in hashes if not (place / path).exists()):
+    if elsewhere := sorted(path for path, recorded in hashes.items() if not _put(place, path, recorded, folders)):
+        run("dvc", "fetch", "--quiet", *(targets[path] for path in elsewhere), root=place)
+    if missing := [path for path in elsewhere if not _put(place, path, hashes[path], folders)]:
         raise RegenerateError(
             UNFETCHABLE,
             f"{_shortened(missing)}: neither in the cache nor in a remote within reach. Configure the remote of "
             f"{'it' if len(missing) == 1 else 'them'} (docs/reproducing.md, Remotes), or start further back: {_BACK}",
         )
-    cache = Path(call("dvc", "cache", "dir", root=place).strip())
-    if wrong := [line for path, recorded in sorted(hashes.items()) for line in damaged(place, path, recorded, cache)]:
-        more = [f"… and {len(wrong) - 5} more"] if len(wrong) > 5 else []
+
+
+def _put(place: Path, path: str, recorded: str, folders: Sequence[Path]) -> bool:
+    """Put a recorded file or folder in its place; False where no store or cache has it.
+
+    Raises:
+        RegenerateError: the one that has it has other bytes.
+    """
+    try:
+        return put(path, recorded, folders, place)
+    except ViperError as error:
         raise RegenerateError(
-            UNFETCHABLE,
-            "\n".join(["what was fetched is not what this commit records:", *wrong[:5], *more])
-            + "\nRemove these copies, so that they are fetched again (`git checkout -- store` where those of the "
-            f"repository were damaged), or start further back: {_BACK}",
-        )
+            UNFETCHABLE, f"{path}, MD5 {recorded}: {error}, or start further back: {_BACK}"
+        ) from error
 
 
-def _old_record(place: Path, recorded: Recorded) -> dict[str, Any] | None:
+def _old_record(place: Path, recorded: Recorded, lock: Lock, folders: Sequence[Path]) -> dict[str, Any] | None:
     """The sidecar that was recorded with the file, taken out of the way of the new one; None where it is lost."""
-    run("dvc", "pull", "--quiet", recorded.path + SUFFIX, root=place)
+    entry = lock.outs.get(recorded.path + SUFFIX)
+    if entry is None or not put(entry.path, entry.md5, folders, place):
+        run("dvc", "pull", "--quiet", recorded.path + SUFFIX, root=place)
     record = read_sidecar(place / recorded.path)
     (place / f"{recorded.path}{SUFFIX}").unlink(missing_ok=True)
     return record
