@@ -123,8 +123,8 @@ def test_figures_are_drawn_from_the_repository_alone(clone):
     assert "DIFFERENT" not in drawn.stdout
     assert f"identical  {FIGURE}" in drawn.stdout
     assert not (repository.root / "models/smoke").exists()
-    # They leave nothing behind. What DVC itself puts there has no record of Snakemake's, and is refused until `make pull`
-    # has checked it; checkpoints may stay out of reach.
+    # They leave nothing behind. What DVC itself puts there has no record of Snakemake's, and is refused until `make
+    # pull` has checked it; checkpoints may stay out of reach.
     repository.run("dvc", "pull", "--remote", "store", TABLE)
     guarded = repository.run("snakemake", "--dry-run", "--config", "scale=smoke", "--", "all", check=False)
     assert guarded.returncode != 0
