@@ -22,7 +22,11 @@ rule cost:
         # Without the scale, which has its own option: `--config scale=micro` changes nothing where it is the default.
         config=as_argument(
             json.dumps(
-                {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "scale"}
+                {
+                    key: value
+                    for key, value in viper.config.given(workflow.config_settings.config_args).items()
+                    if key != "scale"
+                }
             )
         ),
     shell:

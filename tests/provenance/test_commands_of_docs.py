@@ -88,7 +88,8 @@ def test_commands_are_found_in_blocks_and_in_sentences():
 def test_every_target_of_make_is_listed_by_its_help():
     text = (ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE).group(1).split())
-    assert set(re.findall(r"^(\w+):.*##", text, re.MULTILINE)) == targets
+    inner = {"anew"}  # of a moved environment: nobody calls it
+    assert set(re.findall(r"^(\w+):.*##", text, re.MULTILINE)) == targets - inner
     shown = {command.split()[1] for command in SHOWN if command.startswith("make ")}
     assert shown <= targets
 

@@ -59,11 +59,22 @@ def read_run(assignments: Iterable[str] = (), files: Iterable[str | Path] = ()) 
     values, sources = read(), ["params.yaml"]
     for path in files:
         values, sources = merge(values, read(path)), [*sources, str(path)]
-    for assignment in assignments:
-        values = merge(values, assigned(assignment))
+    values = merge(values, given(assignments))
     if assignments:
         sources.append("--config")
     return validate(values, source=" with ".join(sources))
+
+
+def given(assignments: Iterable[str]) -> dict[str, Any]:
+    """What all KEY=VALUE of --config set together, with the types that they have there.
+
+    Raises:
+        ViperError: see `assigned`.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        values = merge(values, assigned(assignment))
+    return values
 
 
 def assigned(assignment: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Parameters of training: the phases that a lineage can be made of, and how a machine runs them."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -240,7 +241,7 @@ def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:
     responses, devices = phase.responses_per_step, machine.devices
     per_round = phase.responses_per_pass * devices
     if responses % per_round:
-        fitting = [n for n in range(1, responses // devices + 1) if responses % (n * devices) == 0]
+        fitting = [] if responses % devices else _divisors(responses // devices)
         product = f" × rollouts {phase.rollouts}" if isinstance(phase, Grpo) else ""
         remedy = (
             f"set responses_per_pass to one of {', '.join(map(str, fitting))}"
@@ -251,6 +252,11 @@ def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:
             f"prompts_per_step {phase.prompts_per_step}{product} = {responses} responses per step cannot be divided "
             f"by responses_per_pass {phase.responses_per_pass} × devices {devices}: {remedy}"
         )
+
+
+def _divisors(number: int) -> list[int]:
+    small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+    return sorted({*small, *(number // n for n in small)})
 
 
 def _check_warmup(phase: Grpo | Sft, steps: int) -> None:
