@@ -104,7 +104,7 @@ def is_fine(name, result) -> bool:
     return name == "verify" and result.returncode == 1 and "different" in result.stdout
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_any_order_works_or_says_what_to_do(request, seed):
     chance = random.Random(seed)
     repository = request.getfixturevalue("toy_clone" if seed % 2 else "toy")
