@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: anew help setup micro all test lint report figures pull record bench fetch pretrain lock clean
+.PHONY: anew help setup micro all test long lint report figures pull record bench fetch pretrain lock clean
 
 PYTHON ?= python3.11
 CORES ?= 2
@@ -44,8 +44,11 @@ all: $(STAMP)  ## every experiment with all run seeds (an hour at micro scale): 
 	@cat results/$(SCALE)/tables/claims.md
 
 test: $(STAMP)  ## all tests: the fast ones, then the workflow at smoke scale
-	pytest -n $(CORES) --dist loadfile -m 'not slow' $(PYTEST_FLAGS)
+	pytest -n $(CORES) --dist loadfile -m 'not slow and not long' $(PYTEST_FLAGS)
 	pytest -m slow $(PYTEST_FLAGS)
+
+long: $(STAMP)  ## walks through a working folder, and every command of README and docs: the tests that take longest
+	pytest -m long $(PYTEST_FLAGS)
 
 lint: $(STAMP)  ## style of Python and Snakemake files
 	ruff check . && ruff format --check .

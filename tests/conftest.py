@@ -21,7 +21,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 def pytest_collection_modifyitems(items):
     """Whole workflows run last, so that a broken part is named by its own test first."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    items.sort(
+        key=lambda item: item.get_closest_marker("slow") is not None or item.get_closest_marker("long") is not None
+    )
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def whole(bare):
     return bare
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("command", of("plan"))
 def test_long_commands_can_be_planned(whole, command):
     for name, text in {"…": "--config scale=micro", "NAME": "main"}.items():
@@ -169,7 +169,7 @@ def test_long_commands_can_be_planned(whole, command):
         assert re.search(r"Job stats|Nothing to be done", execute(whole, as_plan(line))), line
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("option", sorted({option.text for option in documents.options()}))
 def test_options_that_are_shown_alone_are_taken(whole, option):
     if option.startswith("--config '{"):
@@ -178,7 +178,7 @@ def test_options_that_are_shown_alone_are_taken(whole, option):
         execute(whole, f"snakemake -n {option} -- all")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("target", re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 def test_every_target_of_make_prints_what_it_would_run(whole, target):
     lines = execute(whole, f"make --dry-run --assume-old=.venv/.installed {target}").splitlines()
@@ -189,7 +189,7 @@ def test_every_target_of_make_prints_what_it_would_run(whole, target):
             execute(whole, as_plan(line.replace("scale=micro", "scale=7b") if target == "fetch" else line))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("command", of("run at full size"))
 def test_commands_about_whole_scales_run(whole, command):
     before = (whole / "dvc.yaml").read_text()
@@ -200,7 +200,7 @@ def test_commands_about_whole_scales_run(whole, command):
 # --- run, in a small recorded experiment
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("command", of("run"))
 def test_quick_commands_run(pulled, command):
     root, status = pulled.root, STATUS.get(command, {0})
@@ -221,7 +221,7 @@ def test_quick_commands_run(pulled, command):
         execute(root, command, status)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_recorded_figure_of_this_repository_is_made_again_from_its_hash(tmp_path):
     """The real recording: what docs/reproducing.md promises of a fresh clone."""
     if not (ROOT / ".git").exists():

@@ -21,7 +21,7 @@ from viper.provenance.lock import Lock, read_lock
 from viper.provenance.objects import STORE, digest_of
 from viper.provenance.sidecar import SUFFIX
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 ONE_SEED = ["snakemake", "--cores", "2", "--config", "scale=smoke", "scales={smoke: {run_seeds: [0]}}", "--", "main"]
 OPERATIONS = {
