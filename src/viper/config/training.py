@@ -1,5 +1,7 @@
 """Parameters of training: the phases that a lineage can be made of, and how a machine runs them."""
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -37,7 +39,9 @@ class _Phase(Section):
     warmup_steps: int = Field(0, ge=0)
     weight_decay: float = Field(0.0, ge=0, le=1)
     max_grad_norm: float = Field(1.0, gt=0, le=1000)
-    prompts_per_step: int = Field(128, ge=1, description="prompts in one optimizer step, over all devices")
+    prompts_per_step: int = Field(
+        128, ge=1, le=1_000_000, description="prompts in one optimizer step, over all devices"
+    )
     responses_per_pass: int = Field(ge=1, description="responses in one forward and backward pass of one device")
     freeze_vision: bool = False
     lora: Lora | None = Field(None, description="null: all weights are trained")
@@ -66,7 +70,7 @@ class Grpo(_Phase):
     """
 
     method: Literal["grpo"]
-    rollouts: int = Field(5, ge=2, description="responses sampled per prompt: one group")
+    rollouts: int = Field(5, ge=2, le=10_000, description="responses sampled per prompt: one group")
     temperature: float = Field(1.0, gt=0, le=10)
     max_completion_length: int = Field(ge=1, description="tokens")
     epsilon_low: float = Field(0.2, gt=0, lt=1, description="a ratio below 1 - epsilon_low is clipped")
@@ -176,8 +180,11 @@ class Training(Section):
     @model_validator(mode="after")
     def _check_phases(self) -> "Training":
         for name, phase in self.phases.items():
-            if not name.isalnum() or not name.islower() or name == BASE:
-                raise ValueError(f"phases.{name}: a phase's name becomes part of a path; use small letters and digits")
+            if not re.fullmatch(r"[a-z0-9]{1,32}", name) or not name.islower() or name == BASE:
+                raise ValueError(
+                    f"phases.{name[:40]}: a phase's name becomes part of a path; "
+                    "use small letters and digits, 32 at most"
+                )
             try:
                 _check_batch(phase, self.machine)
                 _check_shared_prefix(phase, self.machine)
@@ -240,7 +247,7 @@ def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:
     responses, devices = phase.responses_per_step, machine.devices
     per_round = phase.responses_per_pass * devices
     if responses % per_round:
-        fitting = [n for n in range(1, responses // devices + 1) if responses % (n * devices) == 0]
+        fitting = [] if responses % devices else _divisors(responses // devices)
         product = f" × rollouts {phase.rollouts}" if isinstance(phase, Grpo) else ""
         remedy = (
             f"set responses_per_pass to one of {', '.join(map(str, fitting))}"
@@ -251,6 +258,11 @@ def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:
             f"prompts_per_step {phase.prompts_per_step}{product} = {responses} responses per step cannot be divided "
             f"by responses_per_pass {phase.responses_per_pass} × devices {devices}: {remedy}"
         )
+
+
+def _divisors(number: int) -> list[int]:
+    small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+    return sorted({*small, *(number // n for n in small)})
 
 
 def _check_warmup(phase: Grpo | Sft, steps: int) -> None:
