@@ -26,7 +26,8 @@ if S.models.source == "stored":
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         shell:
-            "python -m viper fetch-pretrained {input:q} > {log:q} 2>&1"
+            # tee: why they cannot come is said at once
+            "python -m viper fetch-pretrained {input:q} 2>&1 | tee {log:q}"
 
 
 if S.models.source == "hub":

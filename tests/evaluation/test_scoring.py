@@ -17,43 +17,10 @@ from viper.files import write_table
 from viper.reading import read_table
 
 SETTINGS = EvaluateOptions(source="world", folder=None, size=None, asking={"max_new_tokens": 8}, vlm={"path": "unused"})
-ODD = [
-    "None",
-    "N/A",
-    "null",
-    "NaN",
-    "nan",
-    "NA",
-    "1e5",
-    "007",
-    "1.0",
-    "True",
-    "",
-    " ",
-    "=1+1",
-    'say "x"',
-    "'",
-    "a\tb",
-    "a\nb",
-    "a\rb",
-    "a\r\nb",
-    "\0",
-    "\ud83d\ude42",
-    "\ufeffx",
-    "x" * 100_000,
-    "[" * 1000,
-    "{{ x }}",
-    "{question}",
-    "%s",
-    "\\",
-    "-",
-    "inf",
-    "Failed to obtain answer via API.",
-    "https://example.org/x.png",
-    "/etc/passwd",
-    ".",
-    "<answer>",
-]
+ODD = ["None", "N/A", "null", "NaN", "nan", "NA", "1e5", "007", "1.0", "True", "", " ", "=1+1", 'say "x"', "'", "a\tb",
+       "a\nb", "a\rb", "a\r\nb", "\0", "\ud83d\ude42", "\ufeffx", "x" * 100_000, "[" * 1000, "{{ x }}", "{question}",
+       "%s", "\\", "-", "inf", "Failed to obtain answer via API.",
+       "https://example.org/x.png", "/etc/passwd", ".", "<answer>"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -148,7 +115,7 @@ def test_every_form_of_a_short_answer_is_scored_as_it_is_read(name, truth, tmp_p
 
 @pytest.mark.parametrize("name", [*MICRO, *OFFICIAL])
 def test_an_answer_may_be_any_text_and_is_kept_as_it_was_said(name, tmp_path):
-    forms = ODD + ["B"] * (2 - len(ODD) % 2)
+    forms = ODD + ["B"] * (2 - len(ODD) % 2)  # MMVP wants pairs
     kind = {} if is_hallusion(name) or is_mantis(name) else OPTIONS | ({"E": "x"} if is_real_world(name) else {})
     truth = "No" if is_hallusion(name) else "B"
     result = score(name, tmp_path, forms, kind, truth)

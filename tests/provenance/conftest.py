@@ -236,7 +236,7 @@ def toy_recorded(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     repository = Repository(tmp_path_factory.mktemp("toy") / "recorded")
     copy_sources(repository.root)
     params = repository.root / "params.yaml"
-    values = shrink(yaml.safe_load(params.read_text()))
+    values = shrink(resolve(read(params)))
     values["scales"]["smoke"]["run_seeds"] = [0, 1]
     params.write_text(yaml.safe_dump(values))
     cheapen(repository)

@@ -32,6 +32,34 @@ def test_tables(tmp_path, suffix, change, verdict):
     assert compare(*paths).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("column", "one", "other", "verdict"),
+    [
+        ("prediction", "007", "7", Verdict.DIFFERENT),
+        ("prediction", "1e5", "100000", Verdict.DIFFERENT),
+        ("answer", "None", "", Verdict.DIFFERENT),
+        ("term", "nan", "", Verdict.DIFFERENT),
+        ("extracted", "1.0", "1.00", Verdict.DIFFERENT),
+        ("verdict", "None", "N/A", Verdict.DIFFERENT),
+        ("score", "1.0", "1.0001", Verdict.CLOSE),
+        ("score", "nan", "", Verdict.CLOSE),
+        ("score", "1.0", "None", Verdict.DIFFERENT),
+        ("score", "1", "True", Verdict.DIFFERENT),
+    ],
+)
+def test_text_is_compared_as_text(tmp_path, column, one, other, verdict):
+    for name, cell in (("a", one), ("b", other)):
+        (tmp_path / f"{name}.csv").write_text(f"x,{column}\n1,{cell}\n2,3\n")
+    assert compare(tmp_path / "a.csv", tmp_path / "b.csv").verdict is verdict
+
+
+@pytest.mark.parametrize("content", ["", "x\n", "x,y\n1\n", "x\n1,2\n"])
+def test_what_is_no_table_is_different(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    (tmp_path / "b.csv").write_text("x,y\n1,2\n")
+    assert compare(tmp_path / "a.csv", tmp_path / "b.csv").verdict is Verdict.DIFFERENT
+
+
 def test_the_difference_is_told(tmp_path):
     for name, score in (("a", 1.0), ("b", 1.5)):
         (tmp_path / f"{name}.json").write_text(f'{{"base": [{{"score": {score}}}]}}')

@@ -73,7 +73,11 @@ def kept(graph):
 
 
 def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
-    found = cut(kept, ["seeds", "dataset", "train_main", "main", "train_ablation", "ablation", "all"])
+    names = ["seeds", "dataset", "train_main", "main", "train_ablation", "ablation", "all"]
+    sections = ("synthesis", "reward", "models", "experiments", "evaluation")
+    keys = {"scales": {"toy": KEYS["scales"]["toy"] | {key: {} for key in sections}}}
+    cuts = stages(kept, names, "toy", keys, {"models/toy/pretrained": LISTING})
+    found = {stage.name: stage for stage in cuts}
     for name in ("main", "ablation", "all"):
         assert all(out.startswith("results/") for out in found[name].outs), name
         assert not [dep for dep in found[name].deps if dep.startswith(("data/", "models/"))], name

@@ -253,7 +253,7 @@ def _exif(*tags: tuple[int, int, int, bytes], cut: int | None = None) -> bytes:
         (_exif((0x112, 3, 1, b"\6\0\0\0")), True),
         (_exif((0x112, 3, 1, b"\6\0\0\0"), (0x100, 2, 4, b"abc\0")), True),  # a width that is a text
         (_exif((0x112, 2, 4, b"abc\0")), False),
-        (_exif((0x112, 11, 1, struct.pack("<f", 6.0))), False),
+        (_exif((0x112, 11, 1, struct.pack("<f", 6.0))), True),
         (_exif((0x112, 3, 1000, b"\xff\xff\0\0")), False),
         (_exif((0x112, 3, 1, b"\x63\0\0\0")), False),
         (_exif((0x112, 99, 1, b"\6\0\0\0")), False),

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from viper.provenance.graph import read
+from viper.provenance.graph import from_json
+from viper.provenance.tools import call
 
 pytestmark = pytest.mark.slow
 PROMPTS = "src/viper/prompts"
@@ -31,14 +32,19 @@ ASKING = {
 
 @pytest.fixture(scope="module")
 def graph(finished_plan):
-    return read(["all"], "smoke", finished_plan.root)
+    return graph_of(finished_plan)
+
+
+def graph_of(workflow):
+    """All jobs of a copy, as its own package sees them."""
+    return from_json(call("viper", "graph", "all", "--scale", "smoke", root=workflow.root))
 
 
 @pytest.fixture(scope="module")
 def finished_plan(copy_repository):
     """A copy in which every file of `all` lies, empty, and Snakemake holds all of them for made by the present code."""
     workflow = copy_repository()
-    for job in read(["all"], "smoke", workflow.root).jobs:
+    for job in graph_of(workflow).jobs:
         for name in job.outputs:
             path = workflow.root / name
             if not path.exists():

@@ -38,7 +38,7 @@ class _Phase(Section):
     schedule: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
     warmup_steps: int = Field(0, ge=0)
     weight_decay: float = Field(0.0, ge=0, le=1)
-    max_grad_norm: float = Field(1.0, gt=0, le=1000)
+    max_grad_norm: float = Field(1.0, gt=0, le=1e9)
     prompts_per_step: int = Field(
         128, ge=1, le=1_000_000, description="prompts in one optimizer step, over all devices"
     )

@@ -21,6 +21,7 @@ from viper.evaluation.vlmevalkit import (
     is_hallusion,
     is_real_world,
     options_of,
+    rows_together,
 )
 from viper.models.base import VLM
 
@@ -82,8 +83,8 @@ def evaluate_one(vlm: VLM, name: str, dataset: "ImageBaseDataset", work: Path, o
     from viper.evaluation.model import Checkpoint
 
     if options.size is not None:
-        size = options.size // CRPE_TURNS * CRPE_TURNS if is_crpe(name) else options.size
-        dataset.data = dataset.data.iloc[:size]
+        together = rows_together(name)
+        dataset.data = dataset.data.iloc[: options.size // together * together]
     items = dataset.data.drop(columns="image").copy()
     model = Checkpoint(vlm, options.asking)
     items["prediction"] = model.answer_ahead(dataset)

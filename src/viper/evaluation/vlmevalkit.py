@@ -182,6 +182,11 @@ def is_crpe(name: str) -> bool:
     return "CRPE" in name
 
 
+def rows_together(name: str) -> int:
+    """How many rows in a row are scored together, so that none of them may be left out."""
+    return CRPE_TURNS if is_crpe(name) else 2 if name == "MMVP" else 1
+
+
 def is_hallusion(name: str) -> bool:
     """Whether a benchmark is scored as HallusionBench is: by figures and questions."""
     return "Hallusion" in name
@@ -234,9 +239,9 @@ def _check_form(name: str, table: pd.DataFrame, path: Path) -> None:
         must(f"its category is not one of {'|'.join(_TASKS)}/{'|'.join(_SUBTASKS)}", ~pd.Series(known, table.index))
     if is_crpe(name):
         must(f"its category is not one of {', '.join(_CRPE_CATEGORIES)}", ~table["category"].isin(_CRPE_CATEGORIES))
-    if is_crpe(name) and len(table) % CRPE_TURNS:
-        raise ViperError(f"{path}: has {len(table)} rows, but every item must be there {CRPE_TURNS} times")
-    if name == "MMVP" and (len(table) % 2 or (table["question"][::2].tolist() != table["question"][1::2].tolist())):
+    if len(table) % rows_together(name):
+        raise ViperError(f"{path}: has {len(table)} rows, but they are scored {rows_together(name)} at a time")
+    if name == "MMVP" and table["question"][::2].tolist() != table["question"][1::2].tolist():
         raise ViperError(f"{path}: two rows that follow each other must ask the same question")
 
 

@@ -55,6 +55,8 @@ def compare(first: Path, second: Path) -> Comparison:
 
 def _tables(first: Path, second: Path) -> Comparison:
     one, other = _columns(first), _columns(second)
+    if one is None or other is None:
+        return Comparison(Verdict.DIFFERENT, "one of them is no table")
     if list(one) != list(other) or [*map(len, one.values())] != [*map(len, other.values())]:
         return Comparison(Verdict.DIFFERENT, "other columns or another number of rows")
     kept = [column for column in one if column not in MEASURED]
@@ -69,16 +71,24 @@ def _tables(first: Path, second: Path) -> Comparison:
     return _numbers(cells(one), cells(other), "apart from measured times" if len(kept) < len(one) else "")
 
 
-def _columns(path: Path) -> dict[str, list]:
-    """A table as column → cells; those of a text file as they stand in it."""
+def _columns(path: Path) -> dict[str, list] | None:
+    """A table as column → cells; those of a text file as they stand in it. None: it is no table.
+
+    Not `viper.reading`, which stops at a file that is not the recorded one: here that is the question.
+    """
     if path.suffix == ".parquet":
         import pandas as pd
 
         return {column: cells.tolist() for column, cells in pd.read_parquet(path).items()}
     csv.field_size_limit(sys.maxsize)  # a cell may hold a picture
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
-    return {column: [row[place] for row in rows[1:]] for place, column in enumerate(rows[0] if rows else [])}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header, *rows = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+    except (ValueError, csv.Error):  # no header, or no text
+        return None
+    if any(len(row) != len(header) for row in rows):
+        return None
+    return {column: [row[place] for row in rows] for place, column in enumerate(header)}
 
 
 def _as_numbers(column: str, cells: list[str]) -> list[float] | list[str]:

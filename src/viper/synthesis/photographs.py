@@ -115,10 +115,9 @@ def pixel_hash(image: Image.Image) -> str:
 def _upright(image: Image.Image) -> Image.Image:
     """The picture turned as its EXIF data say; where these cannot be read, as it is stored."""
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # Pillow reads tags of a wrong type or length without looking, and so raises anything
         return image
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
 
 
