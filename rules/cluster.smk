@@ -14,7 +14,7 @@ def begin_on_slurm():
         slurm.check_partitions([partition.name for partition in partitions], source)
         cancelled = slurm.begin_run(workflow.scheduler._executor.run_uuid, Path.cwd())
     except ViperError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
     if cancelled:
         logger.warning(f"Cancelled what an earlier run left in Slurm's queue: jobs {', '.join(cancelled)}.")
     too_big = [job for job in jobs if partitions and all(part.score_job_fit(job) is None for part in partitions)]

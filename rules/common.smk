@@ -5,8 +5,6 @@ import re
 from functools import cache
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 import viper.config
 from viper.config.hub import cached_folder
 from viper.errors import ViperError
@@ -14,10 +12,11 @@ from viper.lineage import is_trained, split_control
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml is read here, with
 # --configfile and --config merged in, so that overrides are checked like the file itself. Jobs get the same arguments.
+GIVEN = (workflow.config_settings.config_args, workflow.config_settings.configfiles)
 try:
-    PARAMS = viper.config.read_run(workflow.config_settings.config_args, workflow.config_settings.configfiles)
+    PARAMS = viper.config.read_run(*GIVEN)
 except ViperError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 
 SCALE = PARAMS.scale
 S = PARAMS.scales[SCALE]
@@ -133,7 +132,7 @@ def named_photographs():
     try:
         found = find_photographs(S.seeds.paths)
     except ViperError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
     return [path for path in found if is_plain(path)], [path for path in found if not is_plain(path)]
 
 
@@ -182,7 +181,7 @@ def parse_lineage(name):
     try:
         return S.training.lineage(name)
     except ViperError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
 
 
 def training_data(wildcards):
@@ -206,7 +205,7 @@ def cold_start_file(wildcards):
         return []
     if not Path(source).is_file() or not Path(source).stat().st_size:
         what = "is empty" if Path(source).is_file() else "is not there"
-        raise WorkflowError(
+        stop(
             f"training.cold_start.source: {source} {what}: put JSON Lines with prompt, images, completion there, set it to"
             " 'truth', or leave the experiments out that have a cold phase"
         )
@@ -252,9 +251,7 @@ def split_named(name):
     """Stop with a sentence instead of a KeyError where a target asks for a split that params.yaml does not have."""
     if name not in S.evaluation.splits:
         known = ", ".join(S.evaluation.splits)
-        raise WorkflowError(
-            f"no split '{name}' in evaluation.splits; there are: {known}. Add it with a seed and a size"
-        )
+        stop(f"no split '{name}' in evaluation.splits; there are: {known}. Add it with a seed and a size")
     return name
 
 

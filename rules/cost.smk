@@ -21,13 +21,7 @@ rule cost:
         scale=SCALE,
         # Without the scale, which has its own option: `--config scale=micro` changes nothing where it is the default.
         config=as_argument(
-            json.dumps(
-                {
-                    key: value
-                    for key, value in viper.config.given(workflow.config_settings.config_args).items()
-                    if key != "scale"
-                }
-            )
+            json.dumps({key: value for key, value in viper.config.changes(*GIVEN).items() if key != "scale"})
         ),
     shell:
         "python -m viper cost --scale {params.scale:q} --target main --config {params.config:q} --output {output:q}"

@@ -4,7 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
+
+def stop(message):
+    """End with one message on standard error: whatever is raised here otherwise is shown with stack frames."""
+    raise SystemExit(str(message))
+
 
 try:
     import viper.config
@@ -12,10 +16,10 @@ try:
     from viper.errors import ViperError
     from viper.provenance.tools import tell_dvc_of_missing_git
 except ImportError as error:
-    raise WorkflowError(
+    stop(
         f"the environment that Snakemake runs in, {sys.prefix}, is not this checkout's ({error}): run `make setup`, "
         "and use this folder's .venv (`. .venv/bin/activate`)"
-    ) from None
+    )
 
 try:
     checkout.check()
@@ -23,7 +27,7 @@ try:
         runs.begin()
         tell_dvc_of_missing_git()
 except ViperError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 
 # Steps call `python`, `accelerate` and `dvc`: those beside the Python that runs this, also where nobody activated its
 # environment; or those of the folder VIPER_STEPS, where Snakemake runs in one environment and its jobs in another.

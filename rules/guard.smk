@@ -9,9 +9,9 @@ def refuse_pulled_files():
     try:
         pulled = guard.unrecorded(SCALE)
     except ViperError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
     if pulled:
-        raise WorkflowError(guard.message(pulled))
+        stop(guard.message(pulled))
 
 
 if workflow.is_main_process and not guard.is_harmless(sys.argv):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from viper.config.inheritance import resolve
-from viper.config.loading import read, read_run, validate
+from viper.config.loading import changes, read, read_run, validate
 from viper.errors import ViperError
 
 VALUES = resolve(read())
@@ -122,7 +122,6 @@ REFUSED = {
     f"{GRPO}.rollouts": True,
     "analysis.margin": math.inf,
     "analysis.seed": 2**32,
-    "run_seeds": [2**32],
     "evaluation.splits.test.seed": 2**32,
     "synthesis.csr_size": 1e30,
     "synthesis.vop_held_out": 48,
@@ -131,8 +130,19 @@ REFUSED = {
     "models.editor.arguments": {"guidance_scale": "high"},
     "evaluation.splits.test": {"seed": 1001, "size": 12, "pictures": "dev"},
     "seeds": {"source": "folder", "paths": ["{a}/*.jpg"], "number": 48},
+    "seeds.number": 2**32,
+    "seeds.shards": 20_000,
+    "run_seeds": list(range(1001)),
+    "reward.embedder.device": "gpu",
+    "models.vlm.path": "a" * 256,
+    "training.cold_start.source": "a/" * 1001,
+    f"{GRPO}.prompts_per_step": 2**31,
+    f"{GRPO}.responses_per_pass": 2**31 - 1,
+    "experiments": {"main": ["base"], "a" * 65: ["base"]},
 }
 REFUSED_TOO = [
+    ("run_seeds", [2**32]),
+    ("experiments", {"main": ["base", "base" + ".csr" * 50]}),
     ("models.vlm.processor", {"min_pixels": 9, "max_pixels": 8}),
     ("models.vlm.processor", {"min_pixel": 9}),
     ("models.painter.arguments", {"height": 0}),
@@ -149,6 +159,16 @@ def test_nonsense_is_refused_with_its_key(key, value):
         validate(corrupted(tuple(key.split(".")), value))
 
 
+def test_what_fits_a_large_batch_is_found_at_once():
+    """A list of a million numbers to try would be no plan within a second; the message names what divides it."""
+    values = corrupted(
+        ("training", "phases", "csr"), {**_at(("training", "phases", "csr")), "prompts_per_step": 999_999}
+    )
+    values["scales"]["smoke"]["training"]["phases"]["csr"] |= {"rollouts": 10_000, "responses_per_pass": 17}
+    with pytest.raises(ViperError, match=r"set responses_per_pass to one of 1, 2, 3, .*9999990000$"):
+        validate(values)
+
+
 def test_fewer_rows_only_where_they_are_allowed():
     values = corrupted(("synthesis", "csr_size"), 500)
     validate(values)
@@ -160,8 +180,16 @@ def test_fewer_rows_only_where_they_are_allowed():
 def test_assignments_of_the_command_line_keep_their_types(tmp_path):
     other = tmp_path / "other.yaml"
     other.write_text("scales: {smoke: {analysis: {seed: 4, resamples: 300}}}\n")
-    changes = "scales={smoke: {run_seeds: [3], analysis: {resamples: 400}, models: {checker: null}}}"
-    params = read_run(["scale=smoke", changes], [other])
+    assignments = [
+        "scale=smoke",
+        "scales={smoke: {run_seeds: [3], analysis: {resamples: 400}, models: {checker: null}}}",
+    ]
+    params = read_run(assignments, [other])
+    assert changes(assignments, [other])["scales"]["smoke"] == {
+        "run_seeds": [3],
+        "analysis": {"seed": 4, "resamples": 400},
+        "models": {"checker": None},
+    }
     scale = params.scales[params.scale]
     assert (scale.run_seeds, scale.analysis.seed, scale.analysis.resamples) == ([3], 4, 400)
     assert scale.models.checker is None

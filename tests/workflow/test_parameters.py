@@ -1,5 +1,6 @@
 """Wrong parameters stop Snakemake itself in one message, before anything is planned or executed."""
 
+import json
 import re
 
 import pytest
@@ -51,3 +52,58 @@ def test_a_cold_start_that_is_missing_stops_only_what_needs_it(copy_repository):
         refused = workflow.run(change, "--dry-run", "--", "ablation_cold_start", check=False)
         assert refused.returncode != 0
         assert "training.cold_start.source: cold.jsonl is " in refused.stdout + refused.stderr
+
+
+def one_message(refused, message):
+    """A run of Snakemake ended in this message, shown once, without a stack frame."""
+    output = refused.stdout + refused.stderr
+    assert refused.returncode != 0
+    assert output.count(message) == 1, output
+    assert "Traceback" not in output
+    assert '  File "' not in output
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "message"),
+    [
+        ("{seeds: {source: folder, paths: [none/*.jpg]}}", "seeds", "seeds.paths: 'none/*.jpg' names no file"),
+        ("{seeds: {source: folder, paths: ['{a,b}/*.jpg']}}", "seeds", "braces"),
+        ("{training: {cold_start: {source: none.jsonl}}}", "ablation_cold_start", "none.jsonl is not there"),
+        ("{training: {phases: {csr: {learning_rate: .inf}}}}", "main", "phases.csr.learning_rate = inf"),
+        ("{training: {phases: {vop: {extends: vop}}}}", "main", "cannot extend itself"),
+        ("{models: {vlm: {path: " + "a" * 300 + "}}}", "main", "models.vlm.path"),
+        ("{experiments: {tau: [base]}}", "main", "experiments.tau: 'tau' is made by a table or figure already"),
+        ("{run_seeds: [true]}", "main", "run_seeds.0 = True"),
+    ],
+)
+def test_a_plan_ends_in_one_message_without_frames(refusing, change, target, message):
+    scales = f"scales={{smoke: {change}}}"
+    one_message(refusing.run(scales, "--dry-run", "--", target, check=False), message)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfes\0c\0", b"\x00\x01\x02", b"", b"- a\n", b"a: [" * 5000, b"on: 1\n1: 2\n"]
+)
+def test_a_file_of_anything_ends_in_one_message(refusing, content):
+    params = refusing.root / "params.yaml"
+    before = params.read_bytes()
+    params.write_bytes(content)
+    try:
+        one_message(refusing.run("--dry-run", "--", "main", check=False), "params.yaml")
+    finally:
+        params.write_bytes(before)
+
+
+@pytest.fixture(scope="module")
+def refusing(copy_repository):
+    """A copy in which nothing is ever made."""
+    return copy_repository()
+
+
+def test_values_of_one_run_reach_its_own_account_with_their_types(refusing):
+    plan = refusing.run(
+        "scales={smoke: {run_seeds: [3], models: {checker: null}}}",
+        "--dry-run", "--printshellcmds", "--", "results/smoke/tables/cost.csv",
+    )  # fmt: skip
+    changed = re.search(r"viper cost --scale smoke --target main --config '(.*?)'", plan.stdout + plan.stderr).group(1)
+    assert json.loads(changed) == {"scales": {"smoke": {"run_seeds": [3], "models": {"checker": None}}}}

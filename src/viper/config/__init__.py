@@ -1,5 +1,5 @@
 """Parameters: one module per section of params.yaml, their whole in `schema`, and reading them with `load`."""
 
-from viper.config.loading import given, load, read_run, validate
+from viper.config.loading import changes, load, read_run, validate
 
-__all__ = ["given", "load", "read_run", "validate"]
+__all__ = ["changes", "load", "read_run", "validate"]

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-# numpy and torch take seeds of 32 bits.
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+LARGEST = 2**32 - 1  # numpy and torch take seeds of 32 bits; nothing that is counted here comes near
+Seed = Annotated[int, Field(ge=0, le=LARGEST)]
+
+LONGEST_LINEAGE = 200  # characters of a name that becomes that of a folder
 
 
 def _leave_out(values: Any) -> Any:

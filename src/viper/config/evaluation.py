@@ -85,12 +85,12 @@ class Evaluation(Section):
     besides: list[Literal["MMVP", "CRPE_EXIST", "MME-RealWorld-Lite"]] = Field(
         [], description="official benchmarks that are scored as well, without a part in the paper's table or its mean"
     )
-    splits: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Split], LeaveOutNull] = Field(
+    splits: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], Split], LeaveOutNull] = Field(
         min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
     )
     asking: Asking
     controls: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[a-z0-9]+$")], Annotated[str, Field(min_length=1)]], LeaveOutNull
+        dict[Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")], Annotated[str, Field(min_length=1)]], LeaveOutNull
     ] = Field(
         {}, description="control → what its answers are made to begin with; LINEAGE+CONTROL is asked so, not trained"
     )

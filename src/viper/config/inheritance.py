@@ -11,11 +11,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from viper.config.base import LARGEST
 from viper.errors import ViperError
 
 EXTENDS = "extends"
 DEEPEST = 64
-LARGEST = 2**53  # the last whole number that JSON's readers and tables hold exactly
 MOST_VALUES = 100_000
 
 Path = tuple[str | int, ...]  # keys, and numbers of list items
@@ -177,7 +177,7 @@ def _check_plain(path: Path, value: Any) -> None:
     elif isinstance(value, float) and not math.isfinite(value):
         problem = "must be a finite number"
     elif isinstance(value, int) and abs(value) > LARGEST:
-        problem = "beyond 2^53: choose a smaller number"
+        problem = "beyond 2^32: choose a smaller number"
     elif isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value)):
         problem = "holds a NUL or half a character: remove it"
     if problem:

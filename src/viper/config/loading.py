@@ -5,7 +5,7 @@ Nothing here imports torch or a model library: a mistake in params.yaml must sho
 
 import difflib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def read(path: str | Path = "params.yaml") -> dict[str, Any]:
     return read_yaml(path)
 
 
-def read_run(assignments: Iterable[str] = (), files: Iterable[str | Path] = ()) -> Params:
+def read_run(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) -> Params:
     """Return the checked parameters of a run of Snakemake.
 
     Args:
@@ -56,24 +56,15 @@ def read_run(assignments: Iterable[str] = (), files: Iterable[str | Path] = ()) 
     Raises:
         ViperError: see `load`; which of the sources cannot be read.
     """
-    values, sources = read(), ["params.yaml"]
-    for path in files:
-        values, sources = merge(values, read(path)), [*sources, str(path)]
-    values = merge(values, given(assignments))
-    if assignments:
-        sources.append("--config")
-    return validate(values, source=" with ".join(sources))
+    sources = ["params.yaml", *map(str, files), *(["--config"] if assignments else [])]
+    return validate(merge(read(), changes(assignments, files)), source=" with ".join(sources))
 
 
-def given(assignments: Iterable[str]) -> dict[str, Any]:
-    """What all KEY=VALUE of --config set together, with the types that they have there.
-
-    Raises:
-        ViperError: see `assigned`.
-    """
+def changes(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """What a run of Snakemake sets beside params.yaml, not checked yet; the arguments are those of `read_run`."""
     values: dict[str, Any] = {}
-    for assignment in assignments:
-        values = merge(values, assigned(assignment))
+    for each in (*map(read, files), *map(assigned, assignments)):
+        values = merge(values, each)
     return values
 
 

@@ -19,7 +19,9 @@ class Embedder(Section):
         min_length=1,
         description="a folder, a hub name, or package:NAME for an installed package that has get_model_path()",
     )
-    device: str | None = Field(None, description="a torch device; null: a GPU where there is one")
+    device: str | None = Field(
+        None, pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="a torch device; null: a GPU where there is one"
+    )
     batch_size: int = Field(64, ge=1, description="sentences a forward pass")
     cache_sentences: int = Field(50_000, ge=1, description="embeddings kept between calls; the oldest unused go first")
 

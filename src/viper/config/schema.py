@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from viper.config.analysis import Analysis
-from viper.config.base import LeaveOutNull, Section, Seed
+from viper.config.base import LONGEST_LINEAGE, LeaveOutNull, Section, Seed
 from viper.config.evaluation import Evaluation
 from viper.config.hub import fill_paths
 from viper.config.models import Models
@@ -23,7 +23,9 @@ from viper.lineage import split_control
 class Scale(Section):
     """One size of the experiment: everything that a run at this scale depends on."""
 
-    run_seeds: list[Seed] = Field(min_length=1, description="the experiment is repeated with each of these seeds")
+    run_seeds: list[Seed] = Field(
+        min_length=1, max_length=1000, description="the experiment is repeated with each of these seeds"
+    )
     experiments: Annotated[dict[str, list[str]], LeaveOutNull] = Field(
         description="experiment → the lineages that it compares"
     )
@@ -64,6 +66,11 @@ class Scale(Section):
             if not lineages or len(set(lineages)) < len(lineages):
                 raise ValueError(f"experiments.{name}: names no lineage, or one twice: name each once")
             for lineage in lineages:
+                if len(lineage) > LONGEST_LINEAGE:
+                    raise ValueError(
+                        f"experiments.{name}: lineage '{lineage[:40]}…' becomes a folder: "
+                        f"{LONGEST_LINEAGE} characters at most"
+                    )
                 checkpoint, control = split_control(lineage)
                 if control and control not in self.evaluation.controls:
                     known = ", ".join(self.evaluation.controls) or "none"
@@ -75,8 +82,10 @@ class Scale(Section):
                     self.training.lineage(checkpoint)
                 except ViperError as error:
                     raise ValueError(f"experiments.{name}: {error}") from error
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                raise ValueError(f"experiments.{name}: becomes a target and a file: use small letters, digits and _")
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+                raise ValueError(
+                    f"experiments.{name[:80]}: becomes a target and a file: use small letters, digits and _, 64 at most"
+                )
         if problem := collision(self.experiments):
             raise ValueError(f"experiments.{problem}")
         return self
@@ -129,8 +138,10 @@ class Params(Section):
     @model_validator(mode="after")
     def _check_scale(self) -> "Params":
         for name in self.scales:
-            if not re.fullmatch(r"[a-z0-9]+", name):
-                raise ValueError(f"scale name {name!r} becomes a folder: use only small letters and digits")
+            if not re.fullmatch(r"[a-z0-9]{1,32}", name):
+                raise ValueError(
+                    f"scale name {name[:40]!r} becomes a folder: use only small letters and digits, 32 at most"
+                )
         if self.scale not in self.scales:
             raise ValueError(
                 f"scale {self.scale!r} is not among the scales {', '.join(self.scales)}: choose one of them"

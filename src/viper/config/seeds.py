@@ -15,7 +15,7 @@ class Seeds(Section):
 
     source: Literal["world", "folder"] = Field(description="world: drawn; folder: photographs named by `paths`")
     number: int = Field(ge=1, description="images to draw, or at most to take from the folder")
-    shards: int = Field(1, ge=1, description="parts that are synthesized independently (jobs on a cluster)")
+    shards: int = Field(1, ge=1, le=10_000, description="parts that are synthesized independently (jobs on a cluster)")
     paths: list[PathText] = Field(
         [], description="glob patterns of image files, for example 'photos/**/*.jpg'; folder only"
     )

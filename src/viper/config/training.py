@@ -1,6 +1,7 @@
 """Parameters of training: the phases that a lineage can be made of, and how a machine runs them."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -38,7 +39,9 @@ class _Phase(Section):
     warmup_steps: int = Field(0, ge=0)
     weight_decay: float = Field(0.0, ge=0, le=1)
     max_grad_norm: float = Field(1.0, gt=0, le=1e9)
-    prompts_per_step: int = Field(128, ge=1, description="prompts in one optimizer step, over all devices")
+    prompts_per_step: int = Field(
+        128, ge=1, le=1_000_000, description="prompts in one optimizer step, over all devices"
+    )
     responses_per_pass: int = Field(ge=1, description="responses in one forward and backward pass of one device")
     freeze_vision: bool = False
     lora: Lora | None = Field(None, description="null: all weights are trained")
@@ -67,7 +70,7 @@ class Grpo(_Phase):
     """
 
     method: Literal["grpo"]
-    rollouts: int = Field(5, ge=2, description="responses sampled per prompt: one group")
+    rollouts: int = Field(5, ge=2, le=10_000, description="responses sampled per prompt: one group")
     temperature: float = Field(1.0, gt=0, le=10)
     max_completion_length: int = Field(ge=1, description="tokens")
     epsilon_low: float = Field(0.2, gt=0, lt=1, description="a ratio below 1 - epsilon_low is clipped")
@@ -177,8 +180,11 @@ class Training(Section):
     @model_validator(mode="after")
     def _check_phases(self) -> "Training":
         for name, phase in self.phases.items():
-            if not name.isalnum() or not name.islower() or name == BASE:
-                raise ValueError(f"phases.{name}: a phase's name becomes part of a path; use small letters and digits")
+            if not re.fullmatch(r"[a-z0-9]{1,32}", name) or not name.islower() or name == BASE:
+                raise ValueError(
+                    f"phases.{name[:40]}: a phase's name becomes part of a path; "
+                    "use small letters and digits, 32 at most"
+                )
             try:
                 _check_batch(phase, self.machine)
                 _check_shared_prefix(phase, self.machine)

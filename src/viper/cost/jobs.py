@@ -57,7 +57,7 @@ def planned_jobs(target: str, config: Mapping[str, Any]) -> list[Job]:
     if not Path("Snakefile").is_file():
         raise ViperError("no Snakefile here: run from the repository's root")
     events = _JobEvents()
-    assignments = [f"{key}={json.dumps(value)}" for key, value in config.items()]
+    assignments = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in config.items()]
     try:
         with SnakemakeApi(OutputSettings()) as api:
             workflow = api.workflow(
@@ -70,6 +70,8 @@ def planned_jobs(target: str, config: Mapping[str, Any]) -> list[Job]:
             dag.execute_workflow(executor="dryrun")
     except (WorkflowError, RuleException) as error:
         raise ViperError(f"the run cannot be planned: {format_error(error, None)}") from error
+    except SystemExit as error:  # from rules/: `stop`
+        raise ViperError(f"the run cannot be planned: {error}") from error
     return events.jobs
 
 

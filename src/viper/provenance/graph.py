@@ -92,7 +92,7 @@ def read(targets: Sequence[str], scale: str | None, root: Path = Path(), more: S
             raise ViperError(
                 f"{', '.join(targets)}: no rule makes it: `snakemake --summary` lists what there is"
             ) from error
-        except WorkflowError as error:
+        except (WorkflowError, SystemExit) as error:  # the second from rules/: `stop`
             raise ViperError(f"Snakemake cannot plan {', '.join(targets)}: {error}") from error
         jobs = [_job(job, root) for job in workflow.dag.jobs]
         named = {rule.name: rule for rule in workflow.rules if rule.name in targets}

@@ -1,0 +1,52 @@
+"""What a command line of Snakemake gives to parameters, before Snakemake reads it.
+
+Snakemake ends in a traceback at what it cannot parse, and executes expressions of a --configfile that says
+`__use_yte__`.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+
+from viper.config.loading import assigned, read
+from viper.errors import ViperError
+
+NULLS = ("", "null", "Null", "NULL", "~")
+
+
+def check(arguments: Sequence[str]) -> None:
+    """Stop at what --config and --configfile cannot mean.
+
+    Args:
+        arguments: of Snakemake; what is no concern of parameters is passed over.
+
+    Raises:
+        ViperError: a --config that is no KEY=VALUE or whose key is not one word, or a --configfile that cannot be read.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--config", "-C", nargs="*", default=[])
+    parser.add_argument("--configfile", "--configfiles", nargs="+", default=[])
+    try:
+        known, _ = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError:  # no value where one must be: Snakemake says so itself
+        return
+    for assignment in known.config:
+        key, is_there, value = assignment.partition("=")
+        if not is_there:
+            raise ViperError(
+                f"--config {assignment}: write KEY=VALUE, for example scale=smoke; targets stand behind --"
+            )
+        if not re.fullmatch(r"[A-Za-z_][\w-]*\w", key):
+            raise ViperError(f"--config {assignment}: no such key; {_nested(*key.split('.'), value)}")
+        if assigned(assignment)[key] is None and value not in NULLS:
+            raise ViperError(f"--config {assignment}: the value says nothing; for none, write {key}=null")
+    for path in known.configfile:
+        read(path)
+
+
+def _nested(first: str, *inner: str) -> str:
+    """How to write what was given as dotted: FIRST, the keys below it, and the value."""
+    *keys, value = inner
+    if not keys:
+        return "the keys are scale and scales"
+    return f"nested, it is '{first}={''.join(f'{{{key}: ' for key in keys)}{value}{'}' * len(keys)}'"
