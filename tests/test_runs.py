@@ -90,3 +90,25 @@ def test_without_locks_nothing_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.portalocker, "lock", refuse)
     runs.begin(tmp_path)
     assert (tmp_path / "locks" / "0.input.lock").exists()
+
+
+def test_the_lock_of_a_run_on_another_machine_stays(tmp_path, monkeypatch):
+    lock = tmp_path / "locks" / "0.input.lock"
+    lock.parent.mkdir()
+
+    def begin_on(machine):
+        monkeypatch.setattr(runs.socket, "gethostname", lambda: machine)
+        runs.begin(tmp_path)
+        runs._held.pop().close()  # killed
+
+    begin_on("one")
+    lock.touch()
+    begin_on("two")
+    assert lock.exists()
+    begin_on("two")
+    assert lock.exists(), "the first machine may still be at work"
+    lock.unlink()  # by `snakemake --unlock`
+    begin_on("two")
+    lock.touch()
+    begin_on("two")
+    assert not lock.exists()

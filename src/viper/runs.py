@@ -2,8 +2,12 @@
 
 Snakemake cannot tell such a lock from that of a living run, and asks for `--unlock`. Every run therefore shares one
 more lock, which ends with its process. A run that finds itself alone removes what the dead ones left.
+
+Some network disks keep locks within one machine. The lock's file therefore names the machines that ran here, and a run
+removes nothing where another machine may be at work.
 """
 
+import socket
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +26,8 @@ _held: list[IO[str]] = []  # until the process ends
 def begin(state: Path = STATE) -> None:
     """Join the living runs of a folder; alone among them, remove the locks of killed ones.
 
-    Where the file system has no locks nothing is removed, and Snakemake asks for `--unlock`.
+    Where the file system has no locks, or the last runs were on another machine, nothing is removed, and Snakemake asks
+    for `--unlock`.
 
     Args:
         state: where Snakemake keeps its records.
@@ -32,16 +37,28 @@ def begin(state: Path = STATE) -> None:
     """
     try:
         state.mkdir(exist_ok=True)
-        file = (state / LOCK).open("a", encoding="utf-8")
+        file = (state / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise ViperError(system.explain(error, state)) from error
     _held.append(file)
     try:
         portalocker.lock(file, LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING)
-        for left in (state / "locks").glob("*.lock"):
-            left.unlink()
+        _clear(file, state)
     except portalocker.AlreadyLocked:
         pass  # others are alive, so their locks hold
     except portalocker.LockException:
         return
+    print(socket.gethostname(), file=file, flush=True)
     portalocker.lock(file, LockFlags.SHARED)  # in place of the first lock: others may join
+
+
+def _clear(file: IO[str], state: Path) -> None:
+    """Remove the locks of dead runs if all of them were on this machine, and forget machines that left none."""
+    file.seek(0)
+    elsewhere = set(file.read().split()) - {socket.gethostname()}
+    locks = list((state / "locks").glob("*.lock"))
+    if elsewhere and locks:
+        return
+    for left in locks:
+        left.unlink()
+    file.truncate(0)

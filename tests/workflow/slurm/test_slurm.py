@@ -82,9 +82,6 @@ def test_a_killed_snakemake_leaves_no_second_writer(workflow):
     assert workflow.cluster.job(orphan)["JobState"] == "RUNNING"
     assert not (workflow.root / target).exists()
 
-    refused = workflow.run(f"scales={CHECKPOINTS}", "--", target, check=False)
-    assert "Directory cannot be locked" in refused
-    workflow.run("--unlock", "--", target)
     said = workflow.run(f"scales={CHECKPOINTS}", "--", target)
     assert f"Cancelled what an earlier run left in Slurm's queue: jobs {orphan}." in said
     ended, successor = (workflow.cluster.job(job) for job in workflow.cluster.jobs("train")[-2:])
@@ -118,7 +115,7 @@ def test_a_full_disk_stops_its_shard_and_the_rest_goes_on(workflow, full_disk):
     other = f"{BENCHMARKS}/MicroWorldQA.tsv"
     workflow.run("--retries", "0", "--", "data/smoke/benchmarks/dev/MicroStar.tsv", other, check=False)
     log = (workflow.root / "logs/smoke/make_benchmark/dev/MicroStar.log").read_text()
-    assert "error: data/smoke/benchmarks/dev: no space left on this disk" in log
+    assert re.search(r"error: data/smoke/benchmarks/dev\S*: no space left on this disk", log)
     assert "Traceback" not in log
     assert list(full_disk.iterdir()) == []
     assert (workflow.root / other).exists()
