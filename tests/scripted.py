@@ -1,10 +1,11 @@
 """A model whose answers are known, for tests of evaluation."""
 
+from microworld.benchmarks import question_prompt
+from microworld.benchmarks.benchmark import Question
+from microworld.draw import render
 from viper.config.evaluation import Asking, EvaluateOptions
 from viper.config.models import VlmSection
 from viper.models.base import Chat
-from viper.world.draw import render
-from viper.world.questions import Question, question_prompt
 
 
 def options(**asking) -> EvaluateOptions:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import typer
 
 # Each area registers its own commands; heavy libraries are imported only inside a command.
-AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "speed", "cost")
+AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "bench", "cost")
 HELP = {"--help", "-h"}
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from viper.config.evaluation import MICRO
-from viper.evaluation.benchmarks import draw_groups, table
-from viper.world.questions import Question
+from microworld.adapters.benchmarks import draw_groups, table
+from microworld.benchmarks import BENCHMARKS as MICRO
+from microworld.benchmarks.benchmark import Question
 
 SIZE = 8  # rows
 

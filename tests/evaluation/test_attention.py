@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
+from microworld.base_models.vlm import build_processor, build_vlm
 from viper.config.evaluation import AttentionSection
 from viper.errors import ViperError
 from viper.evaluation.attention import LAST_LAYER, ROLLOUT, answer_tokens, changed_fields, measure, rollout
-from viper.models.micro.vlm import build_processor, build_vlm
 from viper.models.vlm import TransformersVLM
 from viper.synthesis.rows import pack_image
 

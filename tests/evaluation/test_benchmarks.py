@@ -3,12 +3,14 @@
 import pandas as pd
 import pytest
 
-from viper.config.evaluation import MICRO, BenchmarkOptions, Split
+from microworld.adapters.benchmarks import draw_groups, table, write
+from microworld.benchmarks import BENCHMARKS as MICRO
+from microworld.scene import scene_stream, split_of
+from viper.config.evaluation import BenchmarkOptions, Split
 from viper.errors import ViperError
 from viper.evaluation.benchmark_tables import read_benchmark
-from viper.evaluation.benchmarks import draw_groups, provide, table, write
+from viper.evaluation.benchmarks import provide
 from viper.files import write_table
-from viper.world.scene import scene_stream, split_of
 
 
 @pytest.mark.parametrize("name", MICRO)

@@ -27,7 +27,7 @@ def served(tmp_path, monkeypatch):
         DATASET_URL = {"MMStar": f"http://127.0.0.1:{server.server_port}/MMStar.tsv"}  # noqa: RUF012
         DATASET_MD5 = {"MMStar": hashlib.md5(CONTENT).hexdigest()}  # noqa: RUF012
 
-    monkeypatch.setattr(vlmevalkit, "_classes", lambda: {"MMStar": Known})
+    monkeypatch.setattr(vlmevalkit, "_known", lambda name: Known)
     yield folder / "MMStar.tsv"
     server.shutdown()
     server.server_close()

@@ -15,10 +15,11 @@ from importlib import import_module
 import pandas as pd
 import pytest
 
+from microworld.benchmarks import BENCHMARKS as MICRO
 from scripted import Scripted, every, options, right
-from viper.config.evaluation import MICRO
 from viper.errors import ViperError
 from viper.evaluation import kept_files, vlmevalkit
+from viper.evaluation.registry import OFFICIAL, scoring
 from viper.evaluation.run import evaluate
 from viper.evaluation.vlmevalkit import import_vlmeval
 from viper.files import write_table
@@ -127,11 +128,16 @@ def vlmeval():
     import_vlmeval()
 
 
+def our_classes():
+    """The classes of all benchmarks, as they are built."""
+    return {vlmevalkit.dataset_class(type(scoring(name))) for name in (*MICRO, *OFFICIAL)}
+
+
 def is_ours(module, name: str) -> bool:
     """Whether a class of a module is among what our data sets and our model are made of."""
     from vlmeval.vlm.base import BaseModel
 
-    made_of = {base for known in vlmevalkit._classes().values() for base in known.__mro__} | {BaseModel}
+    made_of = {base for known in our_classes() for base in known.__mro__} | {BaseModel}
     return getattr(module, name, None) in made_of
 
 
@@ -173,7 +179,7 @@ def test_the_walk_sees_what_it_should():
 def test_every_module_of_our_classes_is_walked_and_its_files_are_kept():
     from vlmeval.smp import file
 
-    used = {base.__module__ for known in vlmevalkit._classes().values() for base in known.__mro__}
+    used = {base.__module__ for known in our_classes() for base in known.__mro__}
     assert {name for name in used if name.startswith("vlmeval.")} <= {f"vlmeval.{name}" for name in MODULES}
     holding = {name for name in MODULES if vars(import_module(f"vlmeval.{name}")).get("load") is file.load}
     assert {f"vlmeval.{name}" for name in holding} - {"vlmeval.smp.file"} <= set(kept_files.MODULES)

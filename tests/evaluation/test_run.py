@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microworld.adapters.benchmarks import draw_groups, table
+from microworld.benchmarks import BENCHMARKS as MICRO
+from microworld.benchmarks import said_answer
+from microworld.benchmarks.benchmark import Question
 from scripted import Scripted, every, options, right
 from viper.analysis import bootstrap
-from viper.config.evaluation import MICRO
-from viper.evaluation.benchmarks import draw_groups, table
 from viper.evaluation.run import COLUMNS, evaluate
 from viper.evaluation.vlmevalkit import build, import_vlmeval
-from viper.world.questions import Question, said_answer
 
 
 def spoken(question: Question) -> str:

@@ -9,10 +9,13 @@ import pytest
 from PIL import Image
 
 from answer_forms import CHOICE, NOTHING, OPTIONS, TEXT, YES_NO
-from viper.config.evaluation import MICRO, OFFICIAL, EvaluateOptions
+from microworld.benchmarks import BENCHMARKS as MICRO
+from viper.config.evaluation import EvaluateOptions
 from viper.errors import ViperError
+from viper.evaluation.registry import OFFICIAL, scoring
 from viper.evaluation.run import evaluate
-from viper.evaluation.vlmevalkit import import_vlmeval, is_crpe, is_hallusion, is_mantis, is_real_world
+from viper.evaluation.scoring import Mantis, RealWorld, Relations, YesOrNo
+from viper.evaluation.vlmevalkit import import_vlmeval
 from viper.files import write_table
 from viper.reading import read_table
 
@@ -40,6 +43,11 @@ class Says:
         return said
 
 
+def is_a(name, *kinds) -> bool:
+    """Whether a benchmark is scored in one of these ways."""
+    return isinstance(scoring(name), kinds)
+
+
 def picture() -> str:
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32), "red").save(buffer, "PNG")
@@ -49,16 +57,16 @@ def picture() -> str:
 def rows_for(name: str, number: int, options: dict[str, str], truth: str) -> list[dict]:
     """An item, in the form that the benchmark wants; CRPE's four times."""
     row = {"index": number, "image": picture(), "question": f"What is {number // 2}?", "answer": truth, **options}
-    if is_hallusion(name):
+    if is_a(name, YesOrNo):
         row = {"index": f"VD_x_0_{number}_0_0", "l2-category": "x", "category": "VD"} | {
             **row,
             "index": f"VD_x_0_{number}_0_0",
         }
-    if is_real_world(name):
+    if is_a(name, RealWorld):
         lines = [f"({letter}) {text}" for letter, text in options.items()]
         choices = str(lines) if name.endswith("Lite") else "\n".join(lines)
         row |= {"category": "Perception/Remote Sensing", "l2-category": "color", "multi-choice options": choices}
-    if is_crpe(name):
+    if is_a(name, Relations):
         lines = "".join(f"\n{letter}. {text}" for letter, text in options.items())
         row = {
             "image": picture(),
@@ -83,16 +91,16 @@ def readings(result):
     return [json.loads(cell)[0] if cell.startswith("[") else cell for cell in result.items["reading"]]
 
 
-@pytest.mark.parametrize("name", [name for name in (*MICRO, *OFFICIAL) if not is_hallusion(name)])
+@pytest.mark.parametrize("name", [name for name in (*MICRO, *OFFICIAL) if not is_a(name, YesOrNo)])
 def test_every_form_of_an_option_is_scored_as_it_is_read(name, tmp_path):
     forms = list(CHOICE) + [""] * (len(CHOICE) % 2)  # MMVP wants pairs
-    options = OPTIONS | {"E": "something else"} if is_real_world(name) else OPTIONS
-    forms = [form for form in forms if not is_real_world(name) or form != "E"]
+    options = OPTIONS | {"E": "something else"} if is_a(name, RealWorld) else OPTIONS
+    forms = [form for form in forms if not is_a(name, RealWorld) or form != "E"]
     result = score(name, tmp_path, forms, options, "B")
     for form, hit, how in zip(forms, result.items["hit"], readings(result), strict=True):
         letter, expected = CHOICE[form]
         is_text = expected == "text"
-        if is_real_world(name) and (is_text or form in ("red cat or blue dog", "not the blue dog")):
+        if is_a(name, RealWorld) and (is_text or form in ("red cat or blue dog", "not the blue dog")):
             letter, expected = "Z", "none"
         assert (hit, how) == (letter == "B", expected), form
 
@@ -116,12 +124,14 @@ def test_every_form_of_a_short_answer_is_scored_as_it_is_read(name, truth, tmp_p
 @pytest.mark.parametrize("name", [*MICRO, *OFFICIAL])
 def test_an_answer_may_be_any_text_and_is_kept_as_it_was_said(name, tmp_path):
     forms = ODD + ["B"] * (2 - len(ODD) % 2)  # MMVP wants pairs
-    kind = {} if is_hallusion(name) or is_mantis(name) else OPTIONS | ({"E": "x"} if is_real_world(name) else {})
-    truth = "No" if is_hallusion(name) else "B"
+    kind = {} if is_a(name, YesOrNo, Mantis) else OPTIONS | ({"E": "x"} if is_a(name, RealWorld) else {})
+    truth = "No" if is_a(name, YesOrNo) else "B"
     result = score(name, tmp_path, forms, kind, truth)
     write_table(tmp_path / "items.tsv", result.items)
     back = read_table(tmp_path / "items.tsv", numbers=["hit"])
-    kept = [json.loads(cell)[0] for cell in back["prediction"]] if is_crpe(name) else back["prediction"].tolist()
+    kept = (
+        [json.loads(cell)[0] for cell in back["prediction"]] if is_a(name, Relations) else back["prediction"].tolist()
+    )
     assert kept == ["🙂" if form == "\ud83d\ude42" else form for form in forms]
     assert [bool(hit) for hit in back["hit"]] == [form == "B" and truth == "B" for form in forms]
 
@@ -135,7 +145,7 @@ def test_half_a_surrogate_pair_is_replaced(tmp_path):
 @pytest.mark.parametrize("name", ["MicroStar", "MicroCRPE", "MicroMantis", "BLINK"])
 def test_an_option_may_be_any_text(name, text, tmp_path):
     options = {"A": "3", "B": text, "C": "", "D": "missing"}
-    options = options | {"C": "else"} if is_crpe(name) else options
+    options = options | {"C": "else"} if is_a(name, Relations) else options
     result = score(name, tmp_path, [text, f"B. {text}", "B", "3", "C", f"A. {text}"], options, "B")
     assert result.items["hit"].tolist() == [1, 1, 1, 0, 0, 0]
 

@@ -12,7 +12,7 @@ found = PathFinder.find_spec
 PathFinder.find_spec = lambda name, path=None, target=None: None if name == "decord" else found(name, path, target)
 assert find_spec("decord") is None
 
-from viper.evaluation.vlmevalkit import answer_kind, source_url
+from viper.evaluation.vlmevalkit import source_url
 print(source_url("MMStar"))
 assert "decord" not in sys.modules
 assert find_spec("decord") is None

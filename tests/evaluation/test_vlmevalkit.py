@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from viper.config.evaluation import MICRO
+from microworld.benchmarks import BENCHMARKS as MICRO
+from microworld.benchmarks import question_prompt
 from viper.errors import ViperError
 from viper.evaluation.vlmevalkit import build, import_vlmeval, require_data
-from viper.world.questions import question_prompt
 
 
 @pytest.fixture(autouse=True, scope="module")

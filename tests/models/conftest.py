@@ -14,7 +14,7 @@ from diffusers import (  # isort: skip
 )
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from viper.models.micro.vlm import build_processor, build_tokenizer, build_vlm, split_words
+from microworld.base_models.vlm import build_processor, build_tokenizer, build_vlm, split_words
 
 WORDS = split_words("Describe the picture. What must change? A large red circle is at top left letter K digit 4")
 

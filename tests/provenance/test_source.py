@@ -7,27 +7,29 @@ from viper.provenance import source
 
 
 def names(command):
-    return {path.relative_to(source.PACKAGE).as_posix() for path in source.sources(command)}
+    return {path.relative_to(source.SOURCE).as_posix() for path in source.sources(command)}
 
 
 def test_a_command_uses_its_own_modules_and_not_those_of_its_neighbours():
     used = names("make-seeds")
-    assert {"synthesis/seeds.py", "world/draw.py", "world/scene.py", "files.py"} <= used
-    assert not {"synthesis/steps.py", "models/vlm.py", "training/grpo.py", "config/schema.py"} & used
+    assert {"viper/synthesis/seeds.py", "microworld/draw.py", "microworld/scene.py", "viper/files.py"} <= used
+    assert (
+        not {f"viper/{name}.py" for name in ("synthesis/steps", "models/vlm", "training/grpo", "config/schema")} & used
+    )
 
 
 def test_prompts_and_data_files_belong_to_what_names_them():
-    assert "prompts/micro/caption.jinja" in names("caption-images")
-    assert "analysis/published.csv" in names("tables")
+    assert "viper/prompts/micro/caption.jinja" in names("caption-images")
+    assert "viper/analysis/published.csv" in names("tables")
     assert not any(name.endswith(".csv") for name in names("make-seeds"))
 
 
 def test_helpers_beside_a_command_count_for_it():
-    assert "reward/scoring.py" in names("train")  # imported by a helper of the command
+    assert "viper/reward/scoring.py" in names("train")  # imported by a helper of the command
 
 
 def test_classes_that_a_pipeline_names_in_its_files_count_for_it():
-    assert "models/micro/layout_unet.py" in names("reconstruct-images")
+    assert "microworld/base_models/layout_unet.py" in names("reconstruct-images")
 
 
 @pytest.fixture
@@ -41,7 +43,8 @@ def package(tmp_path, monkeypatch):
     )
     (root / "used.py").write_text('"""What it does."""\n\nNUMBER = 1  # one\n')
     (root / "unused.py").write_text("NUMBER = 1\n")
-    monkeypatch.setattr(source, "PACKAGE", root)
+    monkeypatch.setattr(source, "SOURCE", tmp_path)
+    monkeypatch.setattr(source, "PACKAGES", ("toy",))
     monkeypatch.syspath_prepend(tmp_path)
 
     def fingerprint():

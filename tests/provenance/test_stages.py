@@ -7,7 +7,7 @@ import pytest
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml
 from viper.provenance.graph import Graph, Job, from_json, to_json
-from viper.provenance.source import PACKAGE
+from viper.provenance.source import SOURCE
 from viper.provenance.stages import stages
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
@@ -158,7 +158,7 @@ def test_a_graph_survives_json(graph):
 def test_stages_name_the_prompts_that_they_ask_with_each_by_its_file(stage, prompts):
     import yaml
 
-    deps = yaml.safe_load((PACKAGE.parents[1] / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    deps = yaml.safe_load((SOURCE.parent / "dvc.yaml").read_text())["stages"][stage]["deps"]
     folder = "src/viper/prompts"
     assert folder not in deps
     found = [dep for dep in deps if dep.startswith(folder) and not dep.endswith("__init__.py")]

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microworld.adapters.pairs import draw_pairs, draw_sentences, errors, paraphrase
+from microworld.parse import parse_operation, parse_refinement
 from viper.errors import ViperError
 from viper.reward.calibration import choose_tau, measure, rates_by_kind, roc_table
-from viper.reward.pairs import Pair, draw_sentences, errors, paraphrase, read_pairs, world_pairs
-from viper.world.parse import parse_operation, parse_refinement
+from viper.reward.pairs import Pair, read_pairs
 
 
 def table(same: list[float], different: list[float]) -> pd.DataFrame:
@@ -67,8 +68,8 @@ def test_errors_change_the_meaning():
 
 
 def test_pairs_of_the_world():
-    pairs = world_pairs(30, seed=0)
-    assert pairs == world_pairs(30, seed=0)
+    pairs = draw_pairs(30, seed=0)
+    assert pairs == draw_pairs(30, seed=0)
     assert sum(pair.kind == "exact" for pair in pairs) == sum(pair.kind == "paraphrase" for pair in pairs) == 30
     assert all(pair.same == (pair.kind in ("exact", "paraphrase")) for pair in pairs)
     assert all(pair.first != pair.second for pair in pairs if pair.kind != "exact")

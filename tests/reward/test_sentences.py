@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from pysbd.lang.english import English
 from pysbd.processor import Processor
 
+from microworld.grammar import statement
+from microworld.operations import sample_operations
+from microworld.scene import sample_scene
 from viper.reward import sentences
 from viper.reward.sentences import _BoundedEnglish, find_answer, is_well_formed, normalize, split_sentences
-from viper.world.grammar import statement
-from viper.world.operations import sample_operations
-from viper.world.scene import sample_scene
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
+from microworld import grammar
 from viper.synthesis.answers import NOTHING_TO_CHANGE, answer_text, read_refinements
-from viper.world import grammar
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from microworld.base_models.vlm import build_processor, build_vlm, split_words
 from viper.config.models import VlmSection
 from viper.config.options import read_options
 from viper.errors import ViperError
 from viper.manifest import write_manifest
-from viper.models.micro.vlm import build_processor, build_vlm, split_words
 from viper.prompts import render
 from viper.synthesis.commands import register
 from viper.synthesis.rows import read_rows, write_rows

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from microworld import grammar
+from microworld.operations import OPERATION_TYPES
+from microworld.parse import parse_operation
+from microworld.scene import scene_stream
 from viper.config.synthesis import OperationsSection
 from viper.synthesis.english import EnglishLanguage, Entity, parse_entity
 from viper.synthesis.operations import get_language, plan_changes
-from viper.world import grammar
-from viper.world.operations import OPERATION_TYPES
-from viper.world.parse import parse_operation
-from viper.world.scene import scene_stream
 
 ENGLISH = """mug | blue | small | - | 1 | COFFEE | left of the laptop
 apples | red | - | - | 3 | - | in the bowl

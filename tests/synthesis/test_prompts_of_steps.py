@@ -2,6 +2,7 @@
 
 import pytest
 
+from microworld.adapters import cold_start as truth
 from viper import prompts
 from viper.config.synthesis import AssembleOptions
 from viper.config.training import ColdStart
@@ -20,7 +21,7 @@ def asked(monkeypatch):
         seen.setdefault(running[0], set()).add(f"{prompt_set}/{name}")
         return prompts.render(prompt_set, name, **fields)
 
-    for module in (steps, assemble, card, cold_start):
+    for module in (steps, assemble, card, truth):
         monkeypatch.setattr(module, "render", spy)
     for name in ("caption", "critique", "refine", "reconstruct", "operate", "edit"):
         step = getattr(steps, name)

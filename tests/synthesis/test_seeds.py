@@ -11,12 +11,13 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from microworld.adapters.seeds import draw_seeds
+from microworld.draw import render
+from microworld.scene import from_json, split_of
 from viper.config.seeds import Seeds
 from viper.errors import ViperError
 from viper.synthesis.rows import read_rows, unpack_image
-from viper.synthesis.seeds import collect_seeds, draw_seeds
-from viper.world.draw import render
-from viper.world.scene import from_json, split_of
+from viper.synthesis.seeds import collect_seeds
 
 PHOTOGRAPHS = Path(skimage.data.__file__).parent
 

@@ -3,10 +3,10 @@
 import pytest
 from PIL import Image
 
+from microworld import grammar
+from microworld.parse import parse_operation
 from viper.synthesis import steps
 from viper.synthesis.rows import by_id, unpack_image
-from viper.world import grammar
-from viper.world.parse import parse_operation
 
 
 def test_critique_finds_the_forgotten_object(run_loop, album, seed_rows):

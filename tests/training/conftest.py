@@ -8,9 +8,9 @@ import pytest
 from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
 
+from microworld.base_models.vlm import build_processor, build_vlm, split_words
 from viper.config.training import TrainOptions
 from viper.manifest import write_manifest
-from viper.models.micro.vlm import build_processor, build_vlm, split_words
 
 STATEMENTS = ["The circle is red.", "The square is blue.", "A star was added.", "A ring was moved."]
 PROMPTS = ["What must change?", "What was changed?"]

@@ -8,11 +8,11 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 
+from microworld.parse import parse_operation, parse_refinement, split_sentences
 from viper.config.training import ColdStart
 from viper.errors import ViperError
 from viper.manifest import sha256
 from viper.training.cold_start import write_samples
-from viper.world.parse import parse_operation, parse_refinement, split_sentences
 
 
 def test_truth_gives_parsable_answers_and_the_same_bytes_twice(tmp_path):

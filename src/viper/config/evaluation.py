@@ -7,16 +7,11 @@ from pydantic import Field, model_validator
 from viper.config.base import LeaveOutNull, Section, Seed
 from viper.config.models import VlmSection
 from viper.config.paths import PathText
+from viper.evaluation.registry import names
 from viper.lineage import split_control
 
 # The paper's name of a benchmark: a column of its tables.
 Column = Literal["MMStar", "RealWorldQA", "MME-RW", "BLINK", "Mantis", "HallusionBench", "CRPE"]
-
-MICRO = ("MicroStar", "MicroWorldQA", "MicroHighRes", "MicroBlink", "MicroMantis", "MicroHallusion", "MicroCRPE")
-OFFICIAL = (
-    "MMStar", "RealWorldQA", "MME-RealWorld", "MME-RealWorld-Lite", "BLINK", "Mantis-Eval", "HallusionBench",
-    "CRPE_RELATION", "CRPE_EXIST", "MMVP",
-)  # fmt: skip
 
 
 class Split(Section):
@@ -98,7 +93,7 @@ class Evaluation(Section):
 
     @model_validator(mode="after")
     def _check_source(self) -> "Evaluation":
-        known = MICRO if self.source == "world" else OFFICIAL
+        known = names(self.source)
         for column, name in self.benchmarks.items():
             if name not in known:
                 raise ValueError(

@@ -1,6 +1,5 @@
 """Evaluating one checkpoint on all benchmarks: VLMEvalKit infers and scores, per-item results are kept."""
 
-import json
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -11,18 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from viper.config.evaluation import EvaluateOptions
-from viper.evaluation.answers import NO_ANSWER, UNREADABLE, Reading, read
-from viper.evaluation.kept_files import KeptFiles, kept_files
-from viper.evaluation.vlmevalkit import (
-    CRPE_TURNS,
-    answer_kind,
-    build,
-    is_crpe,
-    is_hallusion,
-    is_real_world,
-    options_of,
-    rows_together,
-)
+from viper.evaluation.answers import UNREADABLE, Reading, read
+from viper.evaluation.kept_files import kept_files
+from viper.evaluation.registry import scoring
+from viper.evaluation.scoring import Scoring
+from viper.evaluation.vlmevalkit import build
 from viper.models.base import VLM
 
 if TYPE_CHECKING:
@@ -82,8 +74,9 @@ def evaluate_one(vlm: VLM, name: str, dataset: "ImageBaseDataset", work: Path, o
 
     from viper.evaluation.model import Checkpoint
 
+    kind = scoring(name)
     if options.size is not None:
-        together = rows_together(name)
+        together = kind.rows_together
         dataset.data = dataset.data.iloc[: options.size // together * together]
     items = dataset.data.drop(columns="image").copy()
     model = Checkpoint(vlm, options.asking)
@@ -92,20 +85,18 @@ def evaluate_one(vlm: VLM, name: str, dataset: "ImageBaseDataset", work: Path, o
         infer_data_job(model, work_dir=str(work), model_name="checkpoint", dataset=dataset)
         path = str(work / f"checkpoint_{name}.tsv")
         predictions = files.load(path)
-        readings = [_read(name, item) for _, item in predictions.iterrows()]
+        readings = [_read(kind, item) for _, item in predictions.iterrows()]
         files.dump(predictions.assign(prediction=[reading.answer for reading in readings]), path)
         # `exact_matching`: with any other judge VLMEvalKit falls back silently where it has no key.
         figures = dataset.evaluate(path, model="exact_matching", nproc=1)
-        scored = _scored(name, files, Path(path))
+        scored = _scored(kind.scored(Path(path), files))
     items["reading"] = [reading.how for reading in readings]
     items[["extracted", "hit"]] = scored.loc[items["index"].astype(str), ["extracted", "hit"]].to_numpy()
     items["hit"] = items["hit"].astype(int)
     _check_readings(name, items, readings)
     counts = items["reading"].value_counts().sort_index().to_dict()
-    if is_crpe(name):
-        items = _crpe_items(items)
-    result = Result(items.reindex(columns=COLUMNS), _plain(figures), _headline(name, figures), counts)
-    _check_agreement(name, result)
+    result = Result(kind.items(items).reindex(columns=COLUMNS), _plain(figures), kind.headline(figures), counts)
+    _check_agreement(name, kind, result)
     return result
 
 
@@ -126,65 +117,15 @@ def _report(name: str, result: Result) -> None:
         )
 
 
-def _read(name: str, item: pd.Series) -> Reading:
-    options = options_of(name, item)
-    return read(item["prediction"], answer_kind(name, options), options)
+def _read(kind: Scoring, item: pd.Series) -> Reading:
+    options = kind.options(item)
+    return read(item["prediction"], kind.answer_kind(options), options)
 
 
-def _scored(name: str, files: KeptFiles, predictions: Path) -> pd.DataFrame:
-    """What VLMEvalKit extracted and whether it counted it as right, by index (as text), from the files it wrote."""
-    from vlmeval.dataset.utils.crpe import is_correct
-    from vlmeval.dataset.utils.multiple_choice import build_choices, extract_characters_regex
-    from vlmeval.utils import can_infer
-
-    def beside(suffix: str) -> pd.DataFrame:
-        return files.load(str(predictions.with_name(f"{predictions.stem}{suffix}.tsv")))
-
-    if is_hallusion(name):
-        rows = beside("_auxmatch")
-        extracted, hit = rows["extracted"], rows["score"]
-    elif is_real_world(name):
-        rows = beside("_score")
-        extracted, hit = rows["prediction"].map(extract_characters_regex), rows["score"]
-    elif is_crpe(name):
-        rows = files.load(str(predictions))
-        pairs = list(zip(rows["answer"].astype(str), rows["prediction"].astype(str), strict=True))
-        extracted, hit = rows["prediction"], pd.Series([is_correct(answer, said) for answer, said in pairs])
-    else:
-        rows = beside("_exact_matching_result")
-        choices = [build_choices(row) for _, row in rows.iterrows()]
-        said = rows["prediction"].astype(str)
-        extracted = [
-            (can_infer(text, dict(c)) or NO_ANSWER) if c else text for text, c in zip(said, choices, strict=True)
-        ]
-        hit = rows["hit"]
-    return pd.DataFrame({"extracted": list(extracted), "hit": list(hit)}, index=rows["index"].astype(str))
-
-
-def _crpe_items(rows: pd.DataFrame) -> pd.DataFrame:
-    """CRPE's items from its rows: four in a row are one item, asked with its options turned."""
-    groups = rows.groupby([number // CRPE_TURNS for number in range(len(rows))])
-    items = groups.first()
-    for column in ("answer", "prediction", "reading", "extracted"):
-        items[column] = groups[column].agg(lambda texts: json.dumps(list(texts)))
-    items["hit"] = groups["hit"].min()
-    return items
-
-
-def _headline(name: str, figures: Any) -> float:
-    """The figure that the paper reports, in percent."""
-    if is_hallusion(name):
-        overall = figures[figures["split"] == "Overall"].iloc[0]
-        return float(overall[["aAcc", "fAcc", "qAcc"]].mean())
-    if is_real_world(name):
-        return 100 * float(figures["Overall"])
-    if is_crpe(name):
-        return 100 * float(figures["total"])
-    return 100 * float(figures["Overall"].mean())
-
-
-def _is_mmvp(name: str) -> bool:
-    return name == "MMVP"
+def _scored(columns: tuple) -> pd.DataFrame:
+    """What VLMEvalKit extracted and whether it counted it as right, by index (as text)."""
+    index, extracted, hit = columns
+    return pd.DataFrame({"extracted": list(extracted), "hit": list(hit)}, index=index.astype(str))
 
 
 def _check_readings(name: str, items: pd.DataFrame, readings: Sequence[Reading]) -> None:
@@ -200,22 +141,15 @@ def _check_readings(name: str, items: pd.DataFrame, readings: Sequence[Reading])
             )
 
 
-def _check_agreement(name: str, result: Result) -> None:
-    """The kept items must say what VLMEvalKit says; a difference would be a mistake in `_scored`.
+def _check_agreement(name: str, kind: Scoring, result: Result) -> None:
+    """The kept items must say what VLMEvalKit says; a difference would be a mistake in `Scoring.scored`.
 
     Raises:
         RuntimeError: they do not.
     """
-    if is_hallusion(name):
-        expected = result.figures["aAcc"][result.figures["split"].index("Overall")]
-    elif _is_mmvp(name):  # the headline counts pairs
-        expected = 100 * result.figures["Average"][0]
-    elif len(result.figures.get("split", [])) > 1:
-        return  # VLMEvalKit gives one figure a split, no total
-    else:
-        expected = result.score
-    if abs(100 * result.items["hit"].mean() - expected) > 1e-6:
-        raise RuntimeError(f"{name}: kept items give {100 * result.items['hit'].mean():.6f}, VLMEvalKit {expected:.6f}")
+    expected, found = kind.share_of_items(result.figures), 100 * result.items["hit"].mean()
+    if expected is not None and abs(found - expected) > 1e-6:
+        raise RuntimeError(f"{name}: kept items give {found:.6f}, VLMEvalKit {expected:.6f}")
 
 
 def _plain(figures: Any) -> dict[str, Any]:

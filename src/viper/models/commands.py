@@ -27,18 +27,18 @@ def register(app: typer.Typer) -> None:
     @app.command("pretrain-vlm")
     def pretrain_vlm(options: Options, output: Output) -> None:
         """Train the base VLM: first its eyes, then its language."""
+        from microworld.base_models import pretrain
         from viper.config.pretraining import VlmFit
-        from viper.models.micro import base_models
 
-        base_models.train_vlm(read_options(VlmFit, options), output)
+        pretrain.train_vlm(read_options(VlmFit, options), output)
 
     @app.command("pretrain-latents")
     def pretrain_latents(options: Options, output: Output) -> None:
         """Train what painter and editor share: the autoencoder and the text encoder."""
+        from microworld.base_models import pretrain
         from viper.config.pretraining import LatentsFit
-        from viper.models.micro import base_models
 
-        base_models.train_latents(read_options(LatentsFit, options), output)
+        pretrain.train_latents(read_options(LatentsFit, options), output)
 
     @app.command("pretrain-diffusion")
     def pretrain_diffusion(
@@ -48,18 +48,18 @@ def register(app: typer.Typer) -> None:
         editor: Annotated[Path, typer.Option(help="folder of the trained editor")],
     ) -> None:
         """Train painter (caption → picture) and editor (picture and instruction → picture) together."""
+        from microworld.base_models import pretrain
         from viper.config.pretraining import DenoiserFit
-        from viper.models.micro import base_models
 
-        base_models.train_diffusion(read_options(DenoiserFit, options), shared, painter, editor)
+        pretrain.train_diffusion(read_options(DenoiserFit, options), shared, painter, editor)
 
     @app.command("pretrain-checker")
     def pretrain_checker(options: Options, output: Output) -> None:
         """Train the checker that audits painter and editor."""
+        from microworld.base_models import pretrain
         from viper.config.pretraining import Fit
-        from viper.models.micro import base_models
 
-        base_models.train_checker(read_options(Fit, options), output)
+        pretrain.train_checker(read_options(Fit, options), output)
 
     @app.command("measure-base-models")
     def measure_base_models(
@@ -68,9 +68,9 @@ def register(app: typer.Typer) -> None:
         output: Annotated[Path, typer.Option(help="CSV: model, what was measured, share right, 95 % interval, n")],
     ) -> None:
         """Measure VLM, painter and editor against the drawn world's truth."""
+        from microworld.base_models import fidelity
         from viper.config.models import Models
         from viper.files import atomic_write
-        from viper.models.micro import fidelity
 
         table = fidelity.measure(read_options(Models, options), caption_temperature)
         with atomic_write(output) as partial:

@@ -14,6 +14,7 @@ from typing import Any
 
 from viper.errors import ViperError
 from viper.manifest import DOWNLOAD_NOTES
+from viper.models.world import COMPONENTS
 
 # Files of weights that are pickles, or that only other frameworks read.
 OTHER_WEIGHTS = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack", ".npy", ".npz", ".ot"}
@@ -22,12 +23,6 @@ WEIGHTS = ".safetensors"
 _IN_PLACE_OF = {"pytorch_model": "model", "diffusion_pytorch_model": "diffusion_pytorch_model"}
 # Packages whose classes the files of a pipeline or an embedder may name, beside this project's own.
 LIBRARIES = {"diffusers", "transformers"}
-# Modules of this package that hold classes of saved pipelines.
-OWN_COMPONENTS = {
-    "viper.models.micro.layout_unet",
-    "viper.models.micro.text_encoder",
-    "viper.models.micro.vae",
-}
 _EMBEDDER_MODULES = "sentence_transformers."
 _AGAIN = "make or fetch the model again"
 _REMEDY = "Take a model without it, or one whose classes the pinned libraries have"
@@ -195,7 +190,7 @@ def _check_classes(path: Path, content: dict[str, Any]) -> None:
             )
         for name, value in content.items():
             library = value[0] if isinstance(value, list) and value else None
-            if library is not None and library not in LIBRARIES | OWN_COMPONENTS:
+            if library is not None and library not in LIBRARIES | COMPONENTS:
                 raise ViperError(
                     f"{path}: {name} is a class of {library!r}, which is not imported because a file says so; known "
                     f"are {', '.join(sorted(LIBRARIES))}. {_REMEDY}"

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from viper.config.models import PipelineSection
 from viper.errors import ViperError
 from viper.models.base import is_flat, pick_device, pick_dtype
-from viper.models.folder import OWN_COMPONENTS, check_model_folder, explained_loading
+from viper.models.folder import check_model_folder, explained_loading
+from viper.models.world import COMPONENTS
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _import_own_components(folder: Path) -> None:
     index = folder / "model_index.json"
     if index.is_file():
         for value in json.loads(index.read_text(encoding="utf-8")).values():
-            if isinstance(value, list) and value and value[0] in OWN_COMPONENTS:
+            if isinstance(value, list) and value and value[0] in COMPONENTS:
                 importlib.import_module(value[0])
 
 

@@ -4,8 +4,9 @@ Snakemake sees a rule's text and parameters, not the Python modules behind `pyth
 therefore carries the fingerprint of its command as a parameter (rules/provenance.smk). It is read from syntax trees:
 comments, docstrings and layout do not count, so that rewording a comment retrains nothing.
 
-Modules count whole. What is read beside them counts where it is read: a prompt at the calls of `viper.prompts.render`
-that the command can reach, another data file at the function that names it.
+Modules count whole, but for the doors to the drawn world, of which each function counts by itself. What is read beside
+them counts where it is read: a prompt at the calls of `viper.prompts.render` that the command can reach, another data
+file at the function that names it.
 """
 
 import ast
@@ -22,22 +23,24 @@ from typing import Any
 
 from viper import prompts
 from viper.errors import ViperError
-from viper.models.folder import OWN_COMPONENTS
+from viper.models.world import COMPONENTS
 from viper.provenance.reach import Code, Definition
 from viper.provenance.rendered import renderings
 
-PACKAGE = Path(__file__).parents[1]
+SOURCE = Path(__file__).parents[2]
+PACKAGES = ("viper", "microworld")
 # What no syntax tree shows: a pipeline's own classes are named in its model_index.json; what is measured against size
 # is a process of its own.
 _LOADED_BY_NAME = {
-    "models/pipelines.py": sorted(OWN_COMPONENTS),
-    "speed/size.py": ("viper.speed.synthesis",),
+    "viper/models/pipelines.py": sorted(COMPONENTS),
+    "viper/bench/size.py": ("viper.bench.synthesis",),
 }
 # What no result depends on: checks and messages to the user, how long starting took, and who is kept out meanwhile.
 _WITHOUT_EFFECT = {
-    *("checkout.py", "digests.py", "errors.py", "locking.py", "processes.py", "runs.py", "startup.py", "system.py"),
-    "terminal.py",
+    f"viper/{name}.py"
+    for name in ("checkout", "digests", "errors", "locking", "processes", "runs", "startup", "system", "terminal")
 }
+_DOOR = "world.py"  # in each area: every function of it leads to another part of the drawn world
 _COMMAND = re.compile(r"(?:-m viper|\{params\.launch:q\}) (\S+)")
 _NAMED = ast.FunctionDef | ast.ClassDef  # code that runs only where it is named
 _PARAMETER = re.compile(r"\{params\.(\w+):q\}")
@@ -75,7 +78,7 @@ def _named_sets(options: Any) -> list[str]:
 
 @cache
 def sources(command: str, sets: frozenset[str] | None = None) -> tuple[Path, ...]:
-    """Every file of the package that `python -m viper COMMAND` uses: modules, data files, prompts.
+    """Every file of the packages that `python -m viper COMMAND` uses: modules, data files, prompts.
 
     Followed are the imports of the command's function, of the helpers beside it, and of every module they lead to. What
     a package's `__init__` imports for others' convenience counts only where the package itself is imported.
@@ -87,8 +90,9 @@ def sources(command: str, sets: frozenset[str] | None = None) -> tuple[Path, ...
         ViperError: there is no such command.
     """
     module, functions = _functions(command)
-    modules = _closure(_imported(functions))
     reached = _CODE.reached([(module, function) for function in functions], _brought_along)
+    entered = [node for path, node in reached if path.name == _DOOR]
+    modules = _closure(_imported([*functions, *entered]))
     data = {path for each in modules for path in _data_files(each) if _is_named(path, each, reached)}
     return tuple(sorted({module, *modules, *data, *_prompts(modules, reached, sets)}))
 
@@ -201,7 +205,7 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _imported(nodes: Iterable[ast.AST]) -> Iterator[Path]:
-    """The package's modules that some statement below `nodes` imports."""
+    """The packages' modules that some statement below `nodes` imports."""
     for node in (inner for outer in nodes for inner in ast.walk(outer)):
         if isinstance(node, ast.Import):
             yield from (path for alias in node.names if (path := _module(alias.name)))
@@ -212,11 +216,11 @@ def _imported(nodes: Iterable[ast.AST]) -> Iterator[Path]:
 
 
 def _module(name: str) -> Path | None:
-    """The file of a module of this package; None for modules of others, and for names that are no module."""
-    first, *parts = name.split(".")
-    if first != PACKAGE.name:
+    """The file of a module of these packages; None for modules of others, and for names that are no module."""
+    parts = name.split(".")
+    if parts[0] not in PACKAGES:
         return None
-    path = PACKAGE.joinpath(*parts)
+    path = SOURCE.joinpath(*parts)
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
@@ -224,7 +228,7 @@ def _closure(start: Iterable[Path]) -> set[Path]:
     found, waiting = set(), list(start)
     while waiting:
         path = waiting.pop()
-        if path not in found and path.relative_to(PACKAGE).as_posix() not in _WITHOUT_EFFECT:
+        if path not in found and path.relative_to(SOURCE).as_posix() not in _WITHOUT_EFFECT:
             found.add(path)
             waiting += _used_by(path)
     return found
@@ -232,12 +236,13 @@ def _closure(start: Iterable[Path]) -> set[Path]:
 
 @cache
 def _used_by(path: Path) -> list[Path]:
-    """The modules that a module names itself."""
-    return [*_imported([_tree(path)]), *_loaded_by_name(path)]
+    """The modules that a module names itself; of a door, those outside of its functions."""
+    nodes = [node for node in _tree(path).body if path.name != _DOOR or not isinstance(node, ast.FunctionDef)]
+    return [*_imported(nodes), *_loaded_by_name(path)]
 
 
 def _loaded_by_name(path: Path) -> list[Path]:
-    names = next((names for name, names in _LOADED_BY_NAME.items() if path == PACKAGE / name), ())
+    names = next((names for name, names in _LOADED_BY_NAME.items() if path == SOURCE / name), ())
     return list(filter(None, map(_module, names)))
 
 
@@ -264,7 +269,7 @@ def _digest(path: Path) -> bytes:
     content = path.read_bytes()
     if path.suffix == ".py":
         content = ast.dump(_without_docstrings(_tree(path))).encode()
-    return hashlib.sha256(path.relative_to(PACKAGE).as_posix().encode() + content).digest()
+    return hashlib.sha256(path.relative_to(SOURCE).as_posix().encode() + content).digest()
 
 
 def _without_docstrings(tree: ast.AST) -> ast.AST:

@@ -14,7 +14,7 @@ from viper.errors import ViperError
 from viper.prompts import FOLDER as PROMPTS
 from viper.provenance.graph import Graph, Job
 from viper.provenance.sidecar import SUFFIX, has_sidecar
-from viper.provenance.source import PACKAGE, prompt_sets, sources
+from viper.provenance.source import SOURCE, prompt_sets, sources
 
 SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
 EVERYTHING = "all"
@@ -243,11 +243,10 @@ def _source_deps(jobs: list[Job]) -> list[str]:
     """What the jobs are written in: rule files, the parts of the package that their commands use, and their prompts."""
     if not jobs:
         return []
-    root = PACKAGE.parents[1]
     rules = {"Snakefile", "rules/common.smk", *(job.file for job in jobs)}
     used = {path for job in jobs if job.command for path in sources(job.command, prompt_sets(job.params))}
     code = {path for path in used if path.is_relative_to(PROMPTS)}  # each by itself: nobody asks with all of them
-    for part in {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in used - code}:
+    for part in {SOURCE.joinpath(*path.relative_to(SOURCE).parts[:2]) for path in used - code}:
         files = {path for path in used if part in (path, *path.parents)}
         code |= files if len(files) <= 3 else {part}  # up to three files of a subpackage by name, more as their folder
-    return [*sorted(rules), *sorted(path.relative_to(root).as_posix() for path in code)]
+    return [*sorted(rules), *sorted(path.relative_to(SOURCE.parent).as_posix() for path in code)]

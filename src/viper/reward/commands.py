@@ -113,12 +113,13 @@ def register(app: typer.Typer) -> None:
         from viper.config.reward import CalibrationOptions
         from viper.files import atomic_write
         from viper.models.embedder import SentenceEmbedder
+        from viper.reward import world
         from viper.reward.calibration import choose_tau, measure, rates_by_kind, roc_table
-        from viper.reward.pairs import read_pairs, world_pairs
+        from viper.reward.pairs import read_pairs
 
         checked = read_options(CalibrationOptions, options)
         how = checked.calibration
-        labelled = world_pairs(how.sentences, how.seed) if how.pairs == "world" else read_pairs(how.pairs)
+        labelled = world.draw_pairs(how.sentences, how.seed) if how.pairs == "world" else read_pairs(how.pairs)
         table = measure(labelled, SentenceEmbedder(checked.embedder))
         chosen = choose_tau(table, how.max_false_positive_rate)
         record = {

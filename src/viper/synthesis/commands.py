@@ -25,13 +25,14 @@ def register(app: typer.Typer) -> None:
     def make_seeds(folder: Path, options: Options, seed: Seed = 0) -> None:
         """Draw or collect the seed images: seeds/shardN.parquet (world: also truth/shardN.jsonl) below FOLDER."""
         from viper.config.seeds import Seeds
-        from viper.synthesis.seeds import collect_seeds, draw_seeds
+        from viper.synthesis import world
+        from viper.synthesis.seeds import collect_seeds
 
         seeds = read_options(Seeds, options)
         tables = [folder / "seeds" / f"shard{shard}.parquet" for shard in range(seeds.shards)]
         if seeds.source == "world":
             truth = [folder / "truth" / f"shard{shard}.jsonl" for shard in range(seeds.shards)]
-            draw_seeds(seeds, seed=seed, out=tables, truth=truth)
+            world.draw_seeds(seeds, seed=seed, out=tables, truth=truth)
         else:
             collect_seeds(seeds, seed=seed, out=tables, skipped=folder / "seeds" / "skipped.csv")
 
@@ -197,21 +198,10 @@ def register(app: typer.Typer) -> None:
         out: Annotated[Path, typer.Option(help="CSV table to write")],
     ) -> None:
         """Measure each step of the loop against the truth of drawn seed images."""
-        import pandas as pd
-
         from viper.files import atomic_write
         from viper.manifest import model_folder
-        from viper.models.micro.checker import Checker
-        from viper.synthesis.assemble import Shards
-        from viper.synthesis.audit import audit
+        from viper.synthesis import world
 
-        checker, tables = Checker.from_pretrained(model_folder(checkpoint)), []
-        for number in seed:
-            for name in lineage:
-                run = data / f"seed{number}"
-                table = audit(Shards(run / "seeds", run / "synthesis" / name, shards), run / "truth", checker)
-                tables.append(table.assign(lineage=name, seed=number))
+        table = world.audit(data, seeds=seed, lineages=lineage, shards=shards, checker=model_folder(checkpoint))
         with atomic_write(out) as partial:
-            pd.concat(tables)[["lineage", "seed", *tables[0].columns[:-2]]].to_csv(
-                partial, index=False, lineterminator="\n"
-            )
+            table.to_csv(partial, index=False, lineterminator="\n")

@@ -2,7 +2,7 @@
 spatial relation, presence; size and count besides).
 
 The heuristics are the same in every world. What an entity is and how a change is said belongs to a `Language`: the
-grammar of the micro world (`micro.py`) or English templates (`english.py`).
+grammar of the micro world (`world.py`) or English templates (`english.py`).
 """
 
 from dataclasses import dataclass
@@ -45,9 +45,9 @@ class Language(Protocol):
 def get_language(name: str) -> Language:
     """The language called `name` in params.yaml ('micro' or 'english')."""
     if name == "micro":
-        from viper.synthesis.micro import MicroLanguage
+        from viper.synthesis import world
 
-        return MicroLanguage()
+        return world.language()
     from viper.synthesis.english import EnglishLanguage
 
     return EnglishLanguage()

@@ -1,4 +1,4 @@
-"""Seed images: drawn scenes of the micro world, or photographs of a folder, in shards of Parquet."""
+"""Seed images from the photographs of a folder, in shards of Parquet."""
 
 import csv
 import logging
@@ -19,34 +19,11 @@ from viper.synthesis.photographs import (
     printable,
     read_photograph,
 )
-from viper.synthesis.rows import IMAGE, TEXT, Row, pack_image, row_seed, write_rows
-from viper.world.draw import render
-from viper.world.scene import Scene, sample_scene, to_json
+from viper.synthesis.rows import IMAGE, TEXT, Row, pack_image, write_rows
 
 log = logging.getLogger(__name__)
 
 COLUMNS = {"id": TEXT, "image": IMAGE, "source": TEXT}
-
-
-def world_scene(seed: int, index: int) -> Scene:
-    """The scene of seed image `index`: drawn from a stream of its own, whatever the number of images or shards."""
-    return sample_scene(np.random.default_rng(row_seed(seed, "seeds", str(index))))
-
-
-def draw_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
-    """Draw `seeds.number` scenes into the shards `out`, and their truth, for audits only, into `truth`.
-
-    Each truth file holds one JSON line an image: {"id": …, "scene": …} (see `viper.world.scene.from_json`).
-    """
-    for indices, table, scenes_path in zip(np.array_split(np.arange(seeds.number), len(out)), out, truth, strict=True):
-        rows, lines = [], []
-        for index in tqdm(indices.tolist(), desc=f"draw {Path(table).stem}", unit="image"):
-            scene, row_id = world_scene(seed, index), f"world-{seed}-{index:06d}"
-            rows.append({"id": row_id, "image": pack_image(render(scene)), "source": "world"})
-            lines.append(f'{{"id": "{row_id}", "scene": {to_json(scene)}}}\n')
-        write_rows(table, rows, COLUMNS)
-        with atomic_write(scenes_path) as partial:
-            partial.write_text("".join(lines), encoding="utf-8")
 
 
 def collect_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], skipped: Path) -> None:

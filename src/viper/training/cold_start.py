@@ -16,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
 
@@ -24,13 +23,11 @@ from viper.config.training import ColdStart
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.pictures import read_picture
-from viper.prompts import render
-from viper.world import grammar
-from viper.world.draw import render as draw
-from viper.world.operations import apply_operations, sample_operations
-from viper.world.scene import sample_scene
+from viper.training import world
 
 FEATURES = Features({"images": List(Image()), "prompt": Value("string"), "completion": Value("string")})
+
+Sample = dict[str, Any]  # images (as Pillow has them), prompt, completion
 
 
 def write_samples(section: ColdStart, *, seed: int, out: Path) -> None:
@@ -39,8 +36,8 @@ def write_samples(section: ColdStart, *, seed: int, out: Path) -> None:
     Raises:
         ViperError: the file cannot be used, or has too few samples.
     """
-    rows = _from_truth(section, seed) if section.source == "truth" else _from_file(Path(section.source))
-    samples = list(islice(rows, section.samples))
+    rows = world.samples(section, seed) if section.source == "truth" else _from_file(Path(section.source))
+    samples = [{**row, "images": [_png(image) for image in row["images"]]} for row in islice(rows, section.samples)]
     if len(samples) < section.samples:
         raise ViperError(
             f"{section.source} has {len(samples)} samples, training.cold_start.samples asks for {section.samples}: "
@@ -50,7 +47,7 @@ def write_samples(section: ColdStart, *, seed: int, out: Path) -> None:
         Dataset.from_list(samples, features=FEATURES).to_parquet(partial)
 
 
-def _from_file(path: Path) -> Iterator[dict[str, Any]]:
+def _from_file(path: Path) -> Iterator[Sample]:
     """Samples of a JSON Lines file: prompt, completion, and images as paths beside it or as base64."""
     if not path.is_file():
         raise ViperError(
@@ -67,11 +64,11 @@ def _from_file(path: Path) -> Iterator[dict[str, Any]]:
             missing = [key for key in FEATURES if not isinstance(row, dict) or not row.get(key)]
             if missing:
                 raise ViperError(f"{where}: no {', no '.join(missing)}; each line has {', '.join(FEATURES)}")
-            images = [_as_png(image, path.parent, where) for image in row["images"]]
+            images = [_picture(image, path.parent, where) for image in row["images"]]
             yield {"images": images, "prompt": row["prompt"], "completion": row["completion"]}
 
 
-def _as_png(image: Any, folder: Path, where: str) -> dict[str, Any]:
+def _picture(image: Any, folder: Path, where: str) -> Pillow.Image:
     """An image that is named by a file of `folder`, or given as base64."""
     if not isinstance(image, str):
         raise ViperError(f"{where}: an image is {type(image).__name__}, not the name of a file or base64")
@@ -81,7 +78,7 @@ def _as_png(image: Any, folder: Path, where: str) -> dict[str, Any]:
             source = base64.b64decode(image, validate=True)
         except ValueError as error:
             raise ViperError(f"{where}: image {image[:60]!r} is neither a file in {folder} nor base64") from error
-    return _png(read_picture(source, f"{where}: an image cannot be read"))
+    return read_picture(source, f"{where}: an image cannot be read")
 
 
 def _png(image: Pillow.Image) -> dict[str, Any]:
@@ -89,26 +86,3 @@ def _png(image: Pillow.Image) -> dict[str, Any]:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return {"bytes": buffer.getvalue(), "path": f"{hashlib.sha256(buffer.getvalue()).hexdigest()}.png"}
-
-
-def _from_truth(section: ColdStart, seed: int) -> Iterator[dict[str, Any]]:
-    """Endless samples in the paper's proportion: 7 of 10 refine a wrong caption, 3 tell two pictures apart."""
-    rng = np.random.default_rng(seed)
-    while True:
-        scene = sample_scene(rng)
-        operations = sample_operations(rng, scene, int(rng.integers(1, 4)))
-        other = apply_operations(scene, operations)
-        if rng.random() < 0.7:
-            answer = grammar.refinements(scene, other)
-            objects = [thing for thing in scene.objects if thing not in other.objects]
-            images, prompt = [scene], render(section.prompts, "csr", caption=grammar.caption(other))
-        else:
-            answer = [grammar.statement(operation) for operation in operations]
-            objects = [operation.after or operation.before for operation in operations]
-            images, prompt = [scene, other], render(section.prompts, "vop")
-        if answer:
-            yield {
-                "images": [_png(draw(image)) for image in images],
-                "prompt": prompt,
-                "completion": f"<think> {grammar.entities(objects)} </think><answer> {' '.join(answer)} </answer>",
-            }

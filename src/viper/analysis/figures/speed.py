@@ -1,4 +1,4 @@
-"""Ratios to the plain way of doing things, from the tables of `viper.speed.alternate`."""
+"""Ratios to the plain way of doing things, from the tables of `viper.bench.alternate`."""
 
 import numpy as np
 import pandas as pd

@@ -1,0 +1,35 @@
+"""Seed images of the micro world: scenes, and their truth beside them, which only audits read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from microworld.draw import render
+from microworld.scene import Scene, sample_scene, to_json
+from viper.config.seeds import Seeds
+from viper.files import atomic_write
+from viper.synthesis.rows import pack_image, row_seed, write_rows
+from viper.synthesis.seeds import COLUMNS
+
+
+def world_scene(seed: int, index: int) -> Scene:
+    """The scene of seed image `index`: drawn from a stream of its own, whatever the number of images or shards."""
+    return sample_scene(np.random.default_rng(row_seed(seed, "seeds", str(index))))
+
+
+def draw_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
+    """Draw `seeds.number` scenes into the shards `out`, and their truth, for audits only, into `truth`.
+
+    Each truth file holds one JSON line an image: {"id": …, "scene": …} (see `microworld.scene.from_json`).
+    """
+    for indices, table, scenes_path in zip(np.array_split(np.arange(seeds.number), len(out)), out, truth, strict=True):
+        rows, lines = [], []
+        for index in tqdm(indices.tolist(), desc=f"draw {Path(table).stem}", unit="image"):
+            scene, row_id = world_scene(seed, index), f"world-{seed}-{index:06d}"
+            rows.append({"id": row_id, "image": pack_image(render(scene)), "source": "world"})
+            lines.append(f'{{"id": "{row_id}", "scene": {to_json(scene)}}}\n')
+        write_rows(table, rows, COLUMNS)
+        with atomic_write(scenes_path) as partial:
+            partial.write_text("".join(lines), encoding="utf-8")

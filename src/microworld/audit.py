@@ -1,0 +1,179 @@
+"""What the loop can only trust, measured: each step of a synthesis in the micro world against the truth.
+
+The truth file is joined here and nowhere else. Pictures made by painter and editor are read by the independent checker.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel
+
+from microworld import grammar, parse
+from microworld.base_models.checker import Checker
+from microworld.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look, matches, shares
+from microworld.operations import Operation
+from microworld.scene import CELLS, Scene, from_json
+from viper.digests import REMEDY
+from viper.errors import ViperError
+from viper.reading import read_json_lines
+from viper.synthesis.assemble import Shards
+from viper.synthesis.rows import Row, by_id, unpack_image
+from viper.synthesis.tables import read_step
+
+# What a refinement turns out to be.
+CAPTION = "the caption's mistake, told right"
+MISTOLD = "the caption's mistake, told wrong"
+PAINTER = "the painter's mistake"
+NOBODY = "nobody's mistake"
+UNREADABLE = "not readable"
+
+
+class Truth(BaseModel):
+    """A line of truth/shardN.jsonl."""
+
+    id: str
+    scene: dict[str, Any]
+
+
+def audit_all(data: Path, *, seeds: Sequence[int], lineages: Sequence[str], shards: int, checker: Path) -> pd.DataFrame:
+    """Measure the syntheses of several lineages, each with several run seeds.
+
+    Args:
+        data: folder of a scale's data, such as data/micro.
+        checker: folder of the checker.
+
+    Returns:
+        Columns lineage, seed, and those of `audit`.
+
+    Raises:
+        ViperError: see `audit`.
+    """
+    reader, tables = Checker.from_pretrained(checker), []
+    for seed in seeds:
+        for lineage in lineages:
+            run = data / f"seed{seed}"
+            table = audit(Shards(run / "seeds", run / "synthesis" / lineage, shards), run / "truth", reader)
+            tables.append(table.assign(lineage=lineage, seed=seed))
+    return pd.concat(tables)[["lineage", "seed", *tables[0].columns[:-2]]]
+
+
+def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
+    """Measure every step of one synthesis.
+
+    Args:
+        truth: folder of shardN.jsonl, lines {"id", "scene"}.
+
+    Returns:
+        Columns step, measure, share, low, high (Wilson, 95 %), n.
+
+    Raises:
+        ViperError: there is no truth (seed images that were not drawn).
+    """
+    findings: list[Finding] = []
+    for shard in range(shards.count):
+        scenes = read_truth(truth / f"shard{shard}.jsonl")
+        tables = {
+            step: by_id(row for row in read_step(shards.path(step, shard), step) if not row["failure"])
+            for step in ("captions", "reconstructions", "critiques", "operations", "edits")
+        }
+        painted, edited = (_read_pictures(checker, tables[step]) for step in ("reconstructions", "edits"))
+        for row_id, caption in tables["captions"].items():
+            real, said = scenes[row_id], parse.described_scene(caption["caption"])
+            findings += _audit_scene("caption", said, real)
+            findings += _audit_scene("painter", painted[row_id], said)
+            refinements = tables["critiques"].get(row_id, {"refinements": []})["refinements"]
+            findings += _audit_refinements(refinements, real, said, painted[row_id])
+        for row_id, picture in edited.items():
+            findings += _audit_edit(tables["operations"][row_id]["statements"], scenes[row_id], picture)
+    return shares(findings)
+
+
+def read_truth(path: Path) -> dict[str, Scene]:
+    """Scenes by the id of their seed image.
+
+    Raises:
+        ViperError: there is no such file, it is damaged, or a line is no scene.
+    """
+    if not path.exists():
+        raise ViperError(f"{path} is missing: only drawn seed images (seeds.source: world) have a truth to audit with")
+    scenes = {}
+    for line in read_json_lines(path, Truth):
+        try:
+            scenes[line.id] = from_json(json.dumps(line.scene))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ViperError(f"{path}: the scene of {line.id} cannot be read ({error}). {REMEDY}") from error
+    return scenes
+
+
+def judge_refinement(sentence: str, real: Scene, said: Scene, painted: Scene) -> str:
+    """Whose mistake a refinement speaks of: one of the constants above.
+
+    The painter's: where the caption is right, but the reconstruction shows something else than it says.
+    """
+    refinement = parse.parse_refinement(sentence)
+    if refinement is None:
+        return UNREADABLE
+    if sentence in grammar.refinements(real, said):
+        return CAPTION
+    seen = _background if refinement.cell is None else lambda scene: look(scene, refinement.cell)
+    if seen(said) != seen(real):
+        return MISTOLD
+    return PAINTER if seen(painted) != seen(said) else NOBODY
+
+
+def premise_holds(operation: Operation, real: Scene) -> bool:
+    """Whether the picture is as the operation's sentence takes for granted."""
+    before, after = operation.before, operation.after
+    if before is not None and not matches(before, real.at(before.cell)):
+        return False
+    return after is None or (before is not None and after.cell == before.cell) or real.at(after.cell) is None
+
+
+def _audit_scene(step: str, shown: Scene, meant: Scene) -> Iterator[Finding]:
+    """Attributes of the objects and the background that were meant, and of what is shown beyond them."""
+    for thing in meant.objects:
+        found = shown.at(thing.cell)
+        yield Finding(step, "object is there", found is not None)
+        for name in ATTRIBUTES:
+            right = found is not None and getattr(found, name) == getattr(thing, name)
+            yield from (Finding(step, measure, right) for measure in (name, "all facts"))
+    for name in BACKGROUND:
+        right = getattr(shown, name) == getattr(meant, name)
+        yield from (Finding(step, measure, right) for measure in (name, "all facts"))
+    for thing in shown.objects:
+        yield Finding(step, "nothing invented", meant.at(thing.cell) is not None)
+
+
+def _audit_refinements(sentences: list[str], real: Scene, said: Scene, painted: Scene) -> Iterator[Finding]:
+    kinds = [judge_refinement(sentence, real, said, painted) for sentence in sentences]
+    for kind in kinds:
+        for name in (CAPTION, MISTOLD, PAINTER, NOBODY, UNREADABLE):
+            yield Finding("refinements", name, kind == name)
+    for needed in grammar.refinements(real, said):
+        yield Finding("refinements", "needed and found", needed in sentences)
+
+
+def _audit_edit(statements: list[str], real: Scene, edited: Scene) -> Iterator[Finding]:
+    operations = [operation for operation in map(parse.parse_operation, statements) if operation]
+    named: set[int] = set()
+    for operation in operations:
+        named |= {thing.cell for thing in (operation.before, operation.after) if thing}
+        premise, done = premise_holds(operation, real), edit_done(operation, edited)
+        yield Finding("operations", "starts from what is there", premise)
+        yield from (Finding("edits", measure, done) for measure in ("done", f"done: {operation.type}"))
+        yield Finding("edits", "statement is true", premise and done)
+    for cell in CELLS:
+        if cell not in named:
+            yield Finding("edits", "other cells kept", look(edited, cell) == look(real, cell))
+
+
+def _read_pictures(checker: Checker, rows: dict[str, Row]) -> dict[str, Scene]:
+    images = [unpack_image(row["image"]) for row in rows.values()]
+    return dict(zip(rows, checker.read(images), strict=True)) if images else {}
+
+
+def _background(scene: Scene) -> tuple[str, str]:
+    return scene.shade, scene.texture

@@ -1,0 +1,79 @@
+"""From the section `pretraining` to the folders of base models: each is complete or not there.
+
+Every folder gets, beside the weights, `pretraining.json`: the parameters it was made with and the figures at its end.
+The weights are stored in half precision, which `from_pretrained` widens again.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+
+from microworld.base_models import checker, diffusion, language, tasks, text_encoder, vae, vision, vlm
+from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
+from viper.files import atomic_write
+from viper.manifest import write_manifest
+from viper.models.folder import check_model_folder, explained_loading
+
+
+def _finish(folder: Path, parameters: dict, figures: dict) -> None:
+    record = {"parameters": parameters, "figures": figures, "torch": torch.__version__}
+    (folder / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_manifest(folder)
+
+
+def train_vlm(options: VlmFit, output: Path) -> None:
+    """Train the base VLM into `output`: vision tower, then language (see the two modules)."""
+    processor = vlm.build_processor(tasks.vocabulary())
+    model = vlm.build_vlm(processor, seed=options.language[0].seed)
+    eyes = vision.pretrain_vision(model, processor, **options.vision.model_dump())
+    losses = []
+    for stage in options.language:
+        losses.append(language.pretrain_language(model, processor, **stage.model_dump()))
+        model.half().float()  # as it is stored, so that a stage may as well go on from stored weights
+    with atomic_write(output) as folder:
+        model.half().save_pretrained(folder)
+        processor.save_pretrained(folder)
+        _finish(folder, options.model_dump(), {"vision accuracy": eyes, "loss per token": losses})
+
+
+def train_latents(options: LatentsFit, output: Path) -> None:
+    """Train autoencoder and text encoder into the subfolders `vae`, `text_encoder` and `tokenizer` of `output`."""
+    autoencoder, quality = vae.fit_vae(**options.autoencoder.model_dump())
+    tokenizer = text_encoder.build_text_tokenizer()
+    encoder = text_encoder.build_text_encoder(tokenizer, options.text_encoder.seed)
+    figures = {
+        "autoencoder": quality,
+        "text encoder": text_encoder.pretrain_text_encoder(encoder, tokenizer, **options.text_encoder.model_dump()),
+    }
+    with atomic_write(output) as folder:
+        autoencoder.save_pretrained(folder / "vae")
+        encoder.save_pretrained(folder / "text_encoder")
+        tokenizer.save_pretrained(folder / "tokenizer")
+        _finish(folder, options.model_dump(), figures)
+
+
+def train_diffusion(fit: DenoiserFit, shared: Path, painter: Path, editor: Path) -> None:
+    """Train one UNet on the autoencoder and text encoder in `shared`; save it as `painter` and as `editor`."""
+    check_model_folder(shared)
+    with explained_loading(shared, "an autoencoder and a text encoder"):
+        autoencoder = vae.PatchAutoencoder.from_pretrained(shared / "vae", use_safetensors=True)
+        encoder = text_encoder.LayoutTextEncoder.from_pretrained(shared / "text_encoder", use_safetensors=True)
+        tokenizer = text_encoder.PreTrainedTokenizerFast.from_pretrained(shared / "tokenizer")
+    unet = diffusion.build_unet(fit.channels, seed=fit.seed)
+    examples = diffusion.draw_examples(autoencoder, tokenizer, fit.examples, fit.seed)
+    training = fit.model_dump(exclude={"examples", "channels"})
+    figures = diffusion.pretrain_unet(unet, encoder, tokenizer, examples, **training)
+    for kind, output, part in (("painter", painter, diffusion.painter_unet(unet)), ("editor", editor, unet)):
+        with atomic_write(output) as folder:
+            pipeline = diffusion.assemble(kind, autoencoder, encoder, tokenizer, part)
+            pipeline.to(torch.float16).save_pretrained(folder)
+            _finish(folder, fit.model_dump(), figures)
+
+
+def train_checker(fit: Fit, output: Path) -> None:
+    """Train the checker into `output`."""
+    model, figures = checker.pretrain_checker(**fit.model_dump())
+    with atomic_write(output) as folder:
+        model.save_pretrained(folder)
+        _finish(folder, fit.model_dump(), figures)

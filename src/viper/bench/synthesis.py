@@ -1,0 +1,69 @@
+"""The loop over a batch of seed images against one image at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from microworld.draw import render
+from microworld.scene import scene_stream
+from viper.bench.alternate import Comparison
+from viper.bench.floor import floor_seconds
+from viper.config.models import EditorSection, PipelineSection, VlmSection
+from viper.config.synthesis import CaptionOptions, CritiqueOptions, RefineOptions, Synthesis
+from viper.models.editor import load_editor
+from viper.models.painter import load_painter
+from viper.models.vlm import load_vlm
+from viper.synthesis import steps
+from viper.synthesis.rows import Row, pack_image
+
+_IMAGES, _ONE_BY_ONE = 128, 6
+
+
+class Loop:
+    """All steps from a seed image to its edited picture, with the models loaded once.
+
+    Args:
+        vlm, painter, editor: their sections of params.yaml; `path` says where they lie.
+        synthesis: the section `synthesis`.
+    """
+
+    def __init__(self, vlm: VlmSection, painter: PipelineSection, editor: EditorSection, synthesis: Synthesis):
+        self.vlm = load_vlm(Path(vlm.path), vlm)
+        self.painter, self.editor = load_painter(painter), load_editor(editor)
+        self.synthesis = synthesis
+
+    def options(self, kind: type, *keys: str):
+        """The part of the section that one step depends on."""
+        return kind.model_validate_json(self.synthesis.model_dump_json(include={"prompts", *keys}))
+
+    def run(self, seeds: list[Row]) -> int:
+        """Every step for these seed images, all of them refined and edited; returns their number."""
+        by = {"lineage": "base", "seed": 0}
+        captions = steps.caption(seeds, self.vlm, self.options(CaptionOptions, "caption"), **by)
+        drawn = steps.reconstruct(captions, self.painter, **by)
+        critiques = steps.critique(seeds, captions, drawn, self.vlm, self.options(CritiqueOptions, "critique"), **by)
+        options = self.options(RefineOptions, "refine", "entities", "vop_share").model_copy(update={"vop_share": 1.0})
+        refined = steps.refine(seeds, captions, critiques, self.vlm, options, **by)
+        operations = steps.operate(refined, self.synthesis.operations, **by)
+        steps.edit(seeds, operations, self.editor, self.synthesis.edit, **by)
+        return len(seeds)
+
+
+def seed_rows(count: int) -> list[Row]:
+    """Seed images of the drawn world."""
+    scenes = scene_stream(0)
+    return [{"id": f"seed{number}", "image": pack_image(render(next(scenes)))} for number in range(count)]
+
+
+def comparisons(loop: Loop, rate: float) -> Iterator[Comparison]:
+    """Seed images a second through the whole loop; `rate` is that of `viper.bench.floor.matrix_rate`."""
+    seeds = seed_rows(_IMAGES)
+
+    def one_by_one() -> int:
+        for row in seeds[:_ONE_BY_ONE]:
+            loop.run([row])
+        return _ONE_BY_ONE
+
+    def together() -> int:
+        return loop.run(seeds)
+
+    yield Comparison("synthesis", "micro", "image", one_by_one, together, target=5, floor=floor_seconds(together, rate))

@@ -1,0 +1,33 @@
+"""The synthesis' door to the drawn world: its seed images, its language, and the audit against its truth."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from viper.config.seeds import Seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from viper.synthesis.operations import Language
+
+
+def draw_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
+    """See `microworld.adapters.seeds.draw_seeds`."""
+    from microworld.adapters import seeds as drawn
+
+    drawn.draw_seeds(seeds, seed=seed, out=out, truth=truth)
+
+
+def language() -> "Language":
+    """What the heuristics read and say about drawn pictures."""
+    from microworld.adapters.language import MicroLanguage
+
+    return MicroLanguage()
+
+
+def audit(data: Path, *, seeds: Sequence[int], lineages: Sequence[str], shards: int, checker: Path) -> "pd.DataFrame":
+    """Every step of some syntheses against the truth; see `microworld.audit.audit_all`."""
+    from microworld.audit import audit_all
+
+    return audit_all(data, seeds=seeds, lineages=lineages, shards=shards, checker=checker)

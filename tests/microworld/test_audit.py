@@ -1,0 +1,105 @@
+"""The audit tells whose mistake was whose, on cases with known answers."""
+
+from dataclasses import replace
+
+import pytest
+
+from microworld import audit
+from microworld.operations import apply_operation
+from microworld.parse import parse_operation
+from microworld.scene import Object, make_scene, to_json
+from viper.errors import ViperError
+
+CIRCLE, STAR = Object("circle", "red", "large", 0, 1, -1), Object("star", "blue", "small", 8)
+REAL = make_scene([CIRCLE, STAR], "dark", "plain")
+WRONG_COLOR = make_scene([replace(CIRCLE, color="green"), STAR], "dark", "plain")
+CORRECTION = "The object at the top left is a large red circle instead of a large green circle."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said", "painted", "verdict"),
+    [
+        (CORRECTION, WRONG_COLOR, WRONG_COLOR, audit.CAPTION),
+        (CORRECTION.replace("large red", "small red"), WRONG_COLOR, WRONG_COLOR, audit.MISTOLD),
+        (CORRECTION, REAL, WRONG_COLOR, audit.PAINTER),
+        (CORRECTION, REAL, REAL, audit.NOBODY),
+        ("The background is light and plain instead of dark and plain.", REAL, REAL, audit.NOBODY),
+        ("The circle is somehow different.", REAL, REAL, audit.UNREADABLE),
+    ],
+)
+def test_judge_refinement(sentence, said, painted, verdict):
+    assert audit.judge_refinement(sentence, REAL, said, painted) == verdict
+
+
+@pytest.mark.parametrize(
+    ("statement", "premise"),
+    [
+        ("The color of the large circle at the top left was changed from red to blue.", True),
+        ("The color of the large circle at the top left was changed from green to blue.", False),
+        ("A small blue star was moved from the bottom right to the middle center.", True),
+        ("A small blue star was moved from the bottom right to the top left.", False),
+        ("A small red ring was added at the middle left.", True),
+        ("A small red ring was added at the top left.", False),
+        ("A large red circle was removed from the top left.", True),
+    ],
+)
+def test_premise_and_result(statement, premise):
+    operation = parse_operation(statement)
+    assert audit.premise_holds(operation, REAL) == premise
+    assert not audit.edit_done(operation, REAL)
+    if premise:
+        there = operation.before and REAL.at(operation.before.cell)
+        # Sentences know no jitter: apply them to the same scene without it.
+        still = make_scene([replace(thing, dx=0, dy=0) for thing in REAL.objects], REAL.shade, REAL.texture)
+        full = operation
+        if there and operation.after and operation.after.cell == there.cell:
+            full = replace(operation, before=replace(there, dx=0, dy=0), after=replace(operation.after))
+        assert audit.edit_done(operation, apply_operation(still, full))
+
+
+class PerfectChecker:
+    def __init__(self, album):
+        self.album = album
+
+    def read(self, images):
+        scenes = [self.album.look(image) for image in images]
+        return [
+            make_scene([replace(thing, dx=0, dy=0) for thing in scene.objects], scene.shade, scene.texture)
+            for scene in scenes
+        ]
+
+
+def test_a_loop_of_known_quality(run_loop, album, seed_rows, tmp_path):
+    shards, _tables = run_loop()
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    for shard in range(2):
+        lines = [
+            f'{{"id": "{row["id"]}", "scene": {to_json(album.scenes[_pixels(row)])}}}\n' for row in seed_rows[shard::2]
+        ]
+        (truth / f"shard{shard}.jsonl").write_text("".join(lines))
+    table = audit.audit(shards, truth, PerfectChecker(album)).set_index(["step", "measure"])
+    objects = sum(len(album.scenes[_pixels(row)].objects) for row in seed_rows)
+    assert table.loc[("caption", "object is there"), "n"] == objects
+    assert table.loc[("caption", "object is there"), "share"] == pytest.approx(1 - 12 / objects, abs=1e-4)
+    assert table.loc[("caption", "shade"), "share"] == table.loc[("caption", "nothing invented"), "share"] == 1
+    assert table.loc[("painter", "all facts"), "share"] == 1
+    assert table.loc[("refinements", audit.CAPTION), "share"] == 1
+    assert table.loc[("refinements", "needed and found"), "share"] == 1
+    assert table.loc[("edits", "done"), "share"] == 1
+    assert table.loc[("edits", "other cells kept"), "share"] == 1
+    assert table.loc[("operations", "starts from what is there"), "share"] == 1
+    assert (table["low"] <= table["share"]).all()
+    assert (table["share"] <= table["high"]).all()
+
+
+def test_photographs_have_no_truth(run_loop, album, tmp_path):
+    shards, _ = run_loop()
+    with pytest.raises(ViperError, match=r"seeds\.source: world"):
+        audit.audit(shards, tmp_path / "truth", PerfectChecker(album))
+
+
+def _pixels(row):
+    from viper.synthesis.rows import unpack_image
+
+    return unpack_image(row["image"]).tobytes()
