@@ -222,7 +222,8 @@ def test_damaged_folders_are_named(folder, kind):
 @pytest.mark.parametrize(
     "config", ["{}", "[]", '{"model_type": "unheard of"}', '{"model_type": 7}', '{"model_type": "bert"}']
 )
-def test_configurations_that_no_model_has_are_one_message(folder, config):
+def test_configurations_that_no_model_has_are_one_message(vlm_folder, tmp_path, config):
+    folder = shutil.copytree(vlm_folder, tmp_path / "vlm")
     (folder / "config.json").write_text(config)
     with pytest.raises(ViperError, match="cannot be loaded as a vision-language model"):
         load_transformers(folder, VlmSection(path=str(folder), device="cpu"))
