@@ -19,7 +19,7 @@ rule train:
         data=training_data,
         tau=threshold,
         embedder=reward_embedder,
-        launcher=ancient(S.training.machine.accelerate_config or []),
+        launcher=launcher,
     output:
         manifest=f"models/{SCALE}/seed{{seed}}/{{lineage}}/manifest.json",
         metrics=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/train.csv",
