@@ -36,7 +36,6 @@ rule all:
     default_target: True
     input:
         EXPERIMENTS,
-        cards(LINEAGES),
         rules.timings.output,
         rules.report_pages.output,
         rules.cost.output,

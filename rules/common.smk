@@ -240,16 +240,12 @@ def calibration_pairs(wildcards):
     return [] if path == "world" else given_file("reward.calibration.pairs", path, remedy)
 
 
-def cards(lineages):
-    """The cards of all data sets that these lineages are trained on, for every run seed."""
-    stages = [parse_lineage(stage) for lineage in lineages for stage in parse_lineage(split_control(lineage)[0]).stages]
-    synthesizers = [stage.data_lineage for stage in stages if set(S.training.phases[stage.phase].data) - {"cold"}]
-    return [
-        path.format(seed=seed, lineage=lineage)
-        for seed in S.run_seeds
-        for lineage in dict.fromkeys(synthesizers)
-        for path in rules.describe_datasets.output
-    ]
+def data_card(wildcards):
+    """The card of the data sets of the last phase, where they are synthesized."""
+    lineage = parse_lineage(wildcards.lineage)
+    if set(S.training.phases[lineage.phase].data) <= {"cold"}:
+        return []
+    return [path.format(seed=wildcards.seed, lineage=lineage.data_lineage) for path in rules.describe_datasets.output]
 
 
 def is_rewarded(wildcards):

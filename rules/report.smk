@@ -29,7 +29,6 @@ rule timings:
     """Where the time went: seconds and peak memory of every job up to the figures."""
     input:
         EXPERIMENTS,
-        ancient(cards(LINEAGES)),  # their jobs count; a card that is worded anew makes no time anew
     output:
         f"{TABLES}/timings.csv",
     log:

@@ -46,7 +46,6 @@ for experiment, lineages in S.experiments.items():
             f"train_{experiment}"
         input:
             [checkpoint(lineage, seed) for lineage in lineages for seed in S.run_seeds],
-            cards(lineages),
 
     rule:
         """The answers of this experiment's checkpoints on every benchmark."""

@@ -17,6 +17,7 @@ rule train:
     input:
         parent=lambda wildcards: checkpoint(parse_lineage(wildcards.lineage).parent, wildcards.seed),
         data=training_data,
+        card=ancient(data_card),  # read by nobody here: it is made with the data, and when it is reworded nothing is trained
         tau=threshold,
         embedder=reward_embedder,
         launcher=launcher,

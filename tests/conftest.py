@@ -19,11 +19,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
-    """Whole workflows run last, so that a broken part is named by its own test first."""
-    items.sort(
-        key=lambda item: item.get_closest_marker("slow") is not None or item.get_closest_marker("long") is not None
-    )
+    """Whole workflows run last, so that a broken part is named by its own test first.
+
+    With several workers (`--dist loadgroup`) the tests of one file stay together, and so do all files that share the
+    one full run of the workflow; theirs is the longest way, so it begins first.
+    """
+    sharing = {item.path for item in items if "finished" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (any(map(item.get_closest_marker, ("slow", "long"))), item.path not in sharing))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("finished" if item.path in sharing else str(item.path)))
 
 
 @pytest.fixture

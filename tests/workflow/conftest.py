@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import portalocker
 import pytest
 
 from viper.provenance.sidecar import SUFFIX
@@ -79,15 +80,16 @@ class Workflow:
 
 
 @pytest.fixture(scope="session")
-def stored_models() -> Path:
-    """The stored base models, fetched into the work tree if they are not there yet."""
-    if not (ROOT / STORED / "vlm" / "manifest.json").exists():
-        subprocess.run(
-            [sys.executable, "-m", "dvc", "pull", "--quiet", f"{STORED}.dvc"],
-            cwd=ROOT,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
+def stored_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stored base models, fetched into the work tree if they are not there yet, by one worker of several."""
+    with portalocker.Lock(tmp_path_factory.getbasetemp().parent / "stored-models.lock", timeout=600):
+        if not (ROOT / STORED / "vlm" / "manifest.json").exists():
+            subprocess.run(
+                [sys.executable, "-m", "dvc", "pull", "--quiet", f"{STORED}.dvc"],
+                cwd=ROOT,
+                check=True,
+                stdin=subprocess.DEVNULL,
+            )
     return ROOT / STORED
 
 

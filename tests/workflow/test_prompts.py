@@ -65,7 +65,7 @@ def planned(workflow):
 
 
 def follows(graph, rules):
-    """The rules, and all that read what they make; a card alone makes no run times anew (rules/report.smk)."""
+    """The rules, and all that read what they make; a card alone trains nothing anew (rules/training.smk)."""
     found = {job for job in graph.jobs if job.rule in rules}
     while True:
         made = {path for job in found for path in job.outputs if not path.endswith("README.md")}
