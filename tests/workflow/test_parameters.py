@@ -92,7 +92,8 @@ def test_what_a_target_does_not_need_may_be_missing(refusing):
         "training: {machine: {accelerate_config: none.yaml}}}"
     )
     refusing.run(f"scales={{smoke: {missing}}}", "--dry-run", "--", "seeds")
-    refusing.run(f"scales={{micro: {missing}, 3b: {missing}}}", "--dry-run", "--", "seeds")
+    others = "{reward: {calibration: {pairs: none.csv}}, training: {machine: {accelerate_config: none.yaml}}}"
+    refusing.run(f"scales={{3b: {others}}}", "--dry-run", "--", "main")
 
 
 @pytest.mark.parametrize(
