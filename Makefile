@@ -44,8 +44,8 @@ all: $(STAMP)  ## every experiment with all run seeds (an hour at micro scale): 
 	@cat results/$(SCALE)/tables/claims.md
 
 test: $(STAMP)  ## all tests: the fast ones, then the workflow at smoke scale
-	pytest -n $(CORES) --dist loadgroup -m 'not slow and not long' $(PYTEST_FLAGS)
-	pytest -n $(CORES) --dist loadgroup -m slow $(PYTEST_FLAGS)
+	pytest -n $(CORES) --dist loadfile -m 'not slow and not long' $(PYTEST_FLAGS)
+	pytest -n $(CORES) --dist loadfile -m slow $(PYTEST_FLAGS)
 
 long: $(STAMP)  ## walks through a working folder, and every command of README and docs: the tests that take longest
 	pytest -m long $(PYTEST_FLAGS)

@@ -52,9 +52,24 @@ def hub_manifests():
     return [f"{cached_folder(S.models.cache, pinned)}/manifest.json" for pinned in S.models.hub.values()]
 
 
-def embedder_manifest():
-    """The manifest of the reward's embedder, where it comes from a hub."""
-    return f"{S.reward.embedder.path}/manifest.json" if "embedder" in S.models.hub else []
+def given_file(key, path, remedy):
+    """A file that params.yaml names under `key`; one that is missing or empty stops the plan of what needs it."""
+    if not Path(path).is_file() or not Path(path).stat().st_size:
+        stop(f"{key}: {path} is {'empty' if Path(path).is_file() else 'not there'}: {remedy}")
+    return path
+
+
+def embedder_manifest(wildcards):
+    """The manifest of the reward's embedder, where it comes from a hub; elsewhere it must be there when a run is planned."""
+    from viper.models.location import locate
+
+    if "embedder" in S.models.hub:
+        return f"{S.reward.embedder.path}/manifest.json"
+    try:
+        locate(S.reward.embedder.path)
+    except ViperError as error:
+        stop(f"reward.embedder.path: {error}")
+    return []
 
 
 def predictions(lineages):
@@ -203,13 +218,26 @@ def cold_start_file(wildcards):
     source = S.training.cold_start.source
     if source == "truth":
         return []
-    if not Path(source).is_file() or not Path(source).stat().st_size:
-        what = "is empty" if Path(source).is_file() else "is not there"
-        stop(
-            f"training.cold_start.source: {source} {what}: put JSON Lines with prompt, images, completion there, set it to"
-            " 'truth', or leave the experiments out that have a cold phase"
-        )
-    return source
+    return given_file(
+        "training.cold_start.source",
+        source,
+        "put JSON Lines with prompt, images, completion there, set it to 'truth', or leave the experiments out that have a"
+        " cold phase",
+    )
+
+
+def launcher(wildcards):
+    """The file that describes the processes of a training run; a change of it trains nothing anew."""
+    path = S.training.machine.accelerate_config
+    remedy = "write it with `accelerate config --config_file PATH`, or name one of envs/accelerate/"
+    return ancient(given_file("training.machine.accelerate_config", path, remedy)) if path else []
+
+
+def calibration_pairs(wildcards):
+    """The file of labelled sentence pairs that tau is chosen on; none where they are drawn."""
+    path = S.reward.calibration.pairs
+    remedy = "put a table with the columns first, second, same there, or set it to 'world'"
+    return [] if path == "world" else given_file("reward.calibration.pairs", path, remedy)
 
 
 def data_card(wildcards):
@@ -232,7 +260,7 @@ def threshold(wildcards):
 
 def reward_embedder(wildcards):
     """The embedder that a rewarded phase needs besides its data."""
-    return embedder_manifest() if is_rewarded(wildcards) else []
+    return embedder_manifest(wildcards) if is_rewarded(wildcards) else []
 
 
 def training_options(wildcards):

@@ -5,8 +5,8 @@
 rule calibrate_tau:
     """Choose tau for the sentence embedder from pairs of sentences: the same meaning, or one thing wrong."""
     input:
-        [] if S.reward.calibration.pairs == "world" else S.reward.calibration.pairs,
-        embedder_manifest(),
+        calibration_pairs,
+        embedder_manifest,
     output:
         choice=f"results/{SCALE}/tables/tau.json",
         roc=f"results/{SCALE}/tables/tau_roc.csv",

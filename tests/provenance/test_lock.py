@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from viper.errors import ViperError
-from viper.provenance import dvc_yaml
+from viper.provenance import dvc_yaml, figures, guard, objects, record, regenerate, tree, verify
 from viper.provenance.lock import Lock, read_dvc_file, read_lock
+from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, read_sidecar
 
 BROKEN = ["{", "[]", "null", "7", "a: [", "stages: [1]", "outs: 3", "<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> x\n"]
@@ -44,6 +45,46 @@ def test_a_dvc_file_that_is_none(tmp_path, kind):
         read_dvc_file(path)
 
 
+# Whatever records nothing: an editor's or a full disk's file of no bytes, YAML of nothing, an older form of the file.
+NOTHING = [b"", b"\n \n", b"# a comment\n", b"{}", b"null", b"~", b"[]", b"stages:\n", b"stages: {}", b"stages: []"]
+NOTHING += [b"schema: '2.0'\n", b"schema: '2.0'\nstages: {}\n", b"stages: {a: {cmd: x}}", b"a: {cmd: x, outs: []}"]
+NOTHING += [b"\0", b"\xff\xfe", b"\x89PNG\r\n", bytes(range(256)), b"--- []\n--- {}\n"]
+READERS = {
+    "pull": record.pull,
+    "record": record.record,
+    "figures": figures.redraw,
+    "verify": lambda root: list(verify.verify("toy", root=root)),
+    "regenerate": lambda root: regenerate.regenerate("results/toy/tables/main.csv@HEAD", Start.DATA, root),
+    "put-back": objects.tracked,
+    "guard": lambda root: guard.unrecorded("toy", root),
+}
+
+
+@pytest.mark.parametrize("content", NOTHING)
+@pytest.mark.parametrize("reader", READERS)
+def test_a_lock_that_records_nothing_is_named_first_by_each_command(tmp_path, reader, content):
+    (tmp_path / "dvc.lock").write_bytes(content)
+    with pytest.raises(ViperError, match=r"dvc\.lock.*`git checkout HEAD -- dvc\.lock`") as error:
+        READERS[reader](tmp_path)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == [tmp_path / "dvc.lock"]
+
+
+@pytest.mark.parametrize("content", NOTHING)
+def test_a_lock_that_records_nothing_is_named_by_provenance(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.lock").write_bytes(content)
+    with pytest.raises(ViperError, match=r"^dvc\.lock.*`git checkout HEAD -- dvc\.lock`"):
+        tree.show(Path("results/toy/tables/main.csv"))
+
+
+def test_without_a_lock_nothing_is_recorded(tmp_path):
+    assert read_lock(tmp_path).outs == Lock(None).outs == {}
+    (tmp_path / "dvc.lock").symlink_to("nowhere")
+    with pytest.raises(ViperError, match=r"dvc\.lock: missing.*git checkout"):
+        read_lock(tmp_path)
+
+
 @given(st.text() | st.binary())
 @example("stages: {a: null}")
 @example("stages: {a: {outs: null}}")
@@ -53,7 +94,7 @@ def test_any_text_is_a_lock_or_one_message(tmp_path_factory, content):
     path = root / "dvc.lock"
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     try:
-        read_lock(root)
+        assert read_lock(root).outs
     except ViperError as error:
         assert str(path) in str(error)  # noqa: PT017
 

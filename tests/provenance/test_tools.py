@@ -32,7 +32,8 @@ def repository(tmp_path):
     root.mkdir()
     git(root, "init", "--quiet")
     (root / ".gitignore").write_text("ignored\n", encoding="utf-8")
-    (root / "dvc.lock").write_text("stages: {}\n", encoding="utf-8")
+    recorded = "stages: {main: {outs: [{path: results/toy/other.csv, md5: 0a}]}}\n"
+    (root / "dvc.lock").write_text(recorded, encoding="utf-8")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "first")
     return root
@@ -114,6 +115,20 @@ def test_a_clone_of_another_user_is_refused_in_gits_own_words(repository, monkey
 def test_without_git_the_message_says_what_a_zip_lacks(tmp_path):
     with pytest.raises(ViperError, match="a downloaded zip does not have"):
         find("results/toy/main.csv", tmp_path)
+
+
+@pytest.mark.parametrize("program", ["git", "dvc"])
+def test_what_a_zip_lacks_is_said_first_and_alone(tmp_path, monkeypatch, program):
+    noise = ["WARNING: something", "ERROR: failed to open: fatal: not a git repository (or any parent)", "Traceback"]
+    script = f"import sys; print({noise!r}, sep='\\n', file=sys.stderr); sys.exit(128)"
+    (tmp_path / "noisy").mkdir()
+    (tmp_path / "noisy" / "dvc.py").write_text(script)
+    (tmp_path / "src").symlink_to("noisy")  # the folder of the package comes first
+    with pytest.raises(ViperError) as error:
+        tools.call(program, "log" if program == "git" else "status", root=tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: this needs the history, which a downloaded zip does not have: clone the repository with git"
+    )
 
 
 def test_without_the_program_the_message_says_so(monkeypatch, repository):

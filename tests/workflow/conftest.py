@@ -116,7 +116,10 @@ def copy_repository(tmp_path_factory: pytest.TempPathFactory, stored_models: Pat
 
 @pytest.fixture(scope="session")
 def finished(copy_repository) -> tuple[Workflow, float]:
-    """One full run, and the seconds of its main experiment; it takes minutes, so all tests that want one share it."""
+    """One full run, and the seconds of its main experiment; it takes minutes, so all tests that want one share it.
+
+    Files with such tests stand in SHARING (tests/conftest.py).
+    """
     workflow = copy_repository()
     start = time.perf_counter()
     workflow.run("--", "main")

@@ -73,12 +73,27 @@ def one_message(refused, message):
         ("{training: {phases: {vop: {extends: vop}}}}", "main", "cannot extend itself"),
         ("{models: {vlm: {path: " + "a" * 300 + "}}}", "main", "models.vlm.path"),
         ("{experiments: {tau: [base]}}", "main", "experiments.tau: 'tau' is made by a table or figure already"),
+        ("{reward: {embedder: {path: 'package:nosuch'}}}", "main", "reward.embedder.path: embedder 'package:nosuch'"),
+        ("{reward: {embedder: {path: models/nosuch}}}", "main", "reward.embedder.path: embedder 'models/nosuch'"),
+        ("{reward: {calibration: {pairs: none.csv}}}", "main", "reward.calibration.pairs: none.csv is not there"),
+        ("{training: {machine: {accelerate_config: none.yaml}}}", "main", "accelerate_config: none.yaml is not there"),
+        ("{evaluation: {benchmarks: {}}}", "main", "scales.smoke.evaluation.benchmarks = {}"),
         ("{run_seeds: [true]}", "main", "run_seeds.0 = True"),
     ],
 )
 def test_a_plan_ends_in_one_message_without_frames(refusing, change, target, message):
     scales = f"scales={{smoke: {change}}}"
     one_message(refusing.run(scales, "--dry-run", "--", target, check=False), message)
+
+
+def test_what_a_target_does_not_need_may_be_missing(refusing):
+    missing = (
+        "{reward: {embedder: {path: 'package:nosuch'}, calibration: {pairs: none.csv}}, "
+        "training: {machine: {accelerate_config: none.yaml}}}"
+    )
+    refusing.run(f"scales={{smoke: {missing}}}", "--dry-run", "--", "seeds")
+    others = "{reward: {calibration: {pairs: none.csv}}, training: {machine: {accelerate_config: none.yaml}}}"
+    refusing.run(f"scales={{3b: {others}}}", "--dry-run", "--", "main")
 
 
 @pytest.mark.parametrize(

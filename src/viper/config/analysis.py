@@ -1,18 +1,18 @@
 """Parameters of tables, intervals and verdicts."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from viper.config.base import Section, Seed
+from viper.config.base import Count, Few, Section, Seed
 
 
 class Analysis(Section):
     """How the uncertainty of every number in the tables is computed."""
 
     split: str = Field("test", min_length=1, description="the benchmark split that is reported")
-    resamples: int = Field(
-        2000, ge=100, le=10_000_000, description="bootstrap resamples; the error of an interval's end falls as 1/√n"
+    resamples: Annotated[Count, Field(ge=100)] = Field(
+        2000, description="bootstrap resamples; the error of an interval's end falls as 1/√n"
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")
     margin: float = Field(
@@ -23,8 +23,7 @@ class Analysis(Section):
     )
     seed: Seed = Field(0, description="seed of the resampling, so that the tables have the same bytes every time")
     published_model: Literal["3B", "7B"] = Field("3B", description="whose published figures the figures show")
-    reward_window: int = Field(
+    reward_window: Few = Field(
         9,
-        ge=1,
         description="steps that a reward curve is smoothed over: each point is the mean of as many steps up to it",
     )

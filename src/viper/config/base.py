@@ -8,6 +8,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 LARGEST = 2**32 - 1  # numpy and torch take seeds of 32 bits; nothing that is counted here comes near
 Seed = Annotated[int, Field(ge=0, le=LARGEST)]
 
+# Every whole number of the schema is one of these: what is beyond has slipped, and would fill a disk or never end.
+Count = Annotated[int, Field(ge=1, le=10_000_000)]  # things that are drawn, asked, kept; steps
+Natural = Annotated[int, Field(ge=0, le=10_000_000)]  # the same, where none is right too
+Batch = Annotated[int, Field(ge=1, le=1_000_000)]  # things worked on at once
+Tokens = Annotated[int, Field(ge=1, le=1_000_000)]  # of one completion
+Few = Annotated[int, Field(ge=1, le=1000)]  # threads, processes, parts, repetitions
+Width = Annotated[int, Field(ge=1, le=100_000)]  # of a layer
+Pixels = Annotated[int, Field(ge=1, le=16_384)]  # along one side
+Area = Annotated[int, Field(ge=1, le=2**28)]  # pixels, or patches, of one picture
+
 LONGEST_LINEAGE = 200  # characters of a name that becomes that of a folder
 
 

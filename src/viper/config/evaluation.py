@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import LeaveOutNull, Section, Seed
+from viper.config.base import Batch, Count, LeaveOutNull, Section, Seed, Tokens
 from viper.config.models import VlmSection
 from viper.config.paths import PathText
 from viper.evaluation.registry import names
@@ -18,7 +18,7 @@ class Split(Section):
     """One draw of every benchmark of the micro world; of official data, how many of the first items are taken."""
 
     seed: Seed = Field(0, description="seed of the items; official data have none")
-    size: int | None = Field(None, ge=4, description="items a benchmark; null: all, for official data only")
+    size: Count | None = Field(None, ge=4, description="items a benchmark; null: all, for official data only")
     pictures: Literal["dev", "test"] = Field(
         "test", description="which pictures it may use: those of 'dev' and 'test' never overlap, nor with training's"
     )
@@ -27,18 +27,18 @@ class Split(Section):
 class Asking(Section):
     """How a model is asked, the same for every benchmark."""
 
-    max_new_tokens: int = Field(ge=1, description="tokens of a completion, its reasoning included")
+    max_new_tokens: Tokens = Field(description="tokens of a completion, its reasoning included")
     instruction: str = Field(
         "", description="added to every prompt; how the model is asked to reason, where it must be"
     )
     begin: str = Field("", description="what every answer is made to begin with")
-    batch_ahead: int = Field(512, ge=1, description="items read and answered together before VLMEvalKit asks for them")
+    batch_ahead: Batch = Field(512, description="items read and answered together before VLMEvalKit asks for them")
 
 
 class AttentionSection(Section):
     """How attention on the held-out pairs is measured."""
 
-    max_new_tokens: int = Field(ge=1, description="tokens of the answer that attention is followed from")
+    max_new_tokens: Tokens = Field(description="tokens of the answer that attention is followed from")
     changed: float = Field(
         0.5,
         gt=0,
@@ -60,7 +60,7 @@ class EvaluateOptions(Section):
 
     source: Literal["world", "official"]
     folder: str | None
-    size: int | None
+    size: Count | None
     asking: Asking
     vlm: VlmSection
 

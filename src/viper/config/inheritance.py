@@ -4,7 +4,8 @@ NAME is a neighbour of the section (`csr` beside `vop`, `micro` beside `smoke`; 
 from 0), or a full key from the top of the file (`scales.micro.experiments`). What a section says itself comes first,
 then what it extends, to any depth: sections are merged key by key, while a list or a single value (null too) replaces
 the whole. A neighbour is looked up where the section ends up: `smoke` takes over `vop: {extends: csr}` from `micro`,
-and its `vop` follows smoke's `csr`, not micro's. `extends: null` extends nothing.
+and its `vop` follows smoke's `csr`, not micro's. `extends: null` extends nothing. An empty section
+over a filled one is refused: it would change nothing.
 """
 
 import math
@@ -17,6 +18,7 @@ from viper.errors import ViperError
 EXTENDS = "extends"
 DEEPEST = 64
 MOST_VALUES = 100_000
+EMPTY = "an empty section changes nothing of what it extends or overrides: leave it out, or set single keys to null"
 
 Path = tuple[str | int, ...]  # keys, and numbers of list items
 Layer = tuple[Path, Any]  # where something stands in the file, and what stands there
@@ -42,6 +44,27 @@ def origins(values: Mapping[str, Any], key: str) -> set[str]:
     return _Tree(values).origins(tuple(key.split(".")))
 
 
+def sources(written: Mapping[str, Any], values: Mapping[str, Any], path: Path) -> list[Path]:
+    """Where what lies at `path` once all is taken over is written, nearest first; `path` itself where nothing says.
+
+    Args:
+        written: the file.
+        values: what became of it, with what was set since.
+    """
+    tree = _Tree(written)
+    layers = tree.layers(path)
+    if not layers:  # a key that is missing: in its section and in those that this one extends
+        above = tree.layers(path[:-1]) if path else []
+        return [path, *((*place, path[-1]) for place, _ in above if place != path[:-1])]
+    held: Any = values
+    for part in path:
+        held = held[part] if isinstance(held, list) or (isinstance(held, Mapping) and part in held) else None
+    nearest = layers[0][1]
+    if not isinstance(nearest, Mapping | list):  # a single value
+        return [layers[0][0] if nearest == held else path]
+    return [path, *(place for place, _ in layers if place != path)]
+
+
 class _Tree:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.root = values
@@ -58,6 +81,8 @@ class _Tree:
         layers = self.layers(path)
         nearest = layers[0][1]
         if isinstance(nearest, Mapping):
+            if not nearest and any(node for _, node in layers):
+                raise ViperError(f"{_dotted(layers[0][0])} = {{}}: {EMPTY}")
             if odd := [key for _, node in layers for key in node if not isinstance(key, str)]:
                 raise ViperError(f"{_dotted((*path, repr(odd[0])))}: a key must be text: put a name there, in quotes")
             return {key: self.value((*path, key)) for key in self._keys(layers)}

@@ -3,16 +3,15 @@
 Nothing here imports torch or a model library: a mistake in params.yaml must show within a second.
 """
 
-import difflib
-import typing
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from viper.config.inheritance import resolve, short
+from viper.config.explaining import explain
+from viper.config.inheritance import EMPTY, resolve, sources
 from viper.config.schema import Params, Scale
 from viper.config.yaml_file import parse_yaml, read_yaml
 from viper.errors import ViperError
@@ -32,12 +31,13 @@ def load(
     Raises:
         ViperError: the file is missing or is no YAML, or a key or value is wrong: which one, and what to do.
     """
-    values = _resolve(read(path), str(path))
+    written = read(path)
+    values = _resolve(written, str(path))
     if scale is not None:
         values["scale"] = scale
     for key, value in (overrides or {}).items():
         _set(values, ["scales", str(values.get("scale")), *key.split(".")], value)
-    params = validate(values, source=str(path))
+    params = validate(values, source=str(path), written=written)
     return params.scales[params.scale]
 
 
@@ -57,7 +57,9 @@ def read_run(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) 
         ViperError: see `load`; which of the sources cannot be read.
     """
     sources = ["params.yaml", *map(str, files), *(["--config"] if assignments else [])]
-    return validate(merge(read(), changes(assignments, files)), source=" with ".join(sources))
+    values, changed = read(), changes(assignments, files)
+    _check_filled(values, changed)
+    return validate(merge(values, changed), source=" with ".join(sources))
 
 
 def changes(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) -> dict[str, Any]:
@@ -90,18 +92,38 @@ def merge(values: Any, changes: Any) -> Any:
     return {**values, **both}
 
 
-def validate(values: Mapping[str, Any], source: str = "params.yaml") -> Params:
-    """Check a mapping with the keys of params.yaml, once every `extends` in it is resolved.
+def _check_filled(values: Any, changes: Any, place: tuple[str, ...] = ()) -> None:
+    """Whether every section of `changes` below a scale changes something.
 
     Raises:
-        ViperError: one line per mistake: the key, the value, the remedy.
+        ViperError: one is empty, over a section that is not.
     """
-    values = _resolve(values, source)
+    if not isinstance(values, Mapping) or not isinstance(changes, Mapping):
+        return
+    if len(place) > 2 and values and not changes:
+        raise ViperError(f"{'.'.join(place)} = {{}}: {EMPTY}")
+    for key, change in changes.items():
+        _check_filled(values.get(key), change, (*place, key))
+
+
+def validate(
+    values: Mapping[str, Any], source: str = "params.yaml", written: Mapping[str, Any] | None = None
+) -> Params:
+    """Check a mapping with the keys of params.yaml, once every `extends` in it is resolved.
+
+    Args:
+        written: the mapping before its `extends` were resolved, where they are already.
+
+    Raises:
+        ViperError: one line per mistake: the key, the value, the remedy. A mistake that others take over by `extends`
+            is named once, where it is written.
+    """
+    tree, values = written or values, _resolve(values, source)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        lines = [_explain(values, details) for details in error.errors()]
-        raise ViperError("\n".join(f"{source}: {line}" for line in dict.fromkeys(lines))) from error
+        lines = explain(error, values, Params, partial(sources, tree, values))
+        raise ViperError("\n".join(f"{source}: {line}" for line in lines)) from error
 
 
 def _resolve(values: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -117,70 +139,3 @@ def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:
             raise ViperError(f"override {'.'.join(keys)}: there is no section {'.'.join(keys[: depth + 1])}")
         values = values[key]
     values[keys[-1]] = value
-
-
-def _explain(values: Mapping[str, Any], details: ErrorDetails) -> str:
-    """Turn one of pydantic's errors into "key = value: what is wrong; what to do"."""
-    location, model = _locate(values, details["loc"])
-    key = ".".join(str(part) for part in location)
-    if details["type"] == "missing":
-        return f"{key}: is missing: add it"
-    if details["type"] == "extra_forbidden":
-        name, known = str(location[-1]), sorted(model.model_fields) if model else []
-        close = difflib.get_close_matches(name, known, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
-        return f"{key} = {short(details['input'])}: unknown key; {remedy}"
-    problem = details["msg"].removeprefix("Value error, ")
-    # A check of several keys gets the whole section as its input: the message itself names the values.
-    shown = "" if isinstance(details["input"], Mapping | BaseModel) else f" = {short(details['input'])}"
-    return f"{key}{shown}: {problem}" if key else problem
-
-
-def _locate(values: Any, path: tuple[int | str, ...]) -> tuple[list[int | str], type[BaseModel] | None]:
-    """Drop from a pydantic location what names a union's member; also return the model that holds the last key."""
-    location: list[int | str] = []
-    model: type[BaseModel] | None = None
-    annotation: Any = Params
-    for depth, part in enumerate(path):
-        is_last = depth == len(path) - 1
-        if not is_last and not _holds(values, part):
-            # A discriminated union adds its member's tag to the location, and a plain union the member's class name.
-            annotation = _member(annotation, str(part))
-            continue
-        model = next(iter(_models(annotation)), None)
-        location.append(part)
-        values = values[part] if _holds(values, part) else None
-        annotation = _child(annotation, part)
-    return location, model
-
-
-def _holds(values: Any, part: int | str) -> bool:
-    return (isinstance(values, Mapping) and part in values) or (
-        isinstance(values, list) and isinstance(part, int) and part < len(values)
-    )
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Every pydantic model that an annotation allows."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in typing.get_args(annotation) for model in _models(inner)]
-
-
-def _member(annotation: Any, tag: str) -> Any:
-    """The member of a union that pydantic calls `tag`: by its class name, or by the value of a Literal field."""
-    for model in _models(annotation):
-        literals = [value for field in model.model_fields.values() for value in typing.get_args(field.annotation)]
-        if model.__name__ == tag or tag in literals:
-            return model
-    return annotation
-
-
-def _child(annotation: Any, part: int | str) -> Any:
-    """The annotation of a key or an index inside an annotated value."""
-    for model in _models(annotation):
-        if part in model.model_fields:
-            return model.model_fields[part].annotation
-    if typing.get_origin(annotation) in (dict, list, tuple) and typing.get_args(annotation):
-        return typing.get_args(annotation)[-1]
-    return annotation

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Section, Seed
+from viper.config.base import Area, Batch, Count, Few, Natural, Section, Seed
 from viper.config.hub import Pinned
 from viper.config.paths import PathText
 
@@ -21,20 +21,48 @@ Part = Literal["vlm", "painter", "editor", "embedder"]
 # Options of the image processors of transformers' vision-language models; each has some of them.
 PROCESSOR = ("min_pixels", "max_pixels", "min_patches", "max_patches", "crop_to_patches", "max_image_tiles")
 
-# Arguments of the calls of diffusers' pipelines; each has some of them, and holds its own to them when it is loaded.
+# Arguments of the calls of diffusers' pipelines, by what they hold; each pipeline has some of them, and holds
+# its own to them when it is loaded.
 SIZES = ("height", "width")
-COUNTS = (*SIZES, "num_inference_steps", "max_sequence_length", "max_input_image_side_length", "max_pixels")
+COUNTS = (
+    *SIZES, "num_inference_steps", "max_sequence_length", "max_input_image_side_length", "max_pixels", "clip_skip",
+)  # fmt: skip
 SCALES = (
     "guidance_scale", "image_guidance_scale", "text_guidance_scale", "true_cfg_scale", "guidance_rescale", "eta",
-    "strength",
+    "strength", "cfg_truncation", "denoising_end",
 )  # fmt: skip
-NUMBERS = (*COUNTS, *SCALES)
-ARGUMENTS = (
-    *NUMBERS, "negative_prompt", "negative_prompt_2", "prompt_2", "sigmas", "timesteps", "clip_skip", "cfg_range",
-    "system_prompt", "use_resolution_binning", "align_res", "cfg_normalization", "cfg_truncation", "original_size",
-    "target_size", "crops_coords_top_left", "denoising_end", "attention_kwargs", "cross_attention_kwargs",
-    "_auto_resize",
-)  # fmt: skip
+TEXTS = ("negative_prompt", "negative_prompt_2", "prompt_2", "system_prompt")
+FLAGS = ("use_resolution_binning", "align_res", "cfg_normalization", "_auto_resize")
+LISTS = ("sigmas", "timesteps", "cfg_range", "original_size", "target_size", "crops_coords_top_left")
+MAPPINGS = ("attention_kwargs", "cross_attention_kwargs")
+ARGUMENTS = (*COUNTS, *SCALES, *TEXTS, *FLAGS, *LISTS, *MAPPINGS)
+
+
+def _wanted(name: str, value: Any) -> str | None:
+    """What the argument `name` of a pipeline must be, where `value` is not that; null leaves the choice to it."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None:
+        return None
+    if name in SIZES:
+        fits = is_number and isinstance(value, int) and 8 <= value <= 16_384 and value % 8 == 0
+        return None if fits else "must be a multiple of 8, of at most 16384 pixels"
+    if name in COUNTS:
+        most = 2**28 if name == "max_pixels" else 100_000
+        fits = is_number and isinstance(value, int) and 1 <= value <= most
+        return None if fits else f"must be a whole number of at least 1, at most {most:,}"
+    if name in SCALES:
+        return None if is_number and 0 <= value <= 1000 else "must be a number from 0 to 1000"
+    if name in TEXTS:
+        return None if isinstance(value, str) else "must be text: put it in quotes"
+    if name in FLAGS:
+        return None if isinstance(value, bool) else "must be true or false"
+    if name in LISTS:
+        numbers = value if isinstance(value, list) else [None]
+        fits = all(isinstance(each, int | float) and not isinstance(each, bool) for each in numbers)
+        return None if fits else "must be a list of numbers"
+    if name in MAPPINGS:
+        return None if isinstance(value, dict) else "must be a section of keys and values"
+    return None
 
 
 def _check_names(section: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
@@ -53,10 +81,10 @@ def _check_names(section: str, given: dict[str, Any], known: tuple[str, ...]) ->
 class JobSection(Section):
     """What one shard of a step asks a cluster for; a change re-runs nothing."""
 
-    threads: int = Field(1, ge=1)
-    gpu: int = Field(0, ge=0)
-    mem_mb: int = Field(3000, ge=100, description="megabytes")
-    runtime: int = Field(60, ge=1, description="minutes")
+    threads: Few = 1
+    gpu: Annotated[Natural, Field(le=1000)] = 0
+    mem_mb: Annotated[Count, Field(ge=100)] = Field(3000, description="megabytes")
+    runtime: Count = Field(60, description="minutes")
 
 
 class VlmSection(Section):
@@ -66,9 +94,9 @@ class VlmSection(Section):
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     engine: Engine = "transformers"
-    batch_size: int = Field(32, ge=1, description="chats a generation batch; vLLM makes its own batches")
+    batch_size: Batch = Field(32, description="chats a generation batch; vLLM makes its own batches")
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
-    processor: dict[str, int] = Field(
+    processor: dict[str, Area] = Field(
         {}, description="options of AutoProcessor.from_pretrained, for example min_pixels and max_pixels of an image"
     )
     job: JobSection = JobSection()
@@ -76,9 +104,6 @@ class VlmSection(Section):
     @model_validator(mode="after")
     def _check_processor(self) -> "VlmSection":
         _check_names("processor", self.processor, PROCESSOR)
-        for name, value in self.processor.items():
-            if value < 1:
-                raise ValueError(f"processor.{name} {value}: must be at least 1")
         for what in ("pixels", "patches"):
             least, most = self.processor.get(f"min_{what}"), self.processor.get(f"max_{what}")
             if least is not None and most is not None and least > most:
@@ -101,7 +126,7 @@ class PipelineSection(Section):
     path: PathText = Field(description="folder of the pipeline")
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
-    batch_size: int = Field(32, ge=1, description="pictures a call; 1 where the pipeline takes one at a time")
+    batch_size: Batch = Field(32, description="pictures a call; 1 where the pipeline takes one at a time")
     trust_remote_code: bool = Field(
         False, description="run the code that the folder brings; only where models.hub pins the folder by its commit"
     )
@@ -125,14 +150,8 @@ class PipelineSection(Section):
         if self.pipeline_class is None and getattr(self, "image_argument", "image") == "image":
             _check_names("arguments", self.arguments, ARGUMENTS)
         for name, value in self.arguments.items():
-            if isinstance(value, bool) and name in NUMBERS:
-                raise ValueError(f"arguments.{name} {value}: must be a number")
-            if name in COUNTS and value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"arguments.{name} {value!r}: must be a whole number of at least 1")
-            if name in SCALES and value is not None and not (isinstance(value, int | float) and 0 <= value <= 1000):
-                raise ValueError(f"arguments.{name} {value!r}: must be a number from 0 to 1000")
-            if name in SIZES and value is not None and (value % 8 or value > 16384):
-                raise ValueError(f"arguments.{name} {value}: must be a multiple of 8, of at most 16384 pixels")
+            if problem := _wanted(name, value):
+                raise ValueError(f"arguments.{name} {value!r}: {problem}")
         return self
 
 
@@ -147,7 +166,7 @@ class EditorSection(PipelineSection):
 class Fidelity(Section):
     """How the base models are measured against the drawn world's truth."""
 
-    pictures: int = Field(200, ge=8, description="pictures per measurement; none was trained on")
+    pictures: Annotated[Count, Field(ge=8)] = Field(200, description="pictures per measurement; none was trained on")
     seed: Seed = 0
 
 

@@ -1,9 +1,11 @@
 """Parts of params.yaml as the rules hand them to a command: one JSON string, checked again on arrival."""
 
+import json
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from viper.config.explaining import explain
 from viper.errors import ViperError
 
 Section = TypeVar("Section", bound=BaseModel)
@@ -18,7 +20,8 @@ def read_options(model: type[Section], text: str, name: str = "--options") -> Se
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'value'}: {problem['msg']}" for problem in error.errors()
-        )
-        raise ViperError(f"{name} is no valid {model.__name__}: {problems}") from error
+        try:
+            problems = explain(error, json.loads(text), model)
+        except (ValueError, RecursionError):
+            problems = [problem["msg"] for problem in error.errors()]
+        raise ViperError(f"{name} is no valid {model.__name__}: {'; '.join(problems)}") from error

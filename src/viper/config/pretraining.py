@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, field_validator
 
-from viper.config.base import Section, Seed
+from viper.config.base import Batch, Count, Few, Natural, Section, Seed, Width
 
 Task = Literal["caption", "csr", "critique", "refine", "entities", "vop", "question"]
 
@@ -12,8 +12,8 @@ Task = Literal["caption", "csr", "critique", "refine", "entities", "vop", "quest
 class Fit(Section):
     """One training run by AdamW."""
 
-    steps: int = Field(ge=1)
-    batch_size: PositiveInt
+    steps: Count
+    batch_size: Batch
     learning_rate: float = Field(gt=0, le=1)
     seed: Seed
 
@@ -21,25 +21,27 @@ class Fit(Section):
 class AutoencoderFit(Section):
     """Principal components: nothing but pictures to take them from."""
 
-    pictures: PositiveInt
+    pictures: Count
     seed: Seed
 
 
 class DenoiserFit(Fit):
     """The UNet of painter and editor: also how many captions, and how many edits, are encoded once and drawn from."""
 
-    examples: PositiveInt
-    channels: tuple[PositiveInt, PositiveInt] = Field(strict=False, description="of the levels 16x16 and 8x8")
+    examples: Count
+    channels: tuple[Width, Width] = Field(strict=False, description="of the levels 16x16 and 8x8")
 
 
 class LanguageFit(Fit):
     """One stage of the VLM's language side: also what is practised, and how the batches are cut."""
 
     tasks: dict[Task, NonNegativeFloat] = Field(description="share of each task, in sum 1")
-    blur: NonNegativeFloat = Field(0.0, description="most that the second picture of a critique is softened, in pixels")
+    blur: NonNegativeFloat = Field(
+        0.0, le=100, description="most that the second picture of a critique is softened, in pixels"
+    )
 
-    easy_steps: int = Field(ge=0, description="steps at the start with one- and two-object pictures only")
-    micro_batches: PositiveInt = Field(description="parts of a batch, sorted by length, to waste less on padding")
+    easy_steps: Natural = Field(description="steps at the start with one- and two-object pictures only")
+    micro_batches: Few = Field(description="parts of a batch, sorted by length, to waste less on padding")
 
     hasty: float | None = Field(
         None, ge=0, le=1, description="share of the examples that are reasoned by a glance; null: thoughts of any kind"

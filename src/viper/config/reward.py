@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Section, Seed
+from viper.config.base import Batch, Count, Section, Seed
 from viper.config.paths import PathText
 
 Tau = Annotated[float, Field(ge=0, lt=1)]
@@ -22,8 +22,8 @@ class Embedder(Section):
     device: str | None = Field(
         None, pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="a torch device; null: a GPU where there is one"
     )
-    batch_size: int = Field(64, ge=1, description="sentences a forward pass")
-    cache_sentences: int = Field(50_000, ge=1, description="embeddings kept between calls; the oldest unused go first")
+    batch_size: Batch = Field(64, description="sentences a forward pass")
+    cache_sentences: Count = Field(50_000, description="embeddings kept between calls; the oldest unused go first")
 
 
 class Calibration(Section):
@@ -32,7 +32,9 @@ class Calibration(Section):
     pairs: PathText = Field(
         "world", min_length=1, description="'world', or a .csv or .jsonl with the columns first, second, same"
     )
-    sentences: int = Field(200, ge=10, description="sentences drawn from the world's grammar; each gives several pairs")
+    sentences: Annotated[Count, Field(ge=10, le=1_000_000)] = Field(
+        200, description="sentences drawn from the world's grammar; each gives several pairs"
+    )
     seed: Seed = 0
     max_false_positive_rate: float | None = Field(
         0.01, ge=0, lt=1, description="tau is the lowest that keeps this; null: tau maximises Youden's J instead"
@@ -61,7 +63,7 @@ class Reward(Section):
         "share of the ground truth that is hit; harmonic: R_correct is the harmonic mean of the two shares",
     )
     one_to_one: bool = Field(False, description="each ground truth pays for one sentence only")
-    max_answer_characters: int = Field(10_000, ge=1, description="a longer answer has R_correct 0")
+    max_answer_characters: Count = Field(10_000, description="a longer answer has R_correct 0")
     calibration: Calibration = Calibration()
 
     @model_validator(mode="after")

@@ -4,26 +4,30 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Section
+from viper.config.base import Area, Count, Pixels, Section
 from viper.config.paths import PathText
 
-Pixels = Annotated[int, Field(ge=8, le=16384)]
+Side = Annotated[Pixels, Field(ge=8)]
 
 
 class Seeds(Section):
     """Where the seed images come from, how many, and in how many parts they are worked on."""
 
     source: Literal["world", "folder"] = Field(description="world: drawn; folder: photographs named by `paths`")
-    number: int = Field(ge=1, description="images to draw, or at most to take from the folder")
-    shards: int = Field(1, ge=1, le=10_000, description="parts that are synthesized independently (jobs on a cluster)")
+    number: Count = Field(description="images to draw, or at most to take from the folder")
+    shards: Annotated[Count, Field(le=10_000)] = Field(
+        1, description="parts that are synthesized independently (jobs on a cluster)"
+    )
     paths: list[PathText] = Field(
         [], description="glob patterns of image files, for example 'photos/**/*.jpg'; folder only"
     )
-    image_size: Annotated[tuple[Pixels, Pixels], Field(strict=False)] | None = Field(
+    image_size: Annotated[tuple[Side, Side], Field(strict=False)] | None = Field(
         None, description="(width, height): photographs are scaled and center-cropped to it; null keeps their shape"
     )
-    min_side: int = Field(32, ge=1, description="photographs with a shorter side are skipped")
-    max_pixels: int = Field(1_048_576, ge=4096, description="larger photographs are scaled down to so many pixels")
+    min_side: Pixels = Field(32, description="photographs with a shorter side are skipped")
+    max_pixels: Annotated[Area, Field(ge=4096)] = Field(
+        1_048_576, description="larger photographs are scaled down to so many pixels"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Seeds":

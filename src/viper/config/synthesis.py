@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Section
+from viper.config.base import Count, Few, Natural, Section, Tokens
 
 OperationType = Literal["color", "size", "shape", "text", "position", "add", "remove", "count"]
 PromptSet = Literal["micro", "paper"]
@@ -14,7 +14,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Answering(Section):
     """How the VLM answers in one step."""
 
-    max_new_tokens: int = Field(ge=1, description="longest completion")
+    max_new_tokens: Tokens = Field(description="longest completion")
     temperature: float = Field(
         0.0, ge=0, le=10, description="0: greedy; otherwise sampled with a seed of the row's own"
     )
@@ -26,7 +26,7 @@ class OperationsSection(Section):
     language: Literal["micro", "english"] = Field(
         description="micro: the grammar of the drawn world; english: entities as fields between bars, English templates"
     )
-    max_operations: int = Field(3, ge=1, le=5, description="each picture gets one to so many operations")
+    max_operations: Annotated[Few, Field(le=5)] = Field(3, description="each picture gets one to so many operations")
     types: list[OperationType] = Field(
         ["color", "size", "shape", "text", "position", "add", "remove", "count"], min_length=1
     )
@@ -57,19 +57,28 @@ class EditSection(Section):
         description="mean absolute difference beyond which the picture was not edited but painted anew",
     )
 
+    @model_validator(mode="after")
+    def _some_edit_counts(self) -> "EditSection":
+        if self.min_change > self.max_change:
+            raise ValueError(
+                f"min_change {self.min_change} exceeds max_change {self.max_change}: every edit would count as failed; "
+                "lower the first or raise the second"
+            )
+        return self
+
 
 class Synthesis(Section):
     """The loop's synthesis, and the sizes of what comes out of it."""
 
     prompts: PromptSet = Field(description="folder of src/viper/prompts/ whose words the VLM is asked with")
-    csr_size: int = Field(ge=1, description="rows of the Caption Self-Refining data set (paper: 7000)")
-    vop_size: int = Field(ge=1, description="rows of the Visual-Operation Predicting data set (paper: 3000)")
+    csr_size: Count = Field(description="rows of the Caption Self-Refining data set (paper: 7000)")
+    vop_size: Count = Field(description="rows of the Visual-Operation Predicting data set (paper: 3000)")
     vop_share: Share = Field(
         1.0,
         description="share of the seed images that are refined and edited; the others serve CSR only (saves editing)",
     )
-    vop_held_out: int = Field(
-        0, ge=0, description="pairs of pictures in vop/test.parquet, whose images are in neither data set"
+    vop_held_out: Natural = Field(
+        0, description="pairs of pictures in vop/test.parquet, whose images are in neither data set"
     )
     allow_fewer: bool = Field(False, description="true: too few usable rows shrink both data sets, in proportion")
     caption: Answering
@@ -107,8 +116,8 @@ class AssembleOptions(Section):
     """What the step `assemble` depends on."""
 
     prompts: PromptSet
-    csr_size: Annotated[int, Field(ge=1)]
-    vop_size: Annotated[int, Field(ge=1)]
+    csr_size: Count
+    vop_size: Count
     vop_share: Share = 1.0
-    vop_held_out: Annotated[int, Field(ge=0)] = 0
+    vop_held_out: Natural = 0
     allow_fewer: bool

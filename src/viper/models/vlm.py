@@ -9,7 +9,7 @@ from viper.config.models import VlmSection
 from viper.errors import ViperError
 from viper.models.base import VLM, Chat, pick_device, pick_dtype
 from viper.models.engine import pick_engine
-from viper.models.folder import check_model_folder, explained_loading
+from viper.models.folder import check_model_folder, check_vlm_folder, explained_loading
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ def load_transformers(path: str | Path, section: VlmSection) -> "TransformersVLM
     """Load the VLM into transformers, whatever the section's engine.
 
     Raises:
-        ViperError: there is no such model, or it is not an image-text-to-text model.
+        ViperError: there is no such model, it lacks a part, or it is not an image-text-to-text model.
     """
+    check_vlm_folder(path)
     device = pick_device(section.device)
     attention = {} if section.attention == "auto" else {"attn_implementation": section.attention}
     model = load_model(path, pick_dtype(section.dtype, device), **attention).to(device).eval()
@@ -96,13 +97,13 @@ def load_processor(path: str | Path, **options: Any) -> "ProcessorMixin":
     """The processor at `path`: tokenizer, image processor and chat template.
 
     Raises:
-        ViperError: there is none, or it is damaged.
+        ViperError: it lacks a part, or is damaged.
     """
     import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
 
     from transformers import AutoProcessor  # isort: skip
 
-    check_model_folder(path)
+    check_vlm_folder(path)
     with explained_loading(path, "the processor of a vision-language model"):
         return AutoProcessor.from_pretrained(str(path), trust_remote_code=False, **options)
 

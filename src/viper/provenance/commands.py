@@ -98,6 +98,8 @@ def pull() -> None:
     )
     for path in pulled.missing:
         typer.echo(f"  {path}")
+    if pulled.missing and pulled.said:
+        typer.echo(pulled.said)
     if pulled.edited:
         typer.echo("edited since the recording; `snakemake -n all` says what that concerns:")
         _echo_some(pulled.edited, 40)

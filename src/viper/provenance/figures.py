@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from viper.errors import ViperError
-from viper.provenance import dvc_yaml, objects, rebuild
+from viper.provenance import dvc_yaml, fetching, objects, rebuild
 from viper.provenance.graph import read
 from viper.provenance.lock import Lock, read_lock
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
@@ -44,8 +44,8 @@ def redraw(root: Path = Path()) -> list[Drawn]:
     Raises:
         ViperError: nothing is recorded yet, the store was damaged, a table cannot be had, or drawing fails.
     """
-    objects.check_store(root)
     lock = read_lock(root)
+    objects.check_store(root)
     if not lock.outs:
         raise ViperError("no figure is recorded: run the experiment (`make micro`), then `make record`")
     scale = dvc_yaml.recorded_scale_of(root)
@@ -74,22 +74,18 @@ def redraw(root: Path = Path()) -> list[Drawn]:
 
 
 def _put(tables: list[str], lock: Lock, place: Path, root: Path) -> None:
-    """Put the recorded tables into the scratch copy: from the store, or from DVC's cache and whatever it can fetch."""
-    folders = [root / objects.STORE]
-    for path in tables:
-        entry = lock.covering(path)
-        if entry is None:
-            raise ViperError(f"{path}: a figure is drawn from it, and dvc.lock does not record it: `make record` first")
-        if not objects.put(entry.path, entry.md5, folders, place):
-            cache = objects.cache_folder(root)
-            objects.drop_damaged(cache, {entry.path: entry.md5})
-            if not objects.is_here(entry.path, entry.md5, cache):
-                run("dvc", "fetch", entry.path, root=root)
-            if not objects.put(entry.path, entry.md5, [cache], place):
-                raise ViperError(
-                    f"{entry.path}: neither in store/ nor in a remote within reach: push it where it was recorded "
-                    "(`dvc push --remote store`), and commit store/"
-                )
+    """Put the recorded tables into the scratch copy."""
+    entries = {path: lock.covering(path) for path in tables}
+    if lacking := [path for path, entry in entries.items() if entry is None]:
+        raise ViperError(
+            f"{lacking[0]}: a figure is drawn from it, and dvc.lock does not record it: `make record` first"
+        )
+    try:
+        fetching.obtain({entry.path: entry.md5 for entry in entries.values()}, place, root)
+    except fetching.UnreachableError as error:
+        raise ViperError(
+            f"{error}. Push it where it was recorded (`dvc push --remote store`), and commit store/"
+        ) from error
 
 
 def _reasons(path: str, lock: Lock, place: Path, root: Path, command: str | None) -> tuple[str, ...]:

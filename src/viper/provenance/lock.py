@@ -3,6 +3,7 @@
 They are git's: no digest was noted of them, and a conflict of a merge is the usual way in which they break.
 """
 
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from viper.errors import ViperError
 
 DVC_LOCK = "dvc.lock"
-REMEDY = f"Take one version of it: `git checkout HEAD -- {DVC_LOCK}` for the last commit's"
+REMEDY = (
+    f"Take one version of it: `git checkout HEAD -- {DVC_LOCK}` for the last commit's; to record anew, remove it first"
+)
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 
 Schema = TypeVar("Schema")
@@ -39,7 +42,7 @@ class StageRecord(BaseModel):
 class LockFile(BaseModel):
     """The content of dvc.lock."""
 
-    stages: dict[str, StageRecord] = {}
+    stages: dict[str, StageRecord]
 
 
 class DvcFile(BaseModel):
@@ -61,18 +64,24 @@ class Lock:
     """The content of a dvc.lock.
 
     Args:
-        text: of the file; '' where nothing was recorded yet.
+        text: of the file; None where there is no file, since nothing was recorded yet. A file that records nothing is
+            a broken one: DVC writes none.
         name: of the file, for messages.
+        remedy: for messages: how to mend the file.
 
     Raises:
-        ViperError: it is no dvc.lock.
+        ViperError: it is no dvc.lock, or records no file.
     """
 
-    def __init__(self, text: str, name: str = DVC_LOCK):
-        self.stages = parse_yaml(text, LockFile, name, REMEDY).stages if text.strip() else {}
+    def __init__(self, text: str | None, name: str = DVC_LOCK, remedy: str = REMEDY):
+        if text is not None and not text.strip():
+            raise ViperError(f"{name}: empty. {remedy}")
+        self.stages = {} if text is None else parse_yaml(text, LockFile, name, remedy).stages
         self.outs = {
             out.path: Entry(out.path, out.md5, stage) for stage, record in self.stages.items() for out in record.outs
         }
+        if text is not None and not self.outs:
+            raise ViperError(f"{name}: records no file. {remedy}")
 
     def covering(self, path: str) -> Entry | None:
         """The out that is `path` or the folder that holds it."""
@@ -125,13 +134,13 @@ def _leaves(values: dict[str, Any], start: str = "") -> dict[str, Any]:
 
 
 def read_lock(root: Path = Path()) -> Lock:
-    """The work tree's dvc.lock; one without stages where nothing was recorded yet.
+    """The work tree's dvc.lock; one without stages where there is none, since nothing was recorded yet.
 
     Raises:
-        ViperError: it is broken.
+        ViperError: it is broken, or records nothing.
     """
     path = root / DVC_LOCK
-    return Lock(_text(path, REMEDY), str(path)) if path.exists() else Lock("")
+    return Lock(_text(path, REMEDY) if os.path.lexists(path) else None, str(path))
 
 
 def read_dvc_file(path: Path) -> list[Out]:

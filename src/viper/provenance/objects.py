@@ -22,7 +22,9 @@ from viper.provenance.lock import read_dvc_file, read_lock
 from viper.provenance.sidecar import not_made
 from viper.provenance.tools import call, run
 
-STORE = Path("store/files/md5")
+REMOTE = Path("store")  # in the repository, tracked by git
+STORE = REMOTE / "files/md5"  # its objects
+IGNORED = {"__pycache__", ".snakemake_timestamp"}  # those of .dvcignore that lie in recorded folders
 _NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
 
 
@@ -68,9 +70,19 @@ def digest_of(path: Path) -> str:
     """The MD5 by which DVC knows a file, or a folder (then ending in .dir)."""
     if not path.is_dir():
         return digest(path)
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
-    kept = {name: file for name, file in files.items() if not {"__pycache__", ".snakemake_timestamp"} & {*file.parts}}
-    rows = [{"md5": digest(kept[name]), "relpath": name} for name in sorted(kept)]
+    return combined(digests_of(path))
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """The MD5 of each file of a folder that DVC would record, by its path in the folder."""
+    files = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
+    kept = {name: file for name, file in files.items() if IGNORED.isdisjoint(name.parts)}
+    return {name.as_posix(): digest(file) for name, file in kept.items()}
+
+
+def combined(files: Mapping[str, str]) -> str:
+    """The MD5 by which DVC knows a folder: that of the listing of its files, path in it → MD5."""
+    rows = [{"md5": files[name], "relpath": name} for name in sorted(files)]
     return f"{hashlib.md5(json.dumps(rows, sort_keys=True).encode()).hexdigest()}.dir"
 
 
@@ -84,17 +96,39 @@ def tracked(root: Path = Path()) -> dict[str, str]:
 
 
 def files_of(path: str, md5: str, *folders: Path) -> dict[str, str] | None:
-    """The files behind a recorded path, each with its MD5; None where no folder has the listing."""
+    """The files behind a recorded path, each with its MD5; None where no folder has the listing.
+
+    Raises:
+        ViperError: the listing is damaged in every folder that has it.
+    """
     if not md5.endswith(".dir"):
         return {path: md5}
-    place = next((place for folder in folders if (place := place_of(folder, md5)).is_file()), None)
+    place = _whole(md5, folders)
     return place and {f"{path}/{name}": each for name, each in read_listing(place).items()}
 
 
-def is_here(path: str, md5: str, folder: Path) -> bool:
-    """Whether a store or cache has every object behind a recorded path."""
-    files = files_of(path, md5, folder)
-    return files is not None and all(place_of(folder, each).is_file() for each in files.values())
+def is_here(path: str, md5: str, *folders: Path) -> bool:
+    """Whether stores and caches together have every object behind a recorded path."""
+    files = files_of(path, md5, *folders)
+    return files is not None and all(_places(each, folders) for each in files.values())
+
+
+def _places(md5: str, folders: Iterable[Path]) -> list[Path]:
+    """Where an object is, whatever its bytes."""
+    return [place for folder in folders if (place := place_of(folder, md5)).is_file()]
+
+
+def _whole(md5: str, folders: Iterable[Path]) -> Path | None:
+    """Where an object is with the bytes of its name; None where no folder has it.
+
+    Raises:
+        ViperError: it is damaged in every folder that has it.
+    """
+    places = _places(md5, folders)
+    whole = next((place for place in places if digest(place) == md5.removesuffix(".dir")), None)
+    if places and whole is None:
+        raise ViperError(f"{places[0]}: damaged: not the bytes of its name. Remove it")
+    return whole
 
 
 def check_store(root: Path = Path()) -> None:
@@ -189,19 +223,22 @@ def fill_cache(cache: Path, recorded: Mapping[str, str], root: Path = Path()) ->
 
 
 def put(path: str, md5: str, folders: Iterable[Path], root: Path = Path()) -> bool:
-    """Put a recorded file or folder in its place below `root`, from the first store or cache that has it whole.
+    """Put a recorded file or folder in its place below `root`, each object from the first store or cache that has it
+    whole: a listing may lie in one, and the files in another.
 
-    A file that has these bytes already stays as it is. False where no folder has it; then nothing changes.
+    A file that has these bytes already stays as it is. False where the folders lack an object; then nothing changes.
+
+    Raises:
+        ViperError: an object is damaged in every folder that has it.
     """
-    for folder in folders:
-        if is_here(path, md5, folder):
-            for name, each in (files_of(path, md5, folder) or {}).items():
-                target = root / name
-                if not target.is_file() or digest(target) != each:
-                    if not is_whole(folder, each):
-                        raise ViperError(f"{place_of(folder, each)}: damaged: not the bytes of its name. Remove it")
-                    not_made(target)
-                    with atomic_write(target) as partial:  # bytes only: objects are read-only, work files are not
-                        shutil.copyfile(place_of(folder, each), partial)
-            return True
-    return False
+    folders = list(folders)
+    if not is_here(path, md5, *folders):
+        return False
+    for name, each in (files_of(path, md5, *folders) or {}).items():
+        target = root / name
+        if not target.is_file() or digest(target) != each:
+            source = _whole(each, folders)
+            not_made(target)
+            with atomic_write(target) as partial:  # bytes only: objects are read-only, work files are not
+                shutil.copyfile(source, partial)
+    return True

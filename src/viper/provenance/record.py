@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from viper.errors import ViperError
-from viper.provenance import dvc_yaml, mine, objects
-from viper.provenance.lock import DVC_LOCK, read_lock
+from viper.provenance import dvc_yaml, fetching, mine, objects
+from viper.provenance.lock import DVC_LOCK, REMEDY, read_lock
 from viper.provenance.stages import EVERYTHING, Stage
-from viper.provenance.tools import call, planned_rules, plans_nothing, run
+from viper.provenance.tools import call, has_git, listed, planned_rules, plans_nothing
 from viper.provenance.worktree import at_commit, lend
 
-ARCHIVE = dvc_yaml.ARCHIVE
 LOCKS = Path(".snakemake/locks")
 
 
@@ -44,6 +43,7 @@ class Pulled:
         damaged: what DVC's cache had with other bytes, in words.
         moved: one's own files that were in the way.
         aside: the folder where they are now.
+        said: what DVC said where it could not fetch all, in one line.
     """
 
     missing: tuple[str, ...] = ()
@@ -52,6 +52,7 @@ class Pulled:
     damaged: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     aside: Path | None = None
+    said: str = ""
 
 
 def record(root: Path = Path()) -> int:
@@ -61,8 +62,10 @@ def record(root: Path = Path()) -> int:
         The number of stages that were recorded; 0 where everything here is as dvc.lock records it already.
 
     Raises:
-        ViperError: dvc.yaml is out of date, or anything is to be made again or missing: what, and what to do.
+        ViperError: dvc.lock is broken, dvc.yaml is out of date, or anything is to be made again or missing: what, and
+            what to do.
     """
+    read_lock(root)  # a broken one is named before Snakemake is asked
     scale, planned = dvc_yaml.check(root)
     names = [stage.name for stage in planned]
     dry = call("snakemake", "--dry-run", "--config", f"scale={scale}", "--", *names, root=root)
@@ -114,16 +117,19 @@ def pull(root: Path = Path()) -> Pulled:
             "a run of Snakemake is at work in this folder, or was killed: wait for its end, or, if none is, say "
             "`snakemake --unlock`; then run the same command again. Nothing was changed"
         )
+    if not read_lock(root).outs and has_git(root) and listed("ls-files", DVC_LOCK, root=root):
+        raise ViperError(f"{root / DVC_LOCK}: missing, though git tracks it. {REMEDY}")
     objects.check_store(root)
     cache = objects.cache_folder(root)
     damaged = objects.drop_damaged(cache, objects.tracked(root))  # before DVC, which removes some without a word
+    said = ""
     with _as_recorded(root) as recording:
         place, outs = recording.place, read_lock(root).outs
         stale = [path for path, entry in outs.items() if entry.stage in recording.stale]
         recorded = {path: md5 for path, md5 in objects.tracked(root).items() if path not in stale}
         objects.fill_cache(cache, recorded, root)
         if lacking := [path for path, md5 in recorded.items() if not objects.is_here(path, md5, cache)]:
-            run("dvc", "fetch", "--remote", ARCHIVE, root=place)
+            said = fetching.fetch({path: recorded[path] for path in lacking}, cache, root)
             damaged += objects.drop_damaged(cache, {path: recorded[path] for path in lacking})
         moved = [*mine.differing(recorded, root), *(path for path in stale if (root / path).exists())]
         aside = mine.set_aside(moved, root)
@@ -134,7 +140,7 @@ def pull(root: Path = Path()) -> Pulled:
                 lend(root, place)
             target = ["--config", f"scale={dvc_yaml.recorded_scale_of(place)}", "--", EVERYTHING]
             call("snakemake", "--touch", "--forceall", "--cores", "1", *target, root=place)
-    return Pulled(tuple(missing), tuple(stale), recording.edited, tuple(damaged), tuple(moved), aside)
+    return Pulled(tuple(missing), tuple(stale), recording.edited, tuple(damaged), tuple(moved), aside, said)
 
 
 @dataclass(frozen=True)

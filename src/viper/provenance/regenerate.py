@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
+from viper.provenance.fetching import UnreachableError, obtain, shortened
 from viper.provenance.graph import Graph, from_json
 from viper.provenance.lock import DVC_LOCK, Lock, read_dvc_file, read_lock
 from viper.provenance.objects import STORE, cache_folder, check_store, put
@@ -81,6 +83,8 @@ def find(name: str, root: Path = Path()) -> Recorded:
 
 def _find_hash(value: str, root: Path) -> Recorded:
     for commit in call("git", "log", "--all", "--format=%H", f"-S{value}", "--", DVC_LOCK, root=root).split():
+        if value not in (_lock_text(commit, root) or ""):  # the commit that removed it
+            continue
         for entry in lock_at(commit, root).outs.values():
             if entry.md5 == value:
                 return Recorded(commit, entry.path, value)
@@ -94,10 +98,19 @@ def _find_hash(value: str, root: Path) -> Recorded:
 
 
 def lock_at(commit: str, root: Path = Path()) -> Lock:
-    """The dvc.lock of a commit; empty where there was none."""
+    """The dvc.lock of a commit; one without stages where there was none.
+
+    Raises:
+        ViperError: the commit's is broken, or records nothing.
+    """
+    remedy = f"Name another commit: `git log --oneline -- {DVC_LOCK}`"
+    return Lock(_lock_text(commit, root), f"{DVC_LOCK} of commit {commit[:12]}", remedy)
+
+
+def _lock_text(commit: str, root: Path) -> str | None:
     if not listed("ls-tree", "--name-only", commit, "--", DVC_LOCK, root=root):
-        return Lock("")
-    return Lock(call("git", "show", f"{commit}:./{DVC_LOCK}", root=root))
+        return None
+    return call("git", "show", f"{commit}:./{DVC_LOCK}", root=root)
 
 
 def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[str]]:
@@ -106,47 +119,48 @@ def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[
     Raises:
         ViperError: with the status that says what stood in the way.
     """
+    read_lock(root)  # a broken one is named before anything else
     recorded = find(name, root)
     check_store(root)
     lines = [f"{recorded.path}, MD5 {recorded.md5}, recorded at commit {recorded.commit[:12]}"]
     with at_commit(recorded.commit, root) as place:
         scale = scale_of(recorded.path)
         plan = rebuild.plan(_graph(place, recorded.path, scale), [recorded.path], start)
-        lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {_shortened(plan.given)}"]
+        lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {shortened(plan.given)}"]
         lock = lock_at(recorded.commit, root)
         folders = [place / STORE, root / STORE, cache_folder(root)]
-        _fetch(place, plan.given, recorded.path, lock, folders)
-        before = _old_record(place, recorded, lock, folders)
+        _fetch(place, plan.given, recorded.path, lock, folders, root)
+        before = _old_record(place, recorded, lock, root)
         try:
             rebuild.execute(place, plan.rules, [recorded.path], scale)
         except ViperError as error:
             raise RegenerateError(FAILED, f"the code of commit {recorded.commit[:12]} failed: {error}") from error
         if md5(place / recorded.path) == recorded.md5:
             return IDENTICAL, [*lines, "identical"]
-        return _explain(place, recorded, before, lines)
+        return _explain(place, recorded, before, lines, root)
 
 
 def _graph(place: Path, path: str, scale: str) -> Graph:
     return from_json(call("viper", "graph", path, "--scale", scale, root=place))
 
 
-def _fetch(place: Path, given: tuple[str, ...], made: str, lock: Lock, folders: Sequence[Path]) -> None:
+def _fetch(
+    place: Path, given: tuple[str, ...], made: str, lock: Lock, folders: Sequence[Path], root: Path = Path()
+) -> None:
     """Put the files in their place that the rebuilding of `made` starts from, once their bytes are known to be the
     recorded ones; of a file in a recorded folder, the whole folder.
 
     Args:
-        folders: the stores and the cache that may have them; DVC is asked for what they lack.
+        folders: the stores and the cache that may have them; DVC's remotes of `root` are asked for what they lack.
     """
-    models, hashes, targets = dvc_yaml.stored(place), {}, {}
+    models, hashes = dvc_yaml.stored(place), {}
     for path in given:
         entry = lock.covering(path)
         folder = next((folder for folder in models if path.startswith(f"{folder}/")), None)
         if entry:
-            hashes[entry.path], targets[entry.path] = entry.md5, entry.path
+            hashes[entry.path] = entry.md5
         elif folder:
-            file = models[folder]
-            hashes[folder] = next(o.md5 for o in read_dvc_file(file) if folder.endswith(o.path))
-            targets[folder] = str(file.relative_to(place))
+            hashes[folder] = next(o.md5 for o in read_dvc_file(models[folder]) if folder.endswith(o.path))
         else:
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
     older = {path for path in hashes if path in lock.outs and not is_kept(path)}
@@ -157,14 +171,14 @@ def _fetch(place: Path, given: tuple[str, ...], made: str, lock: Lock, folders: 
                 f"{path}: recorded at this commit, but from an older run than {made}: it differs in "
                 f"{', '.join(others[:5])}. Start further back: {_BACK}",
             )
-    if elsewhere := sorted(path for path, recorded in hashes.items() if not _put(place, path, recorded, folders)):
-        run("dvc", "fetch", "--quiet", *(targets[path] for path in elsewhere), root=place)
-    if missing := [path for path in elsewhere if not _put(place, path, hashes[path], folders)]:
+    lacking = {path: hashes[path] for path in sorted(hashes) if not _put(place, path, hashes[path], folders)}
+    try:
+        obtain(lacking, place, root)
+    except UnreachableError as error:
         raise RegenerateError(
             UNFETCHABLE,
-            f"{_shortened(missing)}: neither in the cache nor in a remote within reach. Configure the remote of "
-            f"{'it' if len(missing) == 1 else 'them'} (docs/reproducing.md, Remotes), or start further back: {_BACK}",
-        )
+            f"{error}. Configure the remote that has it (docs/reproducing.md, Remotes), or start further back: {_BACK}",
+        ) from error
 
 
 def _put(place: Path, path: str, recorded: str, folders: Sequence[Path]) -> bool:
@@ -181,23 +195,29 @@ def _put(place: Path, path: str, recorded: str, folders: Sequence[Path]) -> bool
         ) from error
 
 
-def _old_record(place: Path, recorded: Recorded, lock: Lock, folders: Sequence[Path]) -> dict[str, Any] | None:
+def _old_record(place: Path, recorded: Recorded, lock: Lock, root: Path) -> dict[str, Any] | None:
     """The sidecar that was recorded with the file, taken out of the way of the new one; None where it is lost."""
     entry = lock.outs.get(recorded.path + SUFFIX)
-    if entry is None or not put(entry.path, entry.md5, folders, place):
-        run("dvc", "pull", "--quiet", recorded.path + SUFFIX, root=place)
+    if entry:
+        with suppress(UnreachableError):
+            obtain({entry.path: entry.md5}, place, root)
     record = read_sidecar(place / recorded.path)
     (place / f"{recorded.path}{SUFFIX}").unlink(missing_ok=True)
     return record
 
 
-def _explain(place: Path, recorded: Recorded, before: dict[str, Any] | None, lines: list[str]) -> tuple[int, list[str]]:
+def _explain(
+    place: Path, recorded: Recorded, before: dict[str, Any] | None, lines: list[str], root: Path = Path()
+) -> tuple[int, list[str]]:
     """Say what differs, as far as the two records and the recorded file tell."""
     lines = [*lines, f"DIFFERENT: made again it has MD5 {md5(place / recorded.path)}"]
     made_again = (place / recorded.path).rename(place / f"made-again{Path(recorded.path).suffix}")
-    if run("dvc", "pull", "--quiet", "--force", recorded.path, root=place).returncode == 0:
+    try:
+        obtain({recorded.path: recorded.md5}, place, root)
         comparison = compare(place / recorded.path, made_again)
         lines.append(f"contents: {comparison.verdict}{f' ({comparison.detail})' if comparison.detail else ''}")
+    except UnreachableError as error:
+        lines.append(f"contents: not compared: {error}")
     after = read_sidecar(place / recorded.path)
     if before is None or after is None:
         return DIFFERENT, [*lines, "its record (FILE.provenance.json) is lost: causes cannot be told"]
@@ -220,7 +240,3 @@ def _changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
-
-
-def _shortened(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "") or "nothing"

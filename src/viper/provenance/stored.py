@@ -7,9 +7,8 @@ from pathlib import Path
 from viper.digests import digest
 from viper.errors import ViperError
 from viper.manifest import MANIFEST
-from viper.provenance import mine, objects
+from viper.provenance import fetching, mine, objects
 from viper.provenance.lock import read_dvc_file
-from viper.provenance.tools import run
 
 
 def fetch(dvc_file: Path, root: Path = Path()) -> str:
@@ -24,27 +23,20 @@ def fetch(dvc_file: Path, root: Path = Path()) -> str:
     places = []
     for out in read_dvc_file(dvc_file):
         path = (dvc_file.parent / out.path).as_posix()
-        folders = [root / objects.STORE]
-        _set_aside(path, out.md5, folders, root)
-        if not objects.put(path, out.md5, folders, root):
-            cache = objects.cache_folder(root)
-            objects.drop_damaged(cache, {path: out.md5})
-            if not objects.is_here(path, out.md5, cache):
-                run("dvc", "fetch", str(dvc_file), root=root)
-            if not objects.put(path, out.md5, [cache], root):
-                raise ViperError(
-                    f"{path}: neither in store/ nor in a remote within reach. A clone has it in store/: "
-                    "`git checkout HEAD -- store`"
-                )
+        _set_aside(path, out.md5, root)
+        try:
+            fetching.obtain({path: out.md5}, root, root)
+        except fetching.UnreachableError as error:
+            raise ViperError(f"{error}. A clone has it in store/: `git checkout HEAD -- store`") from error
         for manifest in (root / path).rglob(MANIFEST):
             _touch(manifest)
         places.append(path)
     return ", ".join(places)
 
 
-def _set_aside(path: str, md5: str, folders: list[Path], root: Path) -> None:
+def _set_aside(path: str, md5: str, root: Path) -> None:
     """Set other models of that name aside; a missing file makes none (Snakemake removes manifests first)."""
-    files = objects.files_of(path, md5, *folders) or {}
+    files = objects.files_of(path, md5, root / objects.STORE) or {}
     there = [name for name in files if (root / name).is_file()]
     if any(digest(root / name) != files[name] for name in there):
         mine.set_aside([path], root)

@@ -27,12 +27,17 @@ def call(program: str, *arguments: str, root: Path = Path()) -> str:
     """Run git, dvc or snakemake in `root`, with the package of `root`; return what it printed.
 
     Raises:
-        ViperError: it failed: its last lines.
+        ViperError: it failed: its last lines; where it lacked the history, that alone.
     """
     result = run(program, *arguments, root=root)
     if result.returncode:
+        if "not a git repository" in result.stderr + result.stdout:
+            raise ViperError(
+                f"{root.resolve()}: this needs the history, which a downloaded zip does not have: clone the repository "
+                "with git"
+            )
         last = "\n".join((result.stderr + result.stdout).strip().splitlines()[-15:])
-        raise ViperError(f"{program} {' '.join(arguments[:4])} … failed in {root.resolve()}:\n{last}{_remedy(last)}")
+        raise ViperError(f"{program} {' '.join(arguments[:4])} … failed in {root.resolve()}:\n{last}")
     return result.stdout
 
 
@@ -92,12 +97,6 @@ def tell_dvc_of_missing_git(root: Path = Path()) -> None:
 def _before(first: Path, others: str | None) -> str:
     """A list of folders for PATH or PYTHONPATH, with one more before what the user has there."""
     return os.pathsep.join([str(first), *([others] if others else [])])
-
-
-def _remedy(said: str) -> str:
-    if "not a git repository" not in said:
-        return ""
-    return "\nThis needs the history, which a downloaded zip does not have: clone the repository with git"
 
 
 def plans_nothing(output: str) -> bool:

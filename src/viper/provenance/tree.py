@@ -40,17 +40,17 @@ def show(path: Path) -> None:
     """Print the record of `path` and the tree of what it was made from.
 
     Raises:
-        ViperError: no rule makes it, or it lies elsewhere.
+        ViperError: no rule makes it, it lies elsewhere, or dvc.lock is broken.
     """
     name = relative(path)
     if Path(name).is_dir():
         raise ViperError(f"{name}: a folder: name one of its files")
-    scale = scale_of(name)
+    scale, lock = scale_of(name), read_lock()
     graph = read([name], scale, more=_seeds_of(name, scale))
     console = Console(width=_WIDTH, soft_wrap=True, highlight=False, markup=False)
     for line in describe(name):
         console.print(line)
-    console.print(tree(name, graph, read_lock()))
+    console.print(tree(name, graph, lock))
 
 
 def _seeds_of(name: str, scale: str | None) -> list[str]:

@@ -11,6 +11,7 @@ from viper.manifest import MANIFEST, model_folder
 from viper.provenance import rebuild
 from viper.provenance.compare import Comparison, compare
 from viper.provenance.graph import Graph, Job, read
+from viper.provenance.lock import read_lock
 from viper.provenance.rebuild import FETCHING, RESULTS_OF_ANALYSIS
 from viper.provenance.sidecar import read_sidecar
 from viper.provenance.stages import EVERYTHING
@@ -33,8 +34,9 @@ def verify(
         everything: run every rule again, from the base models.
 
     Raises:
-        ViperError: an unknown rule, a damaged input, or a job that fails.
+        ViperError: an unknown rule, a broken dvc.lock, a damaged input, or a job that fails.
     """
+    read_lock(root)  # inputs are held to it
     graph = read([EVERYTHING], scale, root)
     jobs = _chosen(graph, rules, everything)
     groups: dict[tuple[int, ...], list[Job]] = defaultdict(list)

@@ -19,25 +19,35 @@ def at_commit(commit: str, root: Path = Path()) -> Iterator[Path]:
         place = Path(scratch) / "worktree"
         call("git", "worktree", "add", "--quiet", "--detach", str(place), commit, root=root)
         try:
-            _share_dvc(root, place)
+            share_dvc(root, place)
             yield place
         finally:
             run("git", "worktree", "remove", "--force", str(place), root=root)
 
 
-def _share_dvc(root: Path, place: Path) -> None:
+def share_dvc(root: Path, place: Path) -> dict[str, str]:
+    """Let another DVC project, at `place`, use the cache and the remotes of `root`; return each remote's address."""
     local = root / ".dvc" / "config.local"
     if local.is_file():
         shutil.copy(local, place / ".dvc" / "config.local")
     cache = call("dvc", "cache", "dir", root=root).strip()
     call("dvc", "cache", "dir", "--quiet", "--local", str((root / cache).resolve()), root=place)
+    remotes = _addresses(root)
+    for name, address in remotes.items():
+        if "://" not in address:  # a relative one would mean another folder there
+            call("dvc", "remote", "modify", "--quiet", "--local", name, "url", address, root=place)
+    return remotes
+
+
+def _addresses(root: Path) -> dict[str, str]:
+    """The address of each of DVC's remotes; folders as absolute paths."""
     # Not `dvc remote list`, which breaks its lines where the address is long. The last value counts.
     settings = dict(line.split("=", 1) for line in call("dvc", "config", "--list", root=root).splitlines())
-    for key, url in settings.items():
-        if re.fullmatch(r"remote\..+\.url", key) and "://" not in url:  # a relative address means another folder there
-            name = key.removeprefix("remote.").removesuffix(".url")
-            address = str((root / url).resolve())
-            call("dvc", "remote", "modify", "--quiet", "--local", name, "url", address, root=place)
+    return {
+        key.removeprefix("remote.").removesuffix(".url"): url if "://" in url else str((root / url).resolve())
+        for key, url in settings.items()
+        if re.fullmatch(r"remote\..+\.url", key)
+    }
 
 
 def lend(root: Path, place: Path) -> None:

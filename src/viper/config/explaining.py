@@ -1,0 +1,153 @@
+"""From pydantic's errors to messages: the key, the value, the remedy; one for each mistake that somebody made."""
+
+import difflib
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from viper.config.inheritance import Path, short
+
+
+@dataclass(frozen=True)
+class _Mistake:
+    """One of pydantic's errors: the keys that lead to it, what to say, and whether a member of a union says it."""
+
+    place: Path
+    value: str  # " = …", or nothing where the message itself names the values
+    problem: str
+    is_of_union: bool
+
+
+def explain(
+    error: ValidationError,
+    values: Any,
+    model: type[BaseModel],
+    sources: Callable[[Path], list[Path]] = lambda place: [place],
+) -> list[str]:
+    """The messages of a failed check, each mistake once.
+
+    Args:
+        values: what was checked.
+        model: what it was checked with.
+        sources: of a place in `values`, the places in the file that it is made of, nearest first: a mistake that
+            several sections take over is named where it is written.
+
+    Returns:
+        One line a mistake: "key = value: what is wrong; what to do".
+    """
+    mistakes = _without_repetitions([_mistake(values, details, model) for details in error.errors()], sources)
+    lines: dict[tuple[Path, str], list[str]] = {}
+    for mistake in mistakes:
+        lines.setdefault((mistake.place, mistake.value), []).append(mistake.problem)
+    return [_line(place, value, list(dict.fromkeys(problems))) for (place, value), problems in lines.items()]
+
+
+def _line(place: Path, value: str, problems: list[str]) -> str:
+    key = ".".join(map(str, place))
+    return f"{key}{value}: {', or: '.join(problems)}" if key else ", or: ".join(problems)
+
+
+def _without_repetitions(mistakes: list[_Mistake], sources: Callable[[Path], list[Path]]) -> list[_Mistake]:
+    """The mistakes where they are written, without those that follow from others.
+
+    Where a value may be of several kinds, pydantic says of each why it is not that; what lies deepest was meant.
+    """
+    kept = []
+    said = {(mistake.place, mistake.problem) for mistake in mistakes}
+    for mistake in mistakes:
+        if mistake.is_of_union and any(
+            other.is_of_union
+            and len(other.place) > len(mistake.place)
+            and other.place[: len(mistake.place)] == mistake.place
+            for other in mistakes
+        ):
+            continue
+        nearest, *more = sources(mistake.place)
+        if nearest != mistake.place:  # a key that is taken over
+            mistake = _Mistake(nearest, mistake.value, mistake.problem, mistake.is_of_union)
+        elif any(
+            (place, mistake.problem) in said for place in more
+        ):  # a section that extends another with this mistake
+            continue
+        kept.append(mistake)
+    return list(dict.fromkeys(kept))
+
+
+def _mistake(values: Any, details: ErrorDetails, root: type[BaseModel]) -> _Mistake:
+    kind = details["type"]
+    place, model, is_of_union = _locate(values, details["loc"], root, is_missing=kind == "missing")
+    # A check of several keys gets the whole section as its input: the message itself names the values.
+    is_section = isinstance(details["input"], Mapping | BaseModel)
+    value = "" if is_section and kind != "extra_forbidden" else f" = {short(details['input'])}"
+    if kind == "missing":
+        return _Mistake(place, "", "is missing: add it", is_of_union)
+    if kind == "extra_forbidden":
+        known = sorted(model.model_fields) if model else []
+        close = difflib.get_close_matches(str(place[-1]), known, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
+        return _Mistake(place, value, f"unknown key; {remedy}", is_of_union)
+    if kind == "too_short":
+        least = details.get("ctx", {}).get("min_length", 1)
+        return _Mistake(
+            place, value, f"must hold at least {least}, not {details['ctx']['actual_length']}: add more", is_of_union
+        )
+    return _Mistake(place, value, details["msg"].removeprefix("Value error, "), is_of_union)
+
+
+def _locate(
+    values: Any, path: tuple[int | str, ...], root: type[BaseModel], *, is_missing: bool
+) -> tuple[Path, type[BaseModel] | None, bool]:
+    """Drop from a pydantic location what is no key: the name of a union's member, or that it is a key that is wrong.
+
+    Returns:
+        The keys; the model that holds the last of them; whether something was dropped.
+    """
+    place: list[int | str] = []
+    model: type[BaseModel] | None = None
+    annotation: Any = root
+    for depth, part in enumerate(path):
+        if not _holds(values, part) and not (is_missing and depth == len(path) - 1):
+            # A discriminated union adds its member's tag to the location, and a plain union the member's name.
+            annotation = _member(annotation, str(part))
+            continue
+        model = next(iter(_models(annotation)), None)
+        place.append(part)
+        values = values[part] if _holds(values, part) else None
+        annotation = _child(annotation, part)
+    return tuple(place), model, len(place) < len(path)
+
+
+def _holds(values: Any, part: int | str) -> bool:
+    return (isinstance(values, Mapping) and part in values) or (
+        isinstance(values, list) and isinstance(part, int) and part < len(values)
+    )
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Every pydantic model that an annotation allows."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+
+
+def _member(annotation: Any, tag: str) -> Any:
+    """The member of a union that pydantic calls `tag`: by its class name, or by the value of a Literal field."""
+    for model in _models(annotation):
+        literals = [value for field in model.model_fields.values() for value in typing.get_args(field.annotation)]
+        if model.__name__ == tag or tag in literals:
+            return model
+    return annotation
+
+
+def _child(annotation: Any, part: int | str) -> Any:
+    """The annotation of a key or an index inside an annotated value."""
+    for model in _models(annotation):
+        if part in model.model_fields:
+            return model.model_fields[part].annotation
+    if typing.get_origin(annotation) in (dict, list, tuple) and typing.get_args(annotation):
+        return typing.get_args(annotation)[-1]
+    return annotation
