@@ -13,7 +13,7 @@ from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.reward import Reward as RewardSection
 from viper.config.synthesis import Synthesis
 from viper.config.training import TrainOptions
-from viper.evaluation.benchmarks import write
+from microworld.adapters.benchmarks import write
 from viper.evaluation.run import evaluate
 from viper.models.editor import load_editor
 from viper.models.embedder import SentenceEmbedder
