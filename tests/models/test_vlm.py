@@ -105,5 +105,5 @@ def test_no_chats_no_answers(vlm):
 
 
 def test_what_cannot_be_loaded_is_named(tmp_path):
-    with pytest.raises(ViperError, match="cannot be loaded as a vision-language model"):
+    with pytest.raises(ViperError, match=r"lacks a configuration \(config.json\), a tokenizer"):
         load_vlm(tmp_path, VlmSection(path=str(tmp_path)))

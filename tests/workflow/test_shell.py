@@ -80,7 +80,6 @@ OTHER_TEXTS = {
     "evaluation.asking.instruction",
     "evaluation.benchmarks.*",
     "experiments.*[]",
-    "reward.embedder.device",
     "training.phases.*.lora.targets",
     "training.phases.*.lora.targets[]",
     "training.phases.*.steps[]",
