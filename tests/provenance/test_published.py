@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -83,7 +82,6 @@ def test_tables_and_pictures_of_the_recorded_scale_are_shown(repository):
     ["results/recorded/smoke/tables/claims.csv", "results/README.md", "README.md", "results/recorded/smoke/x.md"],
 )
 def test_an_edit_by_hand_is_noticed(repository, name):
-    name = os.path.normpath(f"results/{name}")
     published.publish(repository)
     with (repository / name).open("a") as file:
         file.write("by hand")
