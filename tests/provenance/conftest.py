@@ -168,7 +168,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Repositor
     use_bucket(repository, bucket)
     repository.run("dvc", "pull", "--quiet", "models/micro/pretrained.dvc")
 
-    # Evaluation breaks, in the stage after training: what was trained stays.
+    # Evaluation breaks, in a stage after training: what was trained stays.
+    repository.run("dvc", "repro", "train_main")
     repository.edit("src/viper/evaluation/run.py", "\nfrom ", "\nraise SystemExit('broken')\nfrom ")
     repository.facts["broken"] = repository.run("dvc", "repro", "main", check=False)
     trained = root / "models/smoke/seed0/base.csr/manifest.json"
