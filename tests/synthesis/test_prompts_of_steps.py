@@ -6,9 +6,9 @@ from microworld.adapters import cold_start as truth
 from viper import prompts
 from viper.config.synthesis import AssembleOptions
 from viper.config.training import ColdStart
-from viper.provenance.source import sources
 from viper.synthesis import assemble, card, steps
 from viper.training import cold_start
+from viper.workflow.source import sources
 
 
 @pytest.fixture
