@@ -12,7 +12,17 @@ import yaml
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ["Snakefile", "params.yaml", "rules", "envs", "profiles", "docs", "src", "models/micro/pretrained.dvc", "dvc.yaml"]
+SOURCES = [
+    "Snakefile",
+    "params.yaml",
+    "rules",
+    "envs",
+    "profiles",
+    "docs",
+    "src",
+    "models/micro/pretrained.dvc",
+    "dvc.yaml",
+]
 COMMAND = '''
     @app.command()
     def count_words(seeds: Table, out: Out, options: Options) -> None:
