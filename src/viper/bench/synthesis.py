@@ -8,7 +8,7 @@ from microworld.scene import scene_stream
 from viper.bench.alternate import Comparison
 from viper.bench.floor import floor_seconds
 from viper.config.models import EditorSection, PipelineSection, VlmSection
-from viper.config.synthesis import CaptionOptions, CritiqueOptions, RefineOptions, Synthesis
+from viper.config.synthesis import Synthesis
 from viper.models.editor import load_editor
 from viper.models.painter import load_painter
 from viper.models.vlm import load_vlm
@@ -31,20 +31,15 @@ class Loop:
         self.painter, self.editor = load_painter(painter), load_editor(editor)
         self.synthesis = synthesis
 
-    def options(self, kind: type, *keys: str):
-        """The part of the section that one step depends on."""
-        return kind.model_validate_json(self.synthesis.model_dump_json(include={"prompts", *keys}))
-
     def run(self, seeds: list[Row]) -> int:
         """Every step for these seed images, all of them refined and edited; returns their number."""
-        by = {"lineage": "base", "seed": 0}
-        captions = steps.caption(seeds, self.vlm, self.options(CaptionOptions, "caption"), **by)
+        by, options = {"lineage": "base", "seed": 0}, self.synthesis.model_copy(update={"vop_share": 1.0})
+        captions = steps.caption(seeds, self.vlm, options, **by)
         drawn = steps.reconstruct(captions, self.painter, **by)
-        critiques = steps.critique(seeds, captions, drawn, self.vlm, self.options(CritiqueOptions, "critique"), **by)
-        options = self.options(RefineOptions, "refine", "entities", "vop_share").model_copy(update={"vop_share": 1.0})
+        critiques = steps.critique(seeds, captions, drawn, self.vlm, options, **by)
         refined = steps.refine(seeds, captions, critiques, self.vlm, options, **by)
-        operations = steps.operate(refined, self.synthesis.operations, **by)
-        steps.edit(seeds, operations, self.editor, self.synthesis.edit, **by)
+        operations = steps.operate(refined, options.operations, **by)
+        steps.edit(seeds, operations, self.editor, options.edit, **by)
         return len(seeds)
 
 

@@ -5,12 +5,8 @@ from typing import Annotated
 
 import typer
 
-from viper.config.options import read_options
+from viper.config.options import Options, read_options
 
-Options = Annotated[
-    str, typer.Option(help="what the step depends on, as JSON: a section of params.yaml or part of one")
-]
-Model = Annotated[str, typer.Option(help="the model's section of params.yaml (models.vlm, …), as JSON")]
 Checkpoint = Annotated[Path, typer.Option(help="manifest.json of the model's folder")]
 Lineage = Annotated[str, typer.Option(help="name of the VLM that synthesizes, such as base.csr")]
 Seed = Annotated[int, typer.Option(help="the run's seed", min=0)]
@@ -24,11 +20,10 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def make_seeds(folder: Path, options: Options, seed: Seed = 0) -> None:
         """Draw or collect the seed images: seeds/shardN.parquet (world: also truth/shardN.jsonl) below FOLDER."""
-        from viper.config.seeds import Seeds
         from viper.synthesis import world
         from viper.synthesis.seeds import collect_seeds
 
-        seeds = read_options(Seeds, options)
+        seeds = read_options(options).seeds
         tables = [folder / "seeds" / f"shard{shard}.parquet" for shard in range(seeds.shards)]
         if seeds.source == "world":
             truth = [folder / "truth" / f"shard{shard}.jsonl" for shard in range(seeds.shards)]
@@ -38,34 +33,35 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def caption_images(
-        seeds: Table, out: Out, checkpoint: Checkpoint, model: Model, options: Options, lineage: Lineage, seed: Seed
+        seeds: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
     ) -> None:
         """The VLM describes each seed image of a shard."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import CaptionOptions
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
         from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import CAPTION_COLUMNS, caption
         from viper.synthesis.tables import read_step
 
-        step = read_options(CaptionOptions, options)
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, caption(read_step(seeds, "seeds"), vlm, step, lineage=lineage, seed=seed), CAPTION_COLUMNS)
+        sections = read_options(options)
+        vlm = load_vlm(model_folder(checkpoint), sections.models.vlm)
+        write_rows(
+            out,
+            caption(read_step(seeds, "seeds"), vlm, sections.synthesis, lineage=lineage, seed=seed),
+            CAPTION_COLUMNS,
+        )
 
     @app.command()
     def reconstruct_images(
-        captions: Table, out: Out, checkpoint: Checkpoint, model: Model, lineage: Lineage, seed: Seed
+        captions: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
     ) -> None:
         """The painter draws each caption of a shard."""
-        from viper.config.models import PipelineSection
         from viper.manifest import model_folder
         from viper.models.painter import load_painter
         from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import RECONSTRUCTION_COLUMNS, reconstruct
         from viper.synthesis.tables import read_step
 
-        painter = load_painter(read_options(PipelineSection, model, "--model"), model_folder(checkpoint))
+        painter = load_painter(read_options(options).models.painter, model_folder(checkpoint))
         rows = reconstruct(read_step(captions, "captions"), painter, lineage=lineage, seed=seed)
         write_rows(out, rows, RECONSTRUCTION_COLUMNS)
 
@@ -76,25 +72,22 @@ def register(app: typer.Typer) -> None:
         reconstructions: Table,
         out: Out,
         checkpoint: Checkpoint,
-        model: Model,
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import CritiqueOptions
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
         from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import CRITIQUE_COLUMNS, critique
         from viper.synthesis.tables import read_shard
 
-        step = read_options(CritiqueOptions, options)
+        sections = read_options(options)
         paths = {"seeds": seeds, "captions": captions, "reconstructions": reconstructions}
         tables = read_shard(paths, seed=seed).values()
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, critique(*tables, vlm, step, lineage=lineage, seed=seed), CRITIQUE_COLUMNS)
+        vlm = load_vlm(model_folder(checkpoint), sections.models.vlm)
+        write_rows(out, critique(*tables, vlm, sections.synthesis, lineage=lineage, seed=seed), CRITIQUE_COLUMNS)
 
     @app.command()
     def refine_captions(
@@ -103,34 +96,30 @@ def register(app: typer.Typer) -> None:
         critiques: Table,
         out: Out,
         checkpoint: Checkpoint,
-        model: Model,
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """The VLM works its refinements into each caption and names the hard entities."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import RefineOptions
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
         from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import REFINEMENT_COLUMNS, refine
         from viper.synthesis.tables import read_shard
 
-        step = read_options(RefineOptions, options)
+        sections = read_options(options)
         tables = read_shard({"seeds": seeds, "captions": captions, "critiques": critiques}, seed=seed).values()
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, refine(*tables, vlm, step, lineage=lineage, seed=seed), REFINEMENT_COLUMNS)
+        vlm = load_vlm(model_folder(checkpoint), sections.models.vlm)
+        write_rows(out, refine(*tables, vlm, sections.synthesis, lineage=lineage, seed=seed), REFINEMENT_COLUMNS)
 
     @app.command()
     def plan_operations(refinements: Table, out: Out, options: Options, lineage: Lineage, seed: Seed) -> None:
         """Heuristics turn the hard entities of each image into editing operations."""
-        from viper.config.synthesis import OperationsSection
         from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import OPERATION_COLUMNS, operate
         from viper.synthesis.tables import read_step
 
-        section, rows = read_options(OperationsSection, options), read_step(refinements, "refinements")
+        section, rows = read_options(options).synthesis.operations, read_step(refinements, "refinements")
         write_rows(out, operate(rows, section, lineage=lineage, seed=seed), OPERATION_COLUMNS)
 
     @app.command()
@@ -139,42 +128,37 @@ def register(app: typer.Typer) -> None:
         operations: Table,
         out: Out,
         checkpoint: Checkpoint,
-        model: Model,
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """The editor carries out the operations of each image."""
-        from viper.config.models import EditorSection
-        from viper.config.synthesis import EditSection
         from viper.manifest import model_folder
         from viper.models.editor import load_editor
         from viper.synthesis.rows import write_rows
         from viper.synthesis.steps import EDIT_COLUMNS, edit
         from viper.synthesis.tables import read_shard
 
-        section = read_options(EditSection, options)
+        sections = read_options(options)
         tables = read_shard({"seeds": seeds, "operations": operations}, seed=seed).values()
-        editor = load_editor(read_options(EditorSection, model, "--model"), model_folder(checkpoint))
-        rows = edit(*tables, editor, section, lineage=lineage, seed=seed)
+        editor = load_editor(sections.models.editor, model_folder(checkpoint))
+        rows = edit(*tables, editor, sections.synthesis.edit, lineage=lineage, seed=seed)
         write_rows(out, rows, EDIT_COLUMNS)
 
     @app.command()
     def assemble_datasets(
         seeds: Annotated[Path, typer.Option(help="folder of the seed images' shards")],
         synthesis: Annotated[Path, typer.Option(help="folder of the steps' shards")],
-        shards: Annotated[int, typer.Option(help="number of shards", min=1)],
         out: Annotated[Path, typer.Option(help="folder for the data sets and dropped.csv")],
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """Choose the rows of both data sets; drop what is unusable, counted by reason."""
-        from viper.config.synthesis import AssembleOptions
         from viper.synthesis.assemble import Shards, assemble
 
-        step = read_options(AssembleOptions, options)
-        assemble(Shards(seeds, synthesis, shards), out, step, lineage=lineage, seed=seed)
+        sections = read_options(options)
+        assemble(Shards(seeds, synthesis, sections.seeds.shards), out, sections.synthesis, lineage=lineage, seed=seed)
 
     @app.command()
     def write_card(
@@ -193,7 +177,7 @@ def register(app: typer.Typer) -> None:
         data: Annotated[Path, typer.Option(help="folder of the scale's data, such as data/micro")],
         seed: Annotated[list[int], typer.Option(help="a run's seed; repeat the option for several")],
         lineage: Annotated[list[str], typer.Option(help="name of a VLM that synthesized; repeat for several")],
-        shards: Annotated[int, typer.Option(help="number of shards", min=1)],
+        options: Options,
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checker's folder")],
         out: Annotated[Path, typer.Option(help="CSV table to write")],
     ) -> None:
@@ -202,6 +186,7 @@ def register(app: typer.Typer) -> None:
         from viper.manifest import model_folder
         from viper.synthesis import world
 
+        shards = read_options(options).seeds.shards
         table = world.audit(data, seeds=seed, lineages=lineage, shards=shards, checker=model_folder(checkpoint))
         with atomic_write(out) as partial:
             table.to_csv(partial, index=False, lineterminator="\n")

@@ -14,14 +14,7 @@ prompt (or heuristic, or model) that made it, and the run's seed.
 import numpy as np
 from PIL import Image, ImageChops
 
-from viper.config.synthesis import (
-    Answering,
-    CaptionOptions,
-    CritiqueOptions,
-    EditSection,
-    OperationsSection,
-    RefineOptions,
-)
+from viper.config.synthesis import Answering, EditSection, OperationsSection, Synthesis
 from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
 from viper.synthesis.answers import answer_text, read_refinements
@@ -47,7 +40,7 @@ BROKEN = "broken format"
 _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
 
 
-def caption(seeds: list[Row], vlm: VLM, options: CaptionOptions, *, lineage: str, seed: int) -> list[Row]:
+def caption(seeds: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """The VLM describes each seed image. Failure: broken format."""
     text = render(options.prompts, "caption")
     chats = [Chat([unpack_image(row["image"])], text) for row in seeds]
@@ -80,7 +73,7 @@ def critique(
     captions: list[Row],
     reconstructions: list[Row],
     vlm: VLM,
-    options: CritiqueOptions,
+    options: Synthesis,
     *,
     lineage: str,
     seed: int,
@@ -124,7 +117,7 @@ def refine(
     captions: list[Row],
     critiques: list[Row],
     vlm: VLM,
-    options: RefineOptions,
+    options: Synthesis,
     *,
     lineage: str,
     seed: int,

@@ -24,8 +24,8 @@ from typing import Any
 from viper import prompts
 from viper.errors import ViperError
 from viper.models.world import COMPONENTS
-from viper.provenance.reach import Code, Definition
-from viper.provenance.rendered import renderings
+from viper.workflow.reach import Code, Definition
+from viper.workflow.rendered import renderings
 
 SOURCE = Path(__file__).parents[2]
 PACKAGES = ("viper", "microworld")
@@ -35,11 +35,15 @@ _LOADED_BY_NAME = {
     "viper/models/pipelines.py": sorted(COMPONENTS),
     "viper/bench/size.py": ("viper.bench.synthesis",),
 }
-# What no result depends on: checks and messages to the user, how long starting took, and who is kept out meanwhile.
+# What no result depends on: checks and messages to the user, how long starting took, and who is kept out meanwhile. The
+# schema of a whole scale only checks options, whose values are parameters of the rule.
 _WITHOUT_EFFECT = {
     f"viper/{name}.py"
-    for name in ("checkout", "digests", "errors", "locking", "processes", "runs", "startup", "system", "terminal")
-}
+    for name in (
+        "checkout", "config/explaining", "config/options", "config/schema", "digests", "errors", "locking", "processes",
+        "startup", "system", "terminal",
+    )
+}  # fmt: skip
 _DOOR = "world.py"  # in each area: every function of it leads to another part of the drawn world
 _COMMAND = re.compile(r"(?:-m viper|\{params\.launch:q\}) (\S+)")
 _NAMED = ast.FunctionDef | ast.ClassDef  # code that runs only where it is named
@@ -228,10 +232,14 @@ def _closure(start: Iterable[Path]) -> set[Path]:
     found, waiting = set(), list(start)
     while waiting:
         path = waiting.pop()
-        if path not in found and path.relative_to(SOURCE).as_posix() not in _WITHOUT_EFFECT:
+        if path not in found and _has_effect(path):
             found.add(path)
             waiting += _used_by(path)
     return found
+
+
+def _has_effect(path: Path) -> bool:
+    return path.relative_to(SOURCE).as_posix() not in _WITHOUT_EFFECT
 
 
 @cache
@@ -283,4 +291,4 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
 
 
 # Looked up anew at each call: tests put another package in place of this one.
-_CODE = Code(lambda path: _tree(path), lambda name: _module(name))
+_CODE = Code(lambda path: _tree(path), lambda name: path if (path := _module(name)) and _has_effect(path) else None)
