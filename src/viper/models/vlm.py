@@ -1,5 +1,6 @@
 """The VLM interface over transformers: any `AutoModelForImageTextToText` with its `AutoProcessor`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ from tqdm import tqdm
 
 from viper.config.models import VlmSection
 from viper.errors import ViperError
-from viper.models.base import VLM, Chat, pick_device, pick_dtype
+from viper.models.base import VLM, Chat, check_seeds, pick_device, pick_dtype
 from viper.models.engine import pick_engine
 from viper.models.folder import check_model_folder, check_vlm_folder, explained_loading
 from viper.startup import log_ready
@@ -122,17 +123,25 @@ class TransformersVLM:
         # Decoder-only models go on from the last position: padding must not stand there.
         self.processor.tokenizer.padding_side = "left"
 
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        """Return one completion a chat, in order; see `viper.models.base.VLM`."""
-        # Batches of similar length waste no time on padding; the order of equal ones is kept, so results do not vary.
-        order = sorted(range(len(chats)), key=lambda index: _cost(chats[index]), reverse=True)
+    def answer(
+        self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds: Sequence[int] = ()
+    ) -> list[str]:
+        """Return one completion per chat, in order; see `viper.models.base.VLM`."""
+        check_seeds(chats, temperature, seeds)
         if len({bool(chat.begin) for chat in chats}) > 1:
             raise ValueError("either all answers are made to begin with something, or none: ask in two calls")
+        # Batches of similar length waste no time on padding; the order of equal ones is kept, so results do not vary.
+        order = sorted(range(len(chats)), key=lambda index: _cost(chats[index]), reverse=True)
         completions = [""] * len(chats)
         with tqdm(total=len(chats), desc="answer", unit="chat", mininterval=2) as bar:
             for start in range(0, len(order), self.batch_size):
                 batch = order[start : start + self.batch_size]
-                answers = self._generate([chats[index] for index in batch], max_new_tokens, temperature, seed + start)
+                answers = self._generate(
+                    [chats[index] for index in batch],
+                    max_new_tokens,
+                    temperature,
+                    [seeds[index] for index in batch] if seeds else [],
+                )
                 for index, text in zip(batch, answers, strict=True):
                     completions[index] = text
                 bar.update(len(batch))
@@ -150,50 +159,62 @@ class TransformersVLM:
             processor_kwargs={"padding": True},
         ).to(self.model.device, self.model.dtype)
 
-    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
+    def _generate(self, chats: list[Chat], max_new_tokens: int, temperature: float, seeds: list[int]) -> list[str]:
         import torch
 
         inputs = self.prepare(chats)
-        with torch.random.fork_rng(), torch.inference_mode():
-            torch.manual_seed(seed)
-            images = [len(chat.images) for chat in chats]
-            tokens = self.complete(inputs, images, max_new_tokens=max_new_tokens, temperature=temperature)
+        images = [len(chat.images) for chat in chats]
+        with torch.inference_mode():
+            tokens = self.complete(inputs, images, max_new_tokens=max_new_tokens, temperature=temperature, seeds=seeds)
         texts = self.processor.batch_decode(tokens, skip_special_tokens=True)
         return [completion_of(chat, text) for chat, text in zip(chats, texts, strict=True)]
 
     def complete(
-        self, inputs: "BatchFeature", images: list[int], *, max_new_tokens: int, temperature: float = 0.0
+        self,
+        inputs: "BatchFeature",
+        images: list[int],
+        *,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        seeds: Sequence[int] = (),
     ) -> list[list[int]]:
         """Token ids of the completion of each row of `inputs`, as `prepare` makes them; one that ends may be padded.
 
         Args:
             images: number of images of each row.
-            temperature: 0 is greedy; otherwise torch's random generator decides.
+            temperature: 0 is greedy; otherwise tokens are drawn.
+            seeds: of each row's random numbers, where tokens are drawn.
         """
+        from viper.models.choosing import AsProcessor, FromStreams, likeliest
         from viper.models.prompt_batch import FAMILIES, PromptBatch
         from viper.models.sampling import sample_responses
 
         suppressed = vision_token_ids(self.model.config)
+        draws = temperature > 0
+        choose = FromStreams(list(seeds), max_new_tokens, temperature, self.model.device) if draws else likeliest
         if self.model.config.model_type in FAMILIES:
             ends, fields = self.model.generation_config.eos_token_id, dict(inputs)
             return sample_responses(
                 self.model,
                 PromptBatch(fields.pop("input_ids"), fields.pop("attention_mask"), images, fields),
                 max_new_tokens=max_new_tokens,
-                temperature=temperature,
+                choose=choose,
                 end_tokens=ends if isinstance(ends, list) else [ends],
                 suppressed=suppressed,
             )
-        # Checkpoints bring a top_k and top_p of their own; "temperature" should mean just that.
-        sampling = (
-            {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-            if temperature > 0
-            else {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
-        )
+        length = inputs["input_ids"].shape[1]
+        # Checkpoints bring a temperature, top_k and top_p of their own; ours should mean just that.
         output = self.model.generate(
-            **inputs, max_new_tokens=max_new_tokens, suppress_tokens=suppressed or None, **sampling
+            **inputs,
+            max_new_tokens=max_new_tokens,
+            suppress_tokens=suppressed or None,
+            logits_processor=[AsProcessor(choose, length)] if draws else None,
+            do_sample=False,
+            temperature=None,
+            top_k=None,
+            top_p=None,
         )
-        return output[:, inputs["input_ids"].shape[1] :].tolist()
+        return output[:, length:].tolist()
 
 
 def completion_of(chat: Chat, text: str) -> str:
