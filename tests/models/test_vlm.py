@@ -8,7 +8,8 @@ from PIL import Image
 from viper.config.models import VlmSection
 from viper.errors import ViperError
 from viper.models.base import Chat
-from viper.models.vlm import load_vlm, vision_token_ids
+from viper.models.pretrained import vision_token_ids
+from viper.models.vlm import load_vlm
 
 COLORS = ("red", "green", "blue", "white", "black")
 

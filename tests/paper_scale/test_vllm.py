@@ -16,8 +16,9 @@ from viper.config.training import TrainOptions
 from viper.errors import ViperError
 from viper.models import engine as engines
 from viper.models.base import Chat
+from viper.models.transformers_vlm import load_transformers
 from viper.models.vllm import VllmVLM
-from viper.models.vlm import load_transformers, load_vlm
+from viper.models.vlm import load_vlm
 from viper.training import grpo
 from viper.training.vllm_rollouts import CheckedGeneration, stage_for_engine
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from viper.config.models import VlmSection
 from viper.models.base import Chat, check_seeds, pick_device
+from viper.models.chats import completion_of, messages
 from viper.models.engine import NEVER, check_prompts
 from viper.models.folder import check_vlm_folder
-from viper.models.vlm import completion_of, image_token_id, load_processor, messages, vision_token_ids
+from viper.models.pretrained import image_token_id, load_processor, vision_token_ids
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
