@@ -4,6 +4,8 @@ A real Qwen2.5-VL with random weights, large enough that nearly every caption is
 differ by their last bits with the size of a batch (docs/reproducing.md), and here nothing shall come from those.
 """
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from microworld import grammar
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
 from microworld.draw import render
 from microworld.scene import scene_stream
-from viper.config.synthesis import CaptionOptions
+from viper.config.synthesis import Answering
 from viper.models.base import Chat
 from viper.models.transformers_vlm import TransformersVLM
 from viper.prompts import render as prompt
@@ -21,7 +23,7 @@ from viper.synthesis import steps
 from viper.synthesis.rows import by_id, pack_image, row_seed, unpack_image
 
 ROWS = 12
-OPTIONS = CaptionOptions(prompts="micro", caption={"max_new_tokens": 10, "temperature": 1.2})
+OPTIONS = SimpleNamespace(prompts="micro", caption=Answering(max_new_tokens=10, temperature=1.2))
 
 
 @pytest.fixture(scope="module")
