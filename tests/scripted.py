@@ -19,7 +19,7 @@ class Scripted:
         self.batches: list[int] = []
         self.known = {(question_prompt(q), tuple(render(s).tobytes() for s in q.scenes)): q for q in questions}
 
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds=()) -> list[str]:
         assert temperature == 0
         self.batches.append(len(chats))
         return [self.reply(self.known[chat.text, tuple(image.tobytes() for image in chat.images)]) for chat in chats]

@@ -44,7 +44,7 @@ class FakeVLM:
     def __init__(self, album: Album, broken: str = ""):
         self.album, self.broken, self.chats = album, broken, []
 
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds=()) -> list[str]:
         self.chats += chats
         return [self._answer(chat) for chat in chats]
 

@@ -58,7 +58,7 @@ def measure_vlm(vlm: VLM, count: int, seed: int, temperature: float = 1.0) -> pd
     pictures = [draw.render(scene) for scene in scenes]
     chats = [Chat([picture], prompt(PROMPTS, "caption")) for picture in pictures]
     truths = [parse.split_sentences(grammar.caption(scene)) for scene in scenes]
-    for name, sampling in (("caption", {}), ("sampled caption", {"temperature": temperature, "seed": seed})):
+    for name, sampling in (("caption", {}), ("sampled caption", {"temperature": temperature, "seeds": range(count)})):
         captions = _ask(vlm, chats, **sampling)
         _compare(counts, name, captions, truths)
         for caption, scene in zip(captions, scenes, strict=True):

@@ -32,7 +32,8 @@ def _answers(section: VlmSection) -> list[tuple[list[str], list[list[str]]]]:
     rng = np.random.default_rng(0)
     samples = [TASKS["csr" if number % 2 else "vop"](rng, 5) for number in range(_STEPS * _PROMPTS)]
     chats = [Chat(sample.images(), sample.prompt) for sample in samples for _ in range(_ROLLOUTS)]
-    answers = load_vlm(section.path, section).answer(chats, max_new_tokens=144, temperature=1.0, seed=0)
+    vlm = load_vlm(section.path, section)
+    answers = vlm.answer(chats, max_new_tokens=144, temperature=1.0, seeds=range(len(chats)))
     truths = [split_sentences(answer_text(sample.completion)) for sample in samples for _ in range(_ROLLOUTS)]
     size = _PROMPTS * _ROLLOUTS
     return [(answers[start : start + size], truths[start : start + size]) for start in range(0, len(answers), size)]

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from viper.config.evaluation import AttentionSection
 from viper.errors import ViperError
 from viper.models.base import Chat
-from viper.models.vlm import TransformersVLM
+from viper.models.transformers_vlm import TransformersVLM
 from viper.synthesis.rows import Row, unpack_image
 
 if TYPE_CHECKING:

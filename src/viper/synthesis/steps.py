@@ -45,7 +45,7 @@ def caption(seeds: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, see
     text = render(options.prompts, "caption")
     chats = [Chat([unpack_image(row["image"])], text) for row in seeds]
     answering = options.caption
-    completions = _ask(vlm, chats, answering, _batch_seed(seed, "caption", seeds))
+    completions = _ask(vlm, chats, answering, _row_seeds(seed, "caption", seeds))
     return [
         {
             "id": row["id"],
@@ -60,7 +60,7 @@ def caption(seeds: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, see
 def reconstruct(captions: list[Row], painter: Painter, *, lineage: str, seed: int) -> list[Row]:
     """The painter draws each caption, without having seen the image."""
     usable = _usable(captions)
-    noise = [row_seed(seed, "reconstruct", row["id"]) for row in usable]
+    noise = _row_seeds(seed, "reconstruct", usable)
     images = painter.paint([row["caption"] for row in usable], seeds=noise) if usable else []
     return [
         {"id": row["id"], "image": pack_image(image), **_made_by("", lineage, "painter", seed)}
@@ -92,7 +92,7 @@ def critique(
         )
         for row in asked
     ]
-    answers = _ask(vlm, chats, options.critique, _batch_seed(seed, "critique", asked))
+    answers = _ask(vlm, chats, options.critique, _row_seeds(seed, "critique", asked))
     completions = {row["id"]: answer for row, answer in zip(asked, answers, strict=True)}
     rows = []
     for row in usable:
@@ -144,7 +144,7 @@ def refine(
         )
         for row in to_refine
     ]
-    completions = _ask(vlm, chats, options.refine, _batch_seed(seed, "refine", to_refine))
+    completions = _ask(vlm, chats, options.refine, _row_seeds(seed, "refine", to_refine))
     completion_of = {row["id"]: completion for row, completion in zip(to_refine, completions, strict=True)}
     refined = {
         row["id"]: answer_text(completion_of[row["id"]]) if row["id"] in completion_of else row["caption"]
@@ -154,7 +154,7 @@ def refine(
     chats = [
         Chat([images[row["id"]]], render(options.prompts, "entities", caption=refined[row["id"]])) for row in to_name
     ]
-    answers = _ask(vlm, chats, options.entities, _batch_seed(seed, "entities", to_name))
+    answers = _ask(vlm, chats, options.entities, _row_seeds(seed, "entities", to_name))
     named = {row["id"]: answer for row, answer in zip(to_name, answers, strict=True)}
     rows = []
     for row in usable:
@@ -255,16 +255,16 @@ def largest_local_change(before: Image.Image, after: Image.Image) -> float:
     return float(np.asarray(difference).mean(axis=-1).max()) / 255
 
 
-def _ask(vlm: VLM, chats: list[Chat], answering: Answering, seed: int) -> list[str]:
+def _ask(vlm: VLM, chats: list[Chat], answering: Answering, seeds: list[int]) -> list[str]:
     """Completions of `chats`; an empty shard asks nothing."""
     if not chats:
         return []
-    return vlm.answer(chats, max_new_tokens=answering.max_new_tokens, temperature=answering.temperature, seed=seed)
+    return vlm.answer(chats, max_new_tokens=answering.max_new_tokens, temperature=answering.temperature, seeds=seeds)
 
 
-def _batch_seed(seed: int, step: str, rows: list[Row]) -> int:
-    """The seed of a shard's sampled answers: other shards must not repeat it."""
-    return row_seed(seed, step, rows[0]["id"] if rows else "")
+def _row_seeds(seed: int, step: str, rows: list[Row]) -> list[int]:
+    """The seed of each row's random numbers, which any row that was written can tell: from its id, step and seed."""
+    return [row_seed(seed, step, row["id"]) for row in rows]
 
 
 def _usable(rows: list[Row]) -> list[Row]:
