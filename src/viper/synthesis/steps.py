@@ -14,6 +14,7 @@ prompt (or heuristic, or model) that made it, and the run's seed.
 import numpy as np
 from PIL import Image, ImageChops
 
+from viper.completion import answer_text
 from viper.config.synthesis import (
     Answering,
     CaptionOptions,
@@ -24,8 +25,8 @@ from viper.config.synthesis import (
 )
 from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
-from viper.synthesis.answers import answer_text, read_refinements
-from viper.synthesis.operations import get_language, plan_changes
+from viper.synthesis.heuristics import get_language, plan_changes
+from viper.synthesis.refinements import read_refinements
 from viper.synthesis.rows import IMAGE, INTEGER, NUMBER, TEXT, TEXTS, Row, by_id, pack_image, row_seed, unpack_image
 
 _MADE_BY = {"failure": TEXT, "lineage": TEXT, "prompt_name": TEXT, "seed": INTEGER}

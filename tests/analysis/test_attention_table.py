@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from viper.analysis.attention import maps, read, score, tidy
+from viper.analysis.attention_table import maps, read, score, tidy
 from viper.analysis.claims import CLAIMS, SUPPORTED, judge
 from viper.analysis.published import published
 from viper.config.analysis import Analysis
