@@ -9,8 +9,8 @@ from viper.analysis.claims import CLAIMS, SUPPORTED, judge
 from viper.analysis.published import published
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
-from viper.synthesis.assemble import VOP_COLUMNS
 from viper.synthesis.rows import write_rows
+from viper.synthesis.schemas import VOP_COLUMNS
 
 LINEAGES = ["base", "base.csr", "base.csr.vop"]
 OPTIONS = Analysis(resamples=300)

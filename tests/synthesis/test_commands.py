@@ -14,7 +14,7 @@ from viper.manifest import write_manifest
 from viper.prompts import render
 from viper.synthesis.commands import register
 from viper.synthesis.rows import read_rows, write_rows
-from viper.synthesis.steps import OPERATION_COLUMNS, REFINEMENT_COLUMNS
+from viper.synthesis.schemas import OPERATIONS, REFINEMENTS
 
 
 @pytest.fixture
@@ -58,20 +58,24 @@ def test_plan_operations(viper, tmp_path):
         **dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), ""),
         "seed": 0,
     }
-    write_rows(tmp_path / "in.parquet", [row], REFINEMENT_COLUMNS)
+    write_rows(tmp_path / "in.parquet", [row], REFINEMENTS.columns)
     options = {"language": "micro", "types": ["color"]}
     viper(
         *("plan-operations", "--refinements", tmp_path / "in.parquet", "--out", tmp_path / "out.parquet"),
         *("--options", json.dumps(options), "--lineage", "base", "--seed", 0),
     )
     (planned,) = read_rows(tmp_path / "out.parquet")
-    assert list(planned) == list(OPERATION_COLUMNS)
+    assert list(planned) == list(OPERATIONS.columns)
     assert planned["statements"][0].startswith("The color of the large circle at the top left was changed from red to ")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "JSON"), ('{"path": "x", "batch": 3}', "batch = 3: unknown key"), ('{"path": "x", "batch_size": 0}', "batch_size")],
+    [
+        ("{", "JSON"),
+        ('{"path": "x", "batch": 3}', "batch = 3: unknown key"),
+        ('{"path": "x", "batch_size": 0}', "batch_size"),
+    ],
 )
 def test_bad_options_are_named(text, message):
     with pytest.raises(ViperError, match=f"--model is no valid VlmSection.*{message}"):

@@ -1,4 +1,5 @@
 """What is read from a critique."""
+
 from microworld import grammar
 from viper.synthesis.refinements import NOTHING_TO_CHANGE, read_refinements
 

@@ -6,7 +6,7 @@ from PIL import Image
 from microworld import grammar
 from microworld.parse import parse_operation
 from viper.synthesis import steps
-from viper.synthesis.rows import by_id, unpack_image
+from viper.synthesis.rows import by_id, drawn_for_vop, unpack_image
 
 
 def test_critique_finds_the_forgotten_object(run_loop, album, seed_rows):
@@ -155,7 +155,7 @@ def test_only_the_drawn_share_is_refined(run_loop, options, seed_rows, fakes, al
         rows = steps.refine(seed_rows, tables["captions"], tables["critiques"], fakes.VLM(album), part, **made_by)
         ids[share] = {row["id"] for row in rows}
     assert set() < ids[0.3] < ids[0.6] < {row["id"] for row in seed_rows}
-    drawn = [steps.drawn_for_vop(f"image-{index}", 0.3, 0) for index in range(2000)]
+    drawn = [drawn_for_vop(f"image-{index}", 0.3, 0) for index in range(2000)]
     assert 0.25 < sum(drawn) / 2000 < 0.35
 
 

@@ -1,11 +1,17 @@
-"""Commands of the loop: one a step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
+"""Commands of the loop: one per step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from viper.config.options import read_options
+
+if TYPE_CHECKING:
+    from viper.models.base import VLM, Editor, Painter
+    from viper.synthesis.loop import Model as LoadedModel
+    from viper.synthesis.loop import Step
 
 Options = Annotated[
     str, typer.Option(help="what the step depends on, as JSON: a section of params.yaml or part of one")
@@ -41,33 +47,36 @@ def register(app: typer.Typer) -> None:
         seeds: Table, out: Out, checkpoint: Checkpoint, model: Model, options: Options, lineage: Lineage, seed: Seed
     ) -> None:
         """The VLM describes each seed image of a shard."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import CaptionOptions
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import CAPTION_COLUMNS, caption
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import CAPTION_IMAGES
 
-        step = read_options(CaptionOptions, options)
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, caption(read_step(seeds, "seeds"), vlm, step, lineage=lineage, seed=seed), CAPTION_COLUMNS)
+        paths = {"seeds": seeds}
+        _make(
+            CAPTION_IMAGES,
+            paths,
+            out,
+            model=lambda: _vlm(checkpoint, model),
+            options=options,
+            lineage=lineage,
+            seed=seed,
+        )
 
     @app.command()
     def reconstruct_images(
         captions: Table, out: Out, checkpoint: Checkpoint, model: Model, lineage: Lineage, seed: Seed
     ) -> None:
         """The painter draws each caption of a shard."""
-        from viper.config.models import PipelineSection
-        from viper.manifest import model_folder
-        from viper.models.painter import load_painter
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import RECONSTRUCTION_COLUMNS, reconstruct
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import RECONSTRUCT_IMAGES
 
-        painter = load_painter(read_options(PipelineSection, model, "--model"), model_folder(checkpoint))
-        rows = reconstruct(read_step(captions, "captions"), painter, lineage=lineage, seed=seed)
-        write_rows(out, rows, RECONSTRUCTION_COLUMNS)
+        paths = {"captions": captions}
+        _make(
+            RECONSTRUCT_IMAGES,
+            paths,
+            out,
+            model=lambda: _painter(checkpoint, model),
+            options=None,
+            lineage=lineage,
+            seed=seed,
+        )
 
     @app.command()
     def critique_captions(
@@ -82,19 +91,18 @@ def register(app: typer.Typer) -> None:
         seed: Seed,
     ) -> None:
         """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import CritiqueOptions
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import CRITIQUE_COLUMNS, critique
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import CRITIQUE_CAPTIONS
 
-        step = read_options(CritiqueOptions, options)
         paths = {"seeds": seeds, "captions": captions, "reconstructions": reconstructions}
-        tables = read_shard(paths, seed=seed).values()
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, critique(*tables, vlm, step, lineage=lineage, seed=seed), CRITIQUE_COLUMNS)
+        _make(
+            CRITIQUE_CAPTIONS,
+            paths,
+            out,
+            model=lambda: _vlm(checkpoint, model),
+            options=options,
+            lineage=lineage,
+            seed=seed,
+        )
 
     @app.command()
     def refine_captions(
@@ -109,29 +117,26 @@ def register(app: typer.Typer) -> None:
         seed: Seed,
     ) -> None:
         """The VLM works its refinements into each caption and names the hard entities."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import RefineOptions
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import REFINEMENT_COLUMNS, refine
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import REFINE_CAPTIONS
 
-        step = read_options(RefineOptions, options)
-        tables = read_shard({"seeds": seeds, "captions": captions, "critiques": critiques}, seed=seed).values()
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, refine(*tables, vlm, step, lineage=lineage, seed=seed), REFINEMENT_COLUMNS)
+        paths = {"seeds": seeds, "captions": captions, "critiques": critiques}
+        _make(
+            REFINE_CAPTIONS,
+            paths,
+            out,
+            model=lambda: _vlm(checkpoint, model),
+            options=options,
+            lineage=lineage,
+            seed=seed,
+        )
 
     @app.command()
     def plan_operations(refinements: Table, out: Out, options: Options, lineage: Lineage, seed: Seed) -> None:
         """Heuristics turn the hard entities of each image into editing operations."""
-        from viper.config.synthesis import OperationsSection
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import OPERATION_COLUMNS, operate
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import PLAN_OPERATIONS
 
-        section, rows = read_options(OperationsSection, options), read_step(refinements, "refinements")
-        write_rows(out, operate(rows, section, lineage=lineage, seed=seed), OPERATION_COLUMNS)
+        paths = {"refinements": refinements}
+        _make(PLAN_OPERATIONS, paths, out, model=None, options=options, lineage=lineage, seed=seed)
 
     @app.command()
     def edit_images(
@@ -145,19 +150,18 @@ def register(app: typer.Typer) -> None:
         seed: Seed,
     ) -> None:
         """The editor carries out the operations of each image."""
-        from viper.config.models import EditorSection
-        from viper.config.synthesis import EditSection
-        from viper.manifest import model_folder
-        from viper.models.editor import load_editor
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import EDIT_COLUMNS, edit
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import EDIT_IMAGES
 
-        section = read_options(EditSection, options)
-        tables = read_shard({"seeds": seeds, "operations": operations}, seed=seed).values()
-        editor = load_editor(read_options(EditorSection, model, "--model"), model_folder(checkpoint))
-        rows = edit(*tables, editor, section, lineage=lineage, seed=seed)
-        write_rows(out, rows, EDIT_COLUMNS)
+        paths = {"seeds": seeds, "operations": operations}
+        _make(
+            EDIT_IMAGES,
+            paths,
+            out,
+            model=lambda: _editor(checkpoint, model),
+            options=options,
+            lineage=lineage,
+            seed=seed,
+        )
 
     @app.command()
     def assemble_datasets(
@@ -205,3 +209,47 @@ def register(app: typer.Typer) -> None:
         table = world.audit(data, seeds=seed, lineages=lineage, shards=shards, checker=model_folder(checkpoint))
         with atomic_write(out) as partial:
             table.to_csv(partial, index=False, lineterminator="\n")
+
+
+def _make(
+    step: "Step",
+    paths: dict[str, Path],
+    out: Path,
+    *,
+    model: "Callable[[], LoadedModel] | None",
+    options: str | None,
+    lineage: str,
+    seed: int,
+) -> None:
+    """Run one step on one shard: its tables are read and checked before its model is loaded."""
+    from viper.synthesis.rows import write_rows
+    from viper.synthesis.tables import read_shard
+
+    section = read_options(step.options, options) if options is not None else None
+    tables = read_shard(paths, seed=seed)
+    rows = step(tables, model() if model else None, section, lineage=lineage, seed=seed)
+    write_rows(out, rows, step.makes.columns)
+
+
+def _vlm(checkpoint: Path, section: str) -> "VLM":
+    from viper.config.models import VlmSection
+    from viper.manifest import model_folder
+    from viper.models.vlm import load_vlm
+
+    return load_vlm(model_folder(checkpoint), read_options(VlmSection, section, "--model"))
+
+
+def _painter(checkpoint: Path, section: str) -> "Painter":
+    from viper.config.models import PipelineSection
+    from viper.manifest import model_folder
+    from viper.models.painter import load_painter
+
+    return load_painter(read_options(PipelineSection, section, "--model"), model_folder(checkpoint))
+
+
+def _editor(checkpoint: Path, section: str) -> "Editor":
+    from viper.config.models import EditorSection
+    from viper.manifest import model_folder
+    from viper.models.editor import load_editor
+
+    return load_editor(read_options(EditorSection, section, "--model"), model_folder(checkpoint))

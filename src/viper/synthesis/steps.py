@@ -1,10 +1,4 @@
-"""The steps of the loop (docs/paper.md, Loop): each a function from tables of rows to a table of rows.
-
-    image I --VLM--> caption --painter--> reconstruction I'                         caption, reconstruct
-    (I, I', caption) --VLM--> refinements                                           critique
-    (I, caption, refinements) --VLM--> refined caption --VLM--> hard entities       refine
-    hard entities --heuristics--> operations                                        operate
-    (I, operations) --editor--> edited image                                        edit
+"""The steps of the loop (`loop.py`), each a function from tables of rows to a table of rows.
 
 A table has one row for each row that can still be used; a row that cannot be used further says why in its column
 `failure` ('' otherwise), which `assemble.py` counts. Every row carries the lineage of the VLM, the name of the
@@ -27,22 +21,7 @@ from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
 from viper.synthesis.heuristics import get_language, plan_changes
 from viper.synthesis.refinements import read_refinements
-from viper.synthesis.rows import IMAGE, INTEGER, NUMBER, TEXT, TEXTS, Row, by_id, pack_image, row_seed, unpack_image
-
-_MADE_BY = {"failure": TEXT, "lineage": TEXT, "prompt_name": TEXT, "seed": INTEGER}
-CAPTION_COLUMNS = {"id": TEXT, "caption": TEXT, "completion": TEXT, **_MADE_BY}
-RECONSTRUCTION_COLUMNS = {"id": TEXT, "image": IMAGE, **_MADE_BY}
-CRITIQUE_COLUMNS = {"id": TEXT, "refinements": TEXTS, "completion": TEXT, **_MADE_BY}
-REFINEMENT_COLUMNS = {
-    "id": TEXT,
-    "refined_caption": TEXT,
-    "entities": TEXT,
-    "completion": TEXT,
-    "entities_completion": TEXT,
-    **_MADE_BY,
-}
-OPERATION_COLUMNS = {"id": TEXT, "types": TEXTS, "statements": TEXTS, "instructions": TEXTS, **_MADE_BY}
-EDIT_COLUMNS = {"id": TEXT, "image": IMAGE, "least_change": NUMBER, "mean_change": NUMBER, **_MADE_BY}
+from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, row_seed, unpack_image
 
 BROKEN = "broken format"
 _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
@@ -245,11 +224,6 @@ def edit(
             }
         )
     return rows
-
-
-def drawn_for_vop(row_id: str, share: float, seed: int) -> bool:
-    """Whether an image is among the share that is refined and edited; a larger share keeps the images of a smaller."""
-    return row_seed(seed, "vop", row_id) < share * 2**31
 
 
 def mean_change(before: Image.Image, after: Image.Image) -> float:
