@@ -8,7 +8,7 @@ import pytest
 
 import documents
 from documents import PAGES, ROOT
-from viper.provenance.graph import read
+from viper.workflow.graph import read
 
 # Files that are the reader's to provide, or that the next line of the page makes.
 GIVEN = {"data/photographs/", "data/photographs/**/*.jpg", "data/cold_start.jsonl", "results/micro/report.html"}

@@ -1,10 +1,10 @@
 import json
 
 import pytest
+from viper.cost.jobs import Job
 
 from viper.config.loading import load
 from viper.cost import table
-from viper.cost.jobs import Job
 from viper.cost.rates import read_rates
 from viper.cost.work import Estimate, disk_of, estimate
 

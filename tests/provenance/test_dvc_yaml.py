@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from viper.config import load
-from viper.provenance.graph import read
 from viper.provenance.stages import stage_names
+from viper.workflow.graph import read
 
 pytestmark = pytest.mark.slow
 

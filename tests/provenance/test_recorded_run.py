@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from viper.provenance.graph import from_json
 from viper.provenance.sidecar import SUFFIX, has_sidecar
+from viper.workflow.graph import from_json
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,9 @@ import pytest
 
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml
-from viper.provenance.graph import Graph, Job, from_json, to_json
-from viper.provenance.source import SOURCE
 from viper.provenance.stages import stages
+from viper.workflow.graph import Graph, Job, from_json, to_json
+from viper.workflow.source import SOURCE
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
 LISTING = "store/files/md5/66/models.dir"

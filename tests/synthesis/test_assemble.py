@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from datasets import load_dataset
 
-from viper.config.synthesis import AssembleOptions
+from scripted_loop import small_section
 from viper.errors import ViperError
 from viper.prompts import render
 from viper.synthesis.assemble import assemble
@@ -15,9 +15,7 @@ from viper.synthesis.rows import by_id, read_rows
 
 
 def write(shards, out, *, csr=7, vop=3, held_out=0, allow_fewer=False, seed=3):
-    options = AssembleOptions(
-        prompts="micro", csr_size=csr, vop_size=vop, vop_held_out=held_out, allow_fewer=allow_fewer
-    )
+    options = small_section(prompts="micro", csr_size=csr, vop_size=vop, vop_held_out=held_out, allow_fewer=allow_fewer)
     assemble(shards, out, options, lineage="base", seed=seed)
     write_card(out, out / "README.md", lineage="base", seed=seed)
     with (out / "dropped.csv").open() as file:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from scripted_loop import Album, FakeEditor, FakePainter, FakeVLM, make_seed_rows, small_section, write_tables
-from viper.provenance.graph import read
 from viper.synthesis.assemble import Shards
 from viper.synthesis.commands import register
 from viper.synthesis.loop import STEPS, run_loop
 from viper.synthesis.rows import read_rows
 from viper.synthesis.schemas import SCHEMAS
+from viper.workflow.graph import read
 
 LOADERS = {"vlm": "viper.models.vlm.load_vlm", "painter": "viper.models.painter.load_painter",
            "editor": "viper.models.editor.load_editor"}  # fmt: skip
@@ -32,11 +32,12 @@ def run_commands(shards: Shards, models: dict, section, *, lineage: str, seed: i
         for name, loader in LOADERS.items():
             patch.setattr(loader, lambda *arguments, _name=name: models[_name])
         for step in STEPS:
-            options = step.part_of(section)
             arguments = [word for schema in step.reads for word in (f"--{schema.name}", shards.path(schema.name, 0))]
             arguments += ["--out", shards.path(step.makes.name, 0), "--lineage", lineage, "--seed", seed]
-            arguments += ["--options", options.model_dump_json()] if options else []
-            arguments += ["--checkpoint", "m/manifest.json", "--model", json.dumps({"path": "m"})] if step.model else []
+            options = {"synthesis": section.model_dump()} if step.has_options else {}
+            options |= {"models": {step.model: {"path": "m"}}} if step.model else {}
+            arguments += ["--options", json.dumps(options)]
+            arguments += ["--checkpoint", "m/manifest.json"] if step.model else []
             words = [step.name.replace("_", "-"), *map(str, arguments)]
             CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
 
@@ -85,17 +86,6 @@ def test_rules_read_and_make_what_is_declared():
         assert tables == {schema.name for schema in step.reads}
         (made,) = job.outputs
         assert f"/{step.makes.name}/shard" in made
-        assert ("model" in job.params) == (step.model is not None)
-        assert ("options" in job.params) == (step.options is not None)
-        if step.options:
-            assert set(json.loads(job.params["options"])) == set(step.options.model_fields)
-            step.options.model_validate_json(job.params["options"])
-
-
-def test_a_step_depends_on_its_part_of_the_section():
-    section = small_section(vop_share=0.5)
-    parts = {step.name: step.part_of(section) for step in STEPS}
-    assert parts["refine_captions"].vop_share == 0.5
-    assert parts["edit_images"] is section.edit
-    assert parts["plan_operations"] is section.operations
-    assert parts["reconstruct_images"] is None
+        models = {section for section in job.sections if section.startswith("models.")}
+        assert models == ({f"models.{step.model}"} if step.model else set())
+        assert any(section.startswith("synthesis.") for section in job.sections) == step.has_options

@@ -5,12 +5,12 @@ import inspect
 import pytest
 
 from microworld.adapters import cold_start as truth
+from scripted_loop import small_section
 from viper import prompts
-from viper.config.synthesis import AssembleOptions
 from viper.config.training import ColdStart
-from viper.provenance.source import sources
 from viper.synthesis import assemble, card, steps
 from viper.training import cold_start
+from viper.workflow.source import sources
 
 STEPS = {"caption", "critique", "refine"}
 
@@ -44,7 +44,7 @@ def test_every_prompt_that_is_rendered_is_in_the_fingerprint_of_its_step(run_loo
     seen, running = asked
     shards, _ = run_loop()
     running[0] = "assemble"
-    options = AssembleOptions(prompts="micro", csr_size=7, vop_size=3, allow_fewer=False)
+    options = small_section(csr_size=7, vop_size=3, allow_fewer=False)
     assemble.assemble(shards, tmp_path / "out", options, lineage="base", seed=3)
     running[0] = "card"
     card.write_card(tmp_path / "out", tmp_path / "out/README.md", lineage="base", seed=3)

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from viper.provenance.graph import from_json
 from viper.provenance.tools import call
+from viper.workflow.graph import from_json
 
 pytestmark = pytest.mark.slow
 PROMPTS = "src/viper/prompts"

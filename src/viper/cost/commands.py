@@ -34,13 +34,14 @@ def cost(
     src/viper/cost/rates.yaml times what the parameters ask for. The column basis says which.
     """
     from viper.cost import table
-    from viper.cost.jobs import planned_jobs
     from viper.cost.rates import read_rates
     from viper.cost.work import estimate
+    from viper.workflow.graph import read
 
     overrides = {**_parse(config), "scale": scale}
     parameters, planning = _parameters(overrides)
-    jobs, rates = planned_jobs(target, planning), read_rates()
+    more = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in planning.items()]
+    jobs, rates = read([target], None, more=more).jobs, read_rates()
     if output is not None:
         planned = table.by_step(jobs, [estimate(job, parameters, rates) for job in jobs])
         _write_csv(table.beside(planned, table.by_step(jobs, table.taken(jobs))), output)

@@ -9,10 +9,11 @@ from typing import Literal
 
 from viper.config.models import PipelineSection
 from viper.config.schema import Scale
-from viper.config.training import Grpo
-from viper.cost.jobs import Job
+from viper.config.training import Grpo, one_run
 from viper.cost.rates import Rates
+from viper.lineage import phase_of
 from viper.manifest import MANIFEST
+from viper.workflow.graph import Job
 
 Part = Literal["vlm", "painter", "editor"]
 Unit = Literal["token", "trained", "example", "denoising"]
@@ -143,8 +144,7 @@ def _passes(pipeline: PipelineSection) -> float:
 
 
 def _train(job: Job, scale: Scale, rates: Rates) -> Work:
-    training = scale.training
-    options = training.options(training.lineage(job.wildcards["lineage"]).phase)
+    options = one_run(scale.training, phase_of(job.wildcards["lineage"]))
     phase, devices = options.phase, options.machine.devices
     responses = phase.steps * phase.responses_per_step / devices
     if isinstance(phase, Grpo):
@@ -182,6 +182,6 @@ WORK: dict[str, Callable[[Job, Scale, Rates], Work | None]] = {
 
 def disk_of(job: Job) -> int:
     """Bytes that a finished job has left: its outputs, and of a manifest the files that it lists."""
-    paths = [Path(name) for name in job.output if Path(name).is_file()]
+    paths = [Path(name) for name in job.outputs if Path(name).is_file()]
     listed = [json.loads(path.read_text(encoding="utf-8"))["files"].values() for path in paths if path.name == MANIFEST]
     return sum(path.stat().st_size for path in paths) + sum(file["bytes"] for files in listed for file in files)

@@ -222,6 +222,6 @@ def graph_command(
     scale: Annotated[str, typer.Option(help="scale of params.yaml")],
 ) -> None:
     """Print the Snakemake jobs behind some targets as JSON: rule, inputs and outputs of each."""
-    from viper.provenance.graph import read, to_json
+    from viper.workflow.graph import read, to_json
 
     typer.echo(to_json(read(targets, scale)))

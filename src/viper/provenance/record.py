@@ -13,8 +13,7 @@ from viper.provenance.lock import DVC_LOCK, REMEDY, read_lock
 from viper.provenance.stages import EVERYTHING, Stage
 from viper.provenance.tools import call, has_git, listed, planned_rules, plans_nothing
 from viper.provenance.worktree import at_commit, lend
-
-LOCKS = Path(".snakemake/locks")
+from viper.workflow.metadata import LOCKS
 
 
 @dataclass(frozen=True)

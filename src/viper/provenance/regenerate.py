@@ -12,7 +12,6 @@ from viper.errors import ViperError
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
 from viper.provenance.fetching import UnreachableError, obtain, shortened
-from viper.provenance.graph import Graph, from_json
 from viper.provenance.lock import DVC_LOCK, Lock, read_dvc_file, read_lock
 from viper.provenance.objects import STORE, cache_folder, check_store, put
 from viper.provenance.rebuild import Start
@@ -21,6 +20,7 @@ from viper.provenance.stages import is_kept
 from viper.provenance.tools import call, listed, run
 from viper.provenance.tree import scale_of
 from viper.provenance.worktree import at_commit
+from viper.workflow.graph import Graph, from_json
 
 _BACK = "--from scratch needs base models only"
 IDENTICAL, DIFFERENT, UNKNOWN, UNFETCHABLE, UNCOMMITTED, FAILED, OTHER_VERSIONS = 0, 1, 3, 4, 5, 6, 7

@@ -15,15 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from viper.config.base import Section
-from viper.config.synthesis import (
-    CaptionOptions,
-    CritiqueOptions,
-    EditSection,
-    OperationsSection,
-    RefineOptions,
-    Synthesis,
-)
+from viper.config.synthesis import Synthesis
 from viper.models.base import VLM, Editor, Painter
 from viper.synthesis import steps
 from viper.synthesis.rows import Row
@@ -52,7 +44,7 @@ class Step:
         reads: the tables that it reads, in the order in which `function` takes them.
         makes: the table that it makes.
         model: which model it asks; None for none.
-        options: what it depends on of the section `synthesis`: some of its keys, or a section of it; None for nothing.
+        has_options: whether it depends on the section `synthesis`; the sections of its rule say on what of it.
     """
 
     name: str
@@ -60,13 +52,13 @@ class Step:
     reads: tuple[Schema, ...]
     makes: Schema
     model: Literal["vlm", "painter", "editor"] | None = None
-    options: type[Section] | None = None
+    has_options: bool = True
 
     def __call__(
         self,
         tables: Mapping[str, list[Row]],
         model: Model | None,
-        options: Section | None,
+        options: Synthesis | None,
         *,
         lineage: str,
         seed: int,
@@ -83,43 +75,24 @@ class Step:
         given = [each for each in (model, options) if each is not None]
         return self.function(*read, *given, lineage=lineage, seed=seed)
 
-    def part_of(self, section: Synthesis) -> Section | None:
-        """What the step depends on, out of the section `synthesis`."""
-        if self.options is None:
-            return None
-        values = {name: getattr(section, name) for name in type(section).model_fields}
-        inside = [value for value in values.values() if type(value) is self.options]
-        return inside[0] if inside else self.options(**{name: values[name] for name in self.options.model_fields})
 
-
-CAPTION_IMAGES = Step(
-    "caption_images", steps.caption, reads=(SEEDS,), makes=CAPTIONS, model="vlm", options=CaptionOptions
-)
+CAPTION_IMAGES = Step("caption_images", steps.caption, reads=(SEEDS,), makes=CAPTIONS, model="vlm")
 RECONSTRUCT_IMAGES = Step(
-    "reconstruct_images", steps.reconstruct, reads=(CAPTIONS,), makes=RECONSTRUCTIONS, model="painter"
+    "reconstruct_images",
+    steps.reconstruct,
+    reads=(CAPTIONS,),
+    makes=RECONSTRUCTIONS,
+    model="painter",
+    has_options=False,
 )
 CRITIQUE_CAPTIONS = Step(
-    "critique_captions",
-    steps.critique,
-    reads=(SEEDS, CAPTIONS, RECONSTRUCTIONS),
-    makes=CRITIQUES,
-    model="vlm",
-    options=CritiqueOptions,
+    "critique_captions", steps.critique, reads=(SEEDS, CAPTIONS, RECONSTRUCTIONS), makes=CRITIQUES, model="vlm"
 )
 REFINE_CAPTIONS = Step(
-    "refine_captions",
-    steps.refine,
-    reads=(SEEDS, CAPTIONS, CRITIQUES),
-    makes=REFINEMENTS,
-    model="vlm",
-    options=RefineOptions,
+    "refine_captions", steps.refine, reads=(SEEDS, CAPTIONS, CRITIQUES), makes=REFINEMENTS, model="vlm"
 )
-PLAN_OPERATIONS = Step(
-    "plan_operations", steps.operate, reads=(REFINEMENTS,), makes=OPERATIONS, options=OperationsSection
-)
-EDIT_IMAGES = Step(
-    "edit_images", steps.edit, reads=(SEEDS, OPERATIONS), makes=EDITS, model="editor", options=EditSection
-)
+PLAN_OPERATIONS = Step("plan_operations", steps.operate, reads=(REFINEMENTS,), makes=OPERATIONS)
+EDIT_IMAGES = Step("edit_images", steps.edit, reads=(SEEDS, OPERATIONS), makes=EDITS, model="editor")
 
 STEPS = (CAPTION_IMAGES, RECONSTRUCT_IMAGES, CRITIQUE_CAPTIONS, REFINE_CAPTIONS, PLAN_OPERATIONS, EDIT_IMAGES)
 
@@ -142,5 +115,5 @@ def run_loop(
     tables = {SEEDS.name: seeds}
     for step in STEPS:
         model = models[step.model] if step.model else None
-        tables[step.makes.name] = step(tables, model, step.part_of(section), lineage=lineage, seed=seed)
+        tables[step.makes.name] = step(tables, model, section if step.has_options else None, lineage=lineage, seed=seed)
     return tables

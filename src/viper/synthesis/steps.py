@@ -9,14 +9,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from viper.completion import answer_text
-from viper.config.synthesis import (
-    Answering,
-    CaptionOptions,
-    CritiqueOptions,
-    EditSection,
-    OperationsSection,
-    RefineOptions,
-)
+from viper.config.synthesis import Answering, Synthesis
 from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
 from viper.synthesis.heuristics import get_language, plan_changes
@@ -27,7 +20,7 @@ BROKEN = "broken format"
 _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
 
 
-def caption(seeds: list[Row], vlm: VLM, options: CaptionOptions, *, lineage: str, seed: int) -> list[Row]:
+def caption(seeds: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """The VLM describes each seed image. Failure: broken format."""
     text = render(options.prompts, "caption")
     chats = [Chat([unpack_image(row["image"])], text) for row in seeds]
@@ -60,7 +53,7 @@ def critique(
     captions: list[Row],
     reconstructions: list[Row],
     vlm: VLM,
-    options: CritiqueOptions,
+    options: Synthesis,
     *,
     lineage: str,
     seed: int,
@@ -104,7 +97,7 @@ def refine(
     captions: list[Row],
     critiques: list[Row],
     vlm: VLM,
-    options: RefineOptions,
+    options: Synthesis,
     *,
     lineage: str,
     seed: int,
@@ -165,8 +158,9 @@ def refine(
     return rows
 
 
-def operate(refinements: list[Row], section: OperationsSection, *, lineage: str, seed: int) -> list[Row]:
+def operate(refinements: list[Row], options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """Heuristics turn hard entities into operations. Failures: no entities; no operation fits."""
+    section = options.operations
     language = get_language(section.language)
     rows = []
     for row in _usable(refinements):
@@ -190,12 +184,13 @@ def operate(refinements: list[Row], section: OperationsSection, *, lineage: str,
 
 
 def edit(
-    seeds: list[Row], operations: list[Row], editor: Editor, section: EditSection, *, lineage: str, seed: int
+    seeds: list[Row], operations: list[Row], editor: Editor, options: Synthesis, *, lineage: str, seed: int
 ) -> list[Row]:
     """The editor carries out the operations of each picture.
 
     Failures: an edit changed nothing visible (`min_change`); the picture is no longer the same (`max_change`).
     """
+    section = options.edit
     originals, usable = by_id(seeds), _usable(operations)
     before = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
     after, least = dict(before), {row["id"]: 1.0 for row in usable}

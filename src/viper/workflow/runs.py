@@ -16,8 +16,8 @@ from portalocker import LockFlags
 
 from viper import system
 from viper.errors import ViperError
+from viper.workflow.metadata import LOCKS, STATE
 
-STATE = Path(".snakemake")
 LOCK = "runs.lock"
 
 _held: list[IO[str]] = []  # until the process ends
@@ -56,7 +56,7 @@ def _clear(file: IO[str], state: Path) -> None:
     """Remove the locks of dead runs if all of them were on this machine, and forget machines that left none."""
     file.seek(0)
     elsewhere = set(file.read().split()) - {socket.gethostname()}
-    locks = list((state / "locks").glob("*.lock"))
+    locks = list((state / LOCKS.name).glob("*.lock"))
     if elsewhere and locks:
         return
     for left in locks:

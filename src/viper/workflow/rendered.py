@@ -4,7 +4,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from viper.provenance.reach import Code
+from viper.workflow.reach import Code
 
 Rendering = tuple[str | None, str | None]  # set and name of a prompt; None for what the call does not say in words
 

@@ -6,9 +6,9 @@ import textwrap
 import pytest
 
 from viper import prompts
-from viper.provenance import source
-from viper.provenance.reach import Code
-from viper.provenance.rendered import renderings
+from viper.workflow import source
+from viper.workflow.reach import Code
+from viper.workflow.rendered import renderings
 
 
 @pytest.fixture

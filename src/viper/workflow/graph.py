@@ -2,31 +2,46 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from viper.errors import ViperError
+from viper.workflow import insides
+from viper.workflow.source import command_of
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job: a rule with its wildcards filled in.
+    """One job: a rule with its wildcards filled in. Two are the same if they make the same of the same.
 
     Attributes:
-        rule: the rule's name.
+        rule: the rule's name, which is the step that it belongs to.
         file: the rule file that defines it, relative to the repository.
         inputs, outputs: paths relative to the repository.
+        sections: the sections of the scale that the rule names; None where it names none.
+        wildcards: which of the rule's jobs it is.
         params: the rule's parameters by name.
         command: the viper command that it runs; None where it runs none.
+        benchmark: file in which Snakemake notes what the job took; None for a rule that only collects.
+        threads, gpus: what it asks for.
+        minutes: its time limit at the first attempt; None where the rule sets none.
     """
 
     rule: str
     file: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    params: dict = field(compare=False, hash=False, default_factory=dict)
-    command: str | None = None
+    sections: tuple[str, ...] | None = None
+    wildcards: dict[str, str] = field(compare=False, default_factory=dict)
+    params: dict[str, Any] = field(compare=False, default_factory=dict)
+    command: str | None = field(compare=False, default=None)
+    benchmark: str | None = field(compare=False, default=None)
+    threads: int = field(compare=False, default=1)
+    gpus: int = field(compare=False, default=0)
+    minutes: float | None = field(compare=False, default=None)
 
 
 @dataclass(frozen=True)
@@ -65,36 +80,33 @@ def read(targets: Sequence[str], scale: str | None, root: Path = Path(), more: S
         ViperError: Snakemake refuses, for example because there is no such target.
     """
     from snakemake.api import SnakemakeApi
-    from snakemake.exceptions import MissingRuleException
+    from snakemake.exceptions import MissingRuleException, RuleException, WorkflowError, format_error
     from snakemake.settings.enums import Quietness
-    from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings, WorkflowSettings
-    from snakemake_interface_common.exceptions import WorkflowError
+    from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings, WorkflowSettings
     from snakemake_interface_executor_plugins.settings import ExecMode
 
-    root = root.resolve()
+    if not (root / "Snakefile").is_file():
+        raise ViperError("no Snakefile here: run from the repository's root")
+    root, asked = root.resolve(), ", ".join(targets)
     logging.getLogger("snakemake.logging").propagate = False
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         try:
             workflow_api = api.workflow(
-                ResourceSettings(cores=1),
+                ResourceSettings(cores=sys.maxsize),  # as many threads as the rules ask for
                 config_settings=ConfigSettings(config_args=[*([f"scale={scale}"] if scale else []), *more]),
                 # Not the main process: looking at the graph is allowed where running it is not (rules/guard.smk).
                 workflow_settings=WorkflowSettings(exec_mode=ExecMode.SUBPROCESS),
                 snakefile=root / "Snakefile",
                 workdir=root,
             )
-            # Snakemake gives the graph away as pictures only; these are its inner functions (its version is pinned).
-            workflow = workflow_api._workflow
-            workflow.dag_settings = DAGSettings(targets=set(targets), forceall=True)
-            workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True, nolock=True)
-            workflow._build_dag()
+            workflow = insides.plan(workflow_api, targets)
         except MissingRuleException as error:
-            raise ViperError(
-                f"{', '.join(targets)}: no rule makes it: `snakemake --summary` lists what there is"
-            ) from error
-        except (WorkflowError, SystemExit) as error:  # the second from rules/: `stop`
-            raise ViperError(f"Snakemake cannot plan {', '.join(targets)}: {error}") from error
-        jobs = [_job(job, root) for job in workflow.dag.jobs]
+            raise ViperError(f"{asked}: no rule makes it: `snakemake --summary` lists what there is") from error
+        except (WorkflowError, RuleException) as error:
+            raise ViperError(f"{asked} cannot be planned: {format_error(error, None)}") from error
+        except SystemExit as error:  # from rules/: `stop`
+            raise ViperError(f"{asked} cannot be planned: {error}") from error
+        jobs = [_job(job, root) for job in insides.jobs(workflow)]
         named = {rule.name: rule for rule in workflow.rules if rule.name in targets}
     return Graph(
         tuple(sorted((job for job in jobs if job.outputs), key=lambda job: job.outputs)),
@@ -108,16 +120,21 @@ def _target(jobs: Iterable[Job], name: str) -> tuple[str, ...]:
     return tuple(path for job in jobs if job.rule == name for path in (job.outputs if job.outputs else job.inputs))
 
 
-def _job(job, root: Path) -> Job:
-    from viper.provenance.source import command_of
-
+def _job(job: Any, root: Path) -> Job:
+    params = dict(job.params.items())
     return Job(
         rule=job.rule.name,
         file=Path(job.rule.snakefile).resolve().relative_to(root).as_posix(),
         inputs=tuple(dict.fromkeys(str(path) for path in job.input)),
         outputs=tuple(str(path) for path in job.output),
-        params=dict(job.params.items()),
-        command=command_of(job.rule.shellcmd, dict(job.params.items())),
+        sections=tuple(params["sections"]) if "sections" in params else None,
+        wildcards=dict(job.wildcards_dict),
+        params=params,
+        command=command_of(job.rule.shellcmd, params),
+        benchmark=str(job.benchmark) if job.benchmark else None,
+        threads=job.threads,
+        gpus=int(job.resources.get("gpu", 0)),
+        minutes=job.resources.get("runtime"),
     )
 
 

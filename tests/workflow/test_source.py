@@ -3,7 +3,7 @@
 import pytest
 
 from viper.errors import ViperError
-from viper.provenance import source
+from viper.workflow import source
 
 
 def names(command):

@@ -24,8 +24,8 @@ from typing import Any
 from viper import prompts
 from viper.errors import ViperError
 from viper.models.world import COMPONENTS
-from viper.provenance.reach import Code, Definition
-from viper.provenance.rendered import renderings
+from viper.workflow.reach import Code, Definition
+from viper.workflow.rendered import renderings
 
 SOURCE = Path(__file__).parents[2]
 PACKAGES = ("viper", "microworld")
@@ -35,11 +35,15 @@ _LOADED_BY_NAME = {
     "viper/models/pipelines.py": sorted(COMPONENTS),
     "viper/bench/size.py": ("viper.bench.synthesis",),
 }
-# What no result depends on: checks and messages to the user, how long starting took, and who is kept out meanwhile.
+# What no result depends on: checks and messages to the user, how long starting took, and who is kept out meanwhile. The
+# schema of a whole scale only checks options, whose values are parameters of the rule.
 _WITHOUT_EFFECT = {
     f"viper/{name}.py"
-    for name in ("checkout", "digests", "errors", "locking", "processes", "runs", "startup", "system", "terminal")
-}
+    for name in (
+        "checkout", "config/explaining", "config/options", "config/schema", "digests", "errors", "locking", "processes",
+        "startup", "system", "terminal",
+    )
+}  # fmt: skip
 _DOOR = "world.py"  # in each area: every function of it leads to another part of the drawn world
 _COMMAND = re.compile(r"(?:-m viper|\{params\.launch:q\}) (\S+)")
 _NAMED = ast.FunctionDef | ast.ClassDef  # code that runs only where it is named

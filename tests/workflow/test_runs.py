@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from viper import runs
 from viper.errors import ViperError
+from viper.workflow import runs
 
 SNAKEFILE = """
-from viper import runs
+from viper.workflow import runs
 if workflow.is_main_process:
     runs.begin()
 rule slow:
