@@ -4,19 +4,12 @@ from microworld.benchmarks import question_prompt
 from microworld.benchmarks.benchmark import Question
 from microworld.draw import render
 from viper import completion
-from viper.config.evaluation import Asking, EvaluateOptions
-from viper.config.models import VlmSection
+from viper.config.evaluation import Asking
 from viper.models.base import Chat
 
 
-def options(**asking) -> EvaluateOptions:
-    return EvaluateOptions(
-        source="world",
-        folder=None,
-        size=None,
-        asking=Asking(**{"max_new_tokens": 8, **asking}),
-        vlm=VlmSection(path="unused"),
-    )
+def asking(**changes) -> Asking:
+    return Asking(**{"max_new_tokens": 8, **changes})
 
 
 class Scripted:

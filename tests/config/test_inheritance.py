@@ -6,6 +6,7 @@ import pytest
 
 from viper.config.inheritance import origins, resolve
 from viper.config.loading import load, read, validate
+from viper.config.training import one_run
 from viper.errors import ViperError
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -100,7 +101,7 @@ def test_an_edit_by_dvc_changes_one_line_and_reaches_what_extends_it(tmp_path):
     assert changed == [("          steps: 60", "          steps: 9")]
     phases = load("micro", copy).training.phases
     assert (phases["csr"].steps, phases["vop"].steps) == (9, 9)
-    assert load("micro", copy).training.steps("mix") == 18
+    assert one_run(load("micro", copy).training, "mix").phase.steps == 18
     for scale in ("smoke", "3b", "7b"):
         assert load(scale, copy) == load(scale, PARAMS)
 

@@ -68,14 +68,14 @@ def test_the_whole_paper_is_counted_before_there_is_anything(folder):
 
 def test_jobs_say_what_they_need_and_hold(folder):
     script = (
-        "import dataclasses, json; from viper.cost.jobs import planned_jobs;"
-        " print(json.dumps([dataclasses.asdict(job) for job in planned_jobs('main', {'scale': 'smoke'})]))"
+        "import dataclasses, json; from viper.workflow.graph import read;"
+        " print(json.dumps([dataclasses.asdict(job) | {'params': {}} for job in read(['main'], 'smoke').jobs]))"
     )
     jobs = json.loads(run(folder, "-c", script).stdout)
     assert Counter(job["rule"] for job in jobs)["train"] == 2
     first, second = sorted((job for job in jobs if job["rule"] == "train"), key=lambda job: job["wildcards"]["lineage"])
-    assert "models/smoke/seed0/base.csr/manifest.json" in first["output"]
-    assert "models/smoke/seed0/base.csr/manifest.json" in second["needs"]
+    assert "models/smoke/seed0/base.csr/manifest.json" in first["outputs"]
+    assert "models/smoke/seed0/base.csr/manifest.json" in second["inputs"]
     assert (first["threads"], first["gpus"], first["minutes"]) == (2, 0, 60)
     assert first["benchmark"] == "benchmarks/smoke/seed0/base.csr/train.tsv"
 
@@ -84,7 +84,7 @@ def test_jobs_say_what_they_need_and_hold(folder):
     ("arguments", "message"),
     [
         (["--scale", "70b"], "scale '70b' is not among the scales"),
-        (["--scale", "smoke", "--target", "nothing"], "the run cannot be planned"),
+        (["--scale", "smoke", "--target", "nothing"], "nothing: no rule makes it"),
         (["--scale", "smoke", "--config", "{"], "--config is no JSON"),
         (["--scale", "smoke", "--config", "[]"], "--config must be an object"),
     ],

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from viper.config.evaluation import EvaluateOptions
+from viper.config.evaluation import Asking
 from viper.evaluation.run import evaluate
 from viper.evaluation.vlmevalkit import import_vlmeval
 
@@ -46,9 +46,6 @@ def file(tmp_path, monkeypatch):
 
 
 def test_a_pair_counts_when_both_are_right(file):
-    options = EvaluateOptions(
-        source="official", folder=str(file.parent), size=None, asking={"max_new_tokens": 8}, vlm={"path": "unused"}
-    )
-    result = evaluate(Dark(), [file], options)["MMVP"]
+    result = evaluate(Dark(), [file], Asking(max_new_tokens=8), folder=file.parent)["MMVP"]
     assert result.items["hit"].tolist() == [1, 1, 1, 1, 1, 0]
     assert result.score == pytest.approx(100 * 2 / 3)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from microworld.adapters.benchmarks import write
 from scripted_loop import write_tables
-from viper.config.evaluation import EvaluateOptions
+from viper.config.evaluation import Asking
 from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.reward import Reward as RewardSection
 from viper.config.synthesis import Synthesis
@@ -108,10 +108,8 @@ def evaluated(vlm, folder: Path):
     """A benchmark of one picture and one of several, four items each."""
     for name in ("MicroStar", "MicroBlink"):
         write(name, 1, 4, "test", folder / f"{name}.tsv")
-    options = EvaluateOptions(
-        source="world", folder=None, size=None, asking={"max_new_tokens": 12}, vlm={"path": "unused"}
-    )
-    results = evaluate(vlm, [folder / f"{name}.tsv" for name in ("MicroStar", "MicroBlink")], options)
+    files = [folder / f"{name}.tsv" for name in ("MicroStar", "MicroBlink")]
+    results = evaluate(vlm, files, Asking(max_new_tokens=12))
     assert all(len(result.items) == 4 and result.items["prediction"].str.len().all() for result in results.values())
     return results
 

@@ -72,7 +72,7 @@ def test_params_of_a_stage_cover_all_that_its_jobs_depend_on(sources, monkeypatc
             stage = next(name for name, entry in stages.items() if _makes(entry, job.outputs[0]))
             key = f"scales.smoke.{section}"
             covered = any(f"{key}.".startswith(f"{param}.") for param in stages[stage].get("params", []))
-            assert covered, f"stage {stage}: rule {job.rule} depends on {key}: add it in stages.SECTIONS"
+            assert covered, f"stage {stage}: rule {job.rule} depends on {key}: name it in the rule's `sections`"
 
 
 def _makes(entry, path):

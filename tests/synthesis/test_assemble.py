@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from datasets import load_dataset
 
-from scripted_loop import small_section
+from viper.config import load
 from viper.errors import ViperError
 from viper.prompts import render
 from viper.synthesis.assemble import assemble
@@ -15,8 +15,9 @@ from viper.synthesis.rows import by_id, read_rows
 
 
 def write(shards, out, *, csr=7, vop=3, held_out=0, allow_fewer=False, seed=3):
-    options = small_section(prompts="micro", csr_size=csr, vop_size=vop, vop_held_out=held_out, allow_fewer=allow_fewer)
-    assemble(shards, out, options, lineage="base", seed=seed)
+    sizes = {"csr_size": csr, "vop_size": vop, "vop_held_out": held_out, "allow_fewer": allow_fewer}
+    section = load("smoke").synthesis.model_copy(update={"vop_share": 1.0, **sizes})
+    assemble(shards, out, section, lineage="base", seed=seed)
     write_card(out, out / "README.md", lineage="base", seed=seed)
     with (out / "dropped.csv").open() as file:
         account = {(row["dataset"], row["reason"]): int(row["rows"]) for row in csv.DictReader(file)}

@@ -5,7 +5,6 @@ import inspect
 import pytest
 
 from microworld.adapters import cold_start as truth
-from scripted_loop import small_section
 from viper import prompts
 from viper.config.training import ColdStart
 from viper.synthesis import assemble, card, steps
@@ -40,12 +39,12 @@ def held(command):
     }
 
 
-def test_every_prompt_that_is_rendered_is_in_the_fingerprint_of_its_step(run_loop, asked, tmp_path):
+def test_every_prompt_that_is_rendered_is_in_the_fingerprint_of_its_step(run_loop, asked, options, tmp_path):
     seen, running = asked
     shards, _ = run_loop()
     running[0] = "assemble"
-    options = small_section(csr_size=7, vop_size=3, allow_fewer=False)
-    assemble.assemble(shards, tmp_path / "out", options, lineage="base", seed=3)
+    sizes = options.model_copy(update={"csr_size": 7, "vop_size": 3, "allow_fewer": False})
+    assemble.assemble(shards, tmp_path / "out", sizes, lineage="base", seed=3)
     running[0] = "card"
     card.write_card(tmp_path / "out", tmp_path / "out/README.md", lineage="base", seed=3)
     running[0] = "cold"

@@ -6,7 +6,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripted_loop import small_section
 from viper.errors import ViperError
 from viper.synthesis.assemble import assemble
 from viper.synthesis.schemas import SCHEMAS
@@ -87,10 +86,10 @@ def test_images_not_drawn_for_vop_need_no_row_and_others_do(run_loop, monkeypatc
 
 
 @pytest.mark.parametrize("step", ["captions", "critiques", "refinements", "operations", "edits"])
-def test_data_sets_are_not_made_of_tables_that_were_cut(run_loop, step, tmp_path):
+def test_data_sets_are_not_made_of_tables_that_were_cut(run_loop, step, options, tmp_path):
     shards, _ = run_loop()
     rewrite(shards.path(step, 1), lambda table: table.slice(1))
-    options = small_section(csr_size=7, vop_size=3, allow_fewer=True)
+    options = options.model_copy(update={"allow_fewer": True})
     with pytest.raises(ViperError, match=rf"{step}/shard1\.parquet: rows of 1 images are missing"):
         assemble(shards, tmp_path / "out", options, lineage="base", seed=3)
     assert not (tmp_path / "out").exists()

@@ -218,7 +218,9 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, c
         in_json = json.dumps(f"{folder}/{name}", ensure_ascii=False)[1:-1]
         assert any(f"{folder}/{name}" in argument or in_json in argument for argument in arguments), key
     instructions = {
-        json.loads(call[call.index("--options") + 1])["asking"]["instruction"] for call in said if "evaluate" in call
+        json.loads(call[call.index("--options") + 1])["evaluation"]["asking"]["instruction"]
+        for call in said
+        if "evaluate" in call
     }
     assert instructions == {SAID}
 

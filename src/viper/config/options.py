@@ -1,7 +1,7 @@
 """What a step depends on, as the rules hand it to its command: some sections of a scale in one JSON string.
 
 A rule names its sections, `to_json` writes them nested as in the scale, and `read_options` gives an object with the
-same attribute paths: of a rule that names "models.vlm" and "synthesis.caption", `options.synthesis.caption.temperature`.
+same attribute paths: where a rule names "models.vlm" and "synthesis.caption", `options.synthesis.caption.temperature`.
 What it did not name cannot be read, so that nothing depends on a parameter by accident.
 """
 

@@ -22,7 +22,6 @@ from viper.workflow.source import command_of, fingerprint, prompt_sets
 Amount = Callable[..., int]
 
 LIGHT_MB, LIGHT_MINUTES = 2000, 10  # a job that reads and writes tables
-_WILDCARD = re.compile(r"\{(\w+)")
 _FIRST = ("seed", "lineage")  # whose folder holds the logs of several rules
 
 
@@ -46,7 +45,7 @@ def complete(rules: Iterable[Any], name: str, scale: Scale, environment: str) ->
             params["options"] = _options(scale, params["sections"])
             rule.set_params(options=params["options"])
         rule.set_params(code=fingerprint(command, prompt_sets(params)))
-        place = f"{name}/{_place(rule.name, rule.output[0])}"
+        place = f"{name}/{_place(rule.name, rule.wildcard_names, str(rule.output[0]))}"
         insides.give(
             rule,
             log=f"logs/{place}.log",
@@ -62,17 +61,16 @@ def _options(scale: Scale, sections: Iterable[str] | Callable) -> str | Callable
     return as_argument(to_json(scale, sections))
 
 
-def _place(name: str, output: str) -> str:
+def _place(name: str, wildcards: Iterable[str], output: str) -> str:
     """Where a rule's log lies: below seed and lineage, where it has them, by its name and the rest of its wildcards."""
-    wildcards = list(dict.fromkeys(_WILDCARD.findall(str(output))))
     first = [each for each in _FIRST if each in wildcards]
-    rest = [each for each in wildcards if each not in _FIRST]
+    rest = sorted(set(wildcards) - set(first), key=lambda each: output.index(f"{{{each}"))
     folders = ["seed{seed}" if each == "seed" else f"{{{each}}}" for each in first]
     return "/".join([*folders, name, *(f"{{{each}}}" for each in rest)])
 
 
 def as_argument(text: str) -> str:
-    """JSON for a command's option: braces in its strings are escaped, where Snakemake would see a wildcard in {word}."""
+    """JSON for a command's option; braces in its strings are escaped: Snakemake would see a wildcard in {word}."""
     return re.sub(r'\{(?=[^"{}])', r"\\u007b", text)
 
 

@@ -34,7 +34,7 @@ class Job:
     file: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    sections: tuple[str, ...] | None = None
+    sections: tuple[str, ...] | None = field(compare=False, default=None)
     wildcards: dict[str, str] = field(compare=False, default_factory=dict)
     params: dict[str, Any] = field(compare=False, default_factory=dict)
     command: str | None = field(compare=False, default=None)

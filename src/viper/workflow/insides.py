@@ -21,7 +21,7 @@ PRIVATE = {
     "snakemake.jobs.Job": ("rule", "input", "output", "params", "wildcards_dict", "benchmark", "resources", "threads"),
     "snakemake.rules.Rule": (
         "snakefile", "shellcmd", "docstring", "ruleinfo", "params", "set_params", "log", "set_log", "benchmark",
-        "conda_env", "resources", "output", "log_modifier", "benchmark_modifier", "output_modifier",
+        "conda_env", "resources", "output", "log_modifier", "wildcard_names", "benchmark_modifier", "output_modifier",
     ),
     "snakemake.ruleinfo.RuleInfo": ("resources", "conda_env"),
     "snakemake.resources.Resources": ("from_mapping", "update"),

@@ -232,10 +232,14 @@ def _closure(start: Iterable[Path]) -> set[Path]:
     found, waiting = set(), list(start)
     while waiting:
         path = waiting.pop()
-        if path not in found and path.relative_to(SOURCE).as_posix() not in _WITHOUT_EFFECT:
+        if path not in found and _has_effect(path):
             found.add(path)
             waiting += _used_by(path)
     return found
+
+
+def _has_effect(path: Path) -> bool:
+    return path.relative_to(SOURCE).as_posix() not in _WITHOUT_EFFECT
 
 
 @cache
@@ -287,4 +291,4 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
 
 
 # Looked up anew at each call: tests put another package in place of this one.
-_CODE = Code(lambda path: _tree(path), lambda name: _module(name))
+_CODE = Code(lambda path: _tree(path), lambda name: path if (path := _module(name)) and _has_effect(path) else None)
