@@ -19,7 +19,7 @@ PRIVATE = {
     "snakemake.workflow.Workflow": ("_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings"),
     "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
     "snakemake.jobs.Reason": (
-        "missing_output", "updated_input", "updated_input_run", "params_changed", "code_changed", "input_changed",
+        "_missing_output", "_updated_input", "_updated_input_run", "params_changed", "code_changed", "input_changed",
         "software_stack_changed", "forced",
     ),
     "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor",),
@@ -112,10 +112,10 @@ def reason(workflow: Any, job: Any) -> dict[str, Any]:
     """
     found = workflow.dag.reason(job)
     return {
-        "missing": sorted(map(str, found.missing_output)),
+        "missing": sorted(map(str, found._missing_output or ())),
         "again": bool(found.forced),
-        "inputs": sorted(map(str, set(found.updated_input) - set(found.updated_input_run))),
-        "made": sorted(map(str, found.updated_input_run)),
+        "inputs": sorted(map(str, set(found._updated_input or ()) - set(found._updated_input_run or ()))),
+        "made": sorted(map(str, found._updated_input_run or ())),
         "inputs_set": bool(found.input_changed),
         "params": (sorted(found.params_changed.only_old), sorted(found.params_changed.only_new)),
         "shell": bool(found.code_changed),
