@@ -33,7 +33,7 @@ def noted(*values):
         ({"inputs": ["a", "b", "c", "d", "e"]}, ["input a", "input b", "input c", "input 2 more"]),
         ({"made": ["in"]}, ["after draw_seeds"]),
         ({"made": ["in"], "missing": ["out"]}, ["missing"]),
-        ({"made": ["in"], "inputs_set": True}, ["after draw_seeds"]),
+        ({"made": ["in"], "inputs_set": True}, ["other input files"]),
         ({"inputs_set": True}, ["other input files"]),
         ({"shell": True, "environment": True}, ["command line of the rule", "software environment"]),
     ],

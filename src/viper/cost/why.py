@@ -51,7 +51,7 @@ def causes(job: Job, reason: Mapping[str, Any], makers: Mapping[str, str]) -> li
         *(["missing"] if reason["missing"] else []),
         *(["broken off"] if reason["again"] else []),
         *(f"input {path}" for path in _few(reason["inputs"])),
-        *(["other input files"] if reason["inputs_set"] and not reason["made"] else []),
+        *(["other input files"] if reason["inputs_set"] else []),
         *_changed(*reason["params"], job.params),
         *(["command line of the rule"] if reason["shell"] else []),
         *(["software environment"] if reason["environment"] else []),

@@ -16,11 +16,11 @@ HOLDS_FOR = "9.27"
 # Class → its members, and what its instances are given when they are made.
 PRIVATE = {
     "snakemake.api.WorkflowApi": ("_workflow",),
-    "snakemake.workflow.Workflow": ("_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings"),
+    "snakemake.workflow.Workflow": ("_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence"),
     "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
-    "snakemake.jobs.Reason": (
-        "_missing_output", "_updated_input", "_updated_input_run", "params_changed", "code_changed", "input_changed",
-        "software_stack_changed", "forced",
+    "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
+    "snakemake.persistence.PersistenceBase": (
+        "input_changed", "params_changed", "code_changed", "software_stack_changed",
     ),
     "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor",),
     "snakemake.jobs.Job": ("rule", "input", "output", "params", "wildcards_dict", "benchmark", "resources", "threads"),
@@ -110,16 +110,18 @@ def reason(workflow: Any, job: Any) -> dict[str, Any]:
         Snakemake noted of parameters, as (before, now), only where they differ; shell: whether its command line was
         edited; environment: whether its software was.
     """
-    found = workflow.dag.reason(job)
+    found, records = workflow.dag.reason(job), workflow.persistence
+    made, params = set(found._updated_input_run or ()), records.params_changed(job)
+    # Snakemake compares with its records only where it has no other reason; an edit is told beside these as well.
     return {
         "missing": sorted(map(str, found._missing_output or ())),
         "again": bool(found.forced),
-        "inputs": sorted(map(str, set(found._updated_input or ()) - set(found._updated_input_run or ()))),
-        "made": sorted(map(str, found._updated_input_run or ())),
-        "inputs_set": bool(found.input_changed),
-        "params": (sorted(found.params_changed.only_old), sorted(found.params_changed.only_new)),
-        "shell": bool(found.code_changed),
-        "environment": bool(found.software_stack_changed),
+        "inputs": sorted(map(str, set(found._updated_input or ()) - made)),
+        "made": sorted(map(str, made)),
+        "inputs_set": any(records.input_changed(job)),
+        "params": (sorted(params.only_old), sorted(params.only_new)),
+        "shell": any(records.code_changed(job)),
+        "environment": any(records.software_stack_changed(job)),
     }
 
 
