@@ -16,7 +16,9 @@ HOLDS_FOR = "9.27"
 # Class → its members, and what its instances are given when they are made.
 PRIVATE = {
     "snakemake.api.WorkflowApi": ("_workflow",),
-    "snakemake.workflow.Workflow": ("_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence"),
+    "snakemake.workflow.Workflow": (
+        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence",
+    ),
     "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
     "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
     "snakemake.persistence.PersistenceBase": (
