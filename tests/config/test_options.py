@@ -77,6 +77,8 @@ def test_a_section_that_there_is_not_is_named(section, key):
     [
         ("{", "--options is no JSON"),
         ("[1]", "must be an object"),
+        ('{"models": {"vlm": {"path": "x", "batch": 3}}}', "VlmSection has no key 'batch': did you mean 'batch_size'?"),
+        ('{"models": {"vlm": {"path": "x", "batch_size": 0}}}', "models.vlm.batch_size = 0"),
         ('{"synthesis": {"captoin": {}}}', "Synthesis has no key 'captoin': did you mean 'caption'?"),
         ('{"synthesis": {"caption": {"max_new_tokens": 0, "temperature": 0}}}', "synthesis.caption.max_new_tokens = 0"),
         ('{"synthesis": {"vop_share": 2.0}}', "synthesis.vop_share = 2.0"),

@@ -13,7 +13,7 @@ from viper.synthesis.commands import register
 from viper.synthesis.rows import read_rows, write_rows
 from viper.synthesis.schemas import OPERATIONS, REFINEMENTS
 
-FEW = {"seeds.number": 3, "seeds.shards": 2, "synthesis.vop_held_out": 0}
+FEW = {"seeds.number": 3, "seeds.shards": 2, "synthesis.vop_held_out": 2, "synthesis.allow_fewer": True}
 
 
 @pytest.fixture
