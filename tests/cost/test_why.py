@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from viper.cost.why import causes
+from viper.cost.why import causes, duration
 from viper.workflow.graph import Job
 from viper.workflow.source import edited, fingerprint, is_fingerprint
 
@@ -76,3 +76,10 @@ def test_real_fingerprints_are_told_from_other_parameters():
     assert not any(map(is_fingerprint, ("", "a:b", json.dumps(OPTIONS), "data/smoke/seed0", "x:0123456789 y")))
     assert edited(first, second) == ["viper/prompts/micro/caption.jinja", "viper/prompts/paper/caption.jinja"]
     assert edited(first, first) == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(0, "0"), (12 / 3600, "12 s"), (5 / 60, "5 min"), (2.5, "2.5 h"), (1234, "1,234 h")]
+)
+def test_times_are_told_in_the_unit_that_fits(hours, said):
+    assert duration(hours) == said

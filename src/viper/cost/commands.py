@@ -62,12 +62,13 @@ def why(
     """Print what making TARGET would run now, because of which change, and how long that takes. Nothing runs.
 
     One row per step: an edited parameter with its values before and now, an edited source file or prompt, an input with
-    other content, what is missing, or else the step that it comes after. Hours are those of earlier runs, and otherwise
-    those of the rates, as in `python -m viper cost`.
+    other content, what is missing, or else the step that it comes after. Times are those of earlier runs, and otherwise
+    those of the rates, as in `python -m viper cost`; `longest` is that of the longest chain of jobs that wait for each
+    other, which no number of machines makes shorter.
     """
     from viper.config.loading import merge, read, validate
     from viper.cost.rates import read_rates
-    from viper.cost.why import by_step
+    from viper.cost.why import by_step, shown
     from viper.provenance import guard
     from viper.workflow.graph import due
 
@@ -79,8 +80,7 @@ def why(
     if not found:
         typer.echo(f"{target}: nothing to be done at scale {params.scale}: all of it is up to date")
         return
-    rows = by_step(found, params.scales[params.scale], read_rates())
-    typer.echo(_text(rows.rename(columns={"because": "because".ljust(rows["because"].str.len().max())})))
+    typer.echo(shown(by_step(found, params.scales[params.scale], read_rates())))
 
 
 def _assignments(values: dict[str, Any]) -> list[str]:

@@ -25,7 +25,7 @@ _PROMPTS = "viper/prompts"
 
 
 def by_step(due: Sequence[tuple[Job, Mapping[str, Any]]], scale: Scale, rates: Rates) -> pd.DataFrame:
-    """One row per step that would run, in the order of the run, and a last one for all: COLUMNS (`because` padded).
+    """One row per step that would run, in the order of the run, and a last one for all: COLUMNS.
 
     Args:
         due: the jobs with their reasons, as `viper.workflow.graph.due` returns them.
@@ -36,8 +36,28 @@ def by_step(due: Sequence[tuple[Job, Mapping[str, Any]]], scale: Scale, rates: R
     said: dict[str, dict[str, None]] = {}
     for job, reason in due:
         said.setdefault(job.rule, {}).update(dict.fromkeys(causes(job, reason, makers)))
-    because = pd.Series([_shortened([*said.get(step, {})]) for step in rows["step"]])
-    return rows.assign(because=because.str.ljust(because.str.len().max()))[COLUMNS]
+    return rows.assign(because=[_shortened([*said.get(step, {})]) for step in rows["step"]])[COLUMNS]
+
+
+def shown(rows: pd.DataFrame) -> str:
+    """The table of `by_step` as a person reads it: times in seconds, minutes or hours, causes to the left."""
+    hours = [name for name in rows if name.endswith("_hours")]
+    width = rows["because"].str.len().max()
+    times = {name: rows[name].map(duration) for name in hours}
+    printed = rows.assign(**times, because=rows["because"].str.ljust(width))
+    names = {name: name.removesuffix("_hours") for name in hours} | {"because": "because".ljust(width)}
+    return "\n".join(line.rstrip() for line in printed.rename(columns=names).to_string(index=False).splitlines())
+
+
+def duration(hours: float) -> str:
+    """Hours in the unit that a person would say: '0', '12 s', '5 min', '2.5 h', '120 h'."""
+    if hours * 3600 < 0.5:
+        return "0"
+    if hours * 60 < 1.5:
+        return f"{hours * 3600:.0f} s"
+    if hours < 1.5:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h" if hours < 10 else f"{hours:,.0f} h"
 
 
 def causes(job: Job, reason: Mapping[str, Any], makers: Mapping[str, str]) -> list[str]:
