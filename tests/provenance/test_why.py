@@ -36,7 +36,7 @@ def test_edits_are_named_and_nothing_runs(toy):
     assert steps["caption_images"].startswith("synthesis.caption.temperature ")
     assert steps["caption_images"].endswith(" → 0.123; prompt micro/caption")
     assert "code viper/analysis/bootstrap.py" in steps["tables"]
-    assert steps["figure_main"] == "missing"
+    assert steps["figure_main"] == "missing; code viper/analysis/bootstrap.py"
     assert set(before) - set(state(toy)) == {toy.root / "results/smoke/figures/main.png"}
     assert state(toy).items() <= before.items()
 
