@@ -3,6 +3,7 @@
 from microworld.benchmarks import question_prompt
 from microworld.benchmarks.benchmark import Question
 from microworld.draw import render
+from viper import completion
 from viper.config.evaluation import Asking
 from viper.models.base import Chat
 
@@ -26,7 +27,7 @@ class Scripted:
 
 
 def right(question: Question) -> str:
-    return f"<think> {question.thought} </think><answer> {question.answer} </answer>"
+    return completion.write(question.thought, question.answer)
 
 
 def every(questions):

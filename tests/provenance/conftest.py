@@ -60,6 +60,10 @@ class Repository:
         output = self.run("snakemake", "--dry-run", "--config", "scale=smoke", *more, "--", "all").stdout
         return set() if plans_nothing(output) else set(planned_rules(output)) - {"all"}
 
+    def plan_of(self, target: str) -> set[str]:
+        """The rules that a dry run of a target would run."""
+        return set(planned_rules(self.run("snakemake", "--dry-run", "--config", "scale=smoke", "--", target).stdout))
+
     def commit(self, message: str) -> None:
         """Commit everything."""
         self.run("git", "add", "--all")

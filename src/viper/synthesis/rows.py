@@ -84,3 +84,8 @@ def row_seed(seed: int, step: str, row_id: str) -> int:
     """The seed of one step on one row, in 0 … 2³¹ - 1: the same whatever shard the row is in, and in any order."""
     digest = hashlib.sha256(f"{seed}/{step}/{row_id}".encode()).digest()
     return int.from_bytes(digest[:4]) >> 1
+
+
+def drawn_for_vop(row_id: str, share: float, seed: int) -> bool:
+    """Whether an image is among the share that is refined and edited; a larger share keeps the images of a smaller."""
+    return row_seed(seed, "vop", row_id) < share * 2**31

@@ -1,10 +1,4 @@
-"""The steps of the loop (docs/paper.md, Loop): each a function from tables of rows to a table of rows.
-
-    image I --VLM--> caption --painter--> reconstruction I'                         caption, reconstruct
-    (I, I', caption) --VLM--> refinements                                           critique
-    (I, caption, refinements) --VLM--> refined caption --VLM--> hard entities       refine
-    hard entities --heuristics--> operations                                        operate
-    (I, operations) --editor--> edited image                                        edit
+"""The steps of the loop (`loop.py`), each a function from tables of rows to a table of rows.
 
 A table has one row for each row that can still be used; a row that cannot be used further says why in its column
 `failure` ('' otherwise), which `assemble.py` counts. Every row carries the lineage of the VLM, the name of the
@@ -14,27 +8,13 @@ prompt (or heuristic, or model) that made it, and the run's seed.
 import numpy as np
 from PIL import Image, ImageChops
 
-from viper.config.synthesis import Answering, EditSection, OperationsSection, Synthesis
+from viper.completion import answer_text
+from viper.config.synthesis import Answering, Synthesis
 from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
-from viper.synthesis.answers import answer_text, read_refinements
-from viper.synthesis.operations import get_language, plan_changes
-from viper.synthesis.rows import IMAGE, INTEGER, NUMBER, TEXT, TEXTS, Row, by_id, pack_image, row_seed, unpack_image
-
-_MADE_BY = {"failure": TEXT, "lineage": TEXT, "prompt_name": TEXT, "seed": INTEGER}
-CAPTION_COLUMNS = {"id": TEXT, "caption": TEXT, "completion": TEXT, **_MADE_BY}
-RECONSTRUCTION_COLUMNS = {"id": TEXT, "image": IMAGE, **_MADE_BY}
-CRITIQUE_COLUMNS = {"id": TEXT, "refinements": TEXTS, "completion": TEXT, **_MADE_BY}
-REFINEMENT_COLUMNS = {
-    "id": TEXT,
-    "refined_caption": TEXT,
-    "entities": TEXT,
-    "completion": TEXT,
-    "entities_completion": TEXT,
-    **_MADE_BY,
-}
-OPERATION_COLUMNS = {"id": TEXT, "types": TEXTS, "statements": TEXTS, "instructions": TEXTS, **_MADE_BY}
-EDIT_COLUMNS = {"id": TEXT, "image": IMAGE, "least_change": NUMBER, "mean_change": NUMBER, **_MADE_BY}
+from viper.synthesis.heuristics import get_language, plan_changes
+from viper.synthesis.refinements import read_refinements
+from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, row_seed, unpack_image
 
 BROKEN = "broken format"
 _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
@@ -178,8 +158,9 @@ def refine(
     return rows
 
 
-def operate(refinements: list[Row], section: OperationsSection, *, lineage: str, seed: int) -> list[Row]:
+def operate(refinements: list[Row], options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """Heuristics turn hard entities into operations. Failures: no entities; no operation fits."""
+    section = options.operations
     language = get_language(section.language)
     rows = []
     for row in _usable(refinements):
@@ -203,12 +184,13 @@ def operate(refinements: list[Row], section: OperationsSection, *, lineage: str,
 
 
 def edit(
-    seeds: list[Row], operations: list[Row], editor: Editor, section: EditSection, *, lineage: str, seed: int
+    seeds: list[Row], operations: list[Row], editor: Editor, options: Synthesis, *, lineage: str, seed: int
 ) -> list[Row]:
     """The editor carries out the operations of each picture.
 
     Failures: an edit changed nothing visible (`min_change`); the picture is no longer the same (`max_change`).
     """
+    section = options.edit
     originals, usable = by_id(seeds), _usable(operations)
     before = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
     after, least = dict(before), {row["id"]: 1.0 for row in usable}
@@ -237,11 +219,6 @@ def edit(
             }
         )
     return rows
-
-
-def drawn_for_vop(row_id: str, share: float, seed: int) -> bool:
-    """Whether an image is among the share that is refined and edited; a larger share keeps the images of a smaller."""
-    return row_seed(seed, "vop", row_id) < share * 2**31
 
 
 def mean_change(before: Image.Image, after: Image.Image) -> float:

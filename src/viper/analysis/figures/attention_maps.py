@@ -15,8 +15,8 @@ def draw(maps: pd.DataFrame, shares: pd.DataFrame) -> Figure:
     """Above, a row a pair and method: the edited picture, then each lineage's attention on it; below, the shares.
 
     Args:
-        maps: `viper.analysis.attention.maps`.
-        shares: `viper.analysis.attention.tidy`.
+        maps: `viper.analysis.attention_table.maps`.
+        shares: `viper.analysis.attention_table.tidy`.
     """
     lineages, methods = list(dict.fromkeys(shares["lineage"])), list(dict.fromkeys(shares["method"]))
     looks = style.looks(lineages)
