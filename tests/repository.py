@@ -17,7 +17,7 @@ import yaml
 
 from viper.config.inheritance import resolve
 from viper.config.loading import read
-from viper.provenance.tools import planned_rules, plans_nothing
+from viper.tools import planned_rules, plans_nothing
 
 ROOT = Path(__file__).parents[1]
 STORED = Path("models/micro/pretrained")

@@ -25,6 +25,6 @@ def test_a_copy_has_the_sources_and_nothing_that_was_made(tmp_path):
 
 
 def test_a_failing_program_fails_the_test_with_what_it_said(tmp_path):
-    with pytest.raises(pytest.fail.Exception, match="unknown subcommand|not a git command"):
+    with pytest.raises(pytest.fail.Exception, match="not a git command"):
         Checkout(tmp_path).run("git", "frobnicate")
     assert Checkout(tmp_path).run("git", "frobnicate", check=False).returncode

@@ -8,12 +8,12 @@ import torch
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
+from microworld.adapters.benchmarks import write
 from viper.config.evaluation import EvaluateOptions
 from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.reward import Reward as RewardSection
 from viper.config.synthesis import Synthesis
 from viper.config.training import TrainOptions
-from microworld.adapters.benchmarks import write
 from viper.evaluation.run import evaluate
 from viper.models.editor import load_editor
 from viper.models.embedder import SentenceEmbedder

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viper.errors import ViperError
+from viper.listings import place_of
 from viper.provenance import figures, regenerate, stored
 from viper.provenance.fetching import UnreachableError, obtain
-from viper.provenance.lock import Lock
-from viper.provenance.objects import STORE, place_of, put
+from viper.provenance.objects import STORE, put
 from viper.provenance.regenerate import UNFETCHABLE, RegenerateError, _put
+from viper.recorded import Lock
 
 FOLDER = "models/toy/base.csr"
 NAMES = st.sampled_from(["a.bin", "manifest.json", "below/b.parquet", "c d.txt"])
@@ -117,7 +118,7 @@ def test_what_no_stage_owns_any_more_is_fetched_by_its_hash(repository, tmp_path
 
 
 def test_what_lies_in_the_store_needs_no_dvc(repository, tmp_path, monkeypatch):
-    monkeypatch.setattr("viper.provenance.tools.subprocess.run", None)
+    monkeypatch.setattr("viper.tools.subprocess.run", None)
     lock = record(repository, {TABLE: keep(repository / STORE, b"kept")})
     figures._put([TABLE], lock, tmp_path / "place", repository)
     assert (tmp_path / "place" / TABLE).read_bytes() == b"kept"

@@ -8,8 +8,8 @@ import yaml
 
 from repository import Checkout
 from viper.errors import ViperError
-from viper.provenance.lock import Lock
 from viper.provenance.regenerate import UNCOMMITTED, UNKNOWN, RegenerateError, find
+from viper.recorded import Lock
 
 FIGURE, OLD, NEW, UNSAVED = "results/toy/figures/main.png", "a" * 32, "b" * 32, "c" * 32
 

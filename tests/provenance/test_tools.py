@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repository import STORED, Checkout, command, copy, environment
+from viper import tools
 from viper.errors import ViperError
-from viper.provenance import tools
 from viper.provenance.regenerate import find
 from viper.provenance.worktree import copied
 

@@ -18,9 +18,10 @@ import yaml
 
 from repository import command as words_of
 from repository import environment
-from viper.provenance.lock import Lock, read_lock
-from viper.provenance.objects import STORE, digest_of
+from viper.listings import digest_of
+from viper.provenance.objects import STORE
 from viper.provenance.sidecar import SUFFIX
+from viper.recorded import Lock, read_lock
 
 pytestmark = pytest.mark.long
 

@@ -4,9 +4,11 @@ import json
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
+from repository import ROOT, Checkout
 from viper.config.models import VlmSection
 from viper.config.options import read_options
 from viper.errors import ViperError
@@ -28,12 +30,17 @@ def viper():
     return call
 
 
-def test_seeds_and_captions_with_a_real_model(viper, tmp_path):
-    model = tmp_path / "vlm"
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """The manifest of a Qwen2.5-VL with random weights."""
+    model = tmp_path_factory.mktemp("vlm")
     processor = build_processor(split_words(render("micro", "caption")))
     build_vlm(processor, hidden_size=32, layers=1, vision_layers=1, intermediate_size=32).save_pretrained(model)
     processor.save_pretrained(model)
-    manifest = write_manifest(model)
+    return write_manifest(model)
+
+
+def test_seeds_and_captions_with_a_real_model(viper, manifest, tmp_path):
     options = {"source": "world", "number": 3, "shards": 2}
     viper("make-seeds", tmp_path, "--options", json.dumps(options), "--seed", 4)
     assert sorted(path.name for path in (tmp_path / "truth").iterdir()) == ["shard0.jsonl", "shard1.jsonl"]
@@ -47,6 +54,52 @@ def test_seeds_and_captions_with_a_real_model(viper, tmp_path):
     rows = read_rows(out)
     assert [row["id"] for row in rows] == ["world-4-000000", "world-4-000001"]
     assert {(row["failure"], row["lineage"], row["seed"]) for row in rows} == {("broken format", "base.csr", 4)}
+
+
+# Runs commands in a process in which there is no drawn world.
+WITHOUT_THE_WORLD = """
+import json, sys
+
+class Nowhere:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] == "microworld":
+            raise ImportError(f"{name} was imported")
+
+sys.meta_path.insert(0, Nowhere())
+from viper.commands import build
+
+for words in json.loads(sys.argv[1]):
+    build()(words, standalone_mode=False)
+"""
+
+
+def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
+    Image.effect_noise((80, 64), 60).convert("RGB").save(tmp_path / "photograph.png")
+    seeds = {"source": "folder", "paths": [str(tmp_path / "*.png")], "image_size": [64, 64], "number": 1, "shards": 1}
+    step = {"prompts": "paper", "caption": {"max_new_tokens": 4}}
+    table, captions = tmp_path / "seeds" / "shard0.parquet", tmp_path / "captions.parquet"
+    entities, operations = tmp_path / "refinements.parquet", tmp_path / "operations.parquet"
+    texts = dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), "")
+    found = {"id": "a", "refined_caption": "A mug.", "entities": "mug | blue | small | - | 1 | - | left", "seed": 0}
+    write_rows(entities, [found | texts], REFINEMENT_COLUMNS)
+    made = ("--lineage", "base", "--seed", "0")
+    model, english = {"path": "models/base", "device": "cpu"}, {"language": "english", "types": ["color"]}
+    commands = [
+        ["make-seeds", tmp_path, "--options", json.dumps(seeds)],
+        [
+            *("caption-images", "--seeds", table, "--out", captions, *made, "--checkpoint", manifest),
+            *("--model", json.dumps(model), "--options", json.dumps(step)),
+        ],
+        [
+            *("plan-operations", "--refinements", entities, "--out", operations, *made),
+            *("--options", json.dumps(english)),
+        ],
+    ]
+    words = json.dumps([list(map(str, command)) for command in commands])
+    result = Checkout(tmp_path).run("python", "-c", WITHOUT_THE_WORLD, words, package=ROOT)
+    assert "microworld" not in result.stderr
+    assert len(read_rows(captions)) == 1
+    assert read_rows(operations)[0]["id"] == "a"
 
 
 def test_plan_operations(viper, tmp_path):
@@ -71,7 +124,11 @@ def test_plan_operations(viper, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "JSON"), ('{"path": "x", "batch": 3}', "batch = 3: unknown key"), ('{"path": "x", "batch_size": 0}', "batch_size")],
+    [
+        ("{", "JSON"),
+        ('{"path": "x", "batch": 3}', "batch = 3: unknown key"),
+        ('{"path": "x", "batch_size": 0}', "batch_size"),
+    ],
 )
 def test_bad_options_are_named(text, message):
     with pytest.raises(ViperError, match=f"--model is no valid VlmSection.*{message}"):

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from viper.provenance.graph import from_json
-from viper.provenance.tools import call
+from viper.tools import call
 
 pytestmark = pytest.mark.slow
 PROMPTS = "src/viper/prompts"

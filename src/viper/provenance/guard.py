@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from viper.digests import noted
-from viper.provenance.lock import Entry, read_lock
-from viper.provenance.objects import digest_of
+from viper.listings import digest_of
 from viper.provenance.sidecar import SUFFIX
+from viper.recorded import Entry, read_lock
 
 METADATA, INCOMPLETE = Path(".snakemake/metadata"), Path(".snakemake/incomplete")
 # Snakemake runs that may see such files: they run nothing, or only rules that somebody picked to run on given inputs.

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from viper.manifest import MANIFEST
 from viper.provenance.graph import Graph, Job
-from viper.provenance.tools import call
+from viper.tools import call
 
 # Base models come from outside of the experiment: no rebuilding goes behind them.
 FETCHING = {"fetch_pretrained", "fetch_model", "fetch_benchmark"}
