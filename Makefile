@@ -70,8 +70,9 @@ figures: $(STAMP)  ## draw every figure again from the recorded tables, in a scr
 pull: $(STAMP)  ## fetch what dvc.lock records and tell Snakemake that it is up to date; your own files are moved to mine/
 	python -m viper pull
 
-record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would have
+record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would have, and show it in results/README.md
 	python -m viper record
+	python -m viper publish
 
 bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; leave the machine to it
 	$(SNAKEMAKE) bench

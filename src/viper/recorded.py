@@ -94,6 +94,17 @@ class Lock:
         first, second = (_made_with(self.stages[name]) for name in (one, other))
         return sorted(key for key in first.keys() & second.keys() if first[key] != second[key])
 
+    def behind(self, stage: str) -> set[str]:
+        """A stage, and all stages whose outs it read, directly or through others."""
+        found, waiting = set(), [stage]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                made = (self.outs.get(str(dep.get("path"))) for dep in self.stages[name].deps)
+                waiting += [out.stage for out in made if out]
+        return found
+
     def older(self, outdated: Collection[str]) -> frozenset[str]:
         """The stages whose record is of an older run than that of the others.
 

@@ -19,6 +19,8 @@ from viper.config.training import Training
 from viper.errors import ViperError
 from viper.lineage import split_control
 
+PUBLISHED = "recorded"  # below results/, beside the scales
+
 
 class Scale(Section):
     """One size of the experiment: everything that a run at this scale depends on."""
@@ -138,9 +140,10 @@ class Params(Section):
     @model_validator(mode="after")
     def _check_scale(self) -> "Params":
         for name in self.scales:
-            if not re.fullmatch(r"[a-z0-9]{1,32}", name):
+            if not re.fullmatch(r"[a-z0-9]{1,32}", name) or name == PUBLISHED:
                 raise ValueError(
-                    f"scale name {name[:40]!r} becomes a folder: use only small letters and digits, 32 at most"
+                    f"scale name {name[:40]!r} becomes a folder: use only small letters and digits, 32 at most, "
+                    f"and not '{PUBLISHED}', where the recorded run is shown"
                 )
         if self.scale not in self.scales:
             raise ValueError(

@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     app.command("put-back")(put_back_command)
     app.command("fetch-pretrained")(fetch_pretrained_command)
     app.command()(figures)
+    app.command()(publish)
     app.command("provenance")(provenance_command)
     app.command("regenerate", help=REGENERATE_HELP)(regenerate_command)
     app.command("verify")(verify_command)
@@ -132,6 +133,18 @@ def fetch_pretrained_command(
 
     for path in files:
         typer.echo(f"{fetch(path)}: as {path} records it")
+
+
+def publish(
+    check: Annotated[bool, typer.Option("--check", help="write nothing; 2 if something is not as recorded")] = False,
+) -> None:
+    """Show the recorded run in git: results/README.md, tables and pictures, and the tables of README.md."""
+    from viper.provenance import published
+
+    if not check:
+        typer.echo(f"{len(published.publish())} files in results/recorded and README.md, as dvc.lock records them")
+    elif wrong := published.stale():
+        raise ViperError(f"not as dvc.lock records it: {', '.join(wrong[:8])}. Run `python -m viper publish`")
 
 
 def figures() -> None:

@@ -166,7 +166,8 @@ def _fetch(
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
     older = {path for path in hashes if path in lock.outs and not is_kept(path)}
     for path in sorted(older):
-        if others := lock.disagreements(lock.outs[path].stage, lock.outs[made].stage):
+        stages = lock.behind(lock.outs[path].stage)
+        if others := sorted({key for stage in stages for key in lock.disagreements(stage, lock.outs[made].stage)}):
             raise RegenerateError(
                 UNFETCHABLE,
                 f"{path}: recorded at this commit, but from an older run than {made}: it differs in "
