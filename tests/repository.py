@@ -28,7 +28,17 @@ SOURCES = (
     f"{STORED}.dvc",
 )
 # What git tracks besides.
-NO_SOURCES = ("tests", ".ci", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "dvc.lock")
+NO_SOURCES = (
+    "tests",
+    "results",
+    ".ci",
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "LICENSE",
+    "dvc.lock",
+)
 # Of the S3 server that some tests start.
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 # Of pytest's own checkout, where it was started by a hook of git, by Snakemake, or by make.

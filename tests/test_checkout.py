@@ -40,6 +40,7 @@ def test_the_package_of_another_checkout_is_refused(other, command):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_ones_own_package_is_not(other):
     for each in (other, Checkout(ROOT)):
         each.run("viper", "cost", "--scale", "smoke")
@@ -70,6 +71,7 @@ def test_a_snakemake_without_the_package_says_so_in_one_sentence(other):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_steps_run_the_python_that_snakemake_runs_in(other):
     """Also where nobody activated the environment: another `python` stands first in PATH."""
     programs = other.root / "bin"

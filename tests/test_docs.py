@@ -38,10 +38,15 @@ def test_pages_and_sources_that_are_named_exist(page):
 
 
 @cache
-def outputs(target, scale="micro"):
+def graph():
+    """The jobs of every target that a page speaks of, read once."""
+    return read(list({*BLOCKS.values(), "bench", *rows()}), "micro", ROOT)
+
+
+@cache
+def outputs(target):
     """Every file that making a target makes."""
-    graph = read([target], scale, ROOT)
-    return {path for job in graph.closure(graph.targets[target]) for path in job.outputs}
+    return {path for job in graph().closure(graph().targets[target]) for path in job.outputs}
 
 
 def is_made(path, made):

@@ -24,11 +24,11 @@ def build() -> "typer.Typer":
     for area in AREAS:
         import_module(f"viper.{area}.commands").register(app)
     for command in app.registered_commands:
-        command.help = _flowing(command.help or command.callback.__doc__ or "")
+        command.help = flowing(command.help or command.callback.__doc__ or "")
     return app
 
 
-def _flowing(text: str) -> str:
+def flowing(text: str) -> str:
     """The help of a command, each paragraph in one line, which the terminal breaks; lists of indented lines stay."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(each if "\n " in each else " ".join(each.split()) for each in paragraphs)

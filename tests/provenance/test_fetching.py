@@ -100,6 +100,7 @@ def record(root, outs):
     return Lock((root / "dvc.lock").read_text())
 
 
+@pytest.mark.slow
 def test_what_no_stage_owns_any_more_is_fetched_by_its_hash(repository, tmp_path):
     archive = repository / "archive/files/md5"
     table = keep(archive, b"from the archive")
@@ -141,6 +142,7 @@ def fetch_for_models(lock, place):
     stored.fetch(Path("tables.dvc"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fetch", [fetch_for_figures, fetch_for_regenerate, fetch_for_models])
 def test_what_dvc_says_is_in_the_one_message(repository, tmp_path, fetch, monkeypatch):
     monkeypatch.chdir(repository)

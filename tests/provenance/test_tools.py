@@ -143,11 +143,13 @@ FETCH = ("snakemake", "--cores", "1", "--config", "scale=smoke", "--", "fetch_pr
 FETCHED = STORED / "vlm" / "manifest.json"
 
 
+@pytest.mark.slow
 def test_the_base_models_come_without_git(zipped):
     zipped.run(*FETCH)
     assert (zipped.root / FETCHED).is_file()
 
 
+@pytest.mark.slow
 def test_why_the_base_models_cannot_come_is_said_at_once(zipped):
     shutil.rmtree(zipped.root / "store")
     result = zipped.run(*FETCH, check=False)
@@ -157,6 +159,7 @@ def test_why_the_base_models_cannot_come_is_said_at_once(zipped):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("setpriv") is None or os.getuid() != 0, reason="cannot give up rights on this machine")
 def test_a_shared_cache_that_nobody_may_touch_is_enough(zipped, tmp_path):
     shared, root = tmp_path / "shared", zipped.root

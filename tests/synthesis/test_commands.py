@@ -73,6 +73,7 @@ for words in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.slow
 def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
     Image.effect_noise((80, 64), 60).convert("RGB").save(tmp_path / "photograph.png")
     seeds = {"source": "folder", "paths": [str(tmp_path / "*.png")], "image_size": [64, 64], "number": 1, "shards": 1}
