@@ -11,7 +11,7 @@ _PROGRAMS = (
 )
 _COMMAND = re.compile(rf"(?:[A-Z_]+=\S* )*(?:\.venv\S*/)?(?:{_PROGRAMS})(?= |$)")
 # A path, and further names in the same folder: results/SCALE/tables/main.csv, main.md
-_MADE = re.compile(r"(?<![\w/-])((?:data|models|results)/[\w.*+/-]+)((?:, [\w-]+\.\w+)*)")
+MADE = re.compile(r"(?<![\w/-])((?:data|models|results)/[\w.*+/-]+)((?:, [\w-]+\.\w+)*)")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def made_paths() -> list[tuple[str, str]]:
         text = page.read_text(encoding="utf-8")
         spans = [code for block in blocks(text) for code in block] + inline(text)
         for span in spans:
-            for first, more in re.findall(_MADE, span):
+            for first, more in re.findall(MADE, span):
                 folder = first.rpartition("/")[0]
                 found += [(page.name, first.rstrip(".,;:"))]
                 found += [(page.name, f"{folder}/{name}") for name in re.findall(r"[\w-]+\.\w+", more)]
