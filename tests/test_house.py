@@ -51,3 +51,15 @@ def test_every_room_says_what_it_is_for():
 
 def test_the_picture_shows_the_code_as_it_is():
     assert house.PICTURE.read_text(encoding="utf-8") == house.draw(), "run `make house`"
+
+
+# Of the workflow as a whole, and of all areas with the paper's classes of models.
+OF_NO_ROOM = {"workflow", "workflow/slurm", "paper_scale"}
+
+
+def test_tests_stand_in_folders_named_like_the_rooms():
+    tests = house.ROOT / "tests"
+    folders = {path.parent.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")} - {"."} - OF_NO_ROOM
+    places = {folder: folder if folder.startswith("microworld") else f"viper/{folder}" for folder in folders}
+    assert len(places) > 12
+    assert [folder for folder, place in places.items() if not (house.ROOT / "src" / place).is_dir()] == []
