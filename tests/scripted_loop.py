@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from captions import caption_scene
 from microworld import draw, grammar
-from microworld.parse import caption_scene, parse_operation
+from microworld.parse import parse_operation
 from microworld.scene import Scene, make_scene, sample_scene
 from viper.completion import write
 from viper.config.synthesis import Synthesis

@@ -99,6 +99,7 @@ def test_a_rank_that_cannot_be_is_refused(environment, monkeypatch, rank):
         work_together(2)
 
 
+@pytest.mark.slow
 def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
     """`reward` embeds sentences; with these variables torch would wait for a process that never comes."""
     rows = tmp_path / "rows.jsonl"
@@ -115,6 +116,7 @@ def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
     assert "not taken from the environment" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{}, {"RANK": "1", "WORLD_SIZE": "2"}, {"RANK": "x", "WORLD_SIZE": "y"}])
 def test_training_by_one_process_ignores_them(variables, tmp_path):
     scale = load("smoke")

@@ -103,15 +103,6 @@ def parse_caption(text: str) -> tuple[list[Object], tuple[str, str] | None, list
     return objects, background, unread
 
 
-def caption_scene(text: str) -> Scene | None:
-    """The scene that a caption describes; None if a sentence cannot be read, a cell is named twice, or the background
-    is missing."""
-    objects, background, unread = parse_caption(text)
-    if unread or background is None or len({thing.cell for thing in objects}) != len(objects):
-        return None
-    return make_scene(objects, *background)
-
-
 def described_scene(caption: str) -> Scene:
     """The scene of a caption, as far as it can be read; a background that is not named fits no picture."""
     objects, background, _ = parse_caption(caption)

@@ -118,14 +118,15 @@ def test_batches_ahead_give_what_single_questions_give(questions, files):
     for name in ("MicroMantis", "MicroHallusion"):
         dataset = build(name, files[name].parent)
         messages = [dataset.build_prompt(dataset.data.iloc[number]) for number in range(len(dataset))]
-        ahead = Checkpoint(Scripted(questions[name], half), asking(batch_ahead=3))
+        vlm = Scripted(questions[name], half)
+        ahead = Checkpoint(vlm, asking(batch_ahead=3))
         alone = Checkpoint(Scripted(questions[name], half), asking())
         raw = ahead.answer_ahead(dataset)
         assert raw == [half(question) for question in questions[name]]
-        asked = list(ahead._vlm.batches)
+        asked = list(vlm.batches)
         assert asked == [3, 3, 2]
         assert [ahead.generate(m, name) for m in messages] == [alone.generate(m, name) for m in messages]
-        assert ahead._vlm.batches == asked  # looked up, not asked again
+        assert vlm.batches == asked  # looked up, not asked again
 
 
 def test_the_instruction_is_added_to_every_prompt(questions, files):

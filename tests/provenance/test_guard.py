@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from viper import digests
 from viper.errors import ViperError
+from viper.listings import digest_of
 from viper.provenance.guard import is_harmless, message, unrecorded
-from viper.provenance.objects import digest_of
 from viper.workflow.metadata import INCOMPLETE, METADATA
 
 TABLE, MODEL = "results/toy/tables/main.csv", "models/toy/base.csr"

@@ -1,10 +1,14 @@
 """The commands that the rules call."""
 
+import json
+
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
+from repository import ROOT, Checkout
 from viper.config import load
 from viper.config.options import to_json
 from viper.manifest import write_manifest
@@ -27,12 +31,17 @@ def viper():
     return call
 
 
-def test_seeds_and_captions_with_a_real_model(viper, tmp_path):
-    model = tmp_path / "vlm"
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """The manifest of a Qwen2.5-VL with random weights."""
+    model = tmp_path_factory.mktemp("vlm")
     processor = build_processor(split_words(render("micro", "caption")))
     build_vlm(processor, hidden_size=32, layers=1, vision_layers=1, intermediate_size=32).save_pretrained(model)
     processor.save_pretrained(model)
-    manifest = write_manifest(model)
+    return write_manifest(model)
+
+
+def test_seeds_and_captions_with_a_real_model(viper, manifest, tmp_path):
     scale = load("smoke", overrides={**FEW, "synthesis.caption.max_new_tokens": 4})
     viper("make-seeds", tmp_path, "--options", to_json(scale, ["seeds"]), "--seed", 4)
     assert sorted(path.name for path in (tmp_path / "truth").iterdir()) == ["shard0.jsonl", "shard1.jsonl"]
@@ -45,6 +54,63 @@ def test_seeds_and_captions_with_a_real_model(viper, tmp_path):
     rows = read_rows(out)
     assert [row["id"] for row in rows] == ["world-4-000000", "world-4-000001"]
     assert {(row["failure"], row["lineage"], row["seed"]) for row in rows} == {("broken format", "base.csr", 4)}
+
+
+# Runs commands in a process in which there is no drawn world.
+WITHOUT_THE_WORLD = """
+import json, sys
+
+class Nowhere:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] == "microworld":
+            raise ImportError(f"{name} was imported")
+
+sys.meta_path.insert(0, Nowhere())
+from viper.commands import build
+
+for words in json.loads(sys.argv[1]):
+    build()(words, standalone_mode=False)
+"""
+
+
+@pytest.mark.slow
+def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
+    Image.effect_noise((80, 64), 60).convert("RGB").save(tmp_path / "photograph.png")
+    changes = {
+        "seeds.source": "folder",
+        "seeds.paths": [str(tmp_path / "*.png")],
+        "seeds.image_size": [64, 64],
+        "seeds.number": 1,
+        "seeds.shards": 1,
+        "synthesis.prompts": "paper",
+        "synthesis.caption.max_new_tokens": 4,
+        "synthesis.operations.language": "english",
+        "synthesis.operations.types": ["color"],
+        **{key: value for key, value in FEW.items() if not key.startswith("seeds.")},
+    }
+    scale = load("smoke", overrides=changes)
+    table, captions = tmp_path / "seeds" / "shard0.parquet", tmp_path / "captions.parquet"
+    entities, operations = tmp_path / "refinements.parquet", tmp_path / "operations.parquet"
+    texts = dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), "")
+    found = {"id": "a", "refined_caption": "A mug.", "entities": "mug | blue | small | - | 1 | - | left", "seed": 0}
+    write_rows(entities, [found | texts], REFINEMENTS.columns)
+    made = ("--lineage", "base", "--seed", "0")
+    commands = [
+        ["make-seeds", tmp_path, "--options", to_json(scale, ["seeds"])],
+        [
+            *("caption-images", "--seeds", table, "--out", captions, *made, "--checkpoint", manifest),
+            *("--options", to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])),
+        ],
+        [
+            *("plan-operations", "--refinements", entities, "--out", operations, *made),
+            *("--options", to_json(scale, ["synthesis.operations"])),
+        ],
+    ]
+    words = json.dumps([list(map(str, command)) for command in commands])
+    result = Checkout(tmp_path).run("python", "-c", WITHOUT_THE_WORLD, words, package=ROOT)
+    assert "microworld" not in result.stderr
+    assert len(read_rows(captions)) == 1
+    assert read_rows(operations)[0]["id"] == "a"
 
 
 def test_plan_operations(viper, tmp_path):

@@ -26,16 +26,16 @@ def register(app: typer.Typer) -> None:
     @app.command("pretrain-vlm")
     def pretrain_vlm(options: Options, output: Output) -> None:
         """Train the base VLM: first its eyes, then its language."""
-        from microworld.base_models import pretrain
+        from viper.models import world
 
-        pretrain.train_vlm(read_options(options).pretraining.vlm, output)
+        world.train_vlm(read_options(options).pretraining.vlm, output)
 
     @app.command("pretrain-latents")
     def pretrain_latents(options: Options, output: Output) -> None:
         """Train what painter and editor share: the autoencoder and the text encoder."""
-        from microworld.base_models import pretrain
+        from viper.models import world
 
-        pretrain.train_latents(read_options(options).pretraining.latents, output)
+        world.train_latents(read_options(options).pretraining.latents, output)
 
     @app.command("pretrain-diffusion")
     def pretrain_diffusion(
@@ -45,16 +45,16 @@ def register(app: typer.Typer) -> None:
         editor: Annotated[Path, typer.Option(help="folder of the trained editor")],
     ) -> None:
         """Train painter (caption → picture) and editor (picture and instruction → picture) together."""
-        from microworld.base_models import pretrain
+        from viper.models import world
 
-        pretrain.train_diffusion(read_options(options).pretraining.diffusion, shared, painter, editor)
+        world.train_diffusion(read_options(options).pretraining.diffusion, shared, painter, editor)
 
     @app.command("pretrain-checker")
     def pretrain_checker(options: Options, output: Output) -> None:
         """Train the checker that audits painter and editor."""
-        from microworld.base_models import pretrain
+        from viper.models import world
 
-        pretrain.train_checker(read_options(options).pretraining.checker, output)
+        world.train_checker(read_options(options).pretraining.checker, output)
 
     @app.command("measure-base-models")
     def measure_base_models(
@@ -62,10 +62,10 @@ def register(app: typer.Typer) -> None:
         output: Annotated[Path, typer.Option(help="CSV: model, what was measured, share right, 95 % interval, n")],
     ) -> None:
         """Measure VLM, painter and editor against the drawn world's truth."""
-        from microworld.base_models import fidelity
         from viper.files import atomic_write
+        from viper.models import world
 
         sections = read_options(options)
-        table = fidelity.measure(sections.models, sections.synthesis.caption.temperature)
+        table = world.measure(sections.models, sections.synthesis.caption.temperature)
         with atomic_write(output) as partial:
             table.to_csv(partial, index=False)

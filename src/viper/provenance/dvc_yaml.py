@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 
 from viper.config.loading import load, read
 from viper.errors import ViperError
-from viper.provenance.lock import read_dvc_file, read_yaml
-from viper.provenance.objects import STORE, place_of
+from viper.listings import place_of
+from viper.provenance.objects import STORE
 from viper.provenance.stages import Stage, is_kept, is_small, stage_names, stages
+from viper.recorded import read_dvc_file, read_yaml
 from viper.workflow import graph as graphs
 
 DVC_YAML = "dvc.yaml"

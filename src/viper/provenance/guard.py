@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from viper.digests import noted
-from viper.provenance.lock import Entry, read_lock
-from viper.provenance.objects import digest_of
+from viper.listings import digest_of
 from viper.provenance.sidecar import SUFFIX
+from viper.recorded import Entry, read_lock
 from viper.workflow.metadata import INCOMPLETE, METADATA, record
 
 # Snakemake runs that may see such files: they run nothing, or only rules that somebody picked to run on given inputs.

@@ -11,10 +11,11 @@ from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.provenance import dvc_yaml, fetching, objects
-from viper.provenance.lock import Lock, read_lock
+from viper.provenance import dvc_yaml, fetching
+from viper.recorded import Lock, read_lock
 
 PLACE = Path("results/recorded")
 PAGE = Path("results/README.md")
@@ -51,7 +52,7 @@ def stale(root: Path = Path()) -> list[str]:
     scale, recorded = _recorded(root)
     wanted = {str(PLACE / name): md5 for name, md5 in recorded.items()}
     there = {path.relative_to(root).as_posix() for path in (root / PLACE / scale).rglob("*") if path.is_file()}
-    wrong = {path for path, md5 in wanted.items() if path in there and objects.digest(root / path) != md5}
+    wrong = {path for path, md5 in wanted.items() if path in there and digest(root / path) != md5}
     if differing := sorted(wrong | (there ^ wanted.keys())):
         return differing
     pages = _pages(root, scale, recorded)

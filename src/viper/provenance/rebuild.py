@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from viper.manifest import MANIFEST
-from viper.provenance.tools import call
+from viper.tools import call
 from viper.workflow.graph import Graph, Job
 
 # Base models come from outside of the experiment: no rebuilding goes behind them.

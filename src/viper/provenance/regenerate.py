@@ -9,17 +9,18 @@ from typing import Any
 
 from viper.checkout import relative
 from viper.errors import ViperError
+from viper.listings import cache_folder
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
 from viper.provenance.fetching import UnreachableError, obtain, shortened
-from viper.provenance.lock import DVC_LOCK, Lock, read_dvc_file, read_lock
-from viper.provenance.objects import STORE, cache_folder, check_store, put
+from viper.provenance.objects import STORE, check_store, put
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
 from viper.provenance.stages import is_kept
-from viper.provenance.tools import call, listed, run
 from viper.provenance.tree import scale_of
 from viper.provenance.worktree import at_commit
+from viper.recorded import DVC_LOCK, Lock, read_dvc_file, read_lock
+from viper.tools import call, listed, run
 from viper.workflow.graph import Graph, from_json
 
 _BACK = "--from scratch needs base models only"

@@ -178,7 +178,7 @@ def _texts(node: ast.AST) -> list[str]:
 
 @cache
 def _commands() -> dict[str, object]:
-    from viper.cli import build
+    from viper.commands import build
 
     return {
         command.name or command.callback.__name__.replace("_", "-"): command.callback

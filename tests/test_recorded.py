@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, figures, guard, objects, record, regenerate, tree, verify
-from viper.provenance.lock import Lock, read_dvc_file, read_lock
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, read_sidecar
+from viper.recorded import Lock, read_dvc_file, read_lock
 
 BROKEN = ["{", "[]", "null", "7", "a: [", "stages: [1]", "outs: 3", "<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> x\n"]
 BROKEN += ["\tstages: {}", "a: 2024-99-99", "&a [*a]", "stages: {a: {cmd: 1}}", "outs: [{path: x, md5: '../x'}]"]

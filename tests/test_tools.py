@@ -10,32 +10,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from repository import STORED, Checkout, command, copy, environment
+from viper import tools
 from viper.errors import ViperError
-from viper.provenance import tools
 from viper.provenance.regenerate import find
 from viper.provenance.worktree import copied
 
-ROOT = Path(__file__).parents[2]
 # Any name of a file: bytes other than "/" and NUL, and not "." or ".."
 NAMES = st.binary(min_size=1, max_size=40).map(lambda name: name.replace(b"/", b"x").replace(b"\0", b"y"))
 NAMES = NAMES.filter(lambda name: name not in (b".", b"..", b".git", b".gitignore", b".gitattributes", b".gitmodules"))
-
-
-def git(root, *arguments):
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
 
 
 @pytest.fixture
 def repository(tmp_path):
     root = tmp_path / "repository"
     root.mkdir()
-    git(root, "init", "--quiet")
+    made = Checkout(root)
+    made.init()
     (root / ".gitignore").write_text("ignored\n", encoding="utf-8")
     recorded = "stages: {main: {outs: [{path: results/toy/other.csv, md5: 0a}]}}\n"
     (root / "dvc.lock").write_text(recorded, encoding="utf-8")
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "first")
+    made.commit("first")
     return root
 
 
@@ -49,7 +44,7 @@ def test_a_copy_has_every_source_whatever_its_name(repository, names, tracked):
         with open(os.fsencode(folder) + b"/" + name, "wb") as file:  # noqa: PTH123  (a name in bytes)
             file.write(b"content")
     if tracked:
-        git(repository, "add", "--all")
+        Checkout(repository).run("git", "add", "--all")
     with copied([], repository) as place:
         assert set(os.listdir(os.fsencode(place / "sources"))) == names  # noqa: PTH208
 
@@ -140,62 +135,42 @@ def test_without_the_program_the_message_says_so(monkeypatch, repository):
 
 @pytest.fixture
 def zipped(tmp_path):
-    """The content of a downloaded zip, as far as the base models need it: no git, the store, DVC's settings."""
-    root = tmp_path / "zip"
-    for name in ("Snakefile", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, root / name)
-    (root / "models" / "micro").mkdir(parents=True)
-    shutil.copy(ROOT / "models" / "micro" / "pretrained.dvc", root / "models" / "micro")
-    for name in ("rules", "src", "store", "profiles", "docs", "envs"):
-        (root / name).symlink_to(ROOT / name)
-    return root
+    """The content of a downloaded zip: everything but git."""
+    return copy(tmp_path / "zip")
 
 
-def fetch(root):
-    environment = os.environ | {"PYTHONPATH": str(root / "src")}
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "scale=smoke", "--", "fetch_pretrained"]
-    result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-    return result.returncode, result.stdout + result.stderr
+FETCH = ("snakemake", "--cores", "1", "--config", "scale=smoke", "--", "fetch_pretrained")
+FETCHED = STORED / "vlm" / "manifest.json"
 
 
+@pytest.mark.slow
 def test_the_base_models_come_without_git(zipped):
-    assert fetch(zipped)[0] == 0
-    assert (zipped / "models" / "micro" / "pretrained" / "vlm" / "manifest.json").is_file()
+    zipped.run(*FETCH)
+    assert (zipped.root / FETCHED).is_file()
 
 
+@pytest.mark.slow
 def test_why_the_base_models_cannot_come_is_said_at_once(zipped):
-    (zipped / "store").unlink()
-    status, said = fetch(zipped)
-    assert status == 1
+    shutil.rmtree(zipped.root / "store")
+    result = zipped.run(*FETCH, check=False)
+    said = result.stdout + result.stderr
+    assert result.returncode == 1
     assert "error: models/micro/pretrained: neither in store/ nor in a remote within reach" in said
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("setpriv") is None or os.getuid() != 0, reason="cannot give up rights on this machine")
 def test_a_shared_cache_that_nobody_may_touch_is_enough(zipped, tmp_path):
-    shared = tmp_path / "shared"
-    tools.call("dvc", "config", "--local", "cache.dir", str(shared), root=zipped)
-    tools.call("dvc", "config", "--local", "cache.type", "symlink", root=zipped)
-    tools.call("dvc", "pull", "--remote", "store", "models/micro/pretrained.dvc", root=zipped)
-    assert (zipped / "models" / "micro" / "pretrained" / "vlm" / "manifest.json").is_symlink()
+    shared, root = tmp_path / "shared", zipped.root
+    tools.call("dvc", "config", "--local", "cache.dir", str(shared), root=root)
+    tools.call("dvc", "config", "--local", "cache.type", "symlink", root=root)
+    tools.call("dvc", "pull", "--remote", "store", f"{STORED}.dvc", root=root)
+    assert (root / FETCHED).is_symlink()
     for place in (shared, *shared.rglob("*")):
         os.chown(place, 65534, 65534)
         place.chmod(0o555 if place.is_dir() else 0o444)
-    weak = ["setpriv", "--bounding-set", "-all,+dac_read_search", "--inh-caps", "-all"]
-    command = [
-        *weak,
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--cores",
-        "1",
-        "--config",
-        "scale=smoke",
-        "--",
-        "fetch_pretrained",
-    ]
-    environment = os.environ | {"PYTHONPATH": str(zipped / "src")}
-    result = subprocess.run(command, cwd=zipped, env=environment, capture_output=True, text=True, check=False)
+    weak = ["setpriv", "--bounding-set", "-all,+dac_read_search", "--inh-caps", "-all", *command(*FETCH)]
+    result = subprocess.run(weak, cwd=root, env=environment(root), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert not (zipped / "models" / "micro" / "pretrained" / "vlm" / "manifest.json").is_symlink()
+    assert not (root / FETCHED).is_symlink()
