@@ -156,7 +156,7 @@ def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(pulled
     assert {"tables", "figure_main", "claims"} <= planned
     assert not {"train", "evaluate", "caption_images", "loop_examples"} & planned
     repository.run("git", "checkout", "--quiet", "params.yaml")
-    source = repository.root / "src/viper/analysis/figures/loop.py"
+    source = repository.root / "src/viper/analysis/figures/loop_examples.py"
     source.write_text(source.read_text() + "\n# a comment\n")
     assert repository.plan() == set()
     source.write_text(source.read_text() + "\nEDITED = True\n")
