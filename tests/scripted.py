@@ -3,6 +3,7 @@
 from microworld.benchmarks import question_prompt
 from microworld.benchmarks.benchmark import Question
 from microworld.draw import render
+from viper import completion
 from viper.config.evaluation import Asking
 from viper.models.base import Chat
 
@@ -19,14 +20,14 @@ class Scripted:
         self.batches: list[int] = []
         self.known = {(question_prompt(q), tuple(render(s).tobytes() for s in q.scenes)): q for q in questions}
 
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds=()) -> list[str]:
         assert temperature == 0
         self.batches.append(len(chats))
         return [self.reply(self.known[chat.text, tuple(image.tobytes() for image in chat.images)]) for chat in chats]
 
 
 def right(question: Question) -> str:
-    return f"<think> {question.thought} </think><answer> {question.answer} </answer>"
+    return completion.write(question.thought, question.answer)
 
 
 def every(questions):

@@ -7,21 +7,8 @@ import pandas as pd
 import pytest
 
 from viper.analysis.predictions import path_of
-from viper.analysis.words import _PRIOR, compare, log_odds, read_reasoning, reasoning
+from viper.analysis.words import _PRIOR, compare, log_odds, read_reasoning
 from viper.errors import ViperError
-
-
-@pytest.mark.parametrize(
-    ("completion", "expected"),
-    [
-        ("<think> Look closely. </think><answer> red </answer>", "Look closely."),
-        ("<think>Cut off in the", "Cut off in the"),
-        ("<answer> red </answer>", ""),
-        ("<think>a</think> b <think>c</think>", "a c"),
-    ],
-)
-def test_reasoning(completion, expected):
-    assert reasoning(completion) == expected
 
 
 def test_log_odds_by_hand():

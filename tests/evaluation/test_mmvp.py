@@ -16,7 +16,7 @@ from viper.evaluation.vlmevalkit import import_vlmeval
 class Dark:
     """Says A of a dark picture and B of a light one, except that the last pair confuses it."""
 
-    def answer(self, chats, *, max_new_tokens, temperature=0.0, seed=0):
+    def answer(self, chats, *, max_new_tokens, temperature=0.0, seeds=()):
         return [
             "<answer> A </answer>" if chat.images[0].getpixel((0, 0))[0] < 99 or "third" in chat.text else "B."
             for chat in chats

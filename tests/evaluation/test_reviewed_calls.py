@@ -222,7 +222,7 @@ class Says:
     def __init__(self, said):
         self.said = said
 
-    def answer(self, chats, *, max_new_tokens, temperature=0.0, seed=0):
+    def answer(self, chats, *, max_new_tokens, temperature=0.0, seeds=()):
         return [self.said] * len(chats)
 
 

@@ -12,18 +12,19 @@ from microworld.benchmarks import BENCHMARKS as MICRO
 from microworld.benchmarks import said_answer
 from microworld.benchmarks.benchmark import Question
 from scripted import Scripted, asking, every, right
+from viper import completion
 from viper.analysis import bootstrap
 from viper.evaluation.run import COLUMNS, evaluate
 from viper.evaluation.vlmevalkit import build, import_vlmeval
 
 
 def spoken(question: Question) -> str:
-    return f"<think> {question.thought} </think><answer> {said_answer(question)} </answer>"
+    return completion.write(question.thought, said_answer(question))
 
 
 def wrong(question: Question) -> str:
     other = {"Yes": "No", "No": "Yes", "A": "B"}.get(question.answer, "A")
-    return f"<think> {question.thought} </think><answer> {other} </answer>"
+    return completion.write(question.thought, other)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -224,7 +225,7 @@ def test_trap_no_in_the_reasoning_spoils_a_yes(questions, files, tmp_path):
         questions,
         files,
         tmp_path,
-        lambda q: f"<think> There is no ring, yes. </think><answer> {q.answer} </answer>",
+        lambda q: completion.write("There is no ring, yes.", q.answer),
     )
     assert raw == 0
     assert ours == 100

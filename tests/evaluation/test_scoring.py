@@ -38,7 +38,7 @@ class Says:
     def __init__(self, answers):
         self.answers = list(answers)
 
-    def answer(self, chats, *, max_new_tokens, temperature=0.0, seed=0):
+    def answer(self, chats, *, max_new_tokens, temperature=0.0, seeds=()):
         said, self.answers = self.answers[: len(chats)], self.answers[len(chats) :]
         return said
 

@@ -60,6 +60,10 @@ class Repository:
         output = self.run("snakemake", "--dry-run", "--config", "scale=smoke", *more, "--", "all").stdout
         return set() if plans_nothing(output) else set(planned_rules(output)) - {"all"}
 
+    def plan_of(self, target: str) -> set[str]:
+        """The rules that a dry run of a target would run."""
+        return set(planned_rules(self.run("snakemake", "--dry-run", "--config", "scale=smoke", "--", target).stdout))
+
     def commit(self, message: str) -> None:
         """Commit everything."""
         self.run("git", "add", "--all")
@@ -168,7 +172,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Repositor
     use_bucket(repository, bucket)
     repository.run("dvc", "pull", "--quiet", "models/micro/pretrained.dvc")
 
-    # Evaluation breaks, in the stage after training: what was trained stays.
+    # Evaluation breaks, in a stage after training: what was trained stays.
+    repository.run("dvc", "repro", "train_main")
     repository.edit("src/viper/evaluation/run.py", "\nfrom ", "\nraise SystemExit('broken')\nfrom ")
     repository.facts["broken"] = repository.run("dvc", "repro", "main", check=False)
     trained = root / "models/smoke/seed0/base.csr/manifest.json"

@@ -103,7 +103,8 @@ def test_dropped_rows_are_counted_by_reason(run_loop, fakes, album, seed_rows, t
 
 
 def test_images_not_drawn_for_vop_are_accounted_for(run_loop, options, monkeypatch, tmp_path):
-    monkeypatch.setattr("viper.synthesis.steps.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
+    for module in ("steps", "tables"):
+        monkeypatch.setattr(f"viper.synthesis.{module}.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
     shards, _ = run_loop()
     _, vop, account = write(shards, tmp_path / "out", csr=7, vop=3)
     assert account["vop", "refinements: not drawn (vop_share)"] == 6

@@ -11,7 +11,7 @@ from viper.manifest import write_manifest
 from viper.prompts import render
 from viper.synthesis.commands import register
 from viper.synthesis.rows import read_rows, write_rows
-from viper.synthesis.steps import OPERATION_COLUMNS, REFINEMENT_COLUMNS
+from viper.synthesis.schemas import OPERATIONS, REFINEMENTS
 
 FEW = {"seeds.number": 3, "seeds.shards": 2, "synthesis.vop_held_out": 2, "synthesis.allow_fewer": True}
 
@@ -56,12 +56,12 @@ def test_plan_operations(viper, tmp_path):
         **dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), ""),
         "seed": 0,
     }
-    write_rows(tmp_path / "in.parquet", [row], REFINEMENT_COLUMNS)
+    write_rows(tmp_path / "in.parquet", [row], REFINEMENTS.columns)
     scale = load("smoke", overrides={"synthesis.operations.types": ["color"]})
     viper(
         *("plan-operations", "--refinements", tmp_path / "in.parquet", "--out", tmp_path / "out.parquet"),
         *("--options", to_json(scale, ["synthesis.operations"]), "--lineage", "base", "--seed", 0),
     )
     (planned,) = read_rows(tmp_path / "out.parquet")
-    assert list(planned) == list(OPERATION_COLUMNS)
+    assert list(planned) == list(OPERATIONS.columns)
     assert planned["statements"][0].startswith("The color of the large circle at the top left was changed from red to ")

@@ -8,11 +8,12 @@ import pytest
 
 from viper.errors import ViperError
 from viper.synthesis.assemble import assemble
-from viper.synthesis.tables import COLUMNS, read_shard, read_step
+from viper.synthesis.schemas import SCHEMAS
+from viper.synthesis.tables import read_shard, read_step
 
 
 def paths(shards, shard=0):
-    return {step: shards.path(step, shard) for step in COLUMNS}
+    return {step: shards.path(step, shard) for step in SCHEMAS}
 
 
 def rewrite(path, change):
@@ -23,13 +24,13 @@ def rewrite(path, change):
 def test_tables_of_one_shard_are_read_with_their_columns(run_loop):
     shards, _ = run_loop()
     tables = read_shard(paths(shards), seed=3, vop_share=1.0)
-    assert list(tables) == list(COLUMNS)
+    assert list(tables) == list(SCHEMAS)
     assert {step: set(rows[0]) for step, rows in tables.items()} == {
-        step: set(kinds) for step, kinds in COLUMNS.items()
+        name: set(schema.columns) for name, schema in SCHEMAS.items()
     }
 
 
-@pytest.mark.parametrize("step", [step for step in COLUMNS if step != "seeds"])
+@pytest.mark.parametrize("step", [step for step in SCHEMAS if step != "seeds"])
 def test_rows_that_are_gone_stop_the_step(run_loop, step):
     shards, _ = run_loop()
     rewrite(shards.path(step, 0), lambda table: table.slice(2))
@@ -37,7 +38,7 @@ def test_rows_that_are_gone_stop_the_step(run_loop, step):
         read_shard(paths(shards), seed=3, vop_share=1.0)
 
 
-@pytest.mark.parametrize("step", [step for step in COLUMNS if step != "seeds"])
+@pytest.mark.parametrize("step", [step for step in SCHEMAS if step != "seeds"])
 def test_another_shard_stops_the_step(run_loop, step):
     shards, _ = run_loop()
     shutil.copy(shards.path(step, 1), shards.path(step, 0))
@@ -45,7 +46,7 @@ def test_another_shard_stops_the_step(run_loop, step):
         read_shard(paths(shards), seed=3, vop_share=1.0)
 
 
-@pytest.mark.parametrize("step", COLUMNS)
+@pytest.mark.parametrize("step", SCHEMAS)
 def test_rows_that_are_there_twice_stop_the_step(run_loop, step):
     shards, _ = run_loop()
     rewrite(shards.path(step, 0), lambda table: pa.concat_tables([table, table.slice(0, 1)]))
@@ -53,7 +54,7 @@ def test_rows_that_are_there_twice_stop_the_step(run_loop, step):
         read_shard(paths(shards), seed=3, vop_share=1.0)
 
 
-@pytest.mark.parametrize("step", COLUMNS)
+@pytest.mark.parametrize("step", SCHEMAS)
 def test_ids_of_another_kind_or_empty_are_refused(run_loop, step):
     shards, _ = run_loop()
     path = shards.path(step, 0)
@@ -75,7 +76,8 @@ def test_ids_of_another_kind_or_empty_are_refused(run_loop, step):
 
 
 def test_images_not_drawn_for_vop_need_no_row_and_others_do(run_loop, monkeypatch):
-    monkeypatch.setattr("viper.synthesis.steps.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
+    for module in ("steps", "tables"):
+        monkeypatch.setattr(f"viper.synthesis.{module}.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
     shards, _ = run_loop()
     assert read_shard(paths(shards), seed=3, vop_share=0.5)
     rewrite(shards.path("refinements", 0), lambda table: table.slice(1))

@@ -1,6 +1,7 @@
 """The whole workflow at smoke scale: from seeds to tables, twice to the same bytes, and from photographs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +118,6 @@ def test_reward_curves_lay_the_phases_end_to_end(finished):
         assert list(part["stage"]) == [lineage.removesuffix(".vop")] * 2 + [lineage] * 2
 
 
-def test_main_takes_less_than_four_minutes(finished):
-    assert finished[1] < 240
-
-
 def test_a_second_run_has_nothing_to_do(finished):
     workflow, _ = finished
     plan = workflow.run("--dry-run", "--", "main")
@@ -150,8 +147,8 @@ def test_the_report_opens_without_errors_and_shows_everything(finished, visit):
     assert names >= figures | tables | {"rulegraph", "stats"}
 
 
+@pytest.mark.skipif(bool(shutil.which("sbatch")), reason="slurm/test_slurm.py compares two runs of all of the workflow")
 def test_the_same_seed_gives_the_same_bytes(finished, copy_repository, differing_files):
-    # From seed images to the main figure; slurm/test_slurm.py compares all of the workflow.
     second = copy_repository()
     second.run("--", "main")
     assert not differing_files(second, finished[0])

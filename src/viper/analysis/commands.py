@@ -75,7 +75,7 @@ def claims_command(
     attention_lineage: Annotated[list[str] | None, typer.Option(help="a lineage whose attention was measured")] = None,
 ) -> None:
     """Judge all claims of the paper: published, measured, interval, verdict; also those that nothing here measures."""
-    from viper.analysis import attention as attention_module
+    from viper.analysis import attention_table
     from viper.analysis import tables as module
     from viper.analysis.claims import judge_all, page
 
@@ -86,8 +86,8 @@ def claims_command(
         "subdomains": module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)[0],
     }
     if attention_lineage:
-        shares = attention_module.read(attention, attention_lineage, seed)
-        scored["attention"] = attention_module.score(shares, attention_lineage, settings)
+        shares = attention_table.read(attention, attention_lineage, seed)
+        scored["attention"] = attention_table.score(shares, attention_lineage, settings)
     claims = judge_all(scored, lineage, settings.margin, all_of_them=True)
     _write_csv(claims, output)
     _write_text(page(claims, scale, settings.confidence), output.with_suffix(".md"))
@@ -121,7 +121,7 @@ def attention_table(
     drawn: Annotated[int, typer.Option(min=1, help="pairs whose maps are drawn")] = 2,
 ) -> None:
     """Attention inside the changed region, with intervals over pairs and run seeds."""
-    from viper.analysis import attention as module
+    from viper.analysis import attention_table as module
 
     measured = module.read(attention, lineage, seed)
     scores = module.score(measured, lineage, read_options(options).analysis)
@@ -167,9 +167,9 @@ def loop_examples(
     count: Annotated[int, typer.Option(min=1, help="seed images to show")] = 3,
 ) -> None:
     """Pick the seed images that show one turn of the loop, with what each step made of them."""
-    from viper.analysis.figures import loop
+    from viper.analysis.figures import loop_examples as module
 
-    loop.write_examples(output, loop.collect(synthesis, seeds, count))
+    module.write_examples(output, module.collect(synthesis, seeds, count))
 
 
 def scores(

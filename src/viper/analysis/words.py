@@ -7,7 +7,6 @@ prior has the terms' shares in both texts together, and the weight of _PRIOR ter
 """
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
 from viper.analysis.predictions import read_items
+from viper.completion import reasoning
 from viper.errors import ViperError
 from viper.lineage import is_trained
 
@@ -24,11 +24,6 @@ NUMBERS = tuple(COLUMNS[1:])
 _WORD = r"(?u)\b\w[\w'’-]*\b"  # one-letter words included: option letters and digits are words here
 _PRIOR = 1000  # terms: little beside a benchmark's reasoning, much beside a term that occurs now and then
 _LONGEST = 2  # words: "look closely", "zoom in"
-
-
-def reasoning(completion: str) -> str:
-    """All text inside <think>; one that is never closed (cut off) reaches to the end. '' where there is none."""
-    return " ".join(re.findall(r"<think>(.*?)(?:</think>|$)", completion, flags=re.DOTALL)).strip()
 
 
 def read_reasoning(

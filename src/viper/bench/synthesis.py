@@ -12,7 +12,7 @@ from viper.config.synthesis import Synthesis
 from viper.models.editor import load_editor
 from viper.models.painter import load_painter
 from viper.models.vlm import load_vlm
-from viper.synthesis import steps
+from viper.synthesis.loop import run_loop
 from viper.synthesis.rows import Row, pack_image
 
 _IMAGES, _ONE_BY_ONE = 128, 6
@@ -23,23 +23,17 @@ class Loop:
 
     Args:
         vlm, painter, editor: their sections of params.yaml; `path` says where they lie.
-        synthesis: the section `synthesis`.
+        synthesis: the section `synthesis`; all seed images are refined and edited, whatever its `vop_share`.
     """
 
     def __init__(self, vlm: VlmSection, painter: PipelineSection, editor: EditorSection, synthesis: Synthesis):
         self.vlm = load_vlm(Path(vlm.path), vlm)
         self.painter, self.editor = load_painter(painter), load_editor(editor)
-        self.synthesis = synthesis
+        self.synthesis = synthesis.model_copy(update={"vop_share": 1.0})
 
     def run(self, seeds: list[Row]) -> int:
-        """Every step for these seed images, all of them refined and edited; returns their number."""
-        by, options = {"lineage": "base", "seed": 0}, self.synthesis.model_copy(update={"vop_share": 1.0})
-        captions = steps.caption(seeds, self.vlm, options, **by)
-        drawn = steps.reconstruct(captions, self.painter, **by)
-        critiques = steps.critique(seeds, captions, drawn, self.vlm, options, **by)
-        refined = steps.refine(seeds, captions, critiques, self.vlm, options, **by)
-        operations = steps.operate(refined, options.operations, **by)
-        steps.edit(seeds, operations, self.editor, options.edit, **by)
+        """Every step for these seed images; returns their number."""
+        run_loop(seeds, self.vlm, self.painter, self.editor, self.synthesis, lineage="base", seed=0)
         return len(seeds)
 
 

@@ -27,8 +27,8 @@ class Lora(Section):
     )
 
 
-class _Phase(Section):
-    """What every way of training has."""
+class AnyPhase(Section):
+    """What a phase has, whatever its way of training."""
 
     data: list[Literal["csr", "vop", "cold"]] = Field(min_length=1, description="data sets, shuffled together")
     steps: Count | list[str] = Field(
@@ -55,13 +55,13 @@ class _Phase(Section):
         return 1
 
     @model_validator(mode="after")
-    def _check_data(self) -> "_Phase":
+    def _check_data(self) -> "AnyPhase":
         if len(set(self.data)) < len(self.data):
             raise ValueError(f"data {self.data} names a data set twice: keep each once")
         return self
 
 
-class Grpo(_Phase):
+class Grpo(AnyPhase):
     """Reinforcement learning on the reward (docs/paper.md, Optimisation; defaults are the paper's where it gives them).
 
     The paper gives no clipping bounds: 0.2 and 0.28 are those of DAPO (arXiv 2503.14476), which introduced them.
@@ -98,7 +98,7 @@ class Grpo(_Phase):
         return self
 
 
-class Sft(_Phase):
+class Sft(AnyPhase):
     """Supervised fine-tuning on '<think>…</think><answer>ground truth</answer>', or on a data set's own completions."""
 
     method: Literal["sft"]

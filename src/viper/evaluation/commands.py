@@ -90,7 +90,7 @@ def register(app: typer.Typer) -> None:
         from viper.evaluation.attention import measure
         from viper.files import atomic_write
         from viper.manifest import model_folder
-        from viper.models.vlm import load_transformers
+        from viper.models.transformers_vlm import load_transformers
         from viper.synthesis.rows import read_rows
 
         sections = read_options(options)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from viper.config.loading import load, read
 from viper.errors import ViperError
@@ -140,16 +140,14 @@ def recorded_scale(content: dict[str, Any]) -> str:
     return _SCALE.search(command).group(1)
 
 
-class _Stage(BaseModel):
+class _Stage(BaseModel, extra="allow"):
     """What is relied upon in a stage of dvc.yaml; the rest is compared with the graph."""
-
-    model_config = ConfigDict(extra="allow")
 
     cmd: Annotated[str, Field(pattern=_SCALE)]
 
 
-class _Content(BaseModel):
-    model_config = ConfigDict(extra="allow")
+class _Content(BaseModel, extra="allow"):
+    """What is relied upon in dvc.yaml."""
 
     stages: Annotated[dict[str, _Stage], Field(min_length=1)]
 

@@ -19,31 +19,11 @@ from viper.config.synthesis import Synthesis
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.prompts import render
-from viper.synthesis.rows import (
-    IMAGES,
-    INTEGER,
-    TEXT,
-    TEXTS,
-    Row,
-    by_id,
-    row_seed,
-    write_groups,
-)
-from viper.synthesis.tables import COLUMNS, check_rows, read_step
+from viper.synthesis.rows import Row, by_id, row_seed, write_groups
+from viper.synthesis.schemas import CSR_COLUMNS, SCHEMAS, VOP_COLUMNS
+from viper.synthesis.tables import check_rows, read_step
 
 log = logging.getLogger(__name__)
-
-CSR_COLUMNS = {
-    "id": TEXT,
-    "images": IMAGES,
-    "caption": TEXT,
-    "prompt": TEXT,
-    "ground_truth": TEXTS,
-    "lineage": TEXT,
-    "prompt_name": TEXT,
-    "seed": INTEGER,
-}
-VOP_COLUMNS = {name: kind for name, kind in CSR_COLUMNS.items() if name != "caption"}
 
 USED, SURPLUS, DUPLICATE, HELD_OUT = "used", "usable, not needed", "duplicate", "held out"
 NOT_DRAWN = "not drawn (vop_share)"
@@ -73,7 +53,7 @@ class Shards:
             ViperError: see `viper.synthesis.tables.check_rows`.
         """
         for shard in range(self.count):
-            paths = {step: self.path(step, shard) for step in COLUMNS}
+            paths = {step: self.path(step, shard) for step in SCHEMAS}
             light = {
                 step: read_step(path, step, ["id"] if step == "seeds" else ["id", "failure"])
                 for step, path in paths.items()

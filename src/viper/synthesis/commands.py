@@ -1,11 +1,18 @@
-"""Commands of the loop: one a step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
+"""Commands of the loop: one per step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from viper.config.options import Options, read_options
+
+if TYPE_CHECKING:
+    from viper.config.models import Models
+    from viper.models.base import VLM, Editor, Painter
+    from viper.synthesis.loop import Model, Step
 
 Checkpoint = Annotated[Path, typer.Option(help="manifest.json of the model's folder")]
 Lineage = Annotated[str, typer.Option(help="name of the VLM that synthesizes, such as base.csr")]
@@ -36,34 +43,20 @@ def register(app: typer.Typer) -> None:
         seeds: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
     ) -> None:
         """The VLM describes each seed image of a shard."""
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import CAPTION_COLUMNS, caption
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import CAPTION_IMAGES
 
-        sections = read_options(options)
-        vlm = load_vlm(model_folder(checkpoint), sections.models.vlm)
-        write_rows(
-            out,
-            caption(read_step(seeds, "seeds"), vlm, sections.synthesis, lineage=lineage, seed=seed),
-            CAPTION_COLUMNS,
-        )
+        paths = {"seeds": seeds}
+        _make(CAPTION_IMAGES, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def reconstruct_images(
         captions: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
     ) -> None:
         """The painter draws each caption of a shard."""
-        from viper.manifest import model_folder
-        from viper.models.painter import load_painter
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import RECONSTRUCTION_COLUMNS, reconstruct
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import RECONSTRUCT_IMAGES
 
-        painter = load_painter(read_options(options).models.painter, model_folder(checkpoint))
-        rows = reconstruct(read_step(captions, "captions"), painter, lineage=lineage, seed=seed)
-        write_rows(out, rows, RECONSTRUCTION_COLUMNS)
+        paths = {"captions": captions}
+        _make(RECONSTRUCT_IMAGES, paths, partial(_painter, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def critique_captions(
@@ -77,17 +70,10 @@ def register(app: typer.Typer) -> None:
         seed: Seed,
     ) -> None:
         """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import CRITIQUE_COLUMNS, critique
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import CRITIQUE_CAPTIONS
 
-        sections = read_options(options)
         paths = {"seeds": seeds, "captions": captions, "reconstructions": reconstructions}
-        tables = read_shard(paths, seed=seed).values()
-        vlm = load_vlm(model_folder(checkpoint), sections.models.vlm)
-        write_rows(out, critique(*tables, vlm, sections.synthesis, lineage=lineage, seed=seed), CRITIQUE_COLUMNS)
+        _make(CRITIQUE_CAPTIONS, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def refine_captions(
@@ -101,26 +87,18 @@ def register(app: typer.Typer) -> None:
         seed: Seed,
     ) -> None:
         """The VLM works its refinements into each caption and names the hard entities."""
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import REFINEMENT_COLUMNS, refine
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import REFINE_CAPTIONS
 
-        sections = read_options(options)
-        tables = read_shard({"seeds": seeds, "captions": captions, "critiques": critiques}, seed=seed).values()
-        vlm = load_vlm(model_folder(checkpoint), sections.models.vlm)
-        write_rows(out, refine(*tables, vlm, sections.synthesis, lineage=lineage, seed=seed), REFINEMENT_COLUMNS)
+        paths = {"seeds": seeds, "captions": captions, "critiques": critiques}
+        _make(REFINE_CAPTIONS, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def plan_operations(refinements: Table, out: Out, options: Options, lineage: Lineage, seed: Seed) -> None:
         """Heuristics turn the hard entities of each image into editing operations."""
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import OPERATION_COLUMNS, operate
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import PLAN_OPERATIONS
 
-        section, rows = read_options(options).synthesis.operations, read_step(refinements, "refinements")
-        write_rows(out, operate(rows, section, lineage=lineage, seed=seed), OPERATION_COLUMNS)
+        paths = {"refinements": refinements}
+        _make(PLAN_OPERATIONS, paths, None, out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def edit_images(
@@ -133,17 +111,10 @@ def register(app: typer.Typer) -> None:
         seed: Seed,
     ) -> None:
         """The editor carries out the operations of each image."""
-        from viper.manifest import model_folder
-        from viper.models.editor import load_editor
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import EDIT_COLUMNS, edit
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import EDIT_IMAGES
 
-        sections = read_options(options)
-        tables = read_shard({"seeds": seeds, "operations": operations}, seed=seed).values()
-        editor = load_editor(sections.models.editor, model_folder(checkpoint))
-        rows = edit(*tables, editor, sections.synthesis.edit, lineage=lineage, seed=seed)
-        write_rows(out, rows, EDIT_COLUMNS)
+        paths = {"seeds": seeds, "operations": operations}
+        _make(EDIT_IMAGES, paths, partial(_editor, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def assemble_datasets(
@@ -190,3 +161,50 @@ def register(app: typer.Typer) -> None:
         table = world.audit(data, seeds=seed, lineages=lineage, shards=shards, checker=model_folder(checkpoint))
         with atomic_write(out) as partial:
             table.to_csv(partial, index=False, lineterminator="\n")
+
+
+def _make(
+    step: "Step",
+    paths: dict[str, Path],
+    load: "Callable[[Models], Model] | None",
+    out: Path,
+    options: str,
+    *,
+    lineage: str,
+    seed: int,
+) -> None:
+    """Run one step on one shard: its tables are read and held to each other before its model is loaded.
+
+    Args:
+        paths: name → file, of the tables that the step reads.
+        load: loads the model that the step asks; None where it asks none.
+    """
+    from viper.synthesis.rows import write_rows
+    from viper.synthesis.tables import read_shard
+
+    sections = read_options(options)
+    tables = read_shard(paths, seed=seed)
+    model = load(sections.models) if load else None
+    parts = sections.synthesis if step.has_options else None
+    write_rows(out, step(tables, model, parts, lineage=lineage, seed=seed), step.makes.columns)
+
+
+def _vlm(checkpoint: Path, models: "Models") -> "VLM":
+    from viper.manifest import model_folder
+    from viper.models.vlm import load_vlm
+
+    return load_vlm(model_folder(checkpoint), models.vlm)
+
+
+def _painter(checkpoint: Path, models: "Models") -> "Painter":
+    from viper.manifest import model_folder
+    from viper.models.painter import load_painter
+
+    return load_painter(models.painter, model_folder(checkpoint))
+
+
+def _editor(checkpoint: Path, models: "Models") -> "Editor":
+    from viper.manifest import model_folder
+    from viper.models.editor import load_editor
+
+    return load_editor(models.editor, model_folder(checkpoint))

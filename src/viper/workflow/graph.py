@@ -4,7 +4,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,33 @@ def read(targets: Sequence[str], scale: str | None, root: Path = Path(), more: S
     Raises:
         ViperError: Snakemake refuses, for example because there is no such target.
     """
+    with planned(targets, scale, root, more) as workflow:
+        jobs = [_job(job, root) for job in insides.jobs(workflow)]
+        named = {rule.name: rule for rule in workflow.rules if rule.name in targets}
+    return Graph(
+        tuple(sorted((job for job in jobs if job.outputs), key=lambda job: job.outputs)),
+        {name: _target(jobs, name) for name in targets if name in named},
+        {name: rule.docstring or "" for name, rule in named.items()},
+    )
+
+
+def due(
+    targets: Sequence[str], scale: str | None, root: Path = Path(), more: Sequence[str] = ()
+) -> list[tuple[Job, dict[str, Any]]]:
+    """The jobs that making some targets would run now, each with its reason (`insides.reason`); nothing runs.
+
+    Args, Raises: see `read`.
+    """
+    with planned(targets, scale, root, more, anew=False) as workflow:
+        found = [(_job(job, root), insides.reason(workflow, job)) for job in insides.waiting_jobs(workflow)]
+    return sorted(((job, why) for job, why in found if job.outputs), key=lambda pair: pair[0].outputs)
+
+
+@contextmanager
+def planned(
+    targets: Sequence[str], scale: str | None, root: Path, more: Sequence[str], *, anew: bool = True
+) -> Iterator[Any]:
+    """Snakemake's workflow with the graph below some targets; see `read` and `insides.plan`."""
     from snakemake.api import SnakemakeApi
     from snakemake.exceptions import MissingRuleException, RuleException, WorkflowError, format_error
     from snakemake.settings.enums import Quietness
@@ -100,20 +128,14 @@ def read(targets: Sequence[str], scale: str | None, root: Path = Path(), more: S
                 snakefile=root / "Snakefile",
                 workdir=root,
             )
-            workflow = insides.plan(workflow_api, targets)
+            workflow = insides.plan(workflow_api, targets, anew=anew)
         except MissingRuleException as error:
             raise ViperError(f"{asked}: no rule makes it: `snakemake --summary` lists what there is") from error
         except (WorkflowError, RuleException) as error:
             raise ViperError(f"{asked} cannot be planned: {format_error(error, None)}") from error
         except SystemExit as error:  # from rules/: `stop`
             raise ViperError(f"{asked} cannot be planned: {error}") from error
-        jobs = [_job(job, root) for job in insides.jobs(workflow)]
-        named = {rule.name: rule for rule in workflow.rules if rule.name in targets}
-    return Graph(
-        tuple(sorted((job for job in jobs if job.outputs), key=lambda job: job.outputs)),
-        {name: _target(jobs, name) for name in targets if name in named},
-        {name: rule.docstring or "" for name, rule in named.items()},
-    )
+        yield workflow
 
 
 def _target(jobs: Iterable[Job], name: str) -> tuple[str, ...]:
@@ -122,6 +144,7 @@ def _target(jobs: Iterable[Job], name: str) -> tuple[str, ...]:
 
 
 def _job(job: Any, root: Path) -> Job:
+    root = root.resolve()
     params = dict(job.params.items())
     return Job(
         rule=job.rule.name,

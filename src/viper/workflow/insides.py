@@ -4,6 +4,7 @@ Snakemake gives its graph away as pictures only, and lets no rule inherit anothe
 pinned; `check` says in one sentence what another one lacks.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import version
@@ -15,8 +16,14 @@ HOLDS_FOR = "9.27"
 # Class → its members, and what its instances are given when they are made.
 PRIVATE = {
     "snakemake.api.WorkflowApi": ("_workflow",),
-    "snakemake.workflow.Workflow": ("_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings"),
-    "snakemake.dag.DAG": ("jobs", "needrun_jobs"),
+    "snakemake.workflow.Workflow": (
+        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence",
+    ),
+    "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
+    "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
+    "snakemake.persistence.PersistenceBase": (
+        "input_changed", "params_changed", "code_changed", "software_stack_changed",
+    ),
     "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor",),
     "snakemake.jobs.Job": ("rule", "input", "output", "params", "wildcards_dict", "benchmark", "resources", "threads"),
     "snakemake.rules.Rule": (
@@ -67,14 +74,21 @@ def check() -> None:
 # --- a workflow's graph
 
 
-def plan(workflow_api: Any, targets: Sequence[str]) -> Any:
-    """Build the graph below some targets, all of it, whatever is on disk; return Snakemake's workflow."""
+def plan(workflow_api: Any, targets: Sequence[str], *, anew: bool = True) -> Any:
+    """Build the graph below some targets; return Snakemake's workflow.
+
+    Args:
+        anew: everything is to be made, whatever is on disk; otherwise what a run would make that begins now, with the
+            settings of profiles/default.
+    """
     from snakemake.settings.types import DAGSettings
 
     check()
     workflow = workflow_api._workflow
-    workflow.dag_settings = DAGSettings(targets=set(targets), forceall=True)
-    workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True, nolock=True)
+    workflow.dag_settings = DAGSettings(
+        targets=set(targets), forceall=anew, force_incomplete=True, max_checksum_file_size=sys.maxsize
+    )
+    workflow._prepare_dag(forceall=anew, ignore_incomplete=anew, lock_warn_only=True, nolock=True)
     workflow._build_dag()
     return workflow
 
@@ -87,6 +101,30 @@ def jobs(workflow: Any) -> Iterable[Any]:
 def waiting_jobs(workflow: Any) -> list[Any]:
     """The jobs that a run which begins is going to execute."""
     return list(workflow.dag.needrun_jobs())
+
+
+def reason(workflow: Any, job: Any) -> dict[str, Any]:
+    """Why a job of a workflow that `plan` returned is going to run.
+
+    Returns:
+        missing: outputs that are not there; again: whether it was broken off; inputs: inputs with other content, and
+        made: those that other jobs make first; inputs_set: whether it reads other files than before; params: what
+        Snakemake noted of parameters, as (before, now), only where they differ; shell: whether its command line was
+        edited; environment: whether its software was.
+    """
+    found, records = workflow.dag.reason(job), workflow.persistence
+    made, params = set(found._updated_input_run or ()), records.params_changed(job)
+    # Snakemake compares with its records only where it has no other reason; an edit is told beside these as well.
+    return {
+        "missing": sorted(map(str, found._missing_output or ())),
+        "again": bool(found.forced),
+        "inputs": sorted(map(str, set(found._updated_input or ()) - made)),
+        "made": sorted(map(str, made)),
+        "inputs_set": any(records.input_changed(job)),
+        "params": (sorted(params.only_old), sorted(params.only_new)),
+        "shell": any(records.code_changed(job)),
+        "environment": any(records.software_stack_changed(job)),
+    }
 
 
 def run_name(workflow: Any) -> str:

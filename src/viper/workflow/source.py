@@ -48,6 +48,8 @@ _DOOR = "world.py"  # in each area: every function of it leads to another part o
 _COMMAND = re.compile(r"(?:-m viper|\{params\.launch:q\}) (\S+)")
 _NAMED = ast.FunctionDef | ast.ClassDef  # code that runs only where it is named
 _PARAMETER = re.compile(r"\{params\.(\w+):q\}")
+_DIGITS = 10
+_PIECE = re.compile(rf"[^\s:]+:[0-9a-f]{{{_DIGITS}}}")
 
 
 def command_of(shell: str | None, params: Mapping[str, Any]) -> str | None:
@@ -102,7 +104,10 @@ def sources(command: str, sets: frozenset[str] | None = None) -> tuple[Path, ...
 
 
 def fingerprint(command: str, sets: frozenset[str] | None = None) -> str:
-    """Sixteen hexadecimal digits that change when the code or data behind a command does.
+    """What stands for the code and data behind a command: a short digest of each of its files, 'NAME:DIGEST …'.
+
+    The command's own function, and the helpers beside it, count as 'COMMAND:DIGEST'. By the names one can tell later
+    what of it was edited (`edited`).
 
     Args:
         sets: the prompt sets that its options name; None: it may be any.
@@ -111,11 +116,25 @@ def fingerprint(command: str, sets: frozenset[str] | None = None) -> str:
         ViperError: there is no such command.
     """
     module, functions = _functions(command)
-    digest = hashlib.sha256("".join(ast.dump(_without_docstrings(function)) for function in functions).encode())
-    for path in sources(command, sets):
-        if path != module:
-            digest.update(_digest(path))
-    return digest.hexdigest()[:16]
+    own = "".join(ast.dump(_without_docstrings(function)) for function in functions)
+    digests = {command: hashlib.sha256(own.encode()).digest()}
+    digests |= {_name(path): _digest(path) for path in sources(command, sets) if path != module}
+    return " ".join(f"{name}:{digest.hex()[:_DIGITS]}" for name, digest in digests.items())
+
+
+def edited(before: str, now: str) -> list[str]:
+    """The names at which two fingerprints of a command differ: files below src/, and the command itself."""
+    first, second = (dict(piece.rsplit(":", 1) for piece in text.split()) for text in (before, now))
+    return [name for name in first | second if first.get(name) != second.get(name)]
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether a text has the form of a fingerprint."""
+    return bool(text) and all(_PIECE.fullmatch(piece) for piece in text.split(" "))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
 
 
 def _brought_along(path: Path) -> list[Definition]:

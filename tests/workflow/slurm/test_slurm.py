@@ -23,7 +23,7 @@ CHECKPOINTS = json.dumps({"smoke": {"training": {"records": {"checkpoint_every":
 def stop_in_the_middle(workflow, lineage, process):
     """Wait for the first checkpoint of a training, stop its process there, and return the number of its Slurm job."""
     work = workflow.root / "work/smoke/seed0" / lineage
-    workflow.wait_for((work / "checkpoint-1/trainer_state.json").exists, process)
+    workflow.wait_for((work / "checkpoint-1/manifest.json").exists, process)
     holder = (work.parent / f".{lineage}.lock").read_text()
     number, job = re.fullmatch(r"process (\d+) on .* \(Slurm job (\d+)\)", holder).groups()
     os.kill(int(number), signal.SIGSTOP)

@@ -78,12 +78,12 @@ def figure_attention(
     caption: Caption,
 ) -> None:
     """Draw attention over pictures, and its share inside the changed region."""
-    from viper.analysis import attention
+    from viper.analysis import attention_table
     from viper.analysis.figures import attention_maps, style
 
-    shares = read_table(table, needed=attention.COLUMNS, numbers=attention.NUMBERS)
+    shares = read_table(table, needed=attention_table.COLUMNS, numbers=attention_table.NUMBERS)
     style.use_style()
-    drawn = attention_maps.draw(read_parquet(maps, [*attention.MAPS, "picture"]), shares)
+    drawn = attention_maps.draw(read_parquet(maps, [*attention_table.MAPS, "picture"]), shares)
     _write(drawn, output, attention_maps.caption(shares, read_options(options).analysis.confidence), caption)
 
 
@@ -111,12 +111,12 @@ def figure_loop(
     caption: Caption,
 ) -> None:
     """Draw one turn of the loop in real pictures."""
-    from viper.analysis.figures import loop, style
+    from viper.analysis.figures import loop_examples, style
     from viper.synthesis.rows import read_rows
 
     style.use_style()
     rows = read_rows(examples)
-    _write(loop.draw(rows), output, loop.CAPTION.format(count=len(rows)), caption)
+    _write(loop_examples.draw(rows), output, loop_examples.CAPTION.format(count=len(rows)), caption)
 
 
 def _write(drawn: "Figure", output: list[Path], text: str, caption: Path) -> None:

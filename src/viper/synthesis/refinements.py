@@ -1,14 +1,9 @@
-"""Reading the VLM's completions: `<think> … </think><answer> … </answer>`."""
+"""Reading the refinements that a critique lists."""
 
-from viper.reward.sentences import find_answer, is_well_formed, split_sentences
+from viper.reward.sentences import split_sentences
 
 # What the prompts ask for when a caption is right. It is no refinement, so such a row has nothing to train on.
 NOTHING_TO_CHANGE = "Nothing needs to change."
-
-
-def answer_text(completion: str) -> str:
-    """The content of `<answer>`, stripped; '' where the format is broken (the reward's own test of format)."""
-    return (find_answer(completion) or "").strip() if is_well_formed(completion) else ""
 
 
 def read_refinements(answer: str) -> list[str]:

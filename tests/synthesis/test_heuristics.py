@@ -12,7 +12,7 @@ from microworld.parse import parse_operation
 from microworld.scene import scene_stream
 from viper.config.synthesis import OperationsSection
 from viper.synthesis.english import EnglishLanguage, Entity, parse_entity
-from viper.synthesis.operations import get_language, plan_changes
+from viper.synthesis.heuristics import get_language, plan_changes
 
 ENGLISH = """mug | blue | small | - | 1 | COFFEE | left of the laptop
 apples | red | - | - | 3 | - | in the bowl

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from viper.analysis.attention import maps, read, score, tidy
+from viper.analysis.attention_table import maps, read, score, tidy
 from viper.analysis.claims import CLAIMS, SUPPORTED, judge
 from viper.analysis.published import published
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
-from viper.synthesis.assemble import VOP_COLUMNS
 from viper.synthesis.rows import write_rows
+from viper.synthesis.schemas import VOP_COLUMNS
 
 LINEAGES = ["base", "base.csr", "base.csr.vop"]
 OPTIONS = Analysis(resamples=300)
