@@ -28,9 +28,9 @@ EDITS = {
     "models.editor": {"models": {"editor": {"batch_size": 31}}},
     "reward": {"reward": {"max_answer_characters": 1999}},
     "reward.calibration": {"reward": {"calibration": {"sentences": 19}}},
-    "training": {"training": {"phases": {"csr": {"learning_rate": 0.001}}}},
+    "training.phases.csr": {"training": {"phases": {"csr": {"learning_rate": 0.001}}}},
     "evaluation.asking": {"evaluation": {"asking": {"max_new_tokens": 41}}},
-    "evaluation.splits": {"evaluation": {"splits": {"test": {"seed": 7}}}},
+    "evaluation.splits.test": {"evaluation": {"splits": {"test": {"seed": 7}}}},
     "analysis": {"analysis": {"resamples": 210}},
 }
 

@@ -121,7 +121,7 @@ def _part_of(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseMode
     known = model.model_fields
     for name in values:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+            close = difflib.get_close_matches(name, [each for each in known if each not in values], n=1)
             remedy = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
             raise ViperError(f"--options: {model.__name__} has no key '{name}': {remedy}")
     kinds = {name: _kind(_annotation(known[name]), value) for name, value in values.items()}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -147,7 +148,7 @@ def _job(job: Any, root: Path) -> Job:
     params = dict(job.params.items())
     return Job(
         rule=job.rule.name,
-        file=Path(job.rule.snakefile).resolve().relative_to(root).as_posix(),
+        file=Path(os.path.relpath(job.rule.snakefile, root)).as_posix(),
         inputs=tuple(dict.fromkeys(str(path) for path in job.input)),
         outputs=tuple(str(path) for path in job.output),
         sections=tuple(params["sections"]) if "sections" in params else None,
