@@ -40,7 +40,7 @@ def test_a_job_that_fails_once_is_tried_again_with_more_memory_and_time(workflow
     workflow.run("--", f"{BENCHMARKS}/MicroStar.tsv")
     first, second = (workflow.cluster.job(number) for number in workflow.cluster.jobs("make_benchmark"))
     assert (first["JobState"], second["JobState"]) == ("FAILED", "COMPLETED")
-    assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("1000M", "1500M")
+    assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("2000M", "3000M")
     assert (workflow.root / f"{BENCHMARKS}/MicroStar.tsv").exists()
 
 
