@@ -40,10 +40,9 @@ SAME_BYTES_WHERE_ASKED_FOR = [
 
 @pytest.fixture(scope="session")
 def stored_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stored base models, fetched into the work tree if they are not there yet, by one worker of several."""
+    """The stored base models, those of this commit, put into the work tree by one worker of several."""
     with portalocker.Lock(tmp_path_factory.getbasetemp().parent / "stored-models.lock", timeout=600):
-        if not (ROOT / STORED / "vlm" / "manifest.json").exists():
-            Checkout(ROOT).run("dvc", "pull", "--quiet", f"{STORED}.dvc")
+        Checkout(ROOT).run("viper", "fetch-pretrained", f"{STORED}.dvc")
     return ROOT / STORED
 
 
