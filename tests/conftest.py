@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 try:
@@ -13,6 +14,10 @@ except ImportError as error:
     raise pytest.UsageError(f"this environment is not the checkout's ({error}): run `make setup`") from None
 except checkout.CheckoutError as error:
     raise pytest.UsageError(str(error)) from None
+
+# A slow machine fails no test.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
