@@ -1,8 +1,6 @@
 # What every run needs first: this checkout's package and programs, the end of killed runs, and a name (viper.digests).
 # Included before all others, since these import the package.
-import os
 import sys
-from pathlib import Path
 
 
 def stop(message):
@@ -30,8 +28,5 @@ try:
 except ViperError as error:
     stop(error)
 
-# Steps call `python`, `accelerate` and `dvc`: those beside the Python that runs this, also where nobody activated its
-# environment; or those of the folder VIPER_STEPS, where Snakemake runs in one environment and its jobs in another.
-STEPS = os.environ.get("VIPER_STEPS") or str(Path(sys.executable).parent)
-os.environ["PATH"] = f"{STEPS}{os.pathsep}{os.environ['PATH']}"
+checkout.use_own_programs()
 digests.begin_run()

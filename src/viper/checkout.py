@@ -5,6 +5,7 @@ second one's parameters without a word.
 """
 
 import os
+import sys
 from pathlib import Path
 
 from viper.errors import ViperError
@@ -36,6 +37,16 @@ def check(folder: Path | None = None) -> None:
             f"{folder} is no checkout of this repository: run from the repository's root, "
             + (f"`cd {above}`" if above else "the folder that you cloned, with Snakefile and params.yaml")
         )
+
+
+def use_own_programs() -> None:
+    """Let this process and those that it starts find `python`, `accelerate` and `dvc` beside the Python that runs this.
+
+    So it is also where nobody activated the environment. Where Snakemake runs in one environment and its jobs in
+    another, the variable VIPER_STEPS names the folder of the jobs' programs.
+    """
+    programs = os.environ.get("VIPER_STEPS") or str(Path(sys.executable).parent)
+    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
 
 
 def relative(path: str | Path, root: Path = Path()) -> str:
