@@ -80,13 +80,14 @@ def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
         "seeds.source": "folder",
         "seeds.paths": [str(tmp_path / "*.png")],
         "seeds.image_size": [64, 64],
-        "seeds.number": 1,
+        "seeds.number": 10,
         "seeds.shards": 1,
         "synthesis.prompts": "paper",
         "synthesis.caption.max_new_tokens": 4,
         "synthesis.operations.language": "english",
         "synthesis.operations.types": ["color"],
-        **{key: value for key, value in FEW.items() if not key.startswith("seeds.")},
+        "synthesis.vop_held_out": 2,
+        "synthesis.allow_fewer": True,
     }
     scale = load("smoke", overrides=changes)
     table, captions = tmp_path / "seeds" / "shard0.parquet", tmp_path / "captions.parquet"
