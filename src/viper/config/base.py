@@ -41,6 +41,11 @@ class Section(Strict):
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known key that was probably meant: one that begins so, else the most similar; None where none is like it."""
     known = list(known)
-    return next(
-        iter([*(each for each in known if each.startswith(name)), *difflib.get_close_matches(name, known, n=1)]), None
-    )
+    begun = [each for each in known if each.startswith(name)]
+    return next(iter(begun or difflib.get_close_matches(name, known, n=1)), None)
+
+
+def suggestion(name: str, free: Iterable[str], known: Iterable[str]) -> str:
+    """What to write in place of an unknown key: the one of those still `free` that was meant, or else any known one."""
+    close = closest(name, free)
+    return f"did you mean {close!r}?" if close else f"known are {', '.join(known)}"

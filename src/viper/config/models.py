@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Area, Batch, Count, Few, Natural, Section, Seed, closest
+from viper.config.base import Area, Batch, Count, Few, Natural, Section, Seed, suggestion
 from viper.config.hub import Pinned
 from viper.config.paths import PathText
 
@@ -72,9 +72,7 @@ def _check_names(section: str, given: dict[str, Any], known: tuple[str, ...]) ->
     """
     for name in given:
         if name not in known:
-            close = closest(name, known)
-            remedy = f"did you mean {close!r}?" if close else f"known are {', '.join(known)}"
-            raise ValueError(f"{section}.{name} = {given[name]!r}: unknown; {remedy}")
+            raise ValueError(f"{section}.{name} = {given[name]!r}: unknown; {suggestion(name, known, known)}")
 
 
 class JobSection(Section):

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
-from viper.config.base import closest
+from viper.config.base import suggestion
 from viper.config.explaining import explain
 from viper.errors import ViperError
+from viper.strict import Strict
 
 Options = Annotated[str, typer.Option(help="JSON: the sections of a scale that the rule of this step names")]
 
@@ -31,10 +32,8 @@ class Named(dict):
         raise _not_named(str(name), self)
 
 
-class Part(BaseModel):
+class Part(Strict):
     """A section of a scale of which only some keys are given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -121,8 +120,7 @@ def _part_of(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseMode
     known = model.model_fields
     for name in values:
         if name not in known:
-            close = closest(name, (each for each in known if each not in values))
-            remedy = f"did you mean '{close}'?" if close else f"known are {', '.join(known)}"
+            remedy = suggestion(name, [each for each in known if each not in values], known)
             raise ViperError(f"--options: {model.__name__} has no key '{name}': {remedy}")
     kinds = {name: _kind(_annotation(known[name]), value) for name, value in values.items()}
     return create_model(model.__name__, __base__=Part, **{name: (kind, ...) for name, kind in kinds.items()})

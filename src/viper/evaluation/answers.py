@@ -5,8 +5,8 @@ take the first capital letter, others the last, and "B or C" may count as either
 all benchmarks, stands before it: it hands over a form that the official scoring certainly reads as meant, or one that
 it certainly counts as wrong. Everything else of the scoring is VLMEvalKit's.
 
-What is read is the text inside <answer> (`final_answer`), without marks of emphasis and quotes. The same goes for all
-kinds of questions:
+What is read is the text inside <answer> (`viper.completion.final_text`), without marks of emphasis and quotes. The same
+goes for all kinds of questions:
 
 - *Packing.* Of a JSON (or Python) object, the value of "answer", "option", "choice" or "letter" is the answer; a fence
   of ``` around it falls off.
@@ -154,11 +154,6 @@ _EXPLAINED = re.compile(rf"(?:\n\s*|[.!?] +)\**{_EXPLANATION}\** ?:.*", re.IGNOR
 _AROUND = (("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"),
            ("$", "$"), ("\\boxed{", "}"), ("\\text{", "}"), ("\\(", "\\)"))  # fmt: skip
 _MOST_LAYERS = 8
-
-
-def final_answer(completion: str) -> str:
-    """The text inside <answer> (`viper.completion.final_text`); `NO_ANSWER` where there is none."""
-    return final_text(completion) or NO_ANSWER
 
 
 def read(completion: str, kind: Kind, options: Mapping[str, str]) -> Reading:

@@ -32,11 +32,12 @@ def publish(root: Path = Path()) -> list[Path]:
     Raises:
         ViperError: nothing is recorded, or a recorded table or figure cannot be had.
     """
-    scale, recorded = _recorded(root)
+    lock = read_lock(root)
+    scale, recorded = _recorded(lock, root)
     folder = root / PLACE / scale
     shutil.rmtree(folder, ignore_errors=True)
     fetching.obtain({str(PLACE / name): md5 for name, md5 in recorded.items()}, root, root)
-    pages = _pages(root, scale, recorded)
+    pages = _pages(root, scale, recorded, _facts(lock))
     for path, text in pages.items():
         with atomic_write(root / path) as partial:
             partial.write_text(text, encoding="utf-8")
@@ -49,20 +50,20 @@ def stale(root: Path = Path()) -> list[str]:
     Raises:
         ViperError: nothing is recorded.
     """
-    scale, recorded = _recorded(root)
+    lock = read_lock(root)
+    scale, recorded = _recorded(lock, root)
     wanted = {str(PLACE / name): md5 for name, md5 in recorded.items()}
     there = {path.relative_to(root).as_posix() for path in (root / PLACE / scale).rglob("*") if path.is_file()}
     wrong = {path for path, md5 in wanted.items() if path in there and digest(root / path) != md5}
     if differing := sorted(wrong | (there ^ wanted.keys())):
         return differing
-    pages = _pages(root, scale, recorded)
+    pages = _pages(root, scale, recorded, _facts(lock))
     return [str(path) for path, text in pages.items() if not (root / path).is_file() or _read(root / path) != text]
 
 
-def _recorded(root: Path) -> tuple[str, dict[str, str]]:
+def _recorded(lock: Lock, root: Path) -> tuple[str, dict[str, str]]:
     """The recorded scale, and what is published of it: path below PLACE → MD5."""
-    lock, scale = read_lock(root), dvc_yaml.recorded_scale_of(root)
-    found = {}
+    scale, found = dvc_yaml.recorded_scale_of(root), {}
     for path, entry in lock.outs.items():
         place = PurePosixPath(path)
         is_wanted = place.suffix in KINDS.get(place.parent.name, ())
@@ -73,7 +74,7 @@ def _recorded(root: Path) -> tuple[str, dict[str, str]]:
     return scale, found
 
 
-def _pages(root: Path, scale: str, recorded: Mapping[str, str]) -> dict[Path, str]:
+def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[str, object]) -> dict[Path, str]:
     """The pages that show the published files: path → text."""
     tables = {
         PurePosixPath(name).stem: _body(_read(root / PLACE / name)) for name in sorted(recorded) if name.endswith(".md")
@@ -87,7 +88,7 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str]) -> dict[Path, st
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, autoescape=False
     )
     text = environment.get_template(_TEMPLATE).render(
-        scale=scale, tables=tables, figures=figures, hashes=recorded, facts=_facts(read_lock(root))
+        scale=scale, tables=tables, figures=figures, hashes=recorded, facts=facts
     )
     pages = {PAGE: text}
     if (root / README).is_file():
