@@ -65,10 +65,10 @@ def _parse(config: str) -> dict[str, Any]:
 
 def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
     """The checked parameters of the scale, and the overrides with which Snakemake can plan it, whatever is missing."""
-    from viper.config.loading import merge, read, validate
+    from viper.config.loading import merge, read_with
     from viper.synthesis.photographs import find_photographs
 
-    params = validate(merge(read(), overrides))
+    params = read_with(("--config", overrides))
     scale, planning = params.scales[params.scale], overrides
     # Any file can stand for one that is not there yet where nothing is read.
     stand_in: dict[str, Any] = {}
