@@ -135,7 +135,7 @@ def options() -> Synthesis:
         refine=answering,
         entities=answering,
         operations={"language": "micro", "max_operations": 3},
-        edit={"min_change": 0.01},
+        edit={"one_by_one": True, "min_change": 0.01, "max_change": 0.25},
     )
 
 

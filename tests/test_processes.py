@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from method import method
 from viper.errors import ViperError
 from viper.processes import work_alone, work_together
 
@@ -117,8 +118,7 @@ def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
 def test_training_by_one_process_ignores_them(variables, tmp_path):
     options = {
         "phase": {
-            "method": "grpo",
-            "data": ["csr"],
+            **method("training.phases.csr"),
             "steps": 1,
             "learning_rate": 1e-4,
             "prompts_per_step": 4,

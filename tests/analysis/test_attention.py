@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from method import method
 from viper.analysis.attention import maps, read, score, tidy
 from viper.analysis.claims import CLAIMS, SUPPORTED, judge
 from viper.analysis.published import published
@@ -13,7 +14,7 @@ from viper.synthesis.assemble import VOP_COLUMNS
 from viper.synthesis.rows import write_rows
 
 LINEAGES = ["base", "base.csr", "base.csr.vop"]
-OPTIONS = Analysis(resamples=300)
+OPTIONS = Analysis(**method("analysis", resamples=300))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("Snakefile", "params.yaml", "rules", "docs", "envs", "models/micro/pretrained.dvc")
+NEEDED = ("Snakefile", "params.yaml", "scales", "rules", "docs", "envs", "models/micro/pretrained.dvc")
 
 
 @pytest.fixture(scope="module")

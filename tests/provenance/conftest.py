@@ -14,10 +14,13 @@ import yaml
 
 from viper.config.inheritance import resolve
 from viper.config.loading import read
+from viper.config.yaml_file import read_yaml
 from viper.provenance.tools import planned_rules, plans_nothing
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ["Snakefile", "params.yaml", "rules", "envs", "profiles", "docs", "src", "store", ".gitignore", ".dvcignore"]
+SOURCES = ["Snakefile", "params.yaml", "scales", "rules", "envs", "profiles", "docs", "src", "store", ".gitignore"]
+SOURCES += [".dvcignore"]
+SMOKE = "scales/smoke.yaml"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 # Two lineages, two benchmarks, one shard: every kind of stage, in as few processes as possible.
@@ -73,24 +76,28 @@ class Repository:
         path.write_text(text.replace(old, new))
 
     def set(self, key: str, value: object) -> None:
-        """Set a dotted key of the smoke scale in params.yaml."""
-        path = self.root / "params.yaml"
-        values = resolve(read(path))
+        """Set a dotted key of the small experiment's scale."""
+        path = self.root / SMOKE
+        values = read_yaml(path)
         *sections, last = key.split(".")
-        section = values["scales"]["smoke"]
+        section = values
         for name in sections:
             section = section[name]
         section[last] = value
         path.write_text(yaml.safe_dump(values))
 
 
-def shrink(values: dict) -> dict:
-    """params.yaml with the small experiment as its smoke scale."""
-    smoke = values["scales"]["smoke"]
+def shrink(root: Path, **more: object) -> None:
+    """Make the small experiment the smoke scale, whole in its file, and that the scale of params.yaml."""
+    smoke = resolve(read(root / "params.yaml"))["scales"]["smoke"]
     smoke["experiments"], smoke["seeds"] = SMALL["experiments"], SMALL["seeds"]
     smoke["evaluation"]["benchmarks"] = SMALL["benchmarks"]
     smoke["models"].pop("checker")
-    return values | {"scale": "smoke"}
+    pretraining = smoke.pop("pretraining")
+    (root / SMOKE).write_text(yaml.safe_dump(smoke | more))
+    (root / "scales/smoke-pretraining.yaml").write_text(yaml.safe_dump(pretraining))
+    params = root / "params.yaml"
+    params.write_text(re.sub(r"^scale: micro", "scale: smoke", params.read_text(), flags=re.MULTILINE))
 
 
 def copy_sources(root: Path) -> None:
@@ -150,8 +157,7 @@ def sources(tmp_path: Path) -> Repository:
 def prepare(repository: Repository) -> None:
     """Fill an empty folder with sources, parameters of the small experiment, and its dvc.yaml."""
     copy_sources(repository.root)
-    params = repository.root / "params.yaml"
-    params.write_text(yaml.safe_dump(shrink(resolve(read(params)))))
+    shrink(repository.root)
     repository.run("viper", "dvc-yaml")
 
 
@@ -235,10 +241,7 @@ def toy_recorded(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """Two run seeds of the small experiment, of cheap rules: run, recorded, committed. Tests leave it as it is."""
     repository = Repository(tmp_path_factory.mktemp("toy") / "recorded")
     copy_sources(repository.root)
-    params = repository.root / "params.yaml"
-    values = shrink(resolve(read(params)))
-    values["scales"]["smoke"]["run_seeds"] = [0, 1]
-    params.write_text(yaml.safe_dump(values))
+    shrink(repository.root, run_seeds=[0, 1])
     cheapen(repository)
     repository.run("viper", "dvc-yaml")
     repository.run("git", "init", "--quiet", "--initial-branch", "main")

@@ -5,6 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from method import method
 from viper.config.reward import Reward as RewardSection
 from viper.errors import ViperError
 from viper.reward.commands import read_rows, register
@@ -19,7 +20,7 @@ def run(monkeypatch):
     """Run a command in a world where params.yaml's scale has tau 0.85."""
     app = typer.Typer()
     register(app)
-    section = RewardSection(embedder={"path": EMBEDDER, "device": "cpu"}, tau=0.85)
+    section = RewardSection(**method("reward", embedder={"path": EMBEDDER, "device": "cpu"}))
 
     def invoke(*arguments):
         import viper.config
@@ -57,7 +58,8 @@ def test_scores_with_the_real_embedder(run, tmp_path):
 
 def test_calibration_writes_its_evidence(run, tmp_path):
     paths = {name: tmp_path / name for name in ("tau.json", "roc.csv", "pairs.csv")}
-    options = {"embedder": {"path": EMBEDDER, "device": "cpu"}, "calibration": {"sentences": 10, "seed": 3}}
+    calibration = method("reward.calibration", sentences=10, seed=3)
+    options = {"embedder": {"path": EMBEDDER, "device": "cpu"}, "calibration": calibration}
     result = run(
         *("calibrate-tau", "--options", json.dumps(options), "--choice", paths["tau.json"]),
         *("--roc", paths["roc.csv"], "--pairs", paths["pairs.csv"]),

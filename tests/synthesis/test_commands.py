@@ -71,7 +71,11 @@ def test_plan_operations(viper, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "JSON"), ('{"path": "x", "batch": 3}', "batch = 3: unknown key"), ('{"path": "x", "batch_size": 0}', "batch_size")],
+    [
+        ("{", "JSON"),
+        ('{"path": "x", "batch": 3}', "batch = 3: unknown key"),
+        ('{"path": "x", "batch_size": 0}', "batch_size"),
+    ],
 )
 def test_bad_options_are_named(text, message):
     with pytest.raises(ViperError, match=f"--model is no valid VlmSection.*{message}"):

@@ -15,7 +15,7 @@ import pytest
 from viper.provenance.sidecar import SUFFIX
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ["Snakefile", "params.yaml", "rules", "envs", "profiles", "slurm", "docs", "src"]
+SOURCES = ["Snakefile", "params.yaml", "scales", "rules", "envs", "profiles", "slurm", "docs", "src"]
 STORED = Path("models/micro/pretrained")
 
 # What depends on parameters and seeds alone, however the jobs were run.

@@ -1,10 +1,10 @@
 """Sections that take over another's values, by `extends: NAME`.
 
-NAME is a neighbour of the section (`csr` beside `vop`, scales/micro.yaml beside scales/smoke.yaml, for which params.yaml
-is the neighbour `params`; in a list, the number of another item, from 0), or a full key (`scales.micro.seeds`). What a section says itself comes first,
-then what it extends, to any depth: sections are merged key by key, while a list or a single value (null too) replaces
-the whole. A neighbour is looked up where the section ends up: `smoke` takes over `vop: {extends: csr}` from `micro`,
-and its `vop` follows smoke's `csr`, not micro's. `extends: null` extends nothing. An empty section
+NAME is a neighbour of the section (`csr` beside `vop`; beside scales/smoke.yaml: `micro`, and `params` for params.yaml;
+in a list, the number of another item, from 0), or a full key (`scales.micro.seeds`). What a section says itself comes
+first, then what it extends, to any depth: sections are merged key by key, while a list or a single value (null too)
+replaces the whole. A neighbour is looked up where the section ends up: `smoke` takes over `vop: {extends: csr}` from
+`micro`, and its `vop` follows smoke's `csr`, not micro's. `extends: null` extends nothing. An empty section
 over a filled one is refused: it would change nothing.
 """
 
@@ -93,7 +93,9 @@ class _Tree:
             if not nearest and any(node for _, node in layers):
                 raise ViperError(f"{self.spell(layers[0][0])} = {{}}: {EMPTY}")
             if odd := [key for _, node in layers for key in node if not isinstance(key, str)]:
-                raise ViperError(f"{self.spell((*path, repr(odd[0])))}: a key must be text: put a name there, in quotes")
+                raise ViperError(
+                    f"{self.spell((*path, repr(odd[0])))}: a key must be text: put a name there, in quotes"
+                )
             return {key: self.value((*path, key)) for key in self._keys(layers)}
         if isinstance(nearest, list):
             return [self.value((*path, number)) for number in range(len(nearest))]
@@ -140,7 +142,9 @@ class _Tree:
         if len(target) > DEEPEST:
             raise ViperError(f"{self.spell((*path, EXTENDS))}: a name of {len(target)} parts: nothing lies so deep")
         if path[: len(target)] == target:
-            raise ViperError(f"{self.spell((*path, EXTENDS))} = {said!r}: a section cannot extend itself or what holds it")
+            raise ViperError(
+                f"{self.spell((*path, EXTENDS))} = {said!r}: a section cannot extend itself or what holds it"
+            )
         return target
 
     @staticmethod

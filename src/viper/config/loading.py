@@ -19,9 +19,7 @@ from viper.config.yaml_file import parse_yaml, read_yaml
 from viper.errors import ViperError
 
 
-def load(
-    scale: str | None = None, path: str | Path = PARAMS, overrides: Mapping[str, Any] | None = None
-) -> Scale:
+def load(scale: str | None = None, path: str | Path = PARAMS, overrides: Mapping[str, Any] | None = None) -> Scale:
     """Return the checked parameters of one scale.
 
     Args:

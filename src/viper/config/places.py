@@ -71,7 +71,7 @@ def _scales(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         file = folder / f"{name}.yaml"
         content = read_yaml(file)
         if APART in content:
-            raise ViperError(f"{file}: {APART}: fills a file of its own: move it to {folder}/{name}-{APART}.yaml")
+            raise ViperError(f"{file}: {APART}: fills a file: move it to {folder}/{name}-{APART}.yaml")
         yield name, content | ({APART: read_yaml(apart[name])} if name in apart else {})
 
 
@@ -112,10 +112,8 @@ class Sources:
 def _at(tree: Any, place: Place) -> tuple[bool, Any]:
     """Whether something stands at a place, and what."""
     for part in place:
-        if isinstance(tree, Mapping) and part in tree:
-            tree = tree[part]
-        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
-            tree = tree[part]
-        else:
+        is_item = isinstance(tree, list) and isinstance(part, int) and part < len(tree)
+        if not is_item and not (isinstance(tree, Mapping) and part in tree):
             return False, None
+        tree = tree[part]
     return True, tree
