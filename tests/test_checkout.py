@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def other(tmp_path):
     """A second checkout."""
-    for name in ("src", "rules", "profiles", "envs"):
+    for name in ("src", "scales", "rules", "profiles", "envs"):
         shutil.copytree(ROOT / name, tmp_path / "other" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "params.yaml", "pyproject.toml", "tests/conftest.py", "models/micro/pretrained.dvc"):
         (tmp_path / "other" / name).parent.mkdir(parents=True, exist_ok=True)
