@@ -10,7 +10,7 @@ from viper.config.hub import cached_folder
 from viper.errors import ViperError
 from viper.lineage import is_trained, split_control
 
-# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml is read here, with
+# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are read here, with
 # --configfile and --config merged in, so that overrides are checked like the file itself. Jobs get the same arguments.
 GIVEN = (workflow.config_settings.config_args, workflow.config_settings.configfiles)
 try:
@@ -53,7 +53,7 @@ def hub_manifests():
 
 
 def given_file(key, path, remedy):
-    """A file that params.yaml names under `key`; one that is missing or empty stops the plan of what needs it."""
+    """A file that the parameters name under `key`; one that is missing or empty stops the plan of what needs it."""
     if not Path(path).is_file() or not Path(path).stat().st_size:
         stop(f"{key}: {path} is {'empty' if Path(path).is_file() else 'not there'}: {remedy}")
     return path
@@ -272,7 +272,7 @@ def training_options(wildcards):
 
 
 def split_named(name):
-    """Stop with a sentence instead of a KeyError where a target asks for a split that params.yaml does not have."""
+    """Stop with a sentence instead of a KeyError where a target asks for a split that the scale does not have."""
     if name not in S.evaluation.splits:
         known = ", ".join(S.evaluation.splits)
         stop(f"no split '{name}' in evaluation.splits; there are: {known}. Add it with a seed and a size")

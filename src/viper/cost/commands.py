@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def cost(
     scale: Annotated[str, typer.Option(help="scale of params.yaml")],
     target: Annotated[str, typer.Option(help="rule or file to make")] = "all",
-    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, merged into params.yaml")] = "{}",
+    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, over the files")] = "{}",
     output: Annotated[
         Path | None, typer.Option(help="CSV to write instead: planned by the rates alone, beside what the run took")
     ] = None,
