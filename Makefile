@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: anew help setup micro all test long lint report figures pull record bench fetch pretrain lock clean
+.PHONY: anew help setup micro all check test long lint house report figures pull record bench fetch pretrain lock clean
 
 PYTHON ?= python3.11
 CORES ?= 2
@@ -43,8 +43,10 @@ all: $(STAMP)  ## every experiment with all run seeds (an hour at micro scale): 
 	$(SNAKEMAKE) all
 	@cat results/$(SCALE)/tables/claims.md
 
-test: $(STAMP)  ## all tests: the fast ones, then the workflow at smoke scale
+check: $(STAMP)  ## the fast tests, what one runs while writing
 	pytest -n $(CORES) --dist loadfile -m 'not slow and not long' $(PYTEST_FLAGS)
+
+test: check  ## all tests: the fast ones, then the workflow at smoke scale
 	pytest -n $(CORES) --dist loadfile -m slow $(PYTEST_FLAGS)
 
 long: $(STAMP)  ## walks through a working folder, and every command of README and docs: the tests that take longest
@@ -54,6 +56,9 @@ lint: $(STAMP)  ## style of Python and Snakemake files
 	ruff check . && ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
+
+house: $(STAMP)  ## draw docs/house.svg, the folders and what imports what, from the code
+	python tests/house.py
 
 report: $(STAMP)  ## results/SCALE/report.html: tables, figures, workflow graph and run times in one file
 	$(SNAKEMAKE) all
@@ -65,8 +70,9 @@ figures: $(STAMP)  ## draw every figure again from the recorded tables, in a scr
 pull: $(STAMP)  ## fetch what dvc.lock records and tell Snakemake that it is up to date; your own files are moved to mine/
 	python -m viper pull
 
-record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would have
+record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would have, and show it in results/README.md
 	python -m viper record
+	python -m viper publish
 
 bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; leave the machine to it
 	$(SNAKEMAKE) bench

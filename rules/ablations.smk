@@ -16,25 +16,19 @@ rule ablation_tables:
         subdomains=f"{TABLES}/{{experiment}}_subdomains.csv",
         subdomains_md=f"{TABLES}/{{experiment}}_subdomains.md",
         claims=f"{TABLES}/{{experiment}}_claims.csv",
-    log:
-        f"logs/{SCALE}/{{experiment}}/tables.log",
-    benchmark:
-        f"benchmarks/{SCALE}/{{experiment}}/tables.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
     params:
         predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=lambda wildcards: compare(S.experiments[wildcards.experiment]),
-        benchmarks=options("evaluation.benchmarks"),
-        options=options("analysis"),
+        sections=lambda wildcards: [
+            f"experiments.{wildcards.experiment}",
+            "run_seeds",
+            "evaluation.benchmarks",
+            "analysis",
+        ],
         title=lambda wildcards: f"{wildcards.experiment} at scale {SCALE}",
     shell:
-        "python -m viper tables --predictions {params.predictions:q} {params.compare:q} --benchmarks"
-        " {params.benchmarks:q} --options {params.options:q} --title {params.title:q} --main {output.main:q}"
+        "python -m viper tables --predictions {params.predictions:q} {params.compare:q}"
+        " --options {params.options:q} --title {params.title:q} --main {output.main:q}"
         " --subdomains {output.subdomains:q} --claims {output.claims:q} > {log:q} 2>&1"
 
 
@@ -45,20 +39,10 @@ rule reward_curves:
     output:
         curves=f"{TABLES}/{{experiment}}_rewards.csv",
         crossings=f"{TABLES}/{{experiment}}_crossings.csv",
-    log:
-        f"logs/{SCALE}/{{experiment}}/reward_curves.log",
-    benchmark:
-        f"benchmarks/{SCALE}/{{experiment}}/reward_curves.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(1000),
-        runtime=per_attempt(10),
     params:
         metrics=lambda wildcards: f"results/{SCALE}/metrics",
         compare=lambda wildcards: compare(S.experiments[wildcards.experiment]),
-        options=options("analysis"),
+        sections=lambda wildcards: [f"experiments.{wildcards.experiment}", "run_seeds", "analysis"],
     shell:
         "python -m viper reward-curves --metrics {params.metrics:q} {params.compare:q} --options {params.options:q}"
         " --curves {output.curves:q} --crossings {output.crossings:q} > {log:q} 2>&1"
@@ -83,19 +67,9 @@ for ablation in ABLATIONS:
                 png=f"{figure}.png",
                 svg=report(f"{figure}.svg", caption=f"../{figure}.rst", category="Figures"),
                 caption=f"{figure}.rst",
-            log:
-                f"logs/{SCALE}/{ablation}/{Path(figure).name}.log",
-            benchmark:
-                f"benchmarks/{SCALE}/{ablation}/{Path(figure).name}.tsv"
-            conda:
-                "../envs/viper.yaml"
-            threads: 1
-            resources:
-                mem_mb=per_attempt(1000),
-                runtime=per_attempt(10),
             params:
                 kind=["figure-rewards"] if figure.endswith("_rewards") else ["figure-scores", figure.rpartition("_")[2]],
-                options=options("analysis"),
+                sections=["analysis"],
             shell:
                 "python -m viper {params.kind:q} {input:q} --options {params.options:q} --output {output.png:q}"
                 " --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"
@@ -118,23 +92,14 @@ if ATTENTION:
             pairs=f"data/{SCALE}/seed{{seed}}/dataset/base/vop/test.parquet",
         output:
             f"results/{SCALE}/attention/seed{{seed}}/{{lineage}}.parquet",
-        log:
-            f"logs/{SCALE}/measure_attention/seed{{seed}}/{{lineage}}.log",
-        benchmark:
-            f"benchmarks/{SCALE}/measure_attention/seed{{seed}}/{{lineage}}.tsv"
-        conda:
-            "../envs/viper.yaml"
         threads: S.models.vlm.job.threads
         resources:
-            mem_mb=per_attempt(S.models.vlm.job.mem_mb),
-            runtime=per_attempt(S.models.vlm.job.runtime),
-            gpu=S.models.vlm.job.gpu,
+            **asked(S.models.vlm.job),
         params:
-            model=model_options("vlm"),
-            options=options("evaluation.attention"),
+            sections=["models.vlm", "evaluation.attention"],
         shell:
             "OMP_NUM_THREADS={threads} python -m viper measure-attention --checkpoint {input.checkpoint:q}"
-            " --pairs {input.pairs:q} --model {params.model:q} --options {params.options:q} --output {output:q} 2>&1"
+            " --pairs {input.pairs:q} --options {params.options:q} --output {output:q} 2>&1"
             " | tee {log:q}"
 
     rule attention_table:
@@ -146,20 +111,10 @@ if ATTENTION:
             table=f"{TABLES}/attention.csv",
             pairs=f"{TABLES}/attention_pairs.csv",
             maps=f"{TABLES}/attention_maps.parquet",
-        log:
-            f"logs/{SCALE}/attention_table.log",
-        benchmark:
-            f"benchmarks/{SCALE}/attention_table.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
-        resources:
-            mem_mb=per_attempt(2000),
-            runtime=per_attempt(10),
         params:
             attention=lambda wildcards: f"results/{SCALE}/attention",
             compare=compare(ATTENTION),
-            options=options("analysis"),
+            sections=["experiments.figure_attention", "run_seeds", "analysis"],
         shell:
             "python -m viper attention-table --attention {params.attention:q} {params.compare:q}"
             " --held-out {input.held_out:q} --options {params.options:q} --table {output.table:q}"
@@ -174,18 +129,8 @@ if ATTENTION:
             png=f"{FIGURES}/attention.png",
             svg=report(f"{FIGURES}/attention.svg", caption=f"../{FIGURES}/attention.rst", category="Figures"),
             caption=f"{FIGURES}/attention.rst",
-        log:
-            f"logs/{SCALE}/figure_attention.log",
-        benchmark:
-            f"benchmarks/{SCALE}/figure_attention.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
-        resources:
-            mem_mb=per_attempt(2000),
-            runtime=per_attempt(10),
         params:
-            options=options("analysis"),
+            sections=["analysis"],
         shell:
             "python -m viper figure-attention {input.table:q} {input.maps:q} --options {params.options:q}"
             " --output {output.png:q} --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"
@@ -200,24 +145,13 @@ if "figure_wordcloud" in S.experiments:
             predictions([BEFORE, AFTER]),
         output:
             f"{TABLES}/words.csv",
-        log:
-            f"logs/{SCALE}/word_table.log",
-        benchmark:
-            f"benchmarks/{SCALE}/word_table.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
-        resources:
-            mem_mb=per_attempt(2000),
-            runtime=per_attempt(10),
         params:
             predictions=lambda wildcards: f"results/{SCALE}/predictions",
             compare=["--before", BEFORE, "--after", AFTER, *repeated("--seed", S.run_seeds)],
-            benchmarks=options("evaluation.benchmarks"),
-            options=options("analysis"),
+            sections=["experiments.figure_wordcloud", "run_seeds", "evaluation.benchmarks", "analysis"],
         shell:
             "python -m viper word-table --predictions {params.predictions:q} {params.compare:q}"
-            " --benchmarks {params.benchmarks:q} --options {params.options:q} --output {output:q} > {log:q} 2>&1"
+            " --options {params.options:q} --output {output:q} > {log:q} 2>&1"
 
     rule figure_wordcloud:
         """The words that a model reasons with more after training than before."""
@@ -227,19 +161,9 @@ if "figure_wordcloud" in S.experiments:
             png=f"{FIGURES}/wordcloud.png",
             svg=report(f"{FIGURES}/wordcloud.svg", caption=f"../{FIGURES}/wordcloud.rst", category="Figures"),
             caption=f"{FIGURES}/wordcloud.rst",
-        log:
-            f"logs/{SCALE}/figure_wordcloud.log",
-        benchmark:
-            f"benchmarks/{SCALE}/figure_wordcloud.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
-        resources:
-            mem_mb=per_attempt(1000),
-            runtime=per_attempt(10),
         params:
             lineages=["--before", BEFORE, "--after", AFTER],
-            options=options("analysis"),
+            sections=["experiments.figure_wordcloud", "analysis"],
         shell:
             "python -m viper figure-words {input:q} {params.lineages:q} --options {params.options:q}"
             " --output {output.png:q} --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"

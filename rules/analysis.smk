@@ -14,25 +14,14 @@ rule tables:
         subdomains=f"{TABLES}/subdomains.csv",
         subdomains_md=f"{TABLES}/subdomains.md",
         claims=f"{TABLES}/main_claims.csv",
-    log:
-        f"logs/{SCALE}/tables.log",
-    benchmark:
-        f"benchmarks/{SCALE}/tables.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
     params:
         predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(S.experiments["main"]),
-        benchmarks=options("evaluation.benchmarks"),
-        options=options("analysis"),
+        sections=["experiments.main", "run_seeds", "evaluation.benchmarks", "analysis"],
         title=f"Main experiment at scale {SCALE}",
     shell:
-        "python -m viper tables --predictions {params.predictions:q} {params.compare:q} --benchmarks"
-        " {params.benchmarks:q} --options {params.options:q} --title {params.title:q} --main {output.main:q}"
+        "python -m viper tables --predictions {params.predictions:q} {params.compare:q}"
+        " --options {params.options:q} --title {params.title:q} --main {output.main:q}"
         " --subdomains {output.subdomains:q} --claims {output.claims:q} > {log:q} 2>&1"
 
 
@@ -44,27 +33,16 @@ rule claims:
     output:
         csv=f"{TABLES}/claims.csv",
         page=f"{TABLES}/claims.md",
-    log:
-        f"logs/{SCALE}/claims.log",
-    benchmark:
-        f"benchmarks/{SCALE}/claims.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
     params:
         predictions=lambda wildcards: f"results/{SCALE}/predictions",
         compare=compare(LINEAGES),
         attention=lambda wildcards: f"results/{SCALE}/attention",
         attention_lineages=repeated("--attention-lineage", ATTENTION),
-        benchmarks=options("evaluation.benchmarks"),
-        options=options("analysis"),
+        sections=["experiments", "run_seeds", "evaluation.benchmarks", "analysis"],
         scale=SCALE,
     shell:
         "python -m viper claims --predictions {params.predictions:q} --attention {params.attention:q}"
-        " {params.attention_lineages:q} {params.compare:q} --benchmarks {params.benchmarks:q}"
+        " {params.attention_lineages:q} {params.compare:q}"
         " --options {params.options:q} --scale {params.scale:q} --output {output.csv:q} > {log:q} 2>&1"
 
 
@@ -76,18 +54,8 @@ rule figure_main:
         png=f"{FIGURES}/main.png",
         svg=report(f"{FIGURES}/main.svg", caption=f"../{FIGURES}/main.rst", category="Figures"),
         caption=f"{FIGURES}/main.rst",
-    log:
-        f"logs/{SCALE}/figure_main.log",
-    benchmark:
-        f"benchmarks/{SCALE}/figure_main.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
     params:
-        options=options("analysis"),
+        sections=["analysis"],
     shell:
         "python -m viper figure-scores main {input:q} --options {params.options:q} --output {output.png:q}"
         " --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"
@@ -99,16 +67,8 @@ rule scores:
         f"{TABLES}/main.csv",
     output:
         f"results/{SCALE}/scores.json",
-    log:
-        f"logs/{SCALE}/scores.log",
-    benchmark:
-        f"benchmarks/{SCALE}/scores.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(1000),
-        runtime=per_attempt(10),
+    params:
+        sections=[],
     shell:
         "python -m viper scores {input:q} --output {output:q} > {log:q} 2>&1"
 
@@ -125,18 +85,9 @@ rule loop_examples:
         ),
     output:
         f"{TABLES}/loop_examples.parquet",
-    log:
-        f"logs/{SCALE}/loop_examples.log",
-    benchmark:
-        f"benchmarks/{SCALE}/loop_examples.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(1000),
-        runtime=per_attempt(10),
     params:
         synthesis=lambda wildcards: f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
+        sections=["run_seeds"],
     shell:
         "python -m viper loop-examples --synthesis {params.synthesis:q} --seeds {input.seeds:q} --output {output:q}"
         " > {log:q} 2>&1"
@@ -149,16 +100,8 @@ rule figure_loop:
     output:
         png=report(f"{FIGURES}/loop.png", caption=f"../{FIGURES}/loop.rst", category="Figures"),
         caption=f"{FIGURES}/loop.rst",
-    log:
-        f"logs/{SCALE}/figure_loop.log",
-    benchmark:
-        f"benchmarks/{SCALE}/figure_loop.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(1000),
-        runtime=per_attempt(10),
+    params:
+        sections=[],
     shell:
         "python -m viper figure-loop {input:q} --output {output.png:q} --caption {output.caption:q} > {log:q} 2>&1"
 

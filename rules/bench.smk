@@ -24,21 +24,15 @@ rule measure_speed:
         "benchmarks/benchmarks/{what}.tsv"
     wildcard_constraints:
         what="|".join(COMPARED),
-    conda:
-        "../envs/viper.yaml"
     threads: lambda wildcards: workflow.cores  # nothing else may run beside a measurement
     resources:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(60),
     params:
-        models=options("models"),
-        synthesis=options("synthesis"),
-        reward=options("reward"),
-        evaluation=options("evaluation"),
+        sections=["models", "synthesis", "reward", "evaluation"],
     shell:
-        "python -m viper measure-speed {wildcards.what:q} --models {params.models:q} --synthesis {params.synthesis:q}"
-        " --reward {params.reward:q} --evaluation {params.evaluation:q} --out {output:q} --threads {threads}"
-        " 2>&1 | tee {log:q}"
+        "python -m viper measure-speed {wildcards.what:q} --options {params.options:q} --out {output:q}"
+        " --threads {threads} 2>&1 | tee {log:q}"
 
 
 rule measure_size:
@@ -51,18 +45,15 @@ rule measure_size:
         "logs/benchmarks/size.log",
     benchmark:
         "benchmarks/benchmarks/size.tsv"
-    conda:
-        "../envs/viper.yaml"
     threads: lambda wildcards: workflow.cores
     resources:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(60),
     params:
-        models=options("models"),
-        synthesis=options("synthesis"),
+        sections=["models", "synthesis"],
     shell:
-        "python -m viper measure-size --models {params.models:q} --synthesis {params.synthesis:q} --out {output:q}"
-        " --threads {threads} 2>&1 | tee {log:q}"
+        "python -m viper measure-size --options {params.options:q} --out {output:q} --threads {threads}"
+        " 2>&1 | tee {log:q}"
 
 
 rule plot_speed:
@@ -77,12 +68,8 @@ rule plot_speed:
         "logs/benchmarks/plot.log",
     benchmark:
         "benchmarks/benchmarks/plot.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
+    params:
+        sections=[],
     shell:
         "python -m viper plot-speed {input:q} --output {output.png:q} --output {output.svg:q}"
         " --caption {output.caption:q} > {log:q} 2>&1"

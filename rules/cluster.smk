@@ -6,13 +6,14 @@ def begin_on_slurm():
     """Stop where Slurm cannot take the jobs; end the jobs that a killed run has left behind; name jobs that are too big."""
     from snakemake_executor_plugin_slurm.partitions import read_partition_file
     from viper.cluster import slurm
+    from viper.workflow import insides
 
-    jobs = list(workflow.dag.needrun_jobs())
+    jobs = insides.waiting_jobs(workflow)
     source = workflow.executor_settings.partition_config
     partitions = read_partition_file(source) if source else []
     try:
         slurm.check_partitions([partition.name for partition in partitions], source)
-        cancelled = slurm.begin_run(workflow.scheduler._executor.run_uuid, Path.cwd())
+        cancelled = slurm.begin_run(insides.run_name(workflow), Path.cwd())
     except ViperError as error:
         stop(error)
     if cancelled:

@@ -1,7 +1,5 @@
 # The checked parameters, and the paths and arguments that follow from them; every rule file uses them. Functions stand
 # here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
-import json
-import re
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import viper.config
 from viper.config.hub import cached_folder
 from viper.errors import ViperError
 from viper.lineage import is_trained, split_control
+from viper.workflow.declaration import per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are read here, with
 # --configfile and --config merged in, so that overrides are checked like the file itself. Jobs get the same arguments.
@@ -24,19 +23,6 @@ S = PARAMS.scales[SCALE]
 ATTENTION = S.experiments.get("figure_attention", [])
 ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_attention", "figure_wordcloud")]
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
-
-
-def as_argument(text):
-    """JSON for a command's option: braces inside its strings are escaped, where Snakemake would see a wildcard in {word}."""
-    return re.sub(r'\{(?=[^"{}])', r"\\u007b", text)
-
-
-def options(section):
-    """The section of this scale under a dotted name, such as "synthesis.caption", as JSON for a command's --options."""
-    value = S
-    for name in section.split("."):
-        value = value[name] if isinstance(value, dict) else getattr(value, name)
-    return as_argument(value.model_dump_json() if hasattr(value, "model_dump_json") else json.dumps(value))
 
 
 def checkpoint(lineage, seed):
@@ -112,9 +98,9 @@ def compare(lineages):
 # --- resources
 
 
-def per_attempt(amount):
-    """Megabytes or minutes of a job: half as much again with every retry, for the job that ran out of them."""
-    return lambda wildcards, attempt: amount * (1 + attempt) // 2
+def asked(job):
+    """What a section `job` asks a cluster for."""
+    return {"mem_mb": per_attempt(job.mem_mb), "runtime": per_attempt(job.runtime), "gpu": job.gpu}
 
 
 # --- ablations
@@ -176,16 +162,6 @@ def table(step):
 def shards(step):
     """The tables of one step of all shards."""
     return [f"{SYNTHESIS}/{step}/shard{shard}.parquet" for shard in range(S.seeds.shards)]
-
-
-def model_options(part):
-    """The section of a model without what only the scheduler reads."""
-    return as_argument(getattr(S.models, part).model_dump_json(exclude={"job"}))
-
-
-def synthesis_options(*keys):
-    """Some keys of the section `synthesis`: what a step depends on, and nothing else."""
-    return as_argument(S.synthesis.model_dump_json(include=set(keys)))
 
 
 # --- training
@@ -263,9 +239,10 @@ def reward_embedder(wildcards):
     return embedder_manifest(wildcards) if is_rewarded(wildcards) else []
 
 
-def training_options(wildcards):
-    """All that the phase depends on, as JSON."""
-    return S.training.options(parse_lineage(wildcards.lineage).phase).model_dump_json(exclude={"machine": {"job"}})
+def training_sections(wildcards):
+    """All that a phase depends on; the reward where it is rewarded."""
+    sections = S.training.sections(parse_lineage(wildcards.lineage).phase)
+    return [*sections, "models.vlm.processor", *(["reward"] if is_rewarded(wildcards) else [])]
 
 
 # --- evaluation

@@ -1,4 +1,7 @@
 # What a run was planned to take, and what it took. Before a run: `python -m viper cost --scale SCALE`.
+import json
+
+from viper.workflow.declaration import as_argument
 
 
 rule cost:
@@ -7,16 +10,6 @@ rule cost:
         MAIN,
     output:
         f"{TABLES}/cost.csv",
-    log:
-        f"logs/{SCALE}/cost.log",
-    benchmark:
-        f"benchmarks/{SCALE}/cost.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
     params:
         scale=SCALE,
         # Without the scale, which has its own option: `--config scale=micro` changes nothing where it is the default.

@@ -12,9 +12,10 @@ def stop(message):
 
 try:
     import viper.config
-    from viper import checkout, digests, runs
+    from viper import checkout, digests
     from viper.errors import ViperError
-    from viper.provenance.tools import tell_dvc_of_missing_git
+    from viper.workflow import runs
+    from viper.tools import tell_dvc_of_missing_git
 except ImportError as error:
     stop(
         f"the environment that Snakemake runs in, {sys.prefix}, is not this checkout's ({error}): run `make setup`, "

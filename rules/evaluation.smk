@@ -21,16 +21,11 @@ if S.evaluation.source == "official":
         """Download one official benchmark, once, and check it against its published MD5; a file put there stays."""
         output:
             f"{S.evaluation.folder}/{{name}}.tsv",
-        log:
-            f"logs/{SCALE}/fetch_benchmark/{{name}}.log",
-        benchmark:
-            f"benchmarks/{SCALE}/fetch_benchmark/{{name}}.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
         resources:
             mem_mb=per_attempt(16000),
             runtime=per_attempt(720),
+        params:
+            sections=[],
         shell:
             "HF_HUB_OFFLINE=0 python -m viper fetch-benchmark {wildcards.name:q} --output {output:q} 2>&1 | tee {log:q}"
 
@@ -41,21 +36,13 @@ rule make_benchmark:
         [] if S.evaluation.source == "world" else f"{S.evaluation.folder}/{{name}}.tsv",
     output:
         f"data/{SCALE}/benchmarks/{{split}}/{{name}}.tsv",
-    log:
-        f"logs/{SCALE}/make_benchmark/{{split}}/{{name}}.log",
-    benchmark:
-        f"benchmarks/{SCALE}/make_benchmark/{{split}}/{{name}}.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
     resources:
-        mem_mb=per_attempt(1000),
         runtime=per_attempt(30),
     params:
-        options=lambda wildcards: S.evaluation.benchmark_options(split_named(wildcards.split)),
+        sections=lambda wildcards: S.evaluation.sections_of_benchmark(split_named(wildcards.split)),
     shell:
-        "python -m viper make-benchmark {wildcards.name:q} --options {params.options:q} --output {output:q} > {log:q}"
-        " 2>&1"
+        "python -m viper make-benchmark {wildcards.name:q} --split {wildcards.split:q} --options {params.options:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule evaluate:
@@ -70,28 +57,22 @@ rule evaluate:
             name=BENCHMARK_FILES,
         ),
         scores=f"results/{SCALE}/predictions/seed{{seed}}/{{lineage}}/{{split}}/scores.json",
-    log:
-        f"logs/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.log",
-    benchmark:
-        f"benchmarks/{SCALE}/evaluate/seed{{seed}}/{{lineage}}/{{split}}.tsv"
     wildcard_constraints:
         lineage=TRAINED,
-    conda:
-        "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
-        mem_mb=per_attempt(S.models.vlm.job.mem_mb),
-        runtime=per_attempt(S.models.vlm.job.runtime),
-        gpu=S.models.vlm.job.gpu,
+        **asked(S.models.vlm.job),
     params:
         benchmarks=lambda wildcards, input: repeated("--benchmark", input.benchmarks),
-        options=lambda wildcards: S.evaluation.evaluate_options(
-            split_named(wildcards.split), S.models.vlm, wildcards.lineage
-        ),
+        sections=lambda wildcards: [
+            "models.vlm",
+            *S.evaluation.sections_of_answers(split_named(wildcards.split), wildcards.lineage),
+        ],
         folder=lambda wildcards, output: Path(output.scores).parent,
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint:q} {params.benchmarks:q}"
-        " --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
+        " --lineage {wildcards.lineage:q} --split {wildcards.split:q} --options {params.options:q}"
+        " --output {params.folder:q} 2>&1 | tee {log:q}"
 
 
 # The same for what is not trained.
@@ -106,9 +87,5 @@ use rule evaluate as evaluate_base with:
             name=BENCHMARK_FILES,
         ),
         scores=f"results/{SCALE}/predictions/{{lineage}}/{{split}}/scores.json",
-    log:
-        f"logs/{SCALE}/evaluate/{{lineage}}/{{split}}.log",
-    benchmark:
-        f"benchmarks/{SCALE}/evaluate/{{lineage}}/{{split}}.tsv"
     wildcard_constraints:
         lineage=f"base{CONTROL}",

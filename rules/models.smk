@@ -15,16 +15,11 @@ if S.models.source == "stored":
             "models/micro/pretrained.dvc",
         output:
             expand("{folder}/{part}/manifest.json", folder=STORED, part=PARTS),
-        log:
-            f"logs/{SCALE}/fetch_pretrained.log",
-        benchmark:
-            f"benchmarks/{SCALE}/fetch_pretrained.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
+        params:
+            sections=[],
         shell:
             # tee: why they cannot come is said at once
             "python -m viper fetch-pretrained {input:q} 2>&1 | tee {log:q}"
@@ -40,22 +35,16 @@ if S.models.source == "hub":
         """Download one model of the hub into the cache, at its pinned commit, and check every file against its hash."""
         output:
             f"{cached_folder(S.models.cache, '{owner}/{repository}@{commit}')}/manifest.json",
-        log:
-            f"logs/{SCALE}/fetch_model/{{owner}}/{{repository}}/{{commit}}.log",
-        benchmark:
-            f"benchmarks/{SCALE}/fetch_model/{{owner}}/{{repository}}/{{commit}}.tsv"
         wildcard_constraints:
             owner=r"[\w.-]+",
             repository=r"[\w.-]+",
             commit="[0-9a-f]{40}",
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(720),
         params:
             folder=lambda wildcards, output: Path(output[0]).parent,
+            sections=[],
         shell:
             # tee: tens of gigabytes, with a progress bar
             "HF_HUB_OFFLINE=0 python -m viper fetch-model {wildcards.owner:q}/{wildcards.repository:q}@{wildcards.commit:q}"
@@ -90,19 +79,10 @@ if S.models.checker:
             checker=f"{S.models.checker}/manifest.json",
         output:
             f"results/{SCALE}/tables/fidelity.csv",
-        log:
-            f"logs/{SCALE}/measure_base_models.log",
-        benchmark:
-            f"benchmarks/{SCALE}/measure_base_models.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         params:
-            options=options("models"),
-            temperature=S.synthesis.caption.temperature,
+            sections=["models", "synthesis.caption.temperature"],
         shell:
-            "python -m viper measure-base-models --options {params.options:q}"
-            " --caption-temperature {params.temperature:q} --output {output:q} > {log:q} 2>&1"
+            "python -m viper measure-base-models --options {params.options:q} --output {output:q} > {log:q} 2>&1"

@@ -12,19 +12,12 @@ rule pretrain_vlm:
     """The VLM: first its eyes, then its language."""
     output:
         f"{PRETRAINED}/vlm/manifest.json",
-    log:
-        f"logs/{SCALE}/pretrain/vlm.log",
-    benchmark:
-        f"benchmarks/{SCALE}/pretrain/vlm.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(240),
     params:
         folder=f"{PRETRAINED}/vlm",
-        options=options("pretraining.vlm"),
+        sections=["pretraining.vlm"],
     shell:
         "python -m viper pretrain-vlm --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
 
@@ -33,19 +26,12 @@ rule pretrain_latents:
     """What painter and editor share: the autoencoder and the text encoder."""
     output:
         f"models/{SCALE}/latents/manifest.json",
-    log:
-        f"logs/{SCALE}/pretrain/latents.log",
-    benchmark:
-        f"benchmarks/{SCALE}/pretrain/latents.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(240),
     params:
         folder=f"models/{SCALE}/latents",
-        options=options("pretraining.latents"),
+        sections=["pretraining.latents"],
     shell:
         "python -m viper pretrain-latents --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
 
@@ -57,18 +43,11 @@ rule pretrain_diffusion:
     output:
         painter=f"{PRETRAINED}/painter/manifest.json",
         editor=f"{PRETRAINED}/editor/manifest.json",
-    log:
-        f"logs/{SCALE}/pretrain/diffusion.log",
-    benchmark:
-        f"benchmarks/{SCALE}/pretrain/diffusion.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
     resources:
         mem_mb=per_attempt(6000),
         runtime=per_attempt(240),
     params:
-        options=options("pretraining.diffusion"),
+        sections=["pretraining.diffusion"],
         folder=PRETRAINED,
         latents=f"models/{SCALE}/latents",
     shell:
@@ -80,18 +59,11 @@ rule pretrain_checker:
     """The checker that reads pictures, for audits of painter and editor."""
     output:
         f"{PRETRAINED}/checker/manifest.json",
-    log:
-        f"logs/{SCALE}/pretrain/checker.log",
-    benchmark:
-        f"benchmarks/{SCALE}/pretrain/checker.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
         folder=f"{PRETRAINED}/checker",
-        options=options("pretraining.checker"),
+        sections=["pretraining.checker"],
     shell:
         "python -m viper pretrain-checker --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"

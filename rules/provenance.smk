@@ -1,8 +1,10 @@
-# What every rule gets besides what its own file says; included last. The fingerprint of the source files behind the rule's
-# command, and of the prompts that it asks with, is one of its parameters, so that an edit of them re-runs what depends on
-# it, as an edit of params.yaml does.
-from viper.provenance.source import command_of, fingerprint, prompt_sets
+# What every rule gets besides what its own file says, from src/viper/workflow/declaration.py; included last. `options`: the
+# sections of this scale that its params name in `sections`. `code`: the fingerprint of the source files behind its command,
+# and of the prompts that it asks with, so that an edit of them re-runs what depends on it, as an edit of params.yaml does.
+# And a log, a benchmark file, the environment, and the resources of a light job, where it says nothing else.
+from viper.workflow import declaration
 
-for each in workflow.rules:
-    if command := command_of(each.shellcmd, dict(each.params.items())):
-        each.set_params(code=fingerprint(command, prompt_sets(dict(each.params.items()))))
+try:
+    declaration.complete(workflow.rules, SCALE, S, "../envs/viper.yaml")
+except ViperError as error:
+    stop(error)

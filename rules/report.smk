@@ -31,19 +31,10 @@ rule timings:
         EXPERIMENTS,
     output:
         f"{TABLES}/timings.csv",
-    log:
-        f"logs/{SCALE}/timings.log",
-    benchmark:
-        f"benchmarks/{SCALE}/timings.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
     params:
         folder=f"benchmarks/{SCALE}",
         logs=f"logs/{SCALE}",
+        sections=[],
     shell:
         "python -m viper timings {params.folder:q} --logs {params.logs:q} --output {output:q} > {log:q} 2>&1"
 
@@ -61,17 +52,8 @@ rule report_pages:
             )
             for name, caption in PAGES.items()
         ],
-    log:
-        f"logs/{SCALE}/report_pages.log",
-    benchmark:
-        f"benchmarks/{SCALE}/report_pages.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
     params:
         folder=lambda wildcards, output: Path(output[0]).parent,
+        sections=[],
     shell:
         "python -m viper table-pages {input:q} --folder {params.folder:q} > {log:q} 2>&1"

@@ -11,19 +11,9 @@ if S.seeds.source == "world":
         output:
             SEED_SHARDS,
             truth=[f"{SEED_FOLDER}/truth/shard{shard}.jsonl" for shard in range(S.seeds.shards)],
-        log:
-            f"logs/{SCALE}/seed{{seed}}/draw_seeds.log",
-        benchmark:
-            f"benchmarks/{SCALE}/seed{{seed}}/draw_seeds.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
-        resources:
-            mem_mb=per_attempt(2000),
-            runtime=per_attempt(10),
         params:
             folder=SEED_FOLDER,
-            options=options("seeds"),
+            sections=["seeds"],
         shell:
             "python -m viper make-seeds {params.folder:q} --options {params.options:q} --seed {wildcards.seed:q}"
             " > {log:q} 2>&1"
@@ -37,20 +27,13 @@ else:
         output:
             SEED_SHARDS,
             skipped=f"{SEED_FOLDER}/seeds/skipped.csv",
-        log:
-            f"logs/{SCALE}/seed{{seed}}/collect_seeds.log",
-        benchmark:
-            f"benchmarks/{SCALE}/seed{{seed}}/collect_seeds.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(240),
         params:
             folder=SEED_FOLDER,
             others=other_photographs,
-            options=options("seeds"),
+            sections=["seeds"],
         shell:
             "python -m viper make-seeds {params.folder:q} --options {params.options:q} --seed {wildcards.seed:q}"
             " > {log:q} 2>&1"

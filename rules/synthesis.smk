@@ -1,7 +1,6 @@
 # The loop's synthesis, shard by shard: captions → reconstructions → critiques → refinements → operations → edits, and the
 # two data sets from all shards. The lineage is that of the VLM that does it: `base`, or a checkpoint of the loop.
 
-SYNTHESIS_LOG = f"{SCALE}/seed{{seed}}/{{lineage}}"
 SEEDS = f"data/{SCALE}/seed{{seed}}/seeds/shard{{shard}}.parquet"
 DATASET = f"data/{SCALE}/seed{{seed}}/dataset/{{lineage}}"
 
@@ -13,24 +12,15 @@ rule caption_images:
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
         table("captions"),
-    log:
-        f"logs/{SYNTHESIS_LOG}/caption_images/{{shard}}.log",
-    benchmark:
-        f"benchmarks/{SYNTHESIS_LOG}/caption_images/{{shard}}.tsv"
-    conda:
-        "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
-        mem_mb=per_attempt(S.models.vlm.job.mem_mb),
-        runtime=per_attempt(S.models.vlm.job.runtime),
-        gpu=S.models.vlm.job.gpu,
+        **asked(S.models.vlm.job),
     params:
-        model=model_options("vlm"),
-        options=synthesis_options("prompts", "caption"),
+        sections=["models.vlm", "synthesis.prompts", "synthesis.caption"],
     shell:
         "python -m viper caption-images --seeds {input.seeds:q} --checkpoint {input.checkpoint:q}"
-        " --model {params.model:q} --options {params.options:q} --lineage {wildcards.lineage:q}"
-        " --seed {wildcards.seed:q} --out {output:q} 2>&1 | tee {log:q}"
+        " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule reconstruct_images:
@@ -40,22 +30,14 @@ rule reconstruct_images:
         checkpoint=f"{S.models.painter.path}/manifest.json",
     output:
         table("reconstructions"),
-    log:
-        f"logs/{SYNTHESIS_LOG}/reconstruct_images/{{shard}}.log",
-    benchmark:
-        f"benchmarks/{SYNTHESIS_LOG}/reconstruct_images/{{shard}}.tsv"
-    conda:
-        "../envs/viper.yaml"
     threads: S.models.painter.job.threads
     resources:
-        mem_mb=per_attempt(S.models.painter.job.mem_mb),
-        runtime=per_attempt(S.models.painter.job.runtime),
-        gpu=S.models.painter.job.gpu,
+        **asked(S.models.painter.job),
     params:
-        model=model_options("painter"),
+        sections=["models.painter"],
     shell:
         "python -m viper reconstruct-images --captions {input.captions:q} --checkpoint {input.checkpoint:q}"
-        " --model {params.model:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
+        " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -68,23 +50,14 @@ rule critique_captions:
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
         table("critiques"),
-    log:
-        f"logs/{SYNTHESIS_LOG}/critique_captions/{{shard}}.log",
-    benchmark:
-        f"benchmarks/{SYNTHESIS_LOG}/critique_captions/{{shard}}.tsv"
-    conda:
-        "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
-        mem_mb=per_attempt(S.models.vlm.job.mem_mb),
-        runtime=per_attempt(S.models.vlm.job.runtime),
-        gpu=S.models.vlm.job.gpu,
+        **asked(S.models.vlm.job),
     params:
-        model=model_options("vlm"),
-        options=synthesis_options("prompts", "critique"),
+        sections=["models.vlm", "synthesis.prompts", "synthesis.critique"],
     shell:
         "python -m viper critique-captions --seeds {input.seeds:q} --captions {input.captions:q}"
-        " --reconstructions {input.reconstructions:q} --checkpoint {input.checkpoint:q} --model {params.model:q}"
+        " --reconstructions {input.reconstructions:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -98,23 +71,20 @@ rule refine_captions:
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
         table("refinements"),
-    log:
-        f"logs/{SYNTHESIS_LOG}/refine_captions/{{shard}}.log",
-    benchmark:
-        f"benchmarks/{SYNTHESIS_LOG}/refine_captions/{{shard}}.tsv"
-    conda:
-        "../envs/viper.yaml"
     threads: S.models.vlm.job.threads
     resources:
-        mem_mb=per_attempt(S.models.vlm.job.mem_mb),
-        runtime=per_attempt(S.models.vlm.job.runtime),
-        gpu=S.models.vlm.job.gpu,
+        **asked(S.models.vlm.job),
     params:
-        model=model_options("vlm"),
-        options=synthesis_options("prompts", "refine", "entities", "vop_share"),
+        sections=[
+            "models.vlm",
+            "synthesis.prompts",
+            "synthesis.refine",
+            "synthesis.entities",
+            "synthesis.vop_share",
+        ],
     shell:
         "python -m viper refine-captions --seeds {input.seeds:q} --captions {input.captions:q}"
-        " --critiques {input.critiques:q} --checkpoint {input.checkpoint:q} --model {params.model:q}"
+        " --critiques {input.critiques:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -125,18 +95,8 @@ rule plan_operations:
         table("refinements"),
     output:
         table("operations"),
-    log:
-        f"logs/{SYNTHESIS_LOG}/plan_operations/{{shard}}.log",
-    benchmark:
-        f"benchmarks/{SYNTHESIS_LOG}/plan_operations/{{shard}}.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
     params:
-        options=options("synthesis.operations"),
+        sections=["synthesis.operations"],
     shell:
         "python -m viper plan-operations --refinements {input:q} --options {params.options:q}"
         " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q} > {log:q} 2>&1"
@@ -150,23 +110,14 @@ rule edit_images:
         checkpoint=f"{S.models.editor.path}/manifest.json",
     output:
         table("edits"),
-    log:
-        f"logs/{SYNTHESIS_LOG}/edit_images/{{shard}}.log",
-    benchmark:
-        f"benchmarks/{SYNTHESIS_LOG}/edit_images/{{shard}}.tsv"
-    conda:
-        "../envs/viper.yaml"
     threads: S.models.editor.job.threads
     resources:
-        mem_mb=per_attempt(S.models.editor.job.mem_mb),
-        runtime=per_attempt(S.models.editor.job.runtime),
-        gpu=S.models.editor.job.gpu,
+        **asked(S.models.editor.job),
     params:
-        model=model_options("editor"),
-        options=options("synthesis.edit"),
+        sections=["models.editor", "synthesis.edit"],
     shell:
         "python -m viper edit-images --seeds {input.seeds:q} --operations {input.operations:q}"
-        " --checkpoint {input.checkpoint:q} --model {params.model:q} --options {params.options:q}"
+        " --checkpoint {input.checkpoint:q} --options {params.options:q}"
         " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -184,26 +135,26 @@ rule assemble_datasets:
         vop=f"{DATASET}/vop/train.parquet",
         held_out=f"{DATASET}/vop/test.parquet",
         dropped=f"{DATASET}/dropped.csv",
-    log:
-        f"logs/{SYNTHESIS_LOG}/assemble_datasets.log",
-    benchmark:
-        f"benchmarks/{SYNTHESIS_LOG}/assemble_datasets.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
         seeds=lambda wildcards, input: Path(input.seeds[0]).parent,
         synthesis=lambda wildcards, input: Path(input.captions[0]).parents[1],
-        shards=S.seeds.shards,
         folder=lambda wildcards, output: Path(output.dropped).parent,
-        options=synthesis_options("prompts", "csr_size", "vop_size", "vop_share", "vop_held_out", "allow_fewer"),
+        sections=[
+            "seeds.shards",
+            "synthesis.prompts",
+            "synthesis.csr_size",
+            "synthesis.vop_size",
+            "synthesis.vop_share",
+            "synthesis.vop_held_out",
+            "synthesis.allow_fewer",
+        ],
     shell:
         "python -m viper assemble-datasets --seeds {params.seeds:q} --synthesis {params.synthesis:q}"
-        " --shards {params.shards:q} --out {params.folder:q} --options {params.options:q}"
-        " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} > {log:q} 2>&1"
+        " --out {params.folder:q} --options {params.options:q} --lineage {wildcards.lineage:q}"
+        " --seed {wildcards.seed:q} > {log:q} 2>&1"
 
 
 rule describe_datasets:
@@ -212,18 +163,9 @@ rule describe_datasets:
         rules.assemble_datasets.output,
     output:
         f"{DATASET}/README.md",
-    log:
-        f"logs/{SYNTHESIS_LOG}/describe_datasets.log",
-    benchmark:
-        f"benchmarks/{SYNTHESIS_LOG}/describe_datasets.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
-    resources:
-        mem_mb=per_attempt(1000),
-        runtime=per_attempt(10),
     params:
         folder=lambda wildcards, output: Path(output[0]).parent,
+        sections=[],
     shell:
         "python -m viper write-card {params.folder:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q}"
         " --out {output:q}"
@@ -253,20 +195,13 @@ if S.seeds.source == "world" and S.models.checker:
             checkpoint=f"{S.models.checker}/manifest.json",
         output:
             f"results/{SCALE}/tables/synthesis_audit.csv",
-        log:
-            f"logs/{SCALE}/audit_synthesis.log",
-        benchmark:
-            f"benchmarks/{SCALE}/audit_synthesis.tsv"
-        conda:
-            "../envs/viper.yaml"
-        threads: 1
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         params:
             data=lambda wildcards: f"data/{SCALE}",
             runs=repeated("--seed", S.run_seeds) + repeated("--lineage", SYNTHESIZERS),
-            shards=S.seeds.shards,
+            sections=["run_seeds", "experiments", "seeds.shards"],
         shell:
-            "python -m viper audit-synthesis --data {params.data:q} {params.runs:q} --shards {params.shards:q}"
+            "python -m viper audit-synthesis --data {params.data:q} {params.runs:q} --options {params.options:q}"
             " --checkpoint {input.checkpoint:q} --out {output:q} > {log:q} 2>&1"

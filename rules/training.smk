@@ -25,23 +25,13 @@ rule train:
         manifest=f"models/{SCALE}/seed{{seed}}/{{lineage}}/manifest.json",
         metrics=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/train.csv",
         rollouts=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/rollouts.jsonl",
-    log:
-        f"logs/{SCALE}/seed{{seed}}/{{lineage}}/train.log",
-    benchmark:
-        f"benchmarks/{SCALE}/seed{{seed}}/{{lineage}}/train.tsv"
     wildcard_constraints:
         lineage=r"base(\.[a-z0-9]+)+",
-    conda:
-        "../envs/viper.yaml"
     threads: S.training.machine.job.threads
     resources:
-        mem_mb=per_attempt(S.training.machine.job.mem_mb),
-        runtime=per_attempt(S.training.machine.job.runtime),
-        gpu=S.training.machine.job.gpu,
+        **asked(S.training.machine.job),
     params:
-        options=training_options,
-        reward=lambda wildcards: ["--reward", options("reward")] if is_rewarded(wildcards) else [],
-        processor=options("models.vlm.processor"),
+        sections=training_sections,
         data=lambda wildcards, input: repeated("--data", input.data),
         tau=lambda wildcards, input: repeated("--tau", [input.tau] if input.tau else []),
         model=lambda wildcards, output: Path(output.manifest).parent,
@@ -49,9 +39,8 @@ rule train:
         launch=LAUNCH,
     shell:
         "{params.launch:q} train --parent {input.parent:q} {params.data:q} --lineage {wildcards.lineage:q}"
-        " --seed {wildcards.seed:q} --options {params.options:q} {params.reward:q} {params.tau:q}"
-        " --processor {params.processor:q} --work {params.work:q} --model {params.model:q} --metrics {output.metrics:q}"
-        " 2>&1 | tee {log:q}"
+        " --seed {wildcards.seed:q} --options {params.options:q} {params.tau:q} --work {params.work:q}"
+        " --model {params.model:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule cold_samples:
@@ -60,18 +49,10 @@ rule cold_samples:
         cold_start_file,
     output:
         f"data/{SCALE}/seed{{seed}}/cold/train.parquet",
-    log:
-        f"logs/{SCALE}/seed{{seed}}/cold_samples.log",
-    benchmark:
-        f"benchmarks/{SCALE}/seed{{seed}}/cold_samples.tsv"
-    conda:
-        "../envs/viper.yaml"
-    threads: 1
     resources:
-        mem_mb=per_attempt(2000),
         runtime=per_attempt(30),
     params:
-        options=options("training.cold_start"),
+        sections=["training.cold_start"],
     shell:
         "python -m viper cold-samples --options {params.options:q} --seed {wildcards.seed:q} --out {output:q} > {log:q}"
         " 2>&1"

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 _PROGRAMS = (
     r"make|snakemake|dvc|python[\d.]*|viper|pip|git|hf|export|squeue|scancel|accelerate|generate-slurm-partition-config"
 )
 _COMMAND = re.compile(rf"(?:[A-Z_]+=\S* )*(?:\.venv\S*/)?(?:{_PROGRAMS})(?= |$)")
 # A path, and further names in the same folder: results/SCALE/tables/main.csv, main.md
-_MADE = re.compile(r"(?<![\w/-])((?:data|models|results)/[\w.*+/-]+)((?:, [\w-]+\.\w+)*)")
+MADE = re.compile(r"(?<![\w/-])((?:data|models|results)/[\w.*+/-]+)((?:, [\w-]+\.\w+)*)")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def made_paths() -> list[tuple[str, str]]:
         text = page.read_text(encoding="utf-8")
         spans = [code for block in blocks(text) for code in block] + inline(text)
         for span in spans:
-            for first, more in re.findall(_MADE, span):
+            for first, more in re.findall(MADE, span):
                 folder = first.rpartition("/")[0]
                 found += [(page.name, first.rstrip(".,;:"))]
                 found += [(page.name, f"{folder}/{name}") for name in re.findall(r"[\w-]+\.\w+", more)]

@@ -3,19 +3,13 @@
 from microworld.benchmarks import question_prompt
 from microworld.benchmarks.benchmark import Question
 from microworld.draw import render
-from viper.config.evaluation import Asking, EvaluateOptions
-from viper.config.models import VlmSection
+from viper import completion
+from viper.config.evaluation import Asking
 from viper.models.base import Chat
 
 
-def options(**asking) -> EvaluateOptions:
-    return EvaluateOptions(
-        source="world",
-        folder=None,
-        size=None,
-        asking=Asking(**{"max_new_tokens": 8, **asking}),
-        vlm=VlmSection(path="unused"),
-    )
+def asking(**changes) -> Asking:
+    return Asking(**{"max_new_tokens": 8, **changes})
 
 
 class Scripted:
@@ -26,14 +20,14 @@ class Scripted:
         self.batches: list[int] = []
         self.known = {(question_prompt(q), tuple(render(s).tobytes() for s in q.scenes)): q for q in questions}
 
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds=()) -> list[str]:
         assert temperature == 0
         self.batches.append(len(chats))
         return [self.reply(self.known[chat.text, tuple(image.tobytes() for image in chat.images)]) for chat in chats]
 
 
 def right(question: Question) -> str:
-    return f"<think> {question.thought} </think><answer> {question.answer} </answer>"
+    return completion.write(question.thought, question.answer)
 
 
 def every(questions):

@@ -6,20 +6,28 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from captions import caption_scene
 from microworld import draw, grammar
-from microworld.parse import caption_scene, parse_operation
+from microworld.parse import parse_operation
 from microworld.scene import Scene, make_scene, sample_scene
+from viper.completion import write
 from viper.config.synthesis import Synthesis
 from viper.models.base import Chat
 from viper.prompts import render
-from viper.synthesis import steps
+from viper.synthesis import loop
 from viper.synthesis.assemble import Shards
 from viper.synthesis.rows import pack_image, write_rows
-from viper.synthesis.seeds import COLUMNS as SEED_COLUMNS
+from viper.synthesis.schemas import SCHEMAS
 
 
 def completion(answer: str) -> str:
-    return f"<think> Look closely. </think><answer> {answer} </answer>"
+    return write("Look closely.", answer)
+
+
+def write_tables(shards: Shards, shard: int, tables: loop.Tables) -> None:
+    """Write what the loop made of one shard to where the rules would."""
+    for name, rows in tables.items():
+        write_rows(shards.path(name, shard), rows, SCHEMAS[name].columns)
 
 
 class Album:
@@ -44,7 +52,7 @@ class FakeVLM:
     def __init__(self, album: Album, broken: str = ""):
         self.album, self.broken, self.chats = album, broken, []
 
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds=()) -> list[str]:
         self.chats += chats
         return [self._answer(chat) for chat in chats]
 
@@ -105,15 +113,19 @@ def album() -> Album:
     return Album()
 
 
-@pytest.fixture
-def seed_rows(album):
-    """Twelve drawn seed images as rows; `album` knows their scenes."""
-    rng = np.random.default_rng(5)
-    scenes = [sample_scene(rng, min_objects=3, max_objects=4) for _ in range(12)]
+def make_seed_rows(album: Album, rng: np.random.Generator, count: int) -> list[dict]:
+    """Drawn seed images as rows; `album` knows their scenes."""
+    scenes = [sample_scene(rng, min_objects=3, max_objects=4) for _ in range(count)]
     return [
         {"id": f"image-{index:02d}", "image": pack_image(album.draw(scene)), "source": "world"}
         for index, scene in enumerate(scenes)
     ]
+
+
+@pytest.fixture
+def seed_rows(album):
+    """Twelve drawn seed images as rows; `album` knows their scenes."""
+    return make_seed_rows(album, np.random.default_rng(5), 12)
 
 
 @pytest.fixture
@@ -122,21 +134,24 @@ def fakes():
     return SimpleNamespace(VLM=FakeVLM, Painter=FakePainter, Editor=FakeEditor, completion=completion)
 
 
+def small_section(**changes) -> Synthesis:
+    """A section `synthesis` of small numbers."""
+    answering = {"max_new_tokens": 8}
+    values = {
+        "prompts": "micro",
+        "csr_size": 7,
+        "vop_size": 3,
+        **dict.fromkeys(("caption", "critique", "refine", "entities"), answering),
+        "operations": {"language": "micro", "max_operations": 3},
+        "edit": {"one_by_one": True, "min_change": 0.01, "max_change": 0.25},
+    }
+    return Synthesis(**values | changes)
+
+
 @pytest.fixture
 def options() -> Synthesis:
     """A section `synthesis` of small numbers."""
-    answering = {"max_new_tokens": 8}
-    return Synthesis(
-        prompts="micro",
-        csr_size=7,
-        vop_size=3,
-        caption=answering,
-        critique=answering,
-        refine=answering,
-        entities=answering,
-        operations={"language": "micro", "max_operations": 3},
-        edit={"one_by_one": True, "min_change": 0.01, "max_change": 0.25},
-    )
+    return small_section()
 
 
 @pytest.fixture
@@ -147,27 +162,12 @@ def run_loop(album, seed_rows, options, fakes, tmp_path):
         vlm, painter = vlm or FakeVLM(album), painter or FakePainter(album)
         editor = editor or FakeEditor(album)
         shards = Shards(tmp_path / "seeds", tmp_path / "synthesis", 2)
-        made_by = {"lineage": "base", "seed": 3}
         everything: dict[str, list] = {}
         for shard in range(2):
-            rows = list(seeds[shard::2])
-            captions = steps.caption(rows, vlm, options, **made_by)
-            reconstructions = steps.reconstruct(captions, painter, **made_by)
-            critiques = steps.critique(rows, captions, reconstructions, vlm, options, **made_by)
-            refinements = steps.refine(rows, captions, critiques, vlm, options, **made_by)
-            operations = steps.operate(refinements, options.operations, **made_by)
-            edits = steps.edit(rows, operations, editor, options.edit, **made_by)
-            for step, table, columns in (
-                ("seeds", rows, SEED_COLUMNS),
-                ("captions", captions, steps.CAPTION_COLUMNS),
-                ("reconstructions", reconstructions, steps.RECONSTRUCTION_COLUMNS),
-                ("critiques", critiques, steps.CRITIQUE_COLUMNS),
-                ("refinements", refinements, steps.REFINEMENT_COLUMNS),
-                ("operations", operations, steps.OPERATION_COLUMNS),
-                ("edits", edits, steps.EDIT_COLUMNS),
-            ):
-                write_rows(shards.path(step, shard), table, columns)
-                everything.setdefault(step, []).extend(table)
+            tables = loop.run_loop(list(seeds[shard::2]), vlm, painter, editor, options, lineage="base", seed=3)
+            write_tables(shards, shard, tables)
+            for name, rows in tables.items():
+                everything.setdefault(name, []).extend(rows)
         return shards, everything
 
     return run

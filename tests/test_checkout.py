@@ -2,33 +2,24 @@
 
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from repository import ROOT, Checkout, copy
 from viper import checkout
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def other(tmp_path):
     """A second checkout."""
-    for name in ("src", "scales", "rules", "profiles", "envs"):
-        shutil.copytree(ROOT / name, tmp_path / "other" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "params.yaml", "pyproject.toml", "tests/conftest.py", "models/micro/pretrained.dvc"):
-        (tmp_path / "other" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / "other" / name)
-    return tmp_path / "other"
+    made = copy(tmp_path / "other", leave_out=["store"])
+    (made.root / "tests").mkdir()
+    shutil.copy(ROOT / "tests/conftest.py", made.root / "tests")
+    return made
 
 
-def run(folder, *command, package=ROOT):
-    environment = os.environ | {"PYTHONPATH": str(package / "src")}
-    return subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+def with_this_package(folder, *command):
+    return Checkout(folder).run(*command, check=False, package=ROOT)
 
 
 @pytest.mark.parametrize(
@@ -42,17 +33,17 @@ def run(folder, *command, package=ROOT):
     ],
 )
 def test_the_package_of_another_checkout_is_refused(other, command):
-    result = run(other, *command)
+    result = with_this_package(other.root, *command)
     said = result.stdout + result.stderr
     assert result.returncode not in (0, 5)  # 5: pytest found no tests
-    assert f"{other} is one checkout, and the package that runs here is that of another: {ROOT}" in said
+    assert f"{other.root} is one checkout, and the package that runs here is that of another: {ROOT}" in said
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_ones_own_package_is_not(other):
-    for folder in (other, ROOT):
-        checkout_of = run(folder, "viper", "cost", "--scale", "smoke", package=folder)
-        assert checkout_of.returncode == 0, checkout_of.stderr
+    for each in (other, Checkout(ROOT)):
+        each.run("viper", "cost", "--scale", "smoke")
 
 
 def test_a_link_to_the_checkout_is_the_checkout(tmp_path):
@@ -65,39 +56,34 @@ def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
         checkout.check(tmp_path)
     with pytest.raises(checkout.CheckoutError, match=f"run from the repository's root, `cd {ROOT}`"):
         checkout.check(ROOT / "docs")
-    assert run(tmp_path, "viper", "--help").returncode == 0
-    assert run(tmp_path, "viper", "reward", "--help").returncode == 0
-    assert run(tmp_path, "viper", "reward", "rows.jsonl").returncode == 2
+    assert with_this_package(tmp_path, "viper", "--help").returncode == 0
+    assert with_this_package(tmp_path, "viper", "reward", "--help").returncode == 0
+    assert with_this_package(tmp_path, "viper", "reward", "rows.jsonl").returncode == 2
 
 
 def test_a_snakemake_without_the_package_says_so_in_one_sentence(other):
     bare = "import runpy, sys; sys.path = [path for path in sys.path if not path.endswith('/src')]; sys.argv[0] = '-m';"
     code = f"{bare} runpy.run_module('snakemake', run_name='__main__', alter_sys=True)"
-    result = subprocess.run(
-        [sys.executable, "-c", code, "--dry-run"], cwd=other, capture_output=True, text=True, check=False
-    )
+    result = other.run("python", "-c", code, "--dry-run", check=False)
     said = result.stdout + result.stderr
     assert result.returncode == 1
     assert "is not this checkout's (No module named 'viper'): run `make setup`" in said
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_steps_run_the_python_that_snakemake_runs_in(other):
     """Also where nobody activated the environment: another `python` stands first in PATH."""
-    (other / "bin").mkdir()
-    (other / "bin" / "python").write_text("#!/bin/sh\necho wrong python; exit 1\n", encoding="utf-8")
-    (other / "bin" / "python").chmod(0o755)
-    (other / "Snakefile").write_text(
-        (other / "Snakefile").read_text(encoding="utf-8") + "\nrule which:\n    shell: 'python -c pass'\n",
-        encoding="utf-8",
+    programs = other.root / "bin"
+    programs.mkdir()
+    (programs / "python").write_text("#!/bin/sh\necho wrong python; exit 1\n", encoding="utf-8")
+    (programs / "python").chmod(0o755)
+    with (other.root / "Snakefile").open("a", encoding="utf-8") as file:
+        file.write("\nrule which:\n    shell: 'python -c pass'\n")
+    other.run(
+        *("snakemake", "--cores", "1", "--config", "scale=smoke", "--", "which"),
+        PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
     )
-    environment = os.environ | {
-        "PYTHONPATH": str(other / "src"),
-        "PATH": f"{other / 'bin'}{os.pathsep}{os.environ['PATH']}",
-    }
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "scale=smoke", "--", "which"]
-    result = subprocess.run(command, cwd=other, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
 
 
 PLACES = ["results/x/tables/main.csv", "./results/x/tables/main.csv", "docs/../results/x/tables/main.csv"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from viper import cli
+from viper import cli, commands
 from viper.errors import ViperError
 
 
@@ -75,14 +75,14 @@ def test_a_mistake_in_the_code_keeps_its_traceback(monkeypatch):
 
 
 def test_every_command_says_what_it_does():
-    commands = cli.build().registered_commands
-    assert len(commands) > 20
-    assert all(command.callback.__doc__ for command in commands)
+    known = cli.build().registered_commands
+    assert len(known) > 20
+    assert all(command.callback.__doc__ for command in known)
 
 
 def test_helps_flow_and_lists_stay():
     """A line that ends where the source ends it is broken twice on a terminal."""
-    assert cli._flowing("One\ntwo.\n\n  Exit status:\n    0  right\n    1  wrong\n") == (
+    assert commands.flowing("One\ntwo.\n\n  Exit status:\n    0  right\n    1  wrong\n") == (
         "One two.\n\n  Exit status:\n    0  right\n    1  wrong"
     )
     for command in cli.build().registered_commands:

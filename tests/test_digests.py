@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from viper import digests
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.listings import digest_of, digests_of
 from viper.manifest import model_folder, write_manifest
-from viper.provenance.objects import digest_of, digests_of
 from viper.reading import read_bytes
 from viper.synthesis.rows import INTEGER, TEXT, read_rows, write_rows
 

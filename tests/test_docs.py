@@ -8,7 +8,7 @@ import pytest
 
 import documents
 from documents import PAGES, ROOT
-from viper.provenance.graph import read
+from viper.workflow.graph import read
 
 # Files that are the reader's to provide, or that the next line of the page makes.
 GIVEN = {"data/photographs/", "data/photographs/**/*.jpg", "data/cold_start.jsonl", "results/micro/report.html"}
@@ -38,10 +38,15 @@ def test_pages_and_sources_that_are_named_exist(page):
 
 
 @cache
-def outputs(target, scale="micro"):
+def graph():
+    """The jobs of every target that a page speaks of, read once."""
+    return read(list({*BLOCKS.values(), "bench", *rows()}), "micro", ROOT)
+
+
+@cache
+def outputs(target):
     """Every file that making a target makes."""
-    graph = read([target], scale, ROOT)
-    return {path for job in graph.closure(graph.targets[target]) for path in job.outputs}
+    return {path for job in graph().closure(graph().targets[target]) for path in job.outputs}
 
 
 def is_made(path, made):
@@ -66,7 +71,7 @@ def test_a_command_makes_what_the_list_of_results_says(sentence):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text.count(sentence) == 1, "the list of results begins with this sentence"
     (block, *_) = documents.blocks(text.partition(sentence)[2])
-    paths = [path for line in block for path, more in re.findall(documents._MADE, line) for path in _all(path, more)]
+    paths = [path for line in block for path, more in re.findall(documents.MADE, line) for path in _all(path, more)]
     assert paths
     missing = [path for path in paths if not is_made(path, outputs(BLOCKS[sentence]))]
     assert missing == []

@@ -191,6 +191,7 @@ def no_folder(root):
     (root / ".venv").touch()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [left_by_another_python, half_made, without_pip, no_folder])
 def test_what_an_earlier_attempt_left_does_not_stand_in_the_way(folder, before):
     before(folder)
@@ -199,6 +200,7 @@ def test_what_an_earlier_attempt_left_does_not_stand_in_the_way(folder, before):
     assert is_ready(folder)
 
 
+@pytest.mark.slow
 def test_an_environment_that_came_with_a_copied_folder_is_made_anew(folder):
     assert set_up(folder).returncode == 0
     assert "setup.sh" not in set_up(folder).stdout  # nothing to do

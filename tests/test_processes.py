@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from method import method
+from viper.config import load
+from viper.config.options import to_json
 from viper.errors import ViperError
 from viper.processes import work_alone, work_together
 
@@ -98,6 +99,7 @@ def test_a_rank_that_cannot_be_is_refused(environment, monkeypatch, rank):
         work_together(2)
 
 
+@pytest.mark.slow
 def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
     """`reward` embeds sentences; with these variables torch would wait for a process that never comes."""
     rows = tmp_path / "rows.jsonl"
@@ -114,26 +116,17 @@ def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
     assert "not taken from the environment" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{}, {"RANK": "1", "WORLD_SIZE": "2"}, {"RANK": "x", "WORLD_SIZE": "y"}])
 def test_training_by_one_process_ignores_them(variables, tmp_path):
-    options = {
-        "phase": {
-            **method("training.phases.csr"),
-            "steps": 1,
-            "learning_rate": 1e-4,
-            "prompts_per_step": 4,
-            "responses_per_pass": 20,
-            "max_completion_length": 4,
-        },
-        "machine": {"precision": "float32"},
-        "records": {},
-    }
+    scale = load("smoke")
+    options = to_json(scale, [*scale.training.sections("cold"), "models.vlm.processor"])
     result = subprocess.run(
         [
             *(sys.executable, "-m", "viper", "train", "--parent", "none/manifest.json", "--data", "none.parquet"),
             *(
                 "--options",
-                json.dumps(options),
+                options,
                 "--work",
                 str(tmp_path / "work"),
                 "--model",
@@ -141,7 +134,7 @@ def test_training_by_one_process_ignores_them(variables, tmp_path):
                 "--metrics",
                 "none.csv",
             ),
-            *("--seed", "0", "--lineage", "base.csr"),
+            *("--seed", "0", "--lineage", "base.cold"),
         ],
         env=os.environ | variables,
         capture_output=True,
@@ -150,5 +143,5 @@ def test_training_by_one_process_ignores_them(variables, tmp_path):
         timeout=300,
     )
     assert result.returncode == 2
-    assert "error: method grpo needs a reward" in result.stderr
+    assert "none/manifest.json is missing: run the rule that makes it" in result.stderr
     assert "Traceback" not in result.stderr

@@ -119,8 +119,8 @@ def test_numbers_are_read_by_name_only(tmp_path):
     ("text", "message"),
     [
         ("", "no header"),
-        ("a,b\n1\n", "row 1 has 1 cells, the header 2"),
-        ("a,b\n1,2,3\n", "row 1 has 3 cells"),
+        ("a,b\n1\n", "line 2: 1 cells, the header has 2"),
+        ("a,b\n1,2,3\n", "line 2: 3 cells"),
         ("a,a\n1,2\n", "a twice"),
         ('a,b\n"1,2\n', "unexpected end"),
         ("b,c\n1,2\n", "lacks the column a; it has b, c"),

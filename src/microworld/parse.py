@@ -68,7 +68,7 @@ class Refinement:
     said: Object | tuple[str, str] | None
 
 
-def split_sentences(text: str) -> list[str]:
+def sentences_of(text: str) -> list[str]:
     """Sentences of the micro world: each ends with a full stop, and no full stop stands inside one."""
     return [part.strip() + "." for part in text.split(".") if part.strip()]
 
@@ -93,7 +93,7 @@ def parse_background(text: str) -> tuple[str, str] | None:
 def parse_caption(text: str) -> tuple[list[Object], tuple[str, str] | None, list[str]]:
     """Objects and background that a caption states, and the sentences that are not in the grammar."""
     objects, background, unread = [], None, []
-    for part in split_sentences(text):
+    for part in sentences_of(text):
         if thing := parse_object_sentence(part):
             objects.append(thing)
         elif found := parse_background(part):
@@ -101,15 +101,6 @@ def parse_caption(text: str) -> tuple[list[Object], tuple[str, str] | None, list
         else:
             unread.append(part)
     return objects, background, unread
-
-
-def caption_scene(text: str) -> Scene | None:
-    """The scene that a caption describes; None if a sentence cannot be read, a cell is named twice, or the background
-    is missing."""
-    objects, background, unread = parse_caption(text)
-    if unread or background is None or len({thing.cell for thing in objects}) != len(objects):
-        return None
-    return make_scene(objects, *background)
 
 
 def described_scene(caption: str) -> Scene:
@@ -121,7 +112,7 @@ def described_scene(caption: str) -> Scene:
 
 def parse_entities(text: str) -> list[Object]:
     """Hard entities, one a sentence; sentences outside the grammar are left out."""
-    matches = (_ENTITY.fullmatch(part) for part in split_sentences(text))
+    matches = (_ENTITY.fullmatch(part) for part in sentences_of(text))
     return [_object(match) for match in matches if match]
 
 

@@ -1,47 +1,17 @@
 """`python -m viper COMMAND`: the commands that the workflow's rules call, and a few for people."""
 
-import inspect
 import logging
 import os
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING
 
 from viper import checkout, system, terminal
+from viper.commands import build
 from viper.errors import ViperError
 from viper.processes import work_alone
 
-if TYPE_CHECKING:
-    import typer
-
-# Each area registers its own commands; heavy libraries are imported only inside a command.
-AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "bench", "cost")
 HELP = {"--help", "-h"}
 
 log = logging.getLogger(__name__)
-
-
-def build() -> "typer.Typer":
-    """Return the command-line application with the commands of every area."""
-    import typer
-
-    app = typer.Typer(
-        help="ViPER as a workflow. The rules call these commands; `snakemake` decides which, and when.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
-    for area in AREAS:
-        import_module(f"viper.{area}.commands").register(app)
-    for command in app.registered_commands:
-        command.help = _flowing(command.help or command.callback.__doc__ or "")
-    return app
-
-
-def _flowing(text: str) -> str:
-    """The help of a command, each paragraph in one line, which the terminal breaks; lists of indented lines stay."""
-    paragraphs = inspect.cleandoc(text).split("\n\n")
-    return "\n\n".join(each if "\n " in each else " ".join(each.split()) for each in paragraphs)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from viper.errors import ViperError
 
 if TYPE_CHECKING:
-    from viper.provenance.lock import Entry, Lock
+    from viper.recorded import Entry, Lock
 
 NOTES = Path(".snakemake/digests")
 CACHES = (".dvc/cache/files/md5", "store/files/md5")  # where listings of recorded folders are looked for
@@ -132,7 +132,7 @@ def _md5_in_whole_folder(path: Path, remedy: str, must_be_whole: bool) -> str | 
     entry = _entry(path)
     if entry is None or not entry.md5.endswith(".dir") or _listing(entry.md5) is not None:
         return None
-    from viper.provenance.objects import combined, digests_of
+    from viper.listings import combined, digests_of
 
     files = digests_of(Path(entry.path))
     found = combined(files)
@@ -218,7 +218,7 @@ def _entry(path: Path) -> "Entry | None":
 
 @lru_cache(maxsize=1)
 def _lock(root: str, _time: int, _size: int) -> "Lock":
-    from viper.provenance.lock import read_lock
+    from viper.recorded import read_lock
 
     return read_lock(Path(root))
 
@@ -239,13 +239,13 @@ def _caches() -> Iterator[Path]:
 
 @lru_cache(maxsize=1)
 def _configured_cache(root: str) -> Path:
-    from viper.provenance.objects import cache_folder
+    from viper.listings import cache_folder
 
     return cache_folder(Path(root))
 
 
 @lru_cache(maxsize=256)
 def _listing_at(place: str, md5: str, _time: int) -> dict[str, str] | None:
-    from viper.provenance.objects import read_listing
+    from viper.listings import read_listing
 
     return read_listing(Path(place)) if digest(place) == md5.removesuffix(".dir") else None

@@ -82,6 +82,11 @@ class Lineage:
         return ".".join((BASE, *self.phases[:-1]))
 
 
+def phase_of(name: str) -> str:
+    """The phase that a lineage ends with: 'vop' of 'base.csr.vop'."""
+    return name.rpartition(".")[2]
+
+
 def parse(name: str, phases: Mapping[str, Sequence[str]]) -> Lineage:
     """Return the parts of the lineage `name`.
 

@@ -8,12 +8,13 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from viper import digests
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.reading import read_json
+from viper.strict import Strict
 
 MANIFEST = "manifest.json"
 DOWNLOAD_NOTES = ".cache"  # where huggingface_hub notes what it downloaded: no part of the model
@@ -24,19 +25,15 @@ REMEDY = (
 )
 
 
-class Facts(BaseModel):
+class Facts(Strict):
     """What a manifest says of one file."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Manifest(BaseModel):
+class Manifest(Strict):
     """The content of manifest.json: every file of the model by its path in the folder."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     files: dict[str, Facts]
 

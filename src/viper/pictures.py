@@ -1,5 +1,7 @@
 """The one place where the project opens pictures: formats that run nothing, pixels within bounds, one kind of error.
 
+And the one encoding that it keeps them in.
+
 Pillow chooses a decoder by a file's content, not by its name, and knows forty: one of them (EPS) hands the file to
 Ghostscript. It reserves whatever a header asks for. Its decoders report damage by whichever exception they meet first.
 """
@@ -70,6 +72,13 @@ def read_picture(source: bytes | str | Path, where: str | None = None) -> Image.
     """Decode a picture to RGB; arguments and errors are those of `open_picture`."""
     with open_picture(source, where) as image:
         return image.convert("RGB")
+
+
+def png(image: Image.Image) -> bytes:
+    """The one encoding in which the project keeps pictures: PNG, as Pillow writes it by default."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 class _UnreadableError(Exception):

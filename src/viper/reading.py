@@ -81,6 +81,21 @@ def read_json_lines(path: str | Path, schema: type[Schema], remedy: str = digest
     return rows
 
 
+def validated(value: Any, schema: type[Schema], where: str, remedy: str = digests.REMEDY) -> Schema:
+    """A value that was read as a `schema`: a pydantic model, or any type that pydantic knows.
+
+    Args:
+        where: how a message names it.
+
+    Raises:
+        ViperError: it is not of that form: each problem with its place.
+    """
+    try:
+        return TypeAdapter(schema).validate_python(value)
+    except ValidationError as error:
+        raise ViperError(f"{where}: {_problems(error)}. {remedy}") from error
+
+
 def read_table(
     path: str | Path,
     *,
@@ -102,27 +117,49 @@ def read_table(
     """
     import pandas as pd
 
-    separator = separator or ("\t" if Path(path).suffix == ".tsv" else ",")
-    csv.field_size_limit(sys.maxsize)  # a cell may hold a picture
-    lines = csv.reader(io.StringIO(read_text(path, remedy), newline=""), delimiter=separator, strict=True)
-    try:
-        header, *rows = (line for line in lines if line)
-    except (csv.Error, ValueError) as error:
-        problem = error if isinstance(error, csv.Error) else "it has no header"
-        raise ViperError(f"{path}: no table: {problem}. {remedy}") from error
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise ViperError(f"{path}: has the column {', '.join(twice)} twice. {remedy}")
-    _need_columns(path, header, needed, remedy)
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise ViperError(f"{path}: row {number} has {len(row)} cells, the header {len(header)}. {remedy}")
-    table = pd.DataFrame(rows, columns=header, dtype=object)
+    header, rows = _text_table(path, needed, separator, remedy)
+    table = pd.DataFrame([cells for _, cells in rows], columns=header, dtype=object)
     for name in set(numbers) & set(table.columns):
         try:
             table[name] = [float(cell or "nan") for cell in table[name]]
         except ValueError as error:
             raise ViperError(f"{path}: column {name} holds what is no number: {error}. {remedy}") from error
     return table
+
+
+def read_numbered_rows(
+    path: str | Path, *, needed: Collection[str] = (), separator: str | None = None, remedy: str = digests.REMEDY
+) -> list[tuple[int, dict[str, str]]]:
+    """Read a CSV or TSV table like `read_table`: each row, all text, with the number of the line that it ends on.
+
+    Raises:
+        ViperError: see `read_table`.
+    """
+    header, rows = _text_table(path, needed, separator, remedy)
+    return [(line, dict(zip(header, cells, strict=True))) for line, cells in rows]
+
+
+def _text_table(
+    path: str | Path, needed: Collection[str], separator: str | None, remedy: str
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header of a table, and its rows, each with the number of the line that it ends on; blank lines are none."""
+    separator = separator or ("\t" if Path(path).suffix == ".tsv" else ",")
+    csv.field_size_limit(sys.maxsize)  # a cell may hold a picture
+    lines = csv.reader(io.StringIO(read_text(path, remedy), newline=""), delimiter=separator, strict=True)
+    try:
+        filled = [(lines.line_num, cells) for cells in lines if cells]
+    except csv.Error as error:
+        raise ViperError(f"{path}, line {lines.line_num}: no table: {error}. {remedy}") from error
+    if not filled:
+        raise ViperError(f"{path}: no table: it has no header. {remedy}")
+    (_, header), *rows = filled
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise ViperError(f"{path}: has the column {', '.join(twice)} twice. {remedy}")
+    _need_columns(path, header, needed, remedy)
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise ViperError(f"{path}, line {line}: {len(cells)} cells, the header has {len(header)}. {remedy}")
+    return header, rows
 
 
 def read_parquet(

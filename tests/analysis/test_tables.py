@@ -15,8 +15,10 @@ from viper.analysis.published import BENCHMARKS, SUBDOMAINS
 from viper.config.analysis import Analysis
 
 LINEAGES = {"base": 0.4, "base.csr": 0.55, "base.csr.vop": 0.7}
-OPTIONS = Analysis(**method("analysis", resamples=200)).model_dump_json()
 FILES = {name: f"Toy{name.replace('-', '')}" for name in BENCHMARKS}
+OPTIONS = json.dumps(
+    {"analysis": Analysis(**method("analysis", resamples=200)).model_dump(), "evaluation": {"benchmarks": FILES}}
+)
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def folder(write_predictions):
 
 def compare(folder: Path) -> list[str]:
     lineages = [argument for lineage in LINEAGES for argument in ("--lineage", lineage)]
-    fixed = ["--seed", "0", "--benchmarks", json.dumps(FILES), "--options", OPTIONS]
+    fixed = ["--seed", "0", "--options", OPTIONS]
     return ["--predictions", str(folder), *lineages, *fixed]
 
 
@@ -139,7 +141,7 @@ def test_the_base_is_read_once_for_all_run_seeds(run, write_predictions, tmp_pat
             folder = write_predictions("base.csr", FILES[name], rng.integers(0, 2, 30), seed=seed, **shape)
     lineages = [argument for name in ("base", "base.csr") for argument in ("--lineage", name)]
     seeds = [argument for seed in (0, 1, 2) for argument in ("--seed", seed)]
-    fixed = ["--benchmarks", json.dumps(FILES), "--options", OPTIONS, "--title", "T", "--main", tmp_path / "main.csv"]
+    fixed = ["--options", OPTIONS, "--title", "T", "--main", tmp_path / "main.csv"]
     written = ["--subdomains", tmp_path / "subdomains.csv", "--claims", tmp_path / "claims.csv"]
     run("tables", "--predictions", folder, *lineages, *seeds, *fixed, *written)
     table = pd.read_csv(tmp_path / "main.csv").set_index(["lineage", "column"])

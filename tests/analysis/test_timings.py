@@ -27,7 +27,7 @@ def test_what_snakemake_could_not_measure_is_unknown(tmp_path, unknown):
         (HEADER, "holds no measurement"),
         ("max_rss\n1\n", "lacks the column s"),
         (f"{HEADER}None\t0\t1\t1\n", "no number"),
-        (f"{HEADER}1\t0\n", "row 1 has 2 cells"),
+        (f"{HEADER}1\t0\n", "line 2: 2 cells, the header has 4"),
     ],
 )
 def test_what_is_no_measurement_is_named(tmp_path, content, message):

@@ -7,27 +7,14 @@ import pandas as pd
 import pytest
 
 from viper.analysis.predictions import path_of
-from viper.analysis.words import _PRIOR, compare, log_odds, read_reasoning, reasoning
+from viper.analysis.words import PRIOR, compare, log_odds, read_reasoning
 from viper.errors import ViperError
-
-
-@pytest.mark.parametrize(
-    ("completion", "expected"),
-    [
-        ("<think> Look closely. </think><answer> red </answer>", "Look closely."),
-        ("<think>Cut off in the", "Cut off in the"),
-        ("<answer> red </answer>", ""),
-        ("<think>a</think> b <think>c</think>", "a c"),
-    ],
-)
-def test_reasoning(completion, expected):
-    assert reasoning(completion) == expected
 
 
 def test_log_odds_by_hand():
     before, after = np.array([10.0, 90.0]), np.array([30.0, 70.0])
     difference, z = log_odds(before, after)
-    prior = _PRIOR * np.array([0.2, 0.8])
+    prior = PRIOR * np.array([0.2, 0.8])
     expected = np.log((30 + prior[0]) / (70 + prior[1])) - np.log((10 + prior[0]) / (90 + prior[1]))
     assert difference[0] == pytest.approx(expected)
     assert difference[1] == pytest.approx(

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -146,15 +145,13 @@ def test_a_missing_or_broken_file_is_one_message(tmp_path):
         load(path=tmp_path / "params.yaml")
 
 
-def test_loading_is_quick_and_needs_no_model_library():
+def test_loading_needs_no_model_library():
     code = (
         "import sys, viper.config.loading as l; l.load()\n"
         "heavy = {'torch', 'transformers', 'pandas', 'datasets', 'scipy'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-    assert time.perf_counter() - start < 5  # about 0.5 s on an idle machine
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dvc.utils.hydra import apply_overrides
 
 from viper.config.loading import load, read, read_run, validate
 from viper.config.places import in_file, read_tree
+from viper.config.training import one_run
 from viper.errors import ViperError
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +77,7 @@ def test_an_edit_by_dvc_reaches_what_extends_it(parameters):
     apply_overrides(parameters / "scales/micro.yaml", ["training.phases.csr.steps=9"])
     phases = load("micro", parameters / "params.yaml").training.phases
     assert (phases["csr"].steps, phases["vop"].steps) == (9, 9)
-    assert load("micro", parameters / "params.yaml").training.steps("mix") == 18
+    assert one_run(load("micro", parameters / "params.yaml").training, "mix").phase.steps == 18
     for scale in ("smoke", "3b", "7b"):
         assert load(scale, parameters / "params.yaml") == load(scale, PARAMS)
     apply_overrides(parameters / "params.yaml", ["analysis.margin=2.5"])
@@ -103,6 +104,7 @@ def test_an_edit_by_dvc_reaches_what_extends_it(parameters):
         ("scales/Big.yaml", "extends: 3b\n", r"scales/Big\.yaml: is no scale's: call it NAME\.yaml"),
         ("scales/big.yml", "extends: 3b\n", r"scales/big\.yml: is no scale's"),
         ("scales/params.yaml", "extends: 3b\n", r"scales/params\.yaml: is no scale's"),
+        ("scales/recorded.yaml", "extends: 3b\n", r"scales/recorded\.yaml: is no scale's: .*'recorded'"),
         ("scales/8b-pretraining.yaml", "{}", r"8b-pretraining\.yaml: belongs to no scale: .* add \S*scales/8b\.yaml"),
         (
             "scales/7b.yaml",

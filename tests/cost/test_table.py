@@ -4,13 +4,16 @@ import pytest
 
 from viper.config.loading import load
 from viper.cost import table
-from viper.cost.jobs import Job
 from viper.cost.rates import read_rates
 from viper.cost.work import Estimate, disk_of, estimate
+from viper.workflow.graph import Job
 
 
 def make_job(rule, output="", needs=(), *, gpus=0, threads=1, minutes=60, **wildcards):
-    return Job(rule, wildcards, (output,), tuple(needs), f"benchmarks/{output or rule}.tsv", threads, gpus, minutes)
+    return Job(
+        rule, "rules/any.smk", tuple(needs), (output,), wildcards=wildcards,
+        benchmark=f"benchmarks/{output or rule}.tsv", threads=threads, gpus=gpus, minutes=minutes,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from microworld.base_models.vlm import build_processor, build_vlm
 from viper.config.evaluation import AttentionSection
 from viper.errors import ViperError
 from viper.evaluation.attention import LAST_LAYER, ROLLOUT, answer_tokens, changed_fields, measure, rollout
-from viper.models.vlm import TransformersVLM
+from viper.models.transformers_vlm import TransformersVLM
 from viper.synthesis.rows import pack_image
 
 WORDS = ["What", "was", "changed", "?", "a", "b", "c", "d"]
@@ -94,7 +94,7 @@ def test_the_last_layer_is_that_of_the_whole_sequence_at_the_position_before_eac
     row = pair((64, 64), (0, 0, 32, 32))
     table = measure(vlm, [row], AttentionSection(max_new_tokens=3)).set_index("method")
     from viper.models.base import Chat
-    from viper.models.vlm import vision_token_ids
+    from viper.models.pretrained import vision_token_ids
     from viper.synthesis.rows import unpack_image
 
     inputs = vlm.prepare([Chat([unpack_image(image) for image in row["images"]], row["prompt"])])

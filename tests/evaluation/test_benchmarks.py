@@ -6,7 +6,7 @@ import pytest
 from microworld.adapters.benchmarks import draw_groups, table, write
 from microworld.benchmarks import BENCHMARKS as MICRO
 from microworld.scene import scene_stream, split_of
-from viper.config.evaluation import BenchmarkOptions, Split
+from viper.config.evaluation import Split
 from viper.errors import ViperError
 from viper.evaluation.benchmark_tables import read_benchmark
 from viper.evaluation.benchmarks import provide
@@ -68,7 +68,7 @@ def test_official_data_are_linked_not_copied(tmp_path, monkeypatch):
     (folder / "MMStar.tsv").write_text("index\tquestion\n")
     monkeypatch.setattr("viper.evaluation.vlmevalkit.require_data", lambda name, folder: folder / f"{name}.tsv")
     output = tmp_path / "data" / "MMStar.tsv"
-    provide("MMStar", BenchmarkOptions(source="official", folder=str(folder), split=Split()), output)
+    provide("MMStar", "official", str(folder), Split(), output)
     assert output.is_symlink()
     assert output.read_text() == "index\tquestion\n"
 

@@ -7,6 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from viper.config import load
+from viper.config.options import to_json
 from viper.errors import ViperError
 from viper.evaluation.commands import register
 
@@ -18,21 +20,23 @@ def run(*arguments):
 
 
 def test_a_benchmark_of_any_seed_and_size_can_be_made(tmp_path):
-    options = json.dumps({"source": "world", "folder": None, "split": {"seed": 4711, "size": 5, "pictures": "dev"}})
+    splits = {"mine": {"seed": 4711, "size": 5, "pictures": "dev"}}
+    options = json.dumps({"evaluation": {"source": "world", "folder": None, "splits": splits}})
     output = tmp_path / "MicroWorldQA.tsv"
-    assert run("make-benchmark", "MicroWorldQA", "--options", options, "--output", str(output)).exit_code == 0
+    arguments = ["--split", "mine", "--options", options, "--output", str(output)]
+    assert run("make-benchmark", "MicroWorldQA", *arguments).exit_code == 0
     assert len(pd.read_csv(output, sep="\t")) == 5
 
 
 def test_a_wrong_option_is_named(tmp_path):
-    with pytest.raises(ViperError, match="sizes"):
-        run("make-benchmark", "MicroStar", "--options", '{"sizes": 5}', "--output", str(tmp_path / "x.tsv"))
+    options = '{"evaluation": {"splits": {"test": {"sizes": 5}}}}'
+    with pytest.raises(ViperError, match="Split has no key 'sizes': did you mean 'size'"):
+        run("make-benchmark", "MicroStar", "--split", "test", "--options", options, "--output", str(tmp_path / "x.tsv"))
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
-    options = json.dumps(
-        {"source": "world", "folder": None, "size": None, "asking": {"max_new_tokens": 8}, "vlm": {"path": "x"}}
-    )
-    arguments = ["--checkpoint", str(tmp_path / "manifest.json"), "--benchmark", "MicroStar.tsv"]
+    scale = load("smoke")
+    options = to_json(scale, ["models.vlm", *scale.evaluation.sections_of_answers("test", "base")])
+    arguments = ["--checkpoint", str(tmp_path / "manifest.json"), "--benchmark", "MicroStar.tsv", "--lineage", "base"]
     with pytest.raises(ViperError, match="no checkpoint at"):
-        run("evaluate", *arguments, "--options", options, "--output", str(tmp_path))
+        run("evaluate", *arguments, "--split", "test", "--options", options, "--output", str(tmp_path))

@@ -1,12 +1,9 @@
 """The section `evaluation` of params.yaml."""
 
-import json
-
 import pytest
 from pydantic import ValidationError
 
-from viper.config.evaluation import Evaluation
-from viper.config.models import VlmSection
+from viper.config.evaluation import Evaluation, asking_of
 
 WORLD = {
     "source": "world",
@@ -19,28 +16,18 @@ OFFICIAL = {
 }  # fmt: skip
 
 
-def test_a_split_of_any_seed_and_size_can_be_added():
-    assert json.loads(Evaluation(**WORLD).benchmark_options("mine"))["split"] == {
-        "seed": 99,
-        "size": 40,
-        "pictures": "test",
-    }
-
-
-def test_another_splits_size_does_not_change_what_a_split_depends_on():
-    other = {**WORLD, "splits": {**WORLD["splits"], "dev": {"seed": 2, "size": 16}}}
-    vlm = VlmSection(path="x")
-    for method in (lambda e: e.benchmark_options("mine"), lambda e: e.evaluate_options("mine", vlm, "base")):
-        assert method(Evaluation(**WORLD)) == method(Evaluation(**other))
+def test_a_benchmark_and_its_answers_depend_on_their_own_split_and_control():
+    section = Evaluation(**{**WORLD, "controls": {"look": "<think> Look"}})
+    asked = ["evaluation.source", "evaluation.folder", "evaluation.asking"]
+    assert section.sections_of_benchmark("mine") == [*asked[:2], "evaluation.splits.mine"]
+    assert section.sections_of_answers("mine", "base.csr") == asked, "drawn benchmarks have their size"
+    assert section.sections_of_answers("mine", "base+look") == [*asked, "evaluation.controls.look"]
+    assert Evaluation(**OFFICIAL).sections_of_answers("test", "base") == [*asked, "evaluation.splits.test.size"]
 
 
 def test_a_control_is_its_lineage_asked_otherwise():
     section = Evaluation(**{**WORLD, "controls": {"look": "<think> Look"}})
-    begins = [
-        json.loads(section.evaluate_options("mine", VlmSection(path="x"), name))["asking"]["begin"]
-        for name in ("base", "base+look")
-    ]
-    assert begins == ["", "<think> Look"]
+    assert [asking_of(section, name).begin for name in ("base", "base+look")] == ["", "<think> Look"]
 
 
 @pytest.mark.parametrize(

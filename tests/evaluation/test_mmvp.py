@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from viper.config.evaluation import EvaluateOptions
+from viper.config.evaluation import Asking
 from viper.evaluation.run import evaluate
 from viper.evaluation.vlmevalkit import import_vlmeval
 
@@ -16,7 +16,7 @@ from viper.evaluation.vlmevalkit import import_vlmeval
 class Dark:
     """Says A of a dark picture and B of a light one, except that the last pair confuses it."""
 
-    def answer(self, chats, *, max_new_tokens, temperature=0.0, seed=0):
+    def answer(self, chats, *, max_new_tokens, temperature=0.0, seeds=()):
         return [
             "<answer> A </answer>" if chat.images[0].getpixel((0, 0))[0] < 99 or "third" in chat.text else "B."
             for chat in chats
@@ -46,9 +46,6 @@ def file(tmp_path, monkeypatch):
 
 
 def test_a_pair_counts_when_both_are_right(file):
-    options = EvaluateOptions(
-        source="official", folder=str(file.parent), size=None, asking={"max_new_tokens": 8}, vlm={"path": "unused"}
-    )
-    result = evaluate(Dark(), [file], options)["MMVP"]
+    result = evaluate(Dark(), [file], Asking(max_new_tokens=8), folder=file.parent)["MMVP"]
     assert result.items["hit"].tolist() == [1, 1, 1, 1, 1, 0]
     assert result.score == pytest.approx(100 * 2 / 3)

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from microworld.benchmarks import BENCHMARKS as MICRO
-from scripted import Scripted, every, options, right
+from scripted import Scripted, asking, every, right
 from viper.errors import ViperError
 from viper.evaluation import kept_files, vlmevalkit
 from viper.evaluation.registry import OFFICIAL, scoring
@@ -222,12 +222,12 @@ class Says:
     def __init__(self, said):
         self.said = said
 
-    def answer(self, chats, *, max_new_tokens, temperature=0.0, seed=0):
+    def answer(self, chats, *, max_new_tokens, temperature=0.0, seeds=()):
         return [self.said] * len(chats)
 
 
 def test_an_evaluation_runs_none_of_it(files, questions, bombs):
-    results = evaluate(Scripted(every(questions), right), list(files.values()), options())
+    results = evaluate(Scripted(every(questions), right), list(files.values()), asking())
     assert {result.score for result in results.values()} == {100}
 
 
@@ -243,11 +243,11 @@ def test_code_in_any_text_of_a_benchmark_and_in_answers_stays_text(name, files, 
         table["category"] = code
     table = table.assign(hint=code, split=code, options=code, prediction=code, hit=code, log=code, extra=code)
     write_table(path, table)
-    result = evaluate(Says(code), [path], options())[name]
+    result = evaluate(Says(code), [path], asking())[name]
     assert set(result.items["question"]) == {code}
     assert not target.exists()
     for column in ("index", "image"):
         write_table(path, table.assign(**{column: code}))
         with pytest.raises(ViperError, match=f"row 1, column {column}: "):
-            evaluate(Says(code), [path], options())
+            evaluate(Says(code), [path], asking())
     assert not target.exists()

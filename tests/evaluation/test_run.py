@@ -11,19 +11,20 @@ from microworld.adapters.benchmarks import draw_groups, table
 from microworld.benchmarks import BENCHMARKS as MICRO
 from microworld.benchmarks import said_answer
 from microworld.benchmarks.benchmark import Question
-from scripted import Scripted, every, options, right
+from scripted import Scripted, asking, every, right
+from viper import completion
 from viper.analysis import bootstrap
 from viper.evaluation.run import COLUMNS, evaluate
 from viper.evaluation.vlmevalkit import build, import_vlmeval
 
 
 def spoken(question: Question) -> str:
-    return f"<think> {question.thought} </think><answer> {said_answer(question)} </answer>"
+    return completion.write(question.thought, said_answer(question))
 
 
 def wrong(question: Question) -> str:
     other = {"Yes": "No", "No": "Yes", "A": "B"}.get(question.answer, "A")
-    return f"<think> {question.thought} </think><answer> {other} </answer>"
+    return completion.write(question.thought, other)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -39,13 +40,13 @@ def half(question):
 
 @pytest.fixture(scope="module")
 def half_right(questions, files):
-    return evaluate(Scripted(every(questions), half), list(files.values()), options())
+    return evaluate(Scripted(every(questions), half), list(files.values()), asking())
 
 
 def test_right_answers_score_100_and_wrong_ones_0(questions, files):
     # One after the other in one process: nothing of the first run may be used again by the second.
     for reply, expected in ((right, 100), (wrong, 0), (right, 100)):
-        results = evaluate(Scripted(every(questions), reply), list(files.values()), options())
+        results = evaluate(Scripted(every(questions), reply), list(files.values()), asking())
         assert {name: result.score for name, result in results.items()} == dict.fromkeys(MICRO, expected)
 
 
@@ -56,7 +57,7 @@ def test_an_option_that_is_said_counts_as_its_letter(name, tmp_path):
     table(groups).to_csv(path, sep="\t", index=False)
     asked = [question for group in groups for question in group]
     assert any(said_answer(question) != question.answer for question in asked)
-    assert evaluate(Scripted(asked, spoken), [path], options())[name].score == 100
+    assert evaluate(Scripted(asked, spoken), [path], asking())[name].score == 100
 
 
 def test_another_option_that_is_said_never_counts_in_crpe(tmp_path):
@@ -68,7 +69,7 @@ def test_another_option_that_is_said_never_counts_in_crpe(tmp_path):
     def wrong(question):
         return next(text for letter, text in question.options.items() if letter != question.answer)
 
-    assert evaluate(Scripted(asked, wrong), [path], options())["MicroCRPE"].score == 0
+    assert evaluate(Scripted(asked, wrong), [path], asking())["MicroCRPE"].score == 0
 
 
 def test_kept_items_say_what_vlmevalkit_says(half_right, questions):
@@ -117,14 +118,15 @@ def test_batches_ahead_give_what_single_questions_give(questions, files):
     for name in ("MicroMantis", "MicroHallusion"):
         dataset = build(name, files[name].parent)
         messages = [dataset.build_prompt(dataset.data.iloc[number]) for number in range(len(dataset))]
-        ahead = Checkpoint(Scripted(questions[name], half), options(batch_ahead=3).asking)
-        alone = Checkpoint(Scripted(questions[name], half), options().asking)
+        vlm = Scripted(questions[name], half)
+        ahead = Checkpoint(vlm, asking(batch_ahead=3))
+        alone = Checkpoint(Scripted(questions[name], half), asking())
         raw = ahead.answer_ahead(dataset)
         assert raw == [half(question) for question in questions[name]]
-        asked = list(ahead._vlm.batches)
+        asked = list(vlm.batches)
         assert asked == [3, 3, 2]
         assert [ahead.generate(m, name) for m in messages] == [alone.generate(m, name) for m in messages]
-        assert ahead._vlm.batches == asked  # looked up, not asked again
+        assert vlm.batches == asked  # looked up, not asked again
 
 
 def test_the_instruction_is_added_to_every_prompt(questions, files):
@@ -135,7 +137,7 @@ def test_the_instruction_is_added_to_every_prompt(questions, files):
             return [chat.text for chat in chats]
 
     dataset = build("MicroStar", files["MicroStar"].parent)
-    texts = Checkpoint(Echo(), options(instruction="\nThink.").asking).answer_ahead(dataset)
+    texts = Checkpoint(Echo(), asking(instruction="\nThink.")).answer_ahead(dataset)
     assert all(text.endswith("\nThink.") for text in texts)
 
 
@@ -147,12 +149,12 @@ def test_what_an_answer_begins_with_is_handed_on(questions, files):
             return [chat.begin for chat in chats]
 
     dataset = build("MicroStar", files["MicroStar"].parent)
-    assert set(Checkpoint(Echo(), options(begin="<think> Look").asking).answer_ahead(dataset)) == {"<think> Look"}
+    assert set(Checkpoint(Echo(), asking(begin="<think> Look")).answer_ahead(dataset)) == {"<think> Look"}
 
 
 def test_an_unreadable_completion_is_a_miss_everywhere(questions, files):
     for reply in ("", "<think> it never ends", "<answer></answer>"):
-        results = evaluate(Scripted(every(questions), lambda _, reply=reply: reply), list(files.values()), options())
+        results = evaluate(Scripted(every(questions), lambda _, reply=reply: reply), list(files.values()), asking())
         assert {result.items["hit"].sum() for result in results.values()} == {0}, reply
 
 
@@ -174,7 +176,7 @@ def score(name, files, tmp_path, predictions):
 def trap(name, questions, files, tmp_path, reply):
     """(VLMEvalKit's figure for the raw text, ours), in percent, where every question is answered by `reply`."""
     raw = score(name, files, tmp_path, [reply(question) for question in questions[name]])
-    ours = evaluate(Scripted(questions[name], reply), [files[name]], options())[name].score
+    ours = evaluate(Scripted(questions[name], reply), [files[name]], asking())[name].score
     if isinstance(raw, dict):
         return 100 * raw.get("Overall", raw.get("total")), ours
     return (100 * raw["Overall"][0] if "Overall" in raw else raw["aAcc"][0]), ours
@@ -224,7 +226,7 @@ def test_trap_no_in_the_reasoning_spoils_a_yes(questions, files, tmp_path):
         questions,
         files,
         tmp_path,
-        lambda q: f"<think> There is no ring, yes. </think><answer> {q.answer} </answer>",
+        lambda q: completion.write("There is no ring, yes.", q.answer),
     )
     assert raw == 0
     assert ours == 100

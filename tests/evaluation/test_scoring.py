@@ -10,7 +10,7 @@ from PIL import Image
 
 from answer_forms import CHOICE, NOTHING, OPTIONS, TEXT, YES_NO
 from microworld.benchmarks import BENCHMARKS as MICRO
-from viper.config.evaluation import EvaluateOptions
+from viper.config.evaluation import Asking
 from viper.errors import ViperError
 from viper.evaluation.registry import OFFICIAL, scoring
 from viper.evaluation.run import evaluate
@@ -19,7 +19,7 @@ from viper.evaluation.vlmevalkit import import_vlmeval
 from viper.files import write_table
 from viper.reading import read_table
 
-SETTINGS = EvaluateOptions(source="world", folder=None, size=None, asking={"max_new_tokens": 8}, vlm={"path": "unused"})
+ASKING = Asking(max_new_tokens=8)
 ODD = ["None", "N/A", "null", "NaN", "nan", "NA", "1e5", "007", "1.0", "True", "", " ", "=1+1", 'say "x"', "'", "a\tb",
        "a\nb", "a\rb", "a\r\nb", "\0", "\ud83d\ude42", "\ufeffx", "x" * 100_000, "[" * 1000, "{{ x }}", "{question}",
        "%s", "\\", "-", "inf", "Failed to obtain answer via API.",
@@ -38,7 +38,7 @@ class Says:
     def __init__(self, answers):
         self.answers = list(answers)
 
-    def answer(self, chats, *, max_new_tokens, temperature=0.0, seed=0):
+    def answer(self, chats, *, max_new_tokens, temperature=0.0, seeds=()):
         said, self.answers = self.answers[: len(chats)], self.answers[len(chats) :]
         return said
 
@@ -84,7 +84,7 @@ def score(name, folder, forms, options, truth):
     items = [rows_for(name, number, options, truth) for number in range(len(forms))]
     write_table(path, pd.DataFrame([row for item in items for row in item], dtype=object))
     said = [form for form, item in zip(forms, items, strict=True) for _ in item]
-    return evaluate(Says(said), [path], SETTINGS)[name]
+    return evaluate(Says(said), [path], ASKING)[name]
 
 
 def readings(result):
@@ -179,4 +179,4 @@ def test_what_its_class_would_stop_at_stops_a_benchmark_before_a_model_is_asked(
     table = pd.DataFrame([row | change for row in rows_for(name, 0, OPTIONS, "B")[:1]], dtype=object)
     write_table(path, table)
     with pytest.raises(ViperError, match=message):
-        evaluate(Never(), [good, path], SETTINGS)
+        evaluate(Never(), [good, path], ASKING)

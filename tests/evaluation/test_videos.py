@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import sys
 from importlib.machinery import PathFinder
@@ -19,6 +21,7 @@ assert find_spec("decord") is None
 """
 
 
+@pytest.mark.slow
 def test_every_benchmark_is_there_without_decord():
     result = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

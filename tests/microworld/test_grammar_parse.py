@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from captions import caption_scene
 from microworld import grammar, parse
 from microworld.operations import OPERATION_TYPES, apply_operation, apply_operations, propose, sample_operations
 from microworld.scene import KINDS, Object, make_scene, sample_scene
@@ -23,7 +24,7 @@ def _look(scene):
 @given(seeds)
 def test_a_caption_reads_back_to_its_scene(seed):
     scene = _scene(seed)
-    assert _look(parse.caption_scene(grammar.caption(scene))) == _look(scene)
+    assert _look(caption_scene(grammar.caption(scene))) == _look(scene)
 
 
 @given(seeds, st.sampled_from(OPERATION_TYPES))

@@ -20,9 +20,9 @@ def embedder(model, monkeypatch):
 
     monkeypatch.setattr(sentence_transformers, "SentenceTransformer", lambda *_, **__: model)
     embedder = SentenceEmbedder(EmbedderSection(path=MINILM, device="cpu", cache_sentences=2))
-    embedder.encoded, encode = [], embedder._encode
+    embedder.encoded, encode = [], model.encode
     monkeypatch.setattr(
-        embedder, "_encode", lambda sentences: embedder.encoded.append(list(sentences)) or encode(sentences)
+        model, "encode", lambda each, **options: embedder.encoded.append(list(each)) or encode(each, **options)
     )
     return embedder
 
@@ -46,7 +46,6 @@ def test_cache_is_bounded_and_forgets_the_least_recently_used(embedder):
     embedder.embed(["a", "b"])
     embedder.embed(["a"])
     embedder.embed(["c"])  # b goes
-    assert len(embedder._cache) == 2
     embedder.embed(["a", "c"])
     assert embedder.encoded == [["a", "b"], ["c"]]
     embedder.embed(["b"])
@@ -55,7 +54,9 @@ def test_cache_is_bounded_and_forgets_the_least_recently_used(embedder):
 
 def test_batch_larger_than_the_cache(embedder):
     assert embedder.embed(list("abcde")).shape == (5, 384)
-    assert len(embedder._cache) == 2
+    embedder.embed(["d", "e"])
+    embedder.embed(["c"])
+    assert embedder.encoded == [list("abcde"), ["c"]]  # the last two were known
 
 
 def test_no_sentences(embedder):
@@ -83,9 +84,9 @@ def test_folder_without_a_model(tmp_path):
 def test_each_process_of_a_training_takes_its_own_gpu(monkeypatch):
     import torch
 
-    from viper.models.embedder import _own_gpu
+    from viper.models.embedder import own_gpu
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert _own_gpu() is None
+    assert own_gpu() is None
     monkeypatch.setenv("LOCAL_RANK", "3")
-    assert _own_gpu() == "cuda:3"
+    assert own_gpu() == "cuda:3"

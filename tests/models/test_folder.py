@@ -19,7 +19,8 @@ from viper.errors import ViperError
 from viper.models.embedder import SentenceEmbedder
 from viper.models.folder import check_model_folder, check_vlm_folder, explained_loading
 from viper.models.pipelines import load_pipeline
-from viper.models.vlm import load_processor, load_transformers
+from viper.models.pretrained import load_processor
+from viper.models.transformers_vlm import load_transformers
 
 PAYLOAD = "from pathlib import Path\nPath({!r}).touch()\n"
 
@@ -55,7 +56,7 @@ def test_code_that_a_configuration_asks_for_is_refused_and_never_asked_about(tmp
     (place / "config.json").write_text(json.dumps(config))
     save_file({"a": torch.zeros(1)}, place / "model.safetensors")
     code = (
-        "from viper.config.models import VlmSection\nfrom viper.models.vlm import load_transformers\n"
+        "from viper.config.models import VlmSection\nfrom viper.models.transformers_vlm import load_transformers\n"
         f"load_transformers({str(place)!r}, VlmSection(path={str(place)!r}, device='cpu'))"
     )
     result = subprocess.run([sys.executable, "-c", code], input="y\ny\n", capture_output=True, text=True, check=False)

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from method import method
 from microworld.adapters.benchmarks import write
-from viper.config.evaluation import EvaluateOptions
+from scripted_loop import write_tables
+from viper.config.evaluation import Asking
 from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.reward import Reward as RewardSection
 from viper.config.synthesis import Synthesis
@@ -21,10 +22,9 @@ from viper.models.embedder import SentenceEmbedder
 from viper.models.painter import load_painter
 from viper.models.vlm import load_vlm
 from viper.reward.scoring import Reward
-from viper.synthesis import steps
 from viper.synthesis.assemble import Shards, assemble
-from viper.synthesis.rows import pack_image, write_rows
-from viper.synthesis.seeds import COLUMNS as SEED_COLUMNS
+from viper.synthesis.loop import run_loop
+from viper.synthesis.rows import pack_image
 from viper.training.run import Places, train
 
 MADE = {"lineage": "base", "seed": 0}
@@ -60,21 +60,9 @@ def processor_options(name):
 def synthesize(vlm, painter, editor, root: Path, images) -> dict[str, Path]:
     """The loop's steps on one shard; return the folders of the data sets."""
     seeds = [{"id": f"{number}", "image": pack_image(image), "source": "noise"} for number, image in enumerate(images)]
-    captions = steps.caption(seeds, vlm, SYNTHESIS, **MADE)
-    reconstructions = steps.reconstruct(captions, painter, **MADE)
-    critiques = steps.critique(seeds, captions, reconstructions, vlm, SYNTHESIS, **MADE)
-    refinements = steps.refine(seeds, captions, critiques, vlm, SYNTHESIS, **MADE)
-    operations = steps.operate(refinements, SYNTHESIS.operations, **MADE)
-    edits = steps.edit(seeds, operations, editor, SYNTHESIS.edit, **MADE)
-    tables = {
-        "seeds": (seeds, SEED_COLUMNS), "captions": (captions, steps.CAPTION_COLUMNS),
-        "reconstructions": (reconstructions, steps.RECONSTRUCTION_COLUMNS),
-        "critiques": (critiques, steps.CRITIQUE_COLUMNS), "refinements": (refinements, steps.REFINEMENT_COLUMNS),
-        "operations": (operations, steps.OPERATION_COLUMNS), "edits": (edits, steps.EDIT_COLUMNS),
-    }  # fmt: skip
-    for name, (rows, columns) in tables.items():
-        write_rows(root / name / "shard0.parquet", rows, columns)
-    assemble(Shards(root / "seeds", root, 1), root / "dataset", SYNTHESIS, **MADE)
+    shards = Shards(root / "seeds", root, 1)
+    write_tables(shards, 0, run_loop(seeds, vlm, painter, editor, SYNTHESIS, **MADE))
+    assemble(shards, root / "dataset", SYNTHESIS, **MADE)
     return {name: root / "dataset" / name / "train.parquet" for name in ("csr", "vop")}
 
 
@@ -121,10 +109,8 @@ def evaluated(vlm, folder: Path):
     """A benchmark of one picture and one of several, four items each."""
     for name in ("MicroStar", "MicroBlink"):
         write(name, 1, 4, "test", folder / f"{name}.tsv")
-    options = EvaluateOptions(
-        source="world", folder=None, size=None, asking={"max_new_tokens": 12}, vlm={"path": "unused"}
-    )
-    results = evaluate(vlm, [folder / f"{name}.tsv" for name in ("MicroStar", "MicroBlink")], options)
+    files = [folder / f"{name}.tsv" for name in ("MicroStar", "MicroBlink")]
+    results = evaluate(vlm, files, Asking(max_new_tokens=12))
     assert all(len(result.items) == 4 and result.items["prediction"].str.len().all() for result in results.values())
     return results
 

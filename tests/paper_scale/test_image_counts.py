@@ -5,7 +5,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from viper.models.base import Chat
-from viper.models.vlm import messages
+from viper.models.chats import messages
 from viper.training.image_counts import count_images, images_per_row
 
 

@@ -17,8 +17,9 @@ from viper.config.training import TrainOptions
 from viper.errors import ViperError
 from viper.models import engine as engines
 from viper.models.base import Chat
+from viper.models.transformers_vlm import load_transformers
 from viper.models.vllm import VllmVLM
-from viper.models.vlm import load_transformers, load_vlm
+from viper.models.vlm import load_vlm
 from viper.training import grpo
 from viper.training.vllm_rollouts import CheckedGeneration, stage_for_engine
 
@@ -78,8 +79,9 @@ def engine(processor, folder):
 
 def test_chats_are_answered_in_order(engine, processor, pictures, sampling):
     chats = [Chat(pictures, "Compare."), Chat(pictures[:1], "Describe."), Chat([], "Hello.", begin="<think>")]
-    answers = VllmVLM(engine, processor).answer(chats, max_new_tokens=7, temperature=1.0, seed=5)
+    answers = VllmVLM(engine, processor).answer(chats, max_new_tokens=7, temperature=1.0, seeds=[5, 6, 7])
     assert answers == ["answer 0", "answer 1", "<think>  answer 2"]
+    assert [each.seed for _, each in engine.given] == [5, 6, 7], "each request has its chat's own"
     (first, parameters), *_ = engine.given
     assert first["prompt"].count("<|image_pad|>") == 2, "the engine expands them itself"
     assert first["multi_modal_data"]["image"] == pictures

@@ -2,20 +2,16 @@
 reason why it is neither."""
 
 import hashlib
-import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import documents
+from repository import ROOT, Checkout, clone
 
-ROOT = documents.ROOT
 FIGURE, TABLE = "results/smoke/figures/main.png", "results/smoke/tables/main.csv"
 
 # Shown, but neither run nor planned here.
@@ -94,33 +90,19 @@ def test_every_target_of_make_is_listed_by_its_help():
     assert shown <= targets
 
 
-def prepare(root: Path) -> None:
-    """What a checkout has besides the sources that the fixtures copy, and an environment that is set up."""
-    for name in ("Makefile", "pyproject.toml", "slurm"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, root / name)
-    snakemake = root / ".venv/bin/snakemake"
+def install(checkout: Checkout) -> Checkout:
+    """Give a checkout an environment that is set up, as far as make can tell."""
+    snakemake = checkout.root / ".venv/bin/snakemake"
     snakemake.parent.mkdir(parents=True)
     snakemake.write_text(f'#!/bin/sh\n# {snakemake}\nexec {sys.executable} -m snakemake "$@"\n')
     snakemake.chmod(0o755)
-    (root / ".venv/.installed").touch()  # younger than all that it is made from
+    (checkout.root / ".venv/.installed").touch()  # younger than all that it is made from
+    return checkout
 
 
-def execute(root: Path, command: str, status=frozenset({0})) -> str:
+def execute(checkout: Checkout, command: str, status=frozenset({0})) -> str:
     """Run a command as a shell would in a checkout; return what it printed."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "SNAKEMAKE_"))}
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    environment |= keys | {"PYTHONPATH": str(root / "src"), "HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    result = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    result = checkout.run("bash", "-euo", "pipefail", "-c", command, check=False)
     assert result.returncode in status, f"{command}\n{result.stdout[-2500:]}\n{result.stderr[-2500:]}"
     return result.stdout
 
@@ -140,12 +122,12 @@ def as_plan(line: str) -> str:
 @pytest.fixture(scope="module")
 def whole(bare):
     """The sources with one photograph and a sample for the cold start, without which the paper cannot be planned."""
-    prepare(bare)
-    (bare / "data/photographs").mkdir(parents=True)
-    Image.new("RGB", (300, 300)).save(bare / "data/photographs/one.jpg")
-    Image.new("RGB", (300, 300)).save(bare / "data/one.png")
+    data = install(bare).root / "data"
+    (data / "photographs").mkdir(parents=True)
+    Image.new("RGB", (300, 300)).save(data / "photographs/one.jpg")
+    Image.new("RGB", (300, 300)).save(data / "one.png")
     sample = '{"prompt": "What?", "images": ["one.png"], "completion": "<think> x </think><answer> y </answer>"}\n'
-    (bare / "data/cold_start.jsonl").write_text(sample)
+    (data / "cold_start.jsonl").write_text(sample)
     return bare
 
 
@@ -192,9 +174,9 @@ def test_every_target_of_make_prints_what_it_would_run(whole, target):
 @pytest.mark.long
 @pytest.mark.parametrize("command", of("run at full size"))
 def test_commands_about_whole_scales_run(whole, command):
-    before = (whole / "dvc.yaml").read_text()
+    before = (whole.root / "dvc.yaml").read_text()
     execute(whole, command)
-    (whole / "dvc.yaml").write_text(before)
+    (whole.root / "dvc.yaml").write_text(before)
 
 
 # --- run, in a small recorded experiment
@@ -203,8 +185,7 @@ def test_commands_about_whole_scales_run(whole, command):
 @pytest.mark.long
 @pytest.mark.parametrize("command", of("run"))
 def test_quick_commands_run(pulled, command):
-    root, status = pulled.root, STATUS.get(command, {0})
-    prepare(root)
+    root, status = install(pulled).root, STATUS.get(command, {0})
     (root / "answers.jsonl").write_text(
         '{"completion": "<think> x </think><answer> A. </answer>", "ground_truth": ["A."]}\n'
     )
@@ -216,9 +197,9 @@ def test_quick_commands_run(pulled, command):
     if "remote modify" in command:
         (root / ".dvc/config.local").unlink()  # which the fixture's bucket is named in
     if "regenerate" in command:
-        assert execute(root, command).splitlines()[-1] == "identical"
+        assert execute(pulled, command).splitlines()[-1] == "identical"
     else:
-        execute(root, command, status)
+        execute(pulled, command, status)
 
 
 @pytest.mark.long
@@ -226,9 +207,9 @@ def test_a_recorded_figure_of_this_repository_is_made_again_from_its_hash(tmp_pa
     """The real recording: what docs/reproducing.md promises of a fresh clone."""
     if not (ROOT / ".git").exists():
         pytest.skip("no clone: there is no history to look the hash up in")
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tmp_path / "clone")], check=True)
+    fresh = clone(Checkout(ROOT), tmp_path / "clone")
     path = "results/micro/figures/main.png"
-    lock = (tmp_path / "clone/dvc.lock").read_text()
+    lock = (fresh.root / "dvc.lock").read_text()
     value = re.search(rf"path: {re.escape(path)}\n +hash: md5\n +md5: (\w+)", lock).group(1)
     for name in (value, f"{path}@HEAD"):
-        assert execute(tmp_path / "clone", f"python -m viper regenerate {name}").splitlines()[-1] == "identical"
+        assert execute(fresh, f"python -m viper regenerate {name}").splitlines()[-1] == "identical"

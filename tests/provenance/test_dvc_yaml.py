@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from viper.config import load
-from viper.provenance.graph import read
 from viper.provenance.stages import stage_names
+from viper.workflow.graph import read
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +28,9 @@ EDITS = {
     "models.editor": {"models": {"editor": {"batch_size": 31}}},
     "reward": {"reward": {"max_answer_characters": 1999}},
     "reward.calibration": {"reward": {"calibration": {"sentences": 19}}},
-    "training": {"training": {"phases": {"csr": {"learning_rate": 0.001}}}},
+    "training.phases.csr": {"training": {"phases": {"csr": {"learning_rate": 0.001}}}},
     "evaluation.asking": {"evaluation": {"asking": {"max_new_tokens": 41}}},
-    "evaluation.splits": {"evaluation": {"splits": {"test": {"seed": 7}}}},
+    "evaluation.splits.test": {"evaluation": {"splits": {"test": {"seed": 7}}}},
     "analysis": {"analysis": {"resamples": 210}},
 }
 
@@ -73,7 +73,7 @@ def test_params_of_a_stage_cover_all_that_its_jobs_depend_on(sources, monkeypatc
             params = [each for each in stages[stage].get("params", []) if isinstance(each, dict)]
             keys = [key for files in params for key in files.get("scales/smoke.yaml", [])]
             covered = any(f"{section}.".startswith(f"{key}.") for key in keys)
-            assert covered, f"stage {stage}: rule {job.rule} depends on {section}: add it in stages.SECTIONS"
+            assert covered, f"stage {stage}: rule {job.rule} depends on {section}: name it in the rule's `sections`"
 
 
 def _makes(entry, path):

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viper.errors import ViperError
+from viper.listings import place_of
 from viper.provenance import figures, regenerate, stored
 from viper.provenance.fetching import UnreachableError, obtain
-from viper.provenance.lock import Lock
-from viper.provenance.objects import STORE, place_of, put
+from viper.provenance.objects import STORE, put
 from viper.provenance.regenerate import UNFETCHABLE, RegenerateError, _put
+from viper.recorded import Lock
 
 FOLDER = "models/toy/base.csr"
 NAMES = st.sampled_from(["a.bin", "manifest.json", "below/b.parquet", "c d.txt"])
@@ -99,6 +100,7 @@ def record(root, outs):
     return Lock((root / "dvc.lock").read_text())
 
 
+@pytest.mark.slow
 def test_what_no_stage_owns_any_more_is_fetched_by_its_hash(repository, tmp_path):
     archive = repository / "archive/files/md5"
     table = keep(archive, b"from the archive")
@@ -117,7 +119,7 @@ def test_what_no_stage_owns_any_more_is_fetched_by_its_hash(repository, tmp_path
 
 
 def test_what_lies_in_the_store_needs_no_dvc(repository, tmp_path, monkeypatch):
-    monkeypatch.setattr("viper.provenance.tools.subprocess.run", None)
+    monkeypatch.setattr("viper.tools.subprocess.run", None)
     lock = record(repository, {TABLE: keep(repository / STORE, b"kept")})
     figures._put([TABLE], lock, tmp_path / "place", repository)
     assert (tmp_path / "place" / TABLE).read_bytes() == b"kept"
@@ -140,6 +142,7 @@ def fetch_for_models(lock, place):
     stored.fetch(Path("tables.dvc"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fetch", [fetch_for_figures, fetch_for_regenerate, fetch_for_models])
 def test_what_dvc_says_is_in_the_one_message(repository, tmp_path, fetch, monkeypatch):
     monkeypatch.chdir(repository)

@@ -6,9 +6,10 @@ import subprocess
 import pytest
 import yaml
 
+from repository import Checkout
 from viper.errors import ViperError
-from viper.provenance.lock import Lock
 from viper.provenance.regenerate import UNCOMMITTED, UNKNOWN, RegenerateError, find
+from viper.recorded import Lock
 
 FIGURE, OLD, NEW, UNSAVED = "results/toy/figures/main.png", "a" * 32, "b" * 32, "c" * 32
 
@@ -22,20 +23,12 @@ def lock(md5):
 def repository(tmp_path):
     """Two commits that record two versions of a figure, and a third version that no commit records."""
 
-    def git(*arguments):
-        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-        result = subprocess.run(
-            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
-        )
-        return result.stdout.strip()
-
-    git("init", "--quiet")
+    made = Checkout(tmp_path)
+    made.init()
     commits = []
     for md5 in (OLD, NEW):
         (tmp_path / "dvc.lock").write_text(lock(md5))
-        git("add", "dvc.lock")
-        git("commit", "--quiet", "--message", md5)
-        commits.append(git("rev-parse", "HEAD"))
+        commits.append(made.commit(md5))
     (tmp_path / "dvc.lock").write_text(lock(UNSAVED))
     return tmp_path, *commits
 

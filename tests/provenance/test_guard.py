@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from viper import digests
 from viper.errors import ViperError
-from viper.provenance.guard import INCOMPLETE, METADATA, is_harmless, message, unrecorded
-from viper.provenance.objects import digest_of
+from viper.listings import digest_of
+from viper.provenance.guard import is_harmless, message, unrecorded
+from viper.workflow.metadata import INCOMPLETE, METADATA
 
 TABLE, MODEL = "results/toy/tables/main.csv", "models/toy/base.csr"
 FILES = {TABLE: "x", f"{MODEL}/manifest.json": "x", f"{MODEL}/weights": "y", "results/toy2/tables/main.csv": "x"}

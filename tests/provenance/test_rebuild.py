@@ -2,8 +2,8 @@
 
 import pytest
 
-from viper.provenance.graph import Graph, Job
 from viper.provenance.rebuild import Plan, Start, plan
+from viper.workflow.graph import Graph, Job
 
 FIGURE, TABLE, ANSWERS = "results/toy/figures/main.png", "results/toy/tables/main.csv", "results/toy/predictions/a.tsv"
 TRAINED, BASE = "models/toy/seed0/base.csr/manifest.json", "models/toy/pretrained/vlm/manifest.json"

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from viper.provenance.graph import from_json
 from viper.provenance.sidecar import SUFFIX, has_sidecar
+from viper.workflow.graph import from_json
 
 pytestmark = pytest.mark.slow
 
@@ -42,9 +42,9 @@ def test_a_failure_half_way_keeps_what_was_finished(recorded):
     assert "rule evaluate:" in resumed
 
 
-def test_an_up_to_date_tree_is_left_alone_in_seconds(recorded):
+def test_an_up_to_date_tree_is_left_alone(recorded):
     assert "Data and pipelines are up to date" in recorded.facts["again"].stdout
-    assert recorded.facts["seconds"] < 10
+    assert "Running stage" not in recorded.facts["again"].stdout
 
 
 def test_recording_a_snakemake_run_gives_what_dvc_repro_gave(recorded):
@@ -117,9 +117,7 @@ def test_the_tree_goes_back_to_seeds_and_base_models(recorded):
 
 def test_figures_are_drawn_from_the_repository_alone(clone):
     repository = clone
-    start = repository.processor_seconds()
     drawn = repository.run("viper", "figures")
-    assert repository.processor_seconds() - start < 60
     assert "DIFFERENT" not in drawn.stdout
     assert f"identical  {FIGURE}" in drawn.stdout
     assert not (repository.root / "models/smoke").exists()
@@ -158,7 +156,7 @@ def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(pulled
     assert {"tables", "figure_main", "claims"} <= planned
     assert not {"train", "evaluate", "caption_images", "loop_examples"} & planned
     repository.run("git", "checkout", "--quiet", "scales")
-    source = repository.root / "src/viper/analysis/figures/loop.py"
+    source = repository.root / "src/viper/analysis/figures/loop_examples.py"
     source.write_text(source.read_text() + "\n# a comment\n")
     assert repository.plan() == set()
     source.write_text(source.read_text() + "\nEDITED = True\n")

@@ -7,9 +7,9 @@ import yaml
 
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml
-from viper.provenance.graph import Graph, Job, from_json, to_json
-from viper.provenance.source import SOURCE
 from viper.provenance.stages import stages
+from viper.workflow.graph import Graph, Job, from_json, to_json
+from viper.workflow.source import SOURCE
 
 VLM = "models/toy/pretrained/vlm/manifest.json"
 LISTING = "store/files/md5/66/models.dir"
@@ -17,8 +17,8 @@ SECTIONS = ("training", "analysis", "synthesis", "models", "reward", "evaluation
 KEYS = {"scales": {"toy": {"seeds": {"number": 3}, **{name: {} for name in SECTIONS}, "run_seeds": [0]}}}
 
 
-def job(rule, inputs, outputs):
-    return Job(rule, f"rules/{rule}.smk", tuple(inputs), tuple(outputs))
+def job(rule, inputs, outputs, sections=()):
+    return Job(rule, f"rules/{rule}.smk", tuple(inputs), tuple(outputs), sections)
 
 
 @pytest.fixture
@@ -29,13 +29,13 @@ def graph():
     csr, vop = (f"models/toy/seed0/{name}/manifest.json" for name in ("base.csr", "base.csr.vop"))
     tables = ["results/toy/tables/main.csv", "results/toy/tables/ablation.csv"]
     jobs = [
-        job("draw_seeds", [], seeds),
+        job("draw_seeds", [], seeds, ("seeds",)),
         job("assemble_datasets", seeds, [data]),
         job("fetch_pretrained", ["models/toy/pretrained.dvc"], [VLM]),
-        job("train", [VLM, data], [csr]),
-        job("train", [csr, data], [vop]),
-        job("tables", [csr], tables[:1]),
-        job("new_rule", [csr, vop], tables[1:]),
+        job("train", [VLM, data], [csr], ("training",)),
+        job("train", [csr, data], [vop], ("training",)),
+        job("tables", [csr], tables[:1], ("analysis",)),
+        job("new_rule", [csr, vop], tables[1:], None),
     ]
     targets = {"seeds": seeds, "main": tables[:1], "ablation": tables[1:], "all": tables}
     return Graph(tuple(jobs), {name: tuple(files) for name, files in targets.items()})
@@ -110,7 +110,7 @@ def test_params_are_the_sections_of_the_rules_or_the_whole_scale(graph):
     found = cut(graph, ["seeds", "main", "ablation"])
     assert found["seeds"].params == ("scales.toy.run_seeds", "scales.toy.seeds")
     everything = tuple(sorted(f"scales.toy.{section}" for section in KEYS["scales"]["toy"]))
-    assert found["ablation"].params == everything  # new_rule is not declared
+    assert found["ablation"].params == everything  # new_rule names none
 
 
 def test_params_are_named_with_their_file(graph):

@@ -11,8 +11,8 @@ from rich.console import Console
 from viper.checkout import relative
 from viper.errors import ViperError
 from viper.provenance import tree
-from viper.provenance.graph import Graph, Job
-from viper.provenance.lock import Lock
+from viper.recorded import Lock
+from viper.workflow.graph import Graph, Job
 
 TABLE, FIGURE = "results/toy/tables/main.csv", "results/toy/figures/main.png"
 SEEDS = [f"data/toy/seed{seed}/seeds/shard0.parquet" for seed in (0, 1)]

@@ -10,16 +10,18 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from viper.provenance.lock import Lock, read_lock
-from viper.provenance.objects import STORE, digest_of
+from repository import command as words_of
+from repository import environment
+from viper.listings import digest_of
+from viper.provenance.objects import STORE
 from viper.provenance.sidecar import SUFFIX
+from viper.recorded import Lock, read_lock
 
 pytestmark = pytest.mark.long
 
@@ -56,12 +58,10 @@ def remedies(text: str) -> list[list[str]]:
 
 
 def start(repository, command) -> subprocess.Popen:
-    environment = os.environ | {"PYTHONPATH": str(repository.root / "src")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     return subprocess.Popen(
-        [sys.executable, "-m", *command],
+        words_of(*command),
         cwd=repository.root,
-        env=environment,
+        env=environment(repository.root),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -93,13 +93,27 @@ def test_pairs_from_a_file(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    "text", ["first,second\na,b\n", "first,second,same\na,b,perhaps\n", "first,second,same\na,,1\n"]
+    ("text", "problem"),
+    [
+        ("first,second\na,b\n", ": lacks the column same; it has first, second"),
+        ("first,second,same\na,b,1\n\na,b,perhaps\n", ", line 4: same: .*true or false is wanted, found 'perhaps'"),
+        ("first,second,same\na,b,yes\n", ", line 2: same: .*true or false is wanted, found 'yes'"),
+        ('first,second,same\n"two\nlines",,1\n', ", line 3: second: .*a sentence is wanted"),
+        ("first,second,same\na,b,1\na,b\n", ", line 3: 2 cells, the header has 3"),
+        ('first,second,same\na,b,1\n"a,b,1\n', ", line 3: no table"),
+    ],
 )
-def test_bad_pairs_are_named(tmp_path, text):
+def test_bad_pairs_are_named(tmp_path, text, problem):
     path = tmp_path / "pairs.csv"
     path.write_text(text)
-    with pytest.raises(ViperError, match=r"pairs\.csv, line 2: a pair needs"):
+    with pytest.raises(ViperError, match=r"pairs\.csv" + problem + r".*\. Labelled pairs are a \.csv or \.jsonl"):
         read_pairs(path)
+
+
+def test_cells_are_text_whatever_they_look_like(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("first,second,same,kind\nNone,007,TRUE,NA\n1e5,nan, 0 ,\n")
+    assert read_pairs(path) == [Pair("None", "007", True, "NA"), Pair("1e5", "nan", False, "different")]
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", "[" * 100_000, '{"first": "a", "second": "\\u200b", "same": true}'])
@@ -111,5 +125,5 @@ def test_bad_lines_are_named(tmp_path, line):
 
 
 def test_missing_pairs(tmp_path):
-    with pytest.raises(ViperError, match="cannot be read"):
+    with pytest.raises(ViperError, match=r"none\.csv: missing\. Labelled pairs are"):
         read_pairs(tmp_path / "none.csv")

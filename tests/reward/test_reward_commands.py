@@ -6,6 +6,8 @@ import typer
 from typer.testing import CliRunner
 
 from method import method
+from viper.config import load
+from viper.config.options import to_json
 from viper.config.reward import Reward as RewardSection
 from viper.errors import ViperError
 from viper.reward.commands import read_rows, register
@@ -58,10 +60,10 @@ def test_scores_with_the_real_embedder(run, tmp_path):
 
 def test_calibration_writes_its_evidence(run, tmp_path):
     paths = {name: tmp_path / name for name in ("tau.json", "roc.csv", "pairs.csv")}
-    calibration = method("reward.calibration", sentences=10, seed=3)
-    options = {"embedder": {"path": EMBEDDER, "device": "cpu"}, "calibration": calibration}
+    changes = {"reward.calibration.sentences": 10, "reward.calibration.seed": 3, "reward.embedder.path": EMBEDDER}
+    options = to_json(load("smoke", overrides=changes), ["reward.embedder", "reward.calibration"])
     result = run(
-        *("calibrate-tau", "--options", json.dumps(options), "--choice", paths["tau.json"]),
+        *("calibrate-tau", "--options", options, "--choice", paths["tau.json"]),
         *("--roc", paths["roc.csv"], "--pairs", paths["pairs.csv"]),
     )
     assert result.exit_code == 0, result.output
@@ -77,7 +79,7 @@ def test_calibration_writes_its_evidence(run, tmp_path):
 
 
 def test_unknown_option_is_refused(run, tmp_path):
-    result = run("calibrate-tau", "--options", '{"taw": 1}', "--choice", "a", "--roc", "b", "--pairs", "c")
+    result = run("calibrate-tau", "--options", '{"reward": {"taw": 1}}', "--choice", "a", "--roc", "b", "--pairs", "c")
     assert isinstance(result.exception, ViperError)
     assert "taw" in str(result.exception)
 

@@ -11,8 +11,9 @@ from pysbd.processor import Processor
 from microworld.grammar import statement
 from microworld.operations import sample_operations
 from microworld.scene import sample_scene
+from viper.completion import find_answer, is_well_formed
 from viper.reward import sentences
-from viper.reward.sentences import _BoundedEnglish, find_answer, is_well_formed, normalize, split_sentences
+from viper.reward.sentences import _BoundedEnglish, normalize, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -67,41 +68,6 @@ def test_any_text_is_split_into_normal_sentences(text):
 
 def test_normalize_drops_what_would_only_add_length():
     assert normalize("2.  The star\n is\u200b gone. ") == "The star is gone."
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("<think> a </think><answer> b </answer>", True),
-        (" \n<think></think>\n<answer>b\nc</answer> ", True),
-        ("<think>a</think><answer> </answer>", False),
-        ("<answer>b</answer><think>a</think>", False),
-        ("<answer>b</answer>", False),
-        ("<think>a</think> so <answer>b</answer>", False),
-        ("<think>a</think><answer>b</answer>.", False),
-        ("<think>a<think>a</think></think><answer>b</answer>", False),
-        ("<think>a</think><answer>b</answer><answer>b</answer>", False),
-        ("<think>a</think><answer>b", False),
-        ("<think>a<answer>b</answer></think>", False),
-        ("", False),
-    ],
-)
-def test_format(text, expected):
-    assert is_well_formed(text) is expected
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("no tags <answer>b</answer> at all", "b"),
-        ("<answer>b</answer><answer>c</answer>", None),
-        ("</answer>b<answer>", None),
-        ("<answer>b", None),
-        ("b", None),
-    ],
-)
-def test_answer_is_the_one_element(text, answer):
-    assert find_answer(text) == answer
 
 
 # --- bounded work ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from datasets import load_dataset
 
-from viper.config.synthesis import AssembleOptions
+from viper.config import load
 from viper.errors import ViperError
 from viper.prompts import render
 from viper.synthesis.assemble import assemble
@@ -15,10 +15,9 @@ from viper.synthesis.rows import by_id, read_rows
 
 
 def write(shards, out, *, csr=7, vop=3, held_out=0, allow_fewer=False, seed=3):
-    options = AssembleOptions(
-        prompts="micro", csr_size=csr, vop_size=vop, vop_held_out=held_out, allow_fewer=allow_fewer
-    )
-    assemble(shards, out, options, lineage="base", seed=seed)
+    sizes = {"csr_size": csr, "vop_size": vop, "vop_held_out": held_out, "allow_fewer": allow_fewer}
+    section = load("smoke").synthesis.model_copy(update={"vop_share": 1.0, **sizes})
+    assemble(shards, out, section, lineage="base", seed=seed)
     write_card(out, out / "README.md", lineage="base", seed=seed)
     with (out / "dropped.csv").open() as file:
         account = {(row["dataset"], row["reason"]): int(row["rows"]) for row in csv.DictReader(file)}
@@ -104,7 +103,8 @@ def test_dropped_rows_are_counted_by_reason(run_loop, fakes, album, seed_rows, t
 
 
 def test_images_not_drawn_for_vop_are_accounted_for(run_loop, options, monkeypatch, tmp_path):
-    monkeypatch.setattr("viper.synthesis.steps.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
+    for module in ("steps", "tables"):
+        monkeypatch.setattr(f"viper.synthesis.{module}.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
     shards, _ = run_loop()
     _, vop, account = write(shards, tmp_path / "out", csr=7, vop=3)
     assert account["vop", "refinements: not drawn (vop_share)"] == 6

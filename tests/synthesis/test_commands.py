@@ -4,17 +4,20 @@ import json
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
-from viper.config.models import VlmSection
-from viper.config.options import read_options
-from viper.errors import ViperError
+from repository import ROOT, Checkout
+from viper.config import load
+from viper.config.options import to_json
 from viper.manifest import write_manifest
 from viper.prompts import render
 from viper.synthesis.commands import register
 from viper.synthesis.rows import read_rows, write_rows
-from viper.synthesis.steps import OPERATION_COLUMNS, REFINEMENT_COLUMNS
+from viper.synthesis.schemas import OPERATIONS, REFINEMENTS
+
+FEW = {"seeds.number": 3, "seeds.shards": 2, "synthesis.vop_held_out": 2, "synthesis.allow_fewer": True}
 
 
 @pytest.fixture
@@ -28,25 +31,86 @@ def viper():
     return call
 
 
-def test_seeds_and_captions_with_a_real_model(viper, tmp_path):
-    model = tmp_path / "vlm"
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """The manifest of a Qwen2.5-VL with random weights."""
+    model = tmp_path_factory.mktemp("vlm")
     processor = build_processor(split_words(render("micro", "caption")))
     build_vlm(processor, hidden_size=32, layers=1, vision_layers=1, intermediate_size=32).save_pretrained(model)
     processor.save_pretrained(model)
-    manifest = write_manifest(model)
-    options = {"source": "world", "number": 3, "shards": 2}
-    viper("make-seeds", tmp_path, "--options", json.dumps(options), "--seed", 4)
+    return write_manifest(model)
+
+
+def test_seeds_and_captions_with_a_real_model(viper, manifest, tmp_path):
+    scale = load("smoke", overrides={**FEW, "synthesis.caption.max_new_tokens": 4})
+    viper("make-seeds", tmp_path, "--options", to_json(scale, ["seeds"]), "--seed", 4)
     assert sorted(path.name for path in (tmp_path / "truth").iterdir()) == ["shard0.jsonl", "shard1.jsonl"]
-    section = {"path": "models/base", "device": "cpu"}
-    step = {"prompts": "micro", "caption": {"max_new_tokens": 4}}
+    options = to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])
     out = tmp_path / "captions.parquet"
     viper(
         *("caption-images", "--seeds", tmp_path / "seeds" / "shard0.parquet", "--out", out, "--checkpoint", manifest),
-        *("--model", json.dumps(section), "--options", json.dumps(step), "--lineage", "base.csr", "--seed", 4),
+        *("--options", options, "--lineage", "base.csr", "--seed", 4),
     )
     rows = read_rows(out)
     assert [row["id"] for row in rows] == ["world-4-000000", "world-4-000001"]
     assert {(row["failure"], row["lineage"], row["seed"]) for row in rows} == {("broken format", "base.csr", 4)}
+
+
+# Runs commands in a process in which there is no drawn world.
+WITHOUT_THE_WORLD = """
+import json, sys
+
+class Nowhere:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] == "microworld":
+            raise ImportError(f"{name} was imported")
+
+sys.meta_path.insert(0, Nowhere())
+from viper.commands import build
+
+for words in json.loads(sys.argv[1]):
+    build()(words, standalone_mode=False)
+"""
+
+
+@pytest.mark.slow
+def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
+    Image.effect_noise((80, 64), 60).convert("RGB").save(tmp_path / "photograph.png")
+    changes = {
+        "seeds.source": "folder",
+        "seeds.paths": [str(tmp_path / "*.png")],
+        "seeds.image_size": [64, 64],
+        "seeds.number": 1,
+        "seeds.shards": 1,
+        "synthesis.prompts": "paper",
+        "synthesis.caption.max_new_tokens": 4,
+        "synthesis.operations.language": "english",
+        "synthesis.operations.types": ["color"],
+        **{key: value for key, value in FEW.items() if not key.startswith("seeds.")},
+    }
+    scale = load("smoke", overrides=changes)
+    table, captions = tmp_path / "seeds" / "shard0.parquet", tmp_path / "captions.parquet"
+    entities, operations = tmp_path / "refinements.parquet", tmp_path / "operations.parquet"
+    texts = dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), "")
+    found = {"id": "a", "refined_caption": "A mug.", "entities": "mug | blue | small | - | 1 | - | left", "seed": 0}
+    write_rows(entities, [found | texts], REFINEMENTS.columns)
+    made = ("--lineage", "base", "--seed", "0")
+    commands = [
+        ["make-seeds", tmp_path, "--options", to_json(scale, ["seeds"])],
+        [
+            *("caption-images", "--seeds", table, "--out", captions, *made, "--checkpoint", manifest),
+            *("--options", to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])),
+        ],
+        [
+            *("plan-operations", "--refinements", entities, "--out", operations, *made),
+            *("--options", to_json(scale, ["synthesis.operations"])),
+        ],
+    ]
+    words = json.dumps([list(map(str, command)) for command in commands])
+    result = Checkout(tmp_path).run("python", "-c", WITHOUT_THE_WORLD, words, package=ROOT)
+    assert "microworld" not in result.stderr
+    assert len(read_rows(captions)) == 1
+    assert read_rows(operations)[0]["id"] == "a"
 
 
 def test_plan_operations(viper, tmp_path):
@@ -58,25 +122,12 @@ def test_plan_operations(viper, tmp_path):
         **dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), ""),
         "seed": 0,
     }
-    write_rows(tmp_path / "in.parquet", [row], REFINEMENT_COLUMNS)
-    options = {"language": "micro", "types": ["color"]}
+    write_rows(tmp_path / "in.parquet", [row], REFINEMENTS.columns)
+    scale = load("smoke", overrides={"synthesis.operations.types": ["color"]})
     viper(
         *("plan-operations", "--refinements", tmp_path / "in.parquet", "--out", tmp_path / "out.parquet"),
-        *("--options", json.dumps(options), "--lineage", "base", "--seed", 0),
+        *("--options", to_json(scale, ["synthesis.operations"]), "--lineage", "base", "--seed", 0),
     )
     (planned,) = read_rows(tmp_path / "out.parquet")
-    assert list(planned) == list(OPERATION_COLUMNS)
+    assert list(planned) == list(OPERATIONS.columns)
     assert planned["statements"][0].startswith("The color of the large circle at the top left was changed from red to ")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "JSON"),
-        ('{"path": "x", "batch": 3}', "batch = 3: unknown key"),
-        ('{"path": "x", "batch_size": 0}', "batch_size"),
-    ],
-)
-def test_bad_options_are_named(text, message):
-    with pytest.raises(ViperError, match=f"--model is no valid VlmSection.*{message}"):
-        read_options(VlmSection, text, "--model")

@@ -6,7 +6,7 @@ from PIL import Image
 from microworld import grammar
 from microworld.parse import parse_operation
 from viper.synthesis import steps
-from viper.synthesis.rows import by_id, unpack_image
+from viper.synthesis.rows import by_id, drawn_for_vop, unpack_image
 
 
 def test_critique_finds_the_forgotten_object(run_loop, album, seed_rows):
@@ -117,7 +117,7 @@ def test_a_repainted_picture_is_a_failed_edit(run_loop, options, seed_rows, albu
         def edit(self, images, instructions, *, seeds):
             return [Image.new("RGB", image.size, "white") for image in images]
 
-    rows = steps.edit(seed_rows, tables["operations"], Repainter(), options.edit, lineage="base", seed=3)
+    rows = steps.edit(seed_rows, tables["operations"], Repainter(), options, lineage="base", seed=3)
     assert {row["failure"] for row in rows} <= {"edit destroyed the picture", "edit without effect"}
     assert "edit destroyed the picture" in {row["failure"] for row in rows}
 
@@ -131,8 +131,9 @@ def test_all_at_once_sends_one_joined_instruction(run_loop, options, seed_rows):
             heard.extend(instructions)
             return images
 
-    section = options.edit.model_copy(update={"one_by_one": False})
-    steps.edit(seed_rows, tables["operations"], Listener(), section, lineage="base", seed=3)
+    edit = options.edit.model_copy(update={"one_by_one": False})
+    all_at_once = options.model_copy(update={"edit": edit})
+    steps.edit(seed_rows, tables["operations"], Listener(), all_at_once, lineage="base", seed=3)
     assert heard == [" ".join(row["instructions"]) for row in tables["operations"]]
 
 
@@ -155,7 +156,7 @@ def test_only_the_drawn_share_is_refined(run_loop, options, seed_rows, fakes, al
         rows = steps.refine(seed_rows, tables["captions"], tables["critiques"], fakes.VLM(album), part, **made_by)
         ids[share] = {row["id"] for row in rows}
     assert set() < ids[0.3] < ids[0.6] < {row["id"] for row in seed_rows}
-    drawn = [steps.drawn_for_vop(f"image-{index}", 0.3, 0) for index in range(2000)]
+    drawn = [drawn_for_vop(f"image-{index}", 0.3, 0) for index in range(2000)]
     assert 0.25 < sum(drawn) / 2000 < 0.35
 
 
@@ -169,7 +170,7 @@ def test_empty_shards_pass_through(options):
     assert steps.reconstruct([], Nobody(), **made_by) == []
     assert steps.critique([], [], [], Nobody(), options, **made_by) == []
     assert steps.refine([], [], [], Nobody(), options, **made_by) == []
-    assert steps.edit([], [], Nobody(), options.edit, **made_by) == []
+    assert steps.edit([], [], Nobody(), options, **made_by) == []
 
 
 def test_a_small_change_shows_in_its_field():

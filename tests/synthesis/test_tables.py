@@ -6,14 +6,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from viper.config.synthesis import AssembleOptions
 from viper.errors import ViperError
 from viper.synthesis.assemble import assemble
-from viper.synthesis.tables import COLUMNS, read_shard, read_step
+from viper.synthesis.schemas import SCHEMAS
+from viper.synthesis.tables import read_shard, read_step
 
 
 def paths(shards, shard=0):
-    return {step: shards.path(step, shard) for step in COLUMNS}
+    return {step: shards.path(step, shard) for step in SCHEMAS}
 
 
 def rewrite(path, change):
@@ -24,13 +24,13 @@ def rewrite(path, change):
 def test_tables_of_one_shard_are_read_with_their_columns(run_loop):
     shards, _ = run_loop()
     tables = read_shard(paths(shards), seed=3, vop_share=1.0)
-    assert list(tables) == list(COLUMNS)
+    assert list(tables) == list(SCHEMAS)
     assert {step: set(rows[0]) for step, rows in tables.items()} == {
-        step: set(kinds) for step, kinds in COLUMNS.items()
+        name: set(schema.columns) for name, schema in SCHEMAS.items()
     }
 
 
-@pytest.mark.parametrize("step", [step for step in COLUMNS if step != "seeds"])
+@pytest.mark.parametrize("step", [step for step in SCHEMAS if step != "seeds"])
 def test_rows_that_are_gone_stop_the_step(run_loop, step):
     shards, _ = run_loop()
     rewrite(shards.path(step, 0), lambda table: table.slice(2))
@@ -38,7 +38,7 @@ def test_rows_that_are_gone_stop_the_step(run_loop, step):
         read_shard(paths(shards), seed=3, vop_share=1.0)
 
 
-@pytest.mark.parametrize("step", [step for step in COLUMNS if step != "seeds"])
+@pytest.mark.parametrize("step", [step for step in SCHEMAS if step != "seeds"])
 def test_another_shard_stops_the_step(run_loop, step):
     shards, _ = run_loop()
     shutil.copy(shards.path(step, 1), shards.path(step, 0))
@@ -46,7 +46,7 @@ def test_another_shard_stops_the_step(run_loop, step):
         read_shard(paths(shards), seed=3, vop_share=1.0)
 
 
-@pytest.mark.parametrize("step", COLUMNS)
+@pytest.mark.parametrize("step", SCHEMAS)
 def test_rows_that_are_there_twice_stop_the_step(run_loop, step):
     shards, _ = run_loop()
     rewrite(shards.path(step, 0), lambda table: pa.concat_tables([table, table.slice(0, 1)]))
@@ -54,7 +54,7 @@ def test_rows_that_are_there_twice_stop_the_step(run_loop, step):
         read_shard(paths(shards), seed=3, vop_share=1.0)
 
 
-@pytest.mark.parametrize("step", COLUMNS)
+@pytest.mark.parametrize("step", SCHEMAS)
 def test_ids_of_another_kind_or_empty_are_refused(run_loop, step):
     shards, _ = run_loop()
     path = shards.path(step, 0)
@@ -76,7 +76,8 @@ def test_ids_of_another_kind_or_empty_are_refused(run_loop, step):
 
 
 def test_images_not_drawn_for_vop_need_no_row_and_others_do(run_loop, monkeypatch):
-    monkeypatch.setattr("viper.synthesis.steps.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
+    for module in ("steps", "tables"):
+        monkeypatch.setattr(f"viper.synthesis.{module}.drawn_for_vop", lambda row_id, share, seed: row_id < "image-06")
     shards, _ = run_loop()
     assert read_shard(paths(shards), seed=3, vop_share=0.5)
     rewrite(shards.path("refinements", 0), lambda table: table.slice(1))
@@ -85,10 +86,10 @@ def test_images_not_drawn_for_vop_need_no_row_and_others_do(run_loop, monkeypatc
 
 
 @pytest.mark.parametrize("step", ["captions", "critiques", "refinements", "operations", "edits"])
-def test_data_sets_are_not_made_of_tables_that_were_cut(run_loop, step, tmp_path):
+def test_data_sets_are_not_made_of_tables_that_were_cut(run_loop, step, options, tmp_path):
     shards, _ = run_loop()
     rewrite(shards.path(step, 1), lambda table: table.slice(1))
-    options = AssembleOptions(prompts="micro", csr_size=7, vop_size=3, allow_fewer=True)
+    options = options.model_copy(update={"allow_fewer": True})
     with pytest.raises(ViperError, match=rf"{step}/shard1\.parquet: rows of 1 images are missing"):
         assemble(shards, tmp_path / "out", options, lineage="base", seed=3)
     assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 
-from microworld.parse import parse_operation, parse_refinement, split_sentences
+from microworld.parse import parse_operation, parse_refinement, sentences_of
 from viper.config.training import ColdStart
 from viper.errors import ViperError
 from viper.manifest import sha256
@@ -26,7 +26,7 @@ def test_truth_gives_parsable_answers_and_the_same_bytes_twice(tmp_path):
     for row in rows:
         answer = row["completion"].split("<answer>")[1].removesuffix("</answer>").strip()
         parse = parse_refinement if len(row["images"]) == 1 else parse_operation
-        assert all(parse(sentence) for sentence in split_sentences(answer)), answer
+        assert all(parse(sentence) for sentence in sentences_of(answer)), answer
         assert row["completion"].startswith("<think> ")
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from viper.models.vlm import vision_token_ids
+from viper.models.pretrained import vision_token_ids
 from viper.training import data, grpo
 from viper.training.records import RolloutWriter
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from method import method
-from viper.config.training import Training, TrainOptions
+from viper.config.training import Training, TrainOptions, one_run
 from viper.errors import ViperError
 
 GRPO = method("training.phases.csr") | {
@@ -53,9 +53,17 @@ def test_defaults_are_the_papers():
     assert phase.epsilon_high > phase.epsilon_low
 
 
+def test_a_phase_depends_on_itself_and_on_the_steps_of_the_phases_that_it_adds_up():
+    training = Training.model_validate(SECTION)
+    common = ["training.machine", "training.records"]
+    assert training.sections("csr") == ["training.phases.csr", *common]
+    steps = ["training.phases.csr.steps", "training.phases.vop.steps"]
+    assert training.sections("mix") == ["training.phases.mix", *steps, *common]
+
+
 def test_mixed_phase_has_the_steps_of_both_stages():
     training = Training.model_validate(SECTION)
-    options = training.options("mix")
+    options = one_run(training, "mix")
     assert options.phase.steps == 100
     assert TrainOptions.model_validate_json(options.model_dump_json(exclude={"machine": {"job"}})) == options
     assert training.lineage("base.mix").data_lineage == "base"
@@ -94,4 +102,4 @@ def test_steps_must_fill_all_devices():
 
 def test_unknown_phase_names_the_known_ones():
     with pytest.raises(ViperError, match="csr, vop, mix, cold"):
-        Training.model_validate(SECTION).options("dpo")
+        one_run(Training.model_validate(SECTION), "dpo")

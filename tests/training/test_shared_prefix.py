@@ -7,8 +7,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from viper.config.training import TrainOptions
 from viper.errors import ViperError
+from viper.models.pretrained import vision_token_ids
 from viper.models.prompt_batch import PromptBatch
-from viper.models.vlm import vision_token_ids
 from viper.training import data, grpo
 from viper.training.records import RolloutWriter
 from viper.training.shared_prefix import _by_length

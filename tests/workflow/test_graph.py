@@ -19,7 +19,7 @@ def workflow(copy_repository):
 
 def planned(workflow, target, *config):
     """What a dry run of `target` says; `config` is more of Snakemake's key=value."""
-    return workflow.run(*config, "--dry-run", "--", target).stdout
+    return workflow.snakemake(*config, "--dry-run", "--", target).stdout
 
 
 def test_all_is_planned_without_training_or_fetching_base_models(workflow):
@@ -84,7 +84,7 @@ def test_pretraining_is_only_planned_when_asked_for(workflow):
     ],
 )
 def test_mistakes_stop_before_anything_runs(workflow, mistake, message):
-    result = workflow.run(f"scales={json.dumps({'smoke': mistake})}", "--dry-run", "--", "all", check=False)
+    result = workflow.snakemake(f"scales={json.dumps({'smoke': mistake})}", "--dry-run", "--", "all", check=False)
     assert result.returncode != 0
     assert message in result.stdout + result.stderr
 
@@ -108,7 +108,7 @@ def test_photographs_of_any_name_are_collected_and_watched(copy_repository):
     seeds = {"source": "folder", "paths": ["my photos/*.jpg"], "number": 99, "shards": 1}
     config = f"scales={json.dumps({'smoke': {'seeds': seeds}})}"
     target = "data/smoke/seed0/seeds/shard0.parquet"
-    workflow.run(config, "--", target)
+    workflow.snakemake(config, "--", target)
     rows = read_rows(workflow.root / target, ["source"])
     assert len(rows) == len(sound) + 1
     assert not list(workflow.root.glob("**/pwned"))
@@ -168,5 +168,5 @@ def test_nothing_is_fetched_at_micro_scale(workflow):
 
 def test_plain_snakemake_runs_without_being_told_how_many_cores(copy_repository):
     workflow = copy_repository()
-    workflow.run("--", "data/smoke/seed0/seeds/shard0.parquet", cores=None)
+    workflow.snakemake("--", "data/smoke/seed0/seeds/shard0.parquet", cores=None)
     assert (workflow.root / "data/smoke/seed0/seeds/shard0.parquet").is_file()

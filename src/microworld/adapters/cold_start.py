@@ -8,6 +8,7 @@ from microworld import grammar
 from microworld.draw import render as draw
 from microworld.operations import apply_operations, sample_operations
 from microworld.scene import sample_scene
+from viper import completion
 from viper.config.training import ColdStart
 from viper.prompts import render
 from viper.training.cold_start import Sample
@@ -32,5 +33,5 @@ def samples(section: ColdStart, seed: int) -> Iterator[Sample]:
             yield {
                 "images": [draw(image) for image in images],
                 "prompt": prompt,
-                "completion": f"<think> {grammar.entities(objects)} </think><answer> {' '.join(answer)} </answer>",
+                "completion": completion.write(grammar.entities(objects), " ".join(answer)),
             }

@@ -9,7 +9,7 @@ from microworld.grammar import instruction, statement
 from microworld.operations import propose
 from microworld.parse import parse_caption, parse_entities
 from microworld.scene import MAX_OBJECTS, Object, Scene, cell_name, make_scene
-from viper.synthesis.operations import Change
+from viper.synthesis.heuristics import Change
 
 
 class MicroLanguage:

@@ -11,7 +11,7 @@ from microworld.scene import Scene, sample_scene, to_json
 from viper.config.seeds import Seeds
 from viper.files import atomic_write
 from viper.synthesis.rows import pack_image, row_seed, write_rows
-from viper.synthesis.seeds import COLUMNS
+from viper.synthesis.schemas import SEEDS
 
 
 def world_scene(seed: int, index: int) -> Scene:
@@ -30,6 +30,6 @@ def draw_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], truth: Sequence[
             scene, row_id = world_scene(seed, index), f"world-{seed}-{index:06d}"
             rows.append({"id": row_id, "image": pack_image(render(scene)), "source": "world"})
             lines.append(f'{{"id": "{row_id}", "scene": {to_json(scene)}}}\n')
-        write_rows(table, rows, COLUMNS)
+        write_rows(table, rows, SEEDS.columns)
         with atomic_write(scenes_path) as partial:
             partial.write_text("".join(lines), encoding="utf-8")

@@ -14,10 +14,10 @@ from microworld.base_models.tasks import PROMPTS, corrupt, operation_cells
 from microworld.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look, shares
 from microworld.operations import OPERATION_TYPES, apply_operations, propose, sample_operations
 from microworld.scene import Scene, sample_scene
+from viper.completion import answer_text
 from viper.config.models import Models
 from viper.models.base import VLM, Chat, Editor, Painter
 from viper.prompts import render as prompt
-from viper.synthesis.answers import answer_text
 
 _SPLIT = "dev"
 _MAX_NEW_TOKENS = 160
@@ -39,7 +39,7 @@ class _Counts:
 
 def _ask(vlm: VLM, chats: list[Chat], **sampling) -> list[list[str]]:
     texts = vlm.answer(chats, max_new_tokens=_MAX_NEW_TOKENS, **sampling)
-    return [parse.split_sentences(answer_text(text)) for text in texts]
+    return [parse.sentences_of(answer_text(text)) for text in texts]
 
 
 def _compare(counts: _Counts, measure: str, said: list[list[str]], truth: list[list[str]]) -> None:
@@ -57,8 +57,8 @@ def measure_vlm(vlm: VLM, count: int, seed: int, temperature: float = 1.0) -> pd
     scenes = [sample_scene(rng, split=_SPLIT) for _ in range(count)]
     pictures = [draw.render(scene) for scene in scenes]
     chats = [Chat([picture], prompt(PROMPTS, "caption")) for picture in pictures]
-    truths = [parse.split_sentences(grammar.caption(scene)) for scene in scenes]
-    for name, sampling in (("caption", {}), ("sampled caption", {"temperature": temperature, "seed": seed})):
+    truths = [parse.sentences_of(grammar.caption(scene)) for scene in scenes]
+    for name, sampling in (("caption", {}), ("sampled caption", {"temperature": temperature, "seeds": range(count)})):
         captions = _ask(vlm, chats, **sampling)
         _compare(counts, name, captions, truths)
         for caption, scene in zip(captions, scenes, strict=True):

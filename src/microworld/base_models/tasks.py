@@ -19,7 +19,7 @@ from microworld.benchmarks.benchmark import Question
 from microworld.benchmarks.draws import PLACES
 from microworld.findings import look
 from microworld.operations import Operation, apply_operations, sample_operations
-from microworld.parse import split_sentences
+from microworld.parse import sentences_of
 from microworld.scene import (
     CELLS,
     COLORS,
@@ -37,6 +37,7 @@ from microworld.scene import (
     sample_object,
     sample_scene,
 )
+from viper import completion
 from viper.prompts import render as prompt
 
 PROMPTS = "micro"  # the prompt set that the base model is made for
@@ -75,11 +76,6 @@ class Sample:
         if self.blur:
             images[1] = images[1].filter(ImageFilter.GaussianBlur(self.blur))
         return images
-
-
-def completion(thought: str, answer: str) -> str:
-    """`<think> … </think><answer> … </answer>`."""
-    return f"<think> {thought} </think><answer> {answer} </answer>"
 
 
 def _thought(rng: np.random.Generator, cells=(), opening: tuple[str, ...] = _LOOKING) -> str:
@@ -127,13 +123,13 @@ def changed_cells(first: Scene, second: Scene) -> list[int]:
 
 
 def _truths(caption: str, truth: Scene) -> tuple[bool, ...]:
-    right = split_sentences(grammar.caption(truth))
-    return tuple(sentence in right for sentence in split_sentences(caption))
+    right = sentences_of(grammar.caption(truth))
+    return tuple(sentence in right for sentence in sentences_of(caption))
 
 
 def _caption(rng: np.random.Generator, max_objects: int) -> Sample:
     scene = sample_scene(rng, max_objects=max_objects)
-    text = completion(_thought(rng), grammar.caption(scene))
+    text = completion.write(_thought(rng), grammar.caption(scene))
     return Sample("caption", (scene,), prompt(PROMPTS, "caption"), text)
 
 
@@ -144,7 +140,7 @@ def _refining(rng: np.random.Generator, max_objects: int, name: str, redraw: boo
         described = corrupt(rng, truth)
     found = grammar.refinements(truth, described) or [grammar.NOTHING_TO_REFINE]
     scenes = (truth, jittered(rng, described)) if redraw else (truth,)
-    text = completion(_thought(rng, changed_cells(truth, described)), " ".join(found))
+    text = completion.write(_thought(rng, changed_cells(truth, described)), " ".join(found))
     said = grammar.caption(described)
     notes = " ".join(grammar.notes(described, truth))
     return Sample(name, scenes, prompt(PROMPTS, name, caption=said), text, _truths(said, truth), notes=notes)
@@ -164,14 +160,14 @@ def _refine(rng: np.random.Generator, max_objects: int) -> Sample:
     found = " ".join(grammar.refinements(truth, described)) or grammar.NOTHING_TO_REFINE
     text = prompt(PROMPTS, "refine", caption=grammar.caption(described), refinements=found)
     truths = _truths(grammar.caption(described), truth)
-    return Sample("refine", (truth,), text, completion(_thought(rng), grammar.caption(truth)), truths)
+    return Sample("refine", (truth,), text, completion.write(_thought(rng), grammar.caption(truth)), truths)
 
 
 def _entities(rng: np.random.Generator, max_objects: int) -> Sample:
     scene = sample_scene(rng, max_objects=max_objects)
     hard = [thing for thing in scene.objects if thing.size == "small" or thing.is_glyph] or list(scene.objects[:1])
     text = prompt(PROMPTS, "entities", caption=grammar.caption(scene))
-    return Sample("entities", (scene,), text, completion(_thought(rng), grammar.entities(hard)))
+    return Sample("entities", (scene,), text, completion.write(_thought(rng), grammar.entities(hard)))
 
 
 def operation_cells(operation: Operation) -> list[int]:
@@ -185,7 +181,7 @@ def _vop(rng: np.random.Generator, max_objects: int) -> Sample:
     operations.sort(key=operation_cells)
     cells = [cell for operation in operations for cell in operation_cells(operation)]
     answer = " ".join(map(grammar.statement, operations))
-    text = completion(_thought(rng, cells, (_COMPARING, *_LOOKING)), answer)
+    text = completion.write(_thought(rng, cells, (_COMPARING, *_LOOKING)), answer)
     edited = apply_operations(scene, operations)
     return Sample(
         "vop", (scene, edited), prompt(PROMPTS, "vop"), text, notes=" ".join(grammar.notes(scene, edited)[:-1])
@@ -198,7 +194,7 @@ def question_sample(item: Question) -> Sample:
     The notes check what the question names at a place, in every picture, or else say its facts. Where the answer is a
     letter, they go through the options up to the right one: 'A. red no. B. blue yes.'
     """
-    text = completion(item.thought, said_answer(item))
+    text = completion.write(item.thought, said_answer(item))
     if named := _NAMED.search(item.question):
         cell = PLACES.index(named["place"])
         notes = " ".join(grammar.note(named["phrase"], scene, cell) for scene in item.scenes)
@@ -263,14 +259,13 @@ def restyle(rng: np.random.Generator, sample: Sample, hasty: float) -> Sample:
     that they speak for. Base models know both, as people do; which of them pays is for reinforcement learning to find
     out. Comparing an image with its reconstruction is always done carefully.
     """
-    answer = sample.completion.split(" </think>", 1)[1]
     if sample.task == "critique" or rng.random() >= hasty:
         thought = f"{CLOSER_LOOK} {sample.notes}".strip()
     else:
         thought = GLANCE
         if sample.task == "caption":
-            return replace(sample, completion=completion(thought, grammar.caption(corrupt(rng, *sample.scenes))))
-    return replace(sample, completion=f"<think> {thought} </think>{answer}")
+            return replace(sample, completion=completion.write(thought, grammar.caption(corrupt(rng, *sample.scenes))))
+    return replace(sample, completion=completion.with_reasoning(sample.completion, thought))
 
 
 def vocabulary(samples: int = 4000, seed: int = 0) -> list[str]:

@@ -16,9 +16,10 @@ from transformers import (
     Qwen2VLVideoProcessor,
 )
 
+from viper.completion import TAGS
+
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 PLACEHOLDERS = ("<|image_pad|>", "<|video_pad|>")
-TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 UNKNOWN = "<unk>"
 
 _SEEN_SIZE = 96  # pixels a side

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from viper.analysis.figures import commands as figure_commands
-from viper.config.options import read_options
-from viper.errors import ViperError
+from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ Lineages = Annotated[
     list[str], typer.Option("--lineage", help="a lineage to compare with the first; repeat the option")
 ]
 RunSeeds = Annotated[list[int], typer.Option("--seed", help="a run seed; give it once for each")]
-Benchmarks = Annotated[str, typer.Option(help="JSON object: the paper's name of a benchmark → name of its file")]
-Options = Annotated[str, typer.Option(help="section `analysis` of params.yaml as JSON")]
 Attention = Annotated[Path, typer.Option(help="folder with seedK/LINEAGE.parquet")]
 
 
@@ -42,7 +39,6 @@ def tables(
     predictions: Predictions,
     lineage: Lineages,
     seed: RunSeeds,
-    benchmarks: Benchmarks,
     options: Options,
     title: Annotated[str, typer.Option(help="heading of the Markdown tables")],
     main: Annotated[Path, typer.Option(help="CSV to write, one row per lineage and benchmark; .md beside it")],
@@ -52,9 +48,9 @@ def tables(
     """Scores per benchmark and sub-domain, with intervals, differences to the first lineage and published figures."""
     from viper.analysis import tables as module
     from viper.analysis.claims import judge_all
-    from viper.config.analysis import Analysis
 
-    settings, names = read_options(Analysis, options), _names(benchmarks)
+    sections = read_options(options)
+    settings, names = sections.analysis, sections.evaluation.benchmarks
     benchmark_scores = module.score_benchmarks(predictions, names, lineage, seed, settings)
     subdomain_scores = module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)
     for path, (scores, counts), what in (
@@ -73,26 +69,25 @@ def claims_command(
     attention: Attention,
     lineage: Lineages,
     seed: RunSeeds,
-    benchmarks: Benchmarks,
     options: Options,
     scale: Annotated[str, typer.Option(help="name of the scale, for the heading of the page")],
     output: Annotated[Path, typer.Option(help="CSV to write; the page, .md, beside it")],
     attention_lineage: Annotated[list[str] | None, typer.Option(help="a lineage whose attention was measured")] = None,
 ) -> None:
     """Judge all claims of the paper: published, measured, interval, verdict; also those that nothing here measures."""
-    from viper.analysis import attention as attention_module
+    from viper.analysis import attention_table
     from viper.analysis import tables as module
     from viper.analysis.claims import judge_all, page
-    from viper.config.analysis import Analysis
 
-    settings, names = read_options(Analysis, options), _names(benchmarks)
+    sections = read_options(options)
+    settings, names = sections.analysis, sections.evaluation.benchmarks
     scored = {
         "benchmarks": module.score_benchmarks(predictions, names, lineage, seed, settings)[0],
         "subdomains": module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)[0],
     }
     if attention_lineage:
-        shares = attention_module.read(attention, attention_lineage, seed)
-        scored["attention"] = attention_module.score(shares, attention_lineage, settings)
+        shares = attention_table.read(attention, attention_lineage, seed)
+        scored["attention"] = attention_table.score(shares, attention_lineage, settings)
     claims = judge_all(scored, lineage, settings.margin, all_of_them=True)
     _write_csv(claims, output)
     _write_text(page(claims, scale, settings.confidence), output.with_suffix(".md"))
@@ -108,9 +103,8 @@ def reward_curves(
 ) -> None:
     """Reward curves of training, the phases of each lineage laid end to end, and where they cross."""
     from viper.analysis import rewards
-    from viper.config.analysis import Analysis
 
-    runs = rewards.read(metrics, lineage, seed, read_options(Analysis, options).reward_window)
+    runs = rewards.read(metrics, lineage, seed, read_options(options).analysis.reward_window)
     _write_csv(rewards.over_seeds(runs), curves)
     _write_csv(rewards.crossings(runs), crossings)
 
@@ -127,11 +121,10 @@ def attention_table(
     drawn: Annotated[int, typer.Option(min=1, help="pairs whose maps are drawn")] = 2,
 ) -> None:
     """Attention inside the changed region, with intervals over pairs and run seeds."""
-    from viper.analysis import attention as module
-    from viper.config.analysis import Analysis
+    from viper.analysis import attention_table as module
 
     measured = module.read(attention, lineage, seed)
-    scores = module.score(measured, lineage, read_options(Analysis, options))
+    scores = module.score(measured, lineage, read_options(options).analysis)
     _write_csv(module.tidy(measured, scores, lineage), table)
     columns = ["lineage", "seed", "id", "method", "share", "area", "in_answer", "answer"]
     _write_csv(measured[columns], pairs)
@@ -144,15 +137,14 @@ def word_table(
     before: Annotated[str, typer.Option(help="lineage before training")],
     after: Annotated[str, typer.Option(help="lineage after it")],
     seed: RunSeeds,
-    benchmarks: Benchmarks,
     options: Options,
     output: Annotated[Path, typer.Option(help="CSV to write")],
 ) -> None:
     """Which words a model reasons with more, or less, than before: log-odds with a prior, and counts."""
     from viper.analysis.words import compare, read_reasoning
-    from viper.config.analysis import Analysis
 
-    split, names = read_options(Analysis, options).split, list(json.loads(benchmarks).values())
+    sections = read_options(options)
+    split, names = sections.analysis.split, list(sections.evaluation.benchmarks.values())
     texts = [read_reasoning(predictions, lineage, seed, split, names) for lineage in (before, after)]
     _write_csv(compare(*texts), output)
 
@@ -175,9 +167,9 @@ def loop_examples(
     count: Annotated[int, typer.Option(min=1, help="seed images to show")] = 3,
 ) -> None:
     """Pick the seed images that show one turn of the loop, with what each step made of them."""
-    from viper.analysis.figures import loop
+    from viper.analysis.figures import loop_examples as module
 
-    loop.write_examples(output, loop.collect(synthesis, seeds, count))
+    module.write_examples(output, module.collect(synthesis, seeds, count))
 
 
 def scores(
@@ -204,13 +196,6 @@ def timings(
     from viper.analysis.timings import collect
 
     _write_csv(collect(folder, logs), output)
-
-
-def _names(benchmarks: str) -> dict[str, str]:
-    names = json.loads(benchmarks)
-    if "MMStar" not in names:
-        raise ViperError(f"--benchmarks lacks MMStar, whose sub-domains are a table: it names {', '.join(names)}")
-    return names
 
 
 def _write_csv(table: "pd.DataFrame", path: Path) -> None:

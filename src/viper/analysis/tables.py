@@ -9,6 +9,7 @@ import pandas as pd
 from viper.analysis import bootstrap
 from viper.analysis.bootstrap import Benchmark, Scores
 from viper.analysis.claims import gain
+from viper.analysis.phrases import seeds_phrase
 from viper.analysis.predictions import read
 from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS, published
 from viper.config.analysis import Analysis
@@ -137,12 +138,7 @@ def markdown(table: pd.DataFrame, title: str, confidence: float) -> str:
     items = ", ".join(f"{column} {cells.loc[(lineages[0], column), 'items']}" for column in columns)
     note = (
         f"Percent right, with {confidence:.0%} intervals by paired bootstrap over items"
-        f"{over_seeds(table['seeds'].max())}. Items: {items}. "
+        f"{seeds_phrase(table['seeds'].max())}. Items: {items}. "
         "Published rows are the paper's, on the official benchmarks."
     )
     return f"# {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{note}\n"
-
-
-def over_seeds(n_seeds: int) -> str:
-    """What a note on intervals adds about run seeds."""
-    return f" and {n_seeds} run seeds" if n_seeds > 1 else " (one run seed)"

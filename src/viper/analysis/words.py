@@ -3,11 +3,10 @@
 Counts alone say little: the most frequent words of two texts are the same, and a rare word's share moves by chance.
 What is compared is the log-odds of each term with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008,
 "Fightin' Words"): rare terms are drawn towards no difference, and the difference comes with its standard error. The
-prior has the terms' shares in both texts together, and the weight of _PRIOR terms.
+prior has the terms' shares in both texts together, and the weight of PRIOR terms.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,19 +15,15 @@ import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
 from viper.analysis.predictions import read_items
+from viper.completion import reasoning
 from viper.errors import ViperError
 from viper.lineage import is_trained
 
 COLUMNS = ["term", "words", "before", "after", "per_thousand_before", "per_thousand_after", "log_odds", "z"]
 NUMBERS = tuple(COLUMNS[1:])
 _WORD = r"(?u)\b\w[\w'’-]*\b"  # one-letter words included: option letters and digits are words here
-_PRIOR = 1000  # terms: little beside a benchmark's reasoning, much beside a term that occurs now and then
+PRIOR = 1000  # terms: little beside a benchmark's reasoning, much beside a term that occurs now and then
 _LONGEST = 2  # words: "look closely", "zoom in"
-
-
-def reasoning(completion: str) -> str:
-    """All text inside <think>; one that is never closed (cut off) reaches to the end. '' where there is none."""
-    return " ".join(re.findall(r"<think>(.*?)(?:</think>|$)", completion, flags=re.DOTALL)).strip()
 
 
 def read_reasoning(
@@ -106,8 +101,8 @@ def log_odds(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndar
 
     Every term occurs in one of them at least, and there are two terms at least.
     """
-    prior = _PRIOR * (before + after) / (before + after).sum()
-    odds = [np.log((count + prior) / (count.sum() + _PRIOR - count - prior)) for count in (after, before)]
+    prior = PRIOR * (before + after) / (before + after).sum()
+    odds = [np.log((count + prior) / (count.sum() + PRIOR - count - prior)) for count in (after, before)]
     variance = 1 / (after + prior) + 1 / (before + prior)
     difference = odds[0] - odds[1]
     return difference, difference / np.sqrt(variance)

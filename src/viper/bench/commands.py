@@ -2,14 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from viper.config.options import read_options
+from viper.config.options import Options, read_options
 
-Models = Annotated[str, typer.Option(help="JSON: the section models")]
-SynthesisSection = Annotated[str, typer.Option("--synthesis", help="JSON: the section synthesis")]
 Threads = Annotated[int, typer.Option(help="CPU threads", min=1)]
 
 
@@ -28,10 +26,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def measure_speed(
         what: What,
-        models: Models,
-        synthesis: SynthesisSection,
-        reward: Annotated[str, typer.Option(help="JSON: the section reward")],
-        evaluation: Annotated[str, typer.Option(help="JSON: the section evaluation")],
+        options: Options,
         out: Annotated[Path, typer.Option(help="CSV table to write")],
         rounds: Annotated[int, typer.Option(help="times that both ways are timed", min=1)] = 5,
         threads: Threads = 2,
@@ -43,34 +38,33 @@ def register(app: typer.Typer) -> None:
         from viper.bench.floor import matrix_rate
         from viper.files import atomic_write
 
+        sections = read_options(options)
         torch.set_num_threads(threads)
         rate = matrix_rate()
         if what is What.grpo:
             from viper.bench import grpo
 
-            found = grpo.comparisons(Path(_models(models).vlm.path), rate)
+            found = grpo.comparisons(Path(sections.models.vlm.path), rate)
         elif what is What.reward:
             from viper.bench.reward import comparisons
-            from viper.config.reward import Reward
 
-            found = comparisons(read_options(Reward, reward, "--reward"), _models(models).vlm, rate)
+            found = comparisons(sections.reward, sections.models.vlm, rate)
         elif what is What.synthesis:
             from viper.bench.synthesis import comparisons
 
-            found = comparisons(_loop(models, synthesis), rate)
+            found = comparisons(_loop(sections), rate)
         else:
             from viper.bench.evaluation import comparisons
-            from viper.config.evaluation import Evaluation
 
-            section = read_options(Evaluation, evaluation, "--evaluation")
-            found = comparisons(_models(models).vlm, section.asking, section.splits["dev"], rate)
+            evaluation = sections.evaluation
+            found = comparisons(sections.models.vlm, evaluation.asking, evaluation.splits["dev"], rate)
         rows = table([measure(comparison, rounds) for comparison in found])
         with atomic_write(out) as partial:
             rows.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
         typer.echo(rows.to_string(index=False))
 
     @app.command()
-    def loop_once(models: Models, synthesis: SynthesisSection, images: int, threads: Threads = 2) -> None:
+    def loop_once(options: Options, images: int, threads: Threads = 2) -> None:
         """Run the loop on so many seed images; print seconds and peak memory as JSON."""
         import json
 
@@ -79,12 +73,11 @@ def register(app: typer.Typer) -> None:
         from viper.bench.size import run_once
 
         torch.set_num_threads(threads)
-        typer.echo(json.dumps(run_once(_loop(models, synthesis), images)))
+        typer.echo(json.dumps(run_once(_loop(read_options(options)), images)))
 
     @app.command()
     def measure_size(
-        models: Models,
-        synthesis: SynthesisSection,
+        options: Options,
         out: Annotated[Path, typer.Option(help="CSV table to write")],
         threads: Threads = 2,
     ) -> None:
@@ -92,8 +85,7 @@ def register(app: typer.Typer) -> None:
         from viper.bench.size import against_size
         from viper.files import atomic_write
 
-        command = ["-m", "viper", "loop-once", "--models", models, "--synthesis", synthesis, "--threads", str(threads)]
-        rows = against_size(command)
+        rows = against_size(["-m", "viper", "loop-once", "--options", options, "--threads", str(threads)])
         with atomic_write(out) as partial:
             rows.to_csv(partial, index=False, lineterminator="\n")
         typer.echo(rows.to_string(index=False))
@@ -121,15 +113,8 @@ def register(app: typer.Typer) -> None:
             partial.write_text(speed.CAPTION, encoding="utf-8")
 
 
-def _models(text: str):
-    from viper.config.models import Models as Section
-
-    return read_options(Section, text, "--models")
-
-
-def _loop(models: str, synthesis: str):
+def _loop(sections: Any):
     from viper.bench.synthesis import Loop
-    from viper.config.synthesis import Synthesis
 
-    parts = _models(models)
-    return Loop(parts.vlm, parts.painter, parts.editor, read_options(Synthesis, synthesis, "--synthesis"))
+    models = sections.models
+    return Loop(models.vlm, models.painter, models.editor, sections.synthesis)

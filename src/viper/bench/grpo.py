@@ -17,7 +17,7 @@ from viper.bench.alternate import Comparison
 from viper.bench.floor import floor_seconds
 from viper.config.loading import load
 from viper.config.training import TrainOptions
-from viper.models.vlm import load_model, load_processor, vision_token_ids
+from viper.models.pretrained import load_model, load_processor, vision_token_ids
 from viper.training import data, grpo
 from viper.training.records import RolloutWriter
 

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from microworld.base_models.tasks import TASKS
-from microworld.parse import split_sentences
+from microworld.parse import sentences_of
 from viper.bench.alternate import Comparison
 from viper.bench.floor import floor_seconds
+from viper.completion import answer_text
 from viper.config.models import VlmSection
 from viper.config.reward import Reward as RewardSection
 from viper.models.base import Chat
 from viper.models.embedder import SentenceEmbedder
 from viper.models.vlm import load_vlm
 from viper.reward.scoring import Reward
-from viper.synthesis.answers import answer_text
 
 _TAU = 0.99
 _STEPS, _PROMPTS, _ROLLOUTS = 60, 16, 5  # a phase of training at micro scale
@@ -32,8 +32,9 @@ def _answers(section: VlmSection) -> list[tuple[list[str], list[list[str]]]]:
     rng = np.random.default_rng(0)
     samples = [TASKS["csr" if number % 2 else "vop"](rng, 5) for number in range(_STEPS * _PROMPTS)]
     chats = [Chat(sample.images(), sample.prompt) for sample in samples for _ in range(_ROLLOUTS)]
-    answers = load_vlm(section.path, section).answer(chats, max_new_tokens=144, temperature=1.0, seed=0)
-    truths = [split_sentences(answer_text(sample.completion)) for sample in samples for _ in range(_ROLLOUTS)]
+    vlm = load_vlm(section.path, section)
+    answers = vlm.answer(chats, max_new_tokens=144, temperature=1.0, seeds=range(len(chats)))
+    truths = [sentences_of(answer_text(sample.completion)) for sample in samples for _ in range(_ROLLOUTS)]
     size = _PROMPTS * _ROLLOUTS
     return [(answers[start : start + size], truths[start : start + size]) for start in range(0, len(answers), size)]
 

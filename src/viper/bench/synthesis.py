@@ -8,11 +8,11 @@ from microworld.scene import scene_stream
 from viper.bench.alternate import Comparison
 from viper.bench.floor import floor_seconds
 from viper.config.models import EditorSection, PipelineSection, VlmSection
-from viper.config.synthesis import CaptionOptions, CritiqueOptions, RefineOptions, Synthesis
+from viper.config.synthesis import Synthesis
 from viper.models.editor import load_editor
 from viper.models.painter import load_painter
 from viper.models.vlm import load_vlm
-from viper.synthesis import steps
+from viper.synthesis.loop import run_loop
 from viper.synthesis.rows import Row, pack_image
 
 _IMAGES, _ONE_BY_ONE = 128, 6
@@ -23,28 +23,17 @@ class Loop:
 
     Args:
         vlm, painter, editor: their sections of params.yaml; `path` says where they lie.
-        synthesis: the section `synthesis`.
+        synthesis: the section `synthesis`; all seed images are refined and edited, whatever its `vop_share`.
     """
 
     def __init__(self, vlm: VlmSection, painter: PipelineSection, editor: EditorSection, synthesis: Synthesis):
         self.vlm = load_vlm(Path(vlm.path), vlm)
         self.painter, self.editor = load_painter(painter), load_editor(editor)
-        self.synthesis = synthesis
-
-    def options(self, kind: type, *keys: str):
-        """The part of the section that one step depends on."""
-        return kind.model_validate_json(self.synthesis.model_dump_json(include={"prompts", *keys}))
+        self.synthesis = synthesis.model_copy(update={"vop_share": 1.0})
 
     def run(self, seeds: list[Row]) -> int:
-        """Every step for these seed images, all of them refined and edited; returns their number."""
-        by = {"lineage": "base", "seed": 0}
-        captions = steps.caption(seeds, self.vlm, self.options(CaptionOptions, "caption"), **by)
-        drawn = steps.reconstruct(captions, self.painter, **by)
-        critiques = steps.critique(seeds, captions, drawn, self.vlm, self.options(CritiqueOptions, "critique"), **by)
-        options = self.options(RefineOptions, "refine", "entities", "vop_share").model_copy(update={"vop_share": 1.0})
-        refined = steps.refine(seeds, captions, critiques, self.vlm, options, **by)
-        operations = steps.operate(refined, self.synthesis.operations, **by)
-        steps.edit(seeds, operations, self.editor, self.synthesis.edit, **by)
+        """Every step for these seed images; returns their number."""
+        run_loop(seeds, self.vlm, self.painter, self.editor, self.synthesis, lineage="base", seed=0)
         return len(seeds)
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
+
+from viper.strict import Strict
 
 LARGEST = 2**32 - 1  # numpy and torch take seeds of 32 bits; nothing that is counted here comes near
 Seed = Annotated[int, Field(ge=0, le=LARGEST)]
@@ -31,7 +33,5 @@ def _leave_out(values: Any) -> Any:
 LeaveOutNull = BeforeValidator(_leave_out)
 
 
-class Section(BaseModel):
-    """A section of params.yaml: unknown keys are refused, and no value is taken for one of another type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+class Section(Strict):
+    """A section of params.yaml."""

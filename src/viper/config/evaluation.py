@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from viper.config.base import Batch, Count, LeaveOutNull, Section, Seed, Tokens
-from viper.config.models import VlmSection
 from viper.config.paths import PathText
 from viper.evaluation.registry import names
 from viper.lineage import split_control
@@ -45,24 +44,6 @@ class AttentionSection(Section):
         lt=1,
         description="a field has changed where it differs by more than this share of the largest difference",
     )
-
-
-class BenchmarkOptions(Section):
-    """What one benchmark of one split depends on."""
-
-    source: Literal["world", "official"]
-    folder: str | None
-    split: Split
-
-
-class EvaluateOptions(Section):
-    """What the evaluation of one checkpoint depends on, beside the checkpoint and the benchmarks."""
-
-    source: Literal["world", "official"]
-    folder: str | None
-    size: Count | None
-    asking: Asking
-    vlm: VlmSection
 
 
 class Evaluation(Section):
@@ -133,18 +114,28 @@ class Evaluation(Section):
         """Every benchmark that is run: those of the paper's table, then those besides."""
         return [*self.benchmarks.values(), *self.besides]
 
-    def benchmark_options(self, split: str) -> str:
-        """What a benchmark of `split` is made from: `BenchmarkOptions` as JSON."""
-        return BenchmarkOptions(source=self.source, folder=self.folder, split=self.splits[split]).model_dump_json()
+    def sections_of_benchmark(self, split: str) -> list[str]:
+        """The sections of a scale that a benchmark of `split` is made from."""
+        return ["evaluation.source", "evaluation.folder", f"evaluation.splits.{split}"]
 
-    def evaluate_options(self, split: str, vlm: VlmSection, lineage: str) -> str:
-        """What evaluating `lineage` on `split` depends on, beside its checkpoint: `EvaluateOptions` as JSON.
+    def sections_of_answers(self, split: str, lineage: str) -> list[str]:
+        """The sections that evaluating `lineage` on `split` depends on, but for the model's.
 
-        `size` is given for official data only, as drawn benchmarks have their size; what the job asks a cluster for is
-        left out, since it changes no result.
+        The split's size is named for official data only, as drawn benchmarks have their size.
         """
-        size = self.splits[split].size if self.source == "official" else None
         _, control = split_control(lineage)
-        asking = self.asking.model_copy(update={"begin": self.controls[control]}) if control else self.asking
-        options = EvaluateOptions(source=self.source, folder=self.folder, size=size, asking=asking, vlm=vlm)
-        return options.model_dump_json(exclude={"vlm": {"job"}})
+        size = [f"evaluation.splits.{split}.size"] if self.source == "official" else []
+        begin = [f"evaluation.controls.{control}"] if control else []
+        return ["evaluation.source", "evaluation.folder", "evaluation.asking", *size, *begin]
+
+
+def asking_of(evaluation: Evaluation, lineage: str) -> Asking:
+    """How a lineage is asked: with a control, its answers are made to begin with what that says.
+
+    Args:
+        evaluation: the section, or as much of it as `Evaluation.sections_of_answers` names.
+    """
+    _, control = split_control(lineage)
+    if not control:
+        return evaluation.asking
+    return evaluation.asking.model_copy(update={"begin": evaluation.controls[control]})

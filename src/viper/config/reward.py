@@ -71,10 +71,3 @@ class Reward(Section):
         if not math.isclose(total, 1.0):
             raise ValueError(f"weight_format + weight_correct is {total:g}; make it 1: the reward lies in [0, 1]")
         return self
-
-
-class CalibrationOptions(Section):
-    """What `calibrate-tau` depends on: a change elsewhere in the reward does not calibrate again."""
-
-    embedder: Embedder
-    calibration: Calibration

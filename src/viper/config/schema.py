@@ -11,7 +11,7 @@ from viper.config.evaluation import Evaluation
 from viper.config.hub import fill_paths
 from viper.config.models import Models
 from viper.config.names import collision
-from viper.config.places import NAME
+from viper.config.places import NAME, PUBLISHED
 from viper.config.pretraining import Pretraining
 from viper.config.reward import Reward
 from viper.config.seeds import Seeds
@@ -139,9 +139,10 @@ class Params(Section):
     @model_validator(mode="after")
     def _check_scale(self) -> "Params":
         for name in self.scales:
-            if not re.fullmatch(NAME, name):
+            if not re.fullmatch(NAME, name) or name == PUBLISHED:
                 raise ValueError(
-                    f"scale name {name[:40]!r} becomes a folder: use only small letters and digits, 32 at most"
+                    f"scale name {name[:40]!r} becomes a folder: use only small letters and digits, 32 at most, "
+                    f"and not '{PUBLISHED}', where the recorded run is shown"
                 )
         if self.scale not in self.scales:
             raise ValueError(

@@ -85,37 +85,3 @@ class Synthesis(Section):
     entities: Answering
     operations: OperationsSection
     edit: EditSection
-
-
-class CaptionOptions(Section):
-    """What the step `caption` depends on."""
-
-    prompts: PromptSet
-    caption: Answering
-
-
-class CritiqueOptions(Section):
-    """What the step `critique` depends on."""
-
-    prompts: PromptSet
-    critique: Answering
-
-
-class RefineOptions(Section):
-    """What the step `refine` depends on."""
-
-    prompts: PromptSet
-    refine: Answering
-    entities: Answering
-    vop_share: Share
-
-
-class AssembleOptions(Section):
-    """What the step `assemble` depends on."""
-
-    prompts: PromptSet
-    csr_size: Count
-    vop_size: Count
-    vop_share: Share = 1.0
-    vop_held_out: Natural = 0
-    allow_fewer: bool

@@ -27,8 +27,8 @@ class Lora(Section):
     )
 
 
-class _Phase(Section):
-    """What every way of training has."""
+class AnyPhase(Section):
+    """What a phase has, whatever its way of training."""
 
     data: list[Literal["csr", "vop", "cold"]] = Field(min_length=1, description="data sets, shuffled together")
     steps: Count | list[str] = Field(
@@ -55,13 +55,13 @@ class _Phase(Section):
         return 1
 
     @model_validator(mode="after")
-    def _check_data(self) -> "_Phase":
+    def _check_data(self) -> "AnyPhase":
         if len(set(self.data)) < len(self.data):
             raise ValueError(f"data {self.data} names a data set twice: keep each once")
         return self
 
 
-class Grpo(_Phase):
+class Grpo(AnyPhase):
     """Reinforcement learning on the reward (docs/paper.md, Optimisation; params.yaml has the paper's numbers).
 
     Decoupled clipping is that of DAPO (arXiv 2503.14476).
@@ -98,7 +98,7 @@ class Grpo(_Phase):
         return self
 
 
-class Sft(_Phase):
+class Sft(AnyPhase):
     """Supervised fine-tuning on '<think>…</think><answer>ground truth</answer>', or on a data set's own completions."""
 
     method: Literal["sft"]
@@ -160,7 +160,7 @@ class TrainOptions(Section):
         _check_batch(self.phase, self.machine)
         _check_shared_prefix(self.phase, self.machine)
         if not isinstance(self.phase.steps, int):
-            raise ValueError(f"steps {self.phase.steps} must be a number here: Training.options() adds them up")
+            raise ValueError(f"steps {self.phase.steps} must be a number here: `one_run` adds them up")
         _check_warmup(self.phase, self.phase.steps)
         return self
 
@@ -186,7 +186,7 @@ class Training(Section):
             try:
                 _check_batch(phase, self.machine)
                 _check_shared_prefix(phase, self.machine)
-                _check_warmup(phase, self.steps(name))
+                _check_warmup(phase, steps_of(self.phases, name))
             except ValueError as error:
                 raise ValueError(f"phases.{name}: {error}") from error
             if isinstance(phase, Grpo) and COLD_DATA in phase.data:
@@ -209,31 +209,42 @@ class Training(Section):
         """
         return parse(name, self.data_of_phases)
 
-    def steps(self, name: str) -> int:
-        """Optimizer steps of the phase `name`.
+    def sections(self, phase: str) -> list[str]:
+        """The sections of a scale that a phase depends on, but for the model's and the reward's."""
+        steps = self.phases[phase].steps
+        others = [] if isinstance(steps, int) else [f"training.phases.{other}.steps" for other in steps]
+        return [f"training.phases.{phase}", *others, "training.machine", "training.records"]
 
-        Raises:
-            ValueError: its steps are those of phases that do not exist or have no number of their own.
-        """
-        steps = self.phases[name].steps
-        if isinstance(steps, int):
-            return steps
-        for other in steps:
-            if other not in self.phases or not isinstance(self.phases[other].steps, int):
-                numbered = [key for key, phase in self.phases.items() if isinstance(phase.steps, int)]
-                raise ValueError(f"steps {steps}: '{other}' is no phase with a number of steps: {', '.join(numbered)}")
-        return sum(self.phases[other].steps for other in steps)
 
-    def options(self, phase: str) -> TrainOptions:
-        """What `viper train` needs to run `phase`, with its steps added up.
+def steps_of(phases: Mapping[str, Phase], name: str) -> int:
+    """Optimizer steps of the phase `name`.
 
-        Raises:
-            ViperError: no such phase.
-        """
-        if phase not in self.phases:
-            raise ViperError(f"no phase '{phase}' in training.phases; there are: {', '.join(self.phases)}")
-        resolved = self.phases[phase].model_copy(update={"steps": self.steps(phase)})
-        return TrainOptions(phase=resolved, machine=self.machine, records=self.records)
+    Raises:
+        ValueError: its steps are those of phases that do not exist or have no number of their own.
+    """
+    steps = phases[name].steps
+    if isinstance(steps, int):
+        return steps
+    for other in steps:
+        if other not in phases or not isinstance(phases[other].steps, int):
+            numbered = [key for key, phase in phases.items() if isinstance(phase.steps, int)]
+            raise ValueError(f"steps {steps}: '{other}' is no phase with a number of steps: {', '.join(numbered)}")
+    return sum(phases[other].steps for other in steps)
+
+
+def one_run(training: Training, phase: str) -> TrainOptions:
+    """What training takes to run `phase`, with its steps added up.
+
+    Args:
+        training: the section, or as much of it as `Training.sections` names.
+
+    Raises:
+        ViperError: no such phase.
+    """
+    if phase not in training.phases:
+        raise ViperError(f"no phase '{phase}' in training.phases; there are: {', '.join(training.phases)}")
+    resolved = training.phases[phase].model_copy(update={"steps": steps_of(training.phases, phase)})
+    return TrainOptions(phase=resolved, machine=training.machine, records=training.records)
 
 
 def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:

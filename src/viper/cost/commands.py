@@ -1,4 +1,4 @@
-"""Command `cost`: what a run takes, before it starts and after."""
+"""Commands `cost` and `why`: what a run takes, before it starts and after; what would run now, and because of what."""
 
 import json
 from pathlib import Path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
     app.command()(cost)
+    app.command()(why)
 
 
 def cost(
@@ -34,13 +35,13 @@ def cost(
     src/viper/cost/rates.yaml times what the parameters ask for. The column basis says which.
     """
     from viper.cost import table
-    from viper.cost.jobs import planned_jobs
     from viper.cost.rates import read_rates
     from viper.cost.work import estimate
+    from viper.workflow.graph import read
 
     overrides = {**_parse(config), "scale": scale}
     parameters, planning = _parameters(overrides)
-    jobs, rates = planned_jobs(target, planning), read_rates()
+    jobs, rates = read([target], None, more=_assignments(planning)).jobs, read_rates()
     if output is not None:
         planned = table.by_step(jobs, [estimate(job, parameters, rates) for job in jobs])
         _write_csv(table.beside(planned, table.by_step(jobs, table.taken(jobs))), output)
@@ -51,6 +52,40 @@ def cost(
         typer.echo(
             f"{step}: a job takes about {hours:.1f} h but asks for {limit:.1f} h: give it less to do, or more minutes"
         )
+
+
+def why(
+    target: Annotated[str, typer.Argument(help="rule or file to make")] = "all",
+    scale: Annotated[str | None, typer.Option(help="scale of params.yaml; the default is its own")] = None,
+    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, over the files")] = "{}",
+) -> None:
+    """Print what making TARGET would run now, because of which change, and how long that takes. Nothing runs.
+
+    One row per step: an edited parameter with its values before and now, an edited source file or prompt, an input with
+    other content, what is missing, or else the step that it comes after. Times are those of earlier runs, and otherwise
+    those of the rates, as in `python -m viper cost`; `longest` is that of the longest chain of jobs that wait for each
+    other, which no number of machines makes shorter.
+    """
+    from viper.config.loading import read_with
+    from viper.cost.rates import read_rates
+    from viper.cost.why import by_step, shown
+    from viper.provenance import guard
+    from viper.workflow.graph import due
+
+    overrides = {**_parse(config), **({"scale": scale} if scale else {})}
+    params = read_with(("--config", overrides))
+    if pulled := guard.unrecorded(params.scale):
+        raise ViperError(guard.message(pulled))
+    found = due([target], None, more=_assignments(overrides))
+    if not found:
+        typer.echo(f"{target}: nothing to be done at scale {params.scale}: all of it is up to date")
+        return
+    typer.echo(shown(by_step(found, params.scales[params.scale], read_rates())))
+
+
+def _assignments(values: dict[str, Any]) -> list[str]:
+    """What Snakemake's --config takes."""
+    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
 
 
 def _parse(config: str) -> dict[str, Any]:

@@ -3,14 +3,12 @@
 from importlib.resources import files
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from viper.strict import Strict
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelRate(_Section):
+class ModelRate(Strict):
     """How fast one model is; what the units mean stands in rates.yaml."""
 
     start: float = Field(ge=0, description="seconds")
@@ -23,14 +21,14 @@ class ModelRate(_Section):
     picture: float = Field(0, ge=0, description="megabytes")
 
 
-class Photograph(_Section):
+class Photograph(Strict):
     """What one photograph takes until it is a seed image."""
 
     seconds: float = Field(gt=0)
     megabytes: float = Field(gt=0)
 
 
-class Rates(_Section):
+class Rates(Strict):
     """All rates."""
 
     models: dict[str, ModelRate]

@@ -9,9 +9,9 @@ import pandas as pd
 
 from viper.analysis.timings import read_measured
 from viper.config.schema import Scale
-from viper.cost.jobs import Job
 from viper.cost.rates import Rates
 from viper.cost.work import Estimate, disk_of, estimate
+from viper.workflow.graph import Job
 
 TOTAL = "all"
 
@@ -84,8 +84,8 @@ def _row(step: str, costs: Sequence[tuple[Job, Estimate]]) -> dict[str, object]:
 
 def _ends(costs: Sequence[tuple[Job, Estimate]]) -> list[float]:
     """Seconds until the end of each job, where it waits for nothing but the files of the others that it needs."""
-    makers = {name: number for number, (job, _) in enumerate(costs) for name in job.output}
-    needs = {number: {makers[name] for name in job.needs if name in makers} for number, (job, _) in enumerate(costs)}
+    makers = {name: number for number, (job, _) in enumerate(costs) for name in job.outputs}
+    needs = {number: {makers[name] for name in job.inputs if name in makers} for number, (job, _) in enumerate(costs)}
     until: dict[int, float] = {}
     for number in TopologicalSorter(needs).static_order():
         until[number] = costs[number][1].seconds + max((until[each] for each in needs[number]), default=0.0)

@@ -9,10 +9,11 @@ from typing import Literal
 
 from viper.config.models import PipelineSection
 from viper.config.schema import Scale
-from viper.config.training import Grpo
-from viper.cost.jobs import Job
+from viper.config.training import Grpo, one_run
 from viper.cost.rates import Rates
+from viper.lineage import phase_of
 from viper.manifest import MANIFEST
+from viper.workflow.graph import Job
 
 Part = Literal["vlm", "painter", "editor"]
 Unit = Literal["token", "trained", "example", "denoising"]
@@ -56,42 +57,24 @@ def estimate(job: Job, scale: Scale, rates: Rates) -> Estimate:
     """What a job takes by the rates; where these do not know, its own time limit ('limit'), which is no less."""
     if job.benchmark is None:
         return Estimate(0, 0, "measured")  # a rule that only collects
+    if job.rule in WORK:
+        found = WORK[job.rule](job, scale, rates)
+        return _with_model(found, scale, rates) or _limit(job) if isinstance(found, Work) else found or _limit(job)
     for pattern, seconds in (rates.light | rates.guessed).items():
         if fnmatch(job.rule, pattern):
-            disk = _data_sets(scale, rates) if job.rule == "assemble_datasets" else 0
-            return Estimate(seconds, disk, "estimate")
-    if job.rule == "collect_seeds":
-        number = scale.seeds.number
-        return Estimate(number * rates.photograph.seconds, number * rates.photograph.megabytes * 1e6, "estimate")
-    if job.rule == "fetch_model":
-        return _download(f"{job.wildcards['owner']}/{job.wildcards['repository']}", job, rates)
-    return _with_model(job, scale, rates)
+            return Estimate(seconds, 0, "estimate")
+    return _limit(job)
 
 
 def _limit(job: Job) -> Estimate:
     return Estimate(60 * (job.minutes or 0), 0, "limit")
 
 
-def _download(name: str, job: Job, rates: Rates) -> Estimate:
-    rate = rates.models.get(name)
-    return Estimate(rate.gigabytes * 1e3 / rates.download, rate.gigabytes * 1e9, "estimate") if rate else _limit(job)
-
-
-def _data_sets(scale: Scale, rates: Rates) -> float:
-    """Bytes of the pictures that both data sets hold: seed images, and the edited ones of pairs."""
-    synthesis, editor = scale.synthesis, rates.models.get(_name(scale, "editor"))
-    edited = editor.picture if editor else 0
-    seed = rates.photograph.megabytes if scale.seeds.source == "folder" else edited
-    pairs = synthesis.vop_size + synthesis.vop_held_out
-    return 1e6 * (synthesis.csr_size * seed + pairs * (seed + edited))
-
-
-def _with_model(job: Job, scale: Scale, rates: Rates) -> Estimate:
-    work = WORK[job.rule](job, scale, rates) if job.rule in WORK else None
-    rate = rates.models.get(_name(scale, work.part)) if work else None
-    seconds = getattr(rate, work.unit) if rate and work else None
-    if rate is None or work is None or seconds is None:
-        return _limit(job)
+def _with_model(work: Work, scale: Scale, rates: Rates) -> Estimate | None:
+    rate = rates.models.get(_name(scale, work.part))
+    seconds = getattr(rate, work.unit) if rate else None
+    if rate is None or seconds is None:
+        return None
     disk = work.pictures * rate.picture * 1e6 + work.checkpoints * rate.gigabytes * 1e9
     return Estimate(rate.start + work.amount * seconds, disk, "estimate")
 
@@ -102,7 +85,27 @@ def _name(scale: Scale, part: Part) -> str:
     return hub.partition("@")[0] if hub else getattr(scale.models, part).path
 
 
-# --- the work of each step
+# --- the work of each step that does not take the same number of seconds at every scale
+
+
+def _collect_seeds(job: Job, scale: Scale, rates: Rates) -> Estimate:
+    number = scale.seeds.number
+    return Estimate(number * rates.photograph.seconds, number * rates.photograph.megabytes * 1e6, "estimate")
+
+
+def _fetch_model(job: Job, scale: Scale, rates: Rates) -> Estimate | None:
+    rate = rates.models.get(f"{job.wildcards['owner']}/{job.wildcards['repository']}")
+    return Estimate(rate.gigabytes * 1e3 / rates.download, rate.gigabytes * 1e9, "estimate") if rate else None
+
+
+def _assemble_datasets(job: Job, scale: Scale, rates: Rates) -> Estimate:
+    """Both data sets hold their pictures once more: seed images, and of pairs the edited ones."""
+    synthesis, editor = scale.synthesis, rates.models.get(_name(scale, "editor"))
+    edited = editor.picture if editor else 0
+    seed = rates.photograph.megabytes if scale.seeds.source == "folder" else edited
+    pairs = synthesis.vop_size + synthesis.vop_held_out
+    disk = 1e6 * (synthesis.csr_size * seed + pairs * (seed + edited))
+    return Estimate(rates.light[job.rule], disk, "estimate")
 
 
 def _images(scale: Scale) -> float:
@@ -143,8 +146,7 @@ def _passes(pipeline: PipelineSection) -> float:
 
 
 def _train(job: Job, scale: Scale, rates: Rates) -> Work:
-    training = scale.training
-    options = training.options(training.lineage(job.wildcards["lineage"]).phase)
+    options = one_run(scale.training, phase_of(job.wildcards["lineage"]))
     phase, devices = options.phase, options.machine.devices
     responses = phase.steps * phase.responses_per_step / devices
     if isinstance(phase, Grpo):
@@ -167,7 +169,12 @@ def _measure_attention(job: Job, scale: Scale, rates: Rates) -> Work | None:
     return Work("vlm", "token", scale.synthesis.vop_held_out * asking.max_new_tokens) if asking else None
 
 
-WORK: dict[str, Callable[[Job, Scale, Rates], Work | None]] = {
+# Rule → what counts its work, or says at once what it takes; None where the rates do not know. Every other rule has its
+# seconds in rates.yaml.
+WORK: dict[str, Callable[[Job, Scale, Rates], Work | Estimate | None]] = {
+    "collect_seeds": _collect_seeds,
+    "fetch_model": _fetch_model,
+    "assemble_datasets": _assemble_datasets,
     "caption_images": _caption_images,
     "reconstruct_images": _reconstruct_images,
     "critique_captions": _critique_captions,
@@ -182,6 +189,6 @@ WORK: dict[str, Callable[[Job, Scale, Rates], Work | None]] = {
 
 def disk_of(job: Job) -> int:
     """Bytes that a finished job has left: its outputs, and of a manifest the files that it lists."""
-    paths = [Path(name) for name in job.output if Path(name).is_file()]
+    paths = [Path(name) for name in job.outputs if Path(name).is_file()]
     listed = [json.loads(path.read_text(encoding="utf-8"))["files"].values() for path in paths if path.name == MANIFEST]
     return sum(path.stat().st_size for path in paths) + sum(file["bytes"] for files in listed for file in files)

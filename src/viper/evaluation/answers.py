@@ -51,6 +51,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from viper.completion import final_text
+
 # VLMEvalKit's own sign for "none of the options". An empty prediction would count as A in MME-RealWorld and stop CRPE.
 NO_ANSWER = "Z"
 # The same for short answers, where "Z" may be right.
@@ -155,11 +157,8 @@ _MOST_LAYERS = 8
 
 
 def final_answer(completion: str) -> str:
-    """The text inside <answer>; without that tag, what follows the reasoning; `NO_ANSWER` where nothing is left.
-
-    An <answer> or <think> that is never closed (the completion was cut off) reaches to the end.
-    """
-    return _inside(completion) or NO_ANSWER
+    """The text inside <answer> (`viper.completion.final_text`); `NO_ANSWER` where there is none."""
+    return final_text(completion) or NO_ANSWER
 
 
 def read(completion: str, kind: Kind, options: Mapping[str, str]) -> Reading:
@@ -167,7 +166,7 @@ def read(completion: str, kind: Kind, options: Mapping[str, str]) -> Reading:
 
     See this module's text for the rules.
     """
-    answer = _inside(completion)
+    answer = final_text(completion)
     if kind == "yes/no":
         return read_yes_or_no(answer)
     if kind == "text":
@@ -232,15 +231,6 @@ def options_in(question: str) -> dict[str, str]:
     """The options that stand in a question's own text (CRPE), one a line: 'A. text'."""
     found = dict(_OPTION_LINE.findall(question))
     return found if len(found) > 1 else dict.fromkeys("ABCD", "")
-
-
-def _inside(completion: str) -> str:
-    """See `final_answer`; '' where nothing is left."""
-    if "<answer>" in completion:
-        answer = completion.rpartition("<answer>")[2].partition("</answer>")[0]
-    else:
-        answer = re.sub(r"<think>.*?(</think>|$)", "", completion, flags=re.DOTALL).rpartition("</think>")[2]
-    return re.sub(r"</?(think|answer)>", "", answer).strip()
 
 
 def _unpacked(answer: str) -> str:

@@ -16,10 +16,11 @@ import pandas as pd
 from PIL import Image, ImageChops
 from tqdm import tqdm
 
+from viper.completion import answer_span
 from viper.config.evaluation import AttentionSection
 from viper.errors import ViperError
 from viper.models.base import Chat
-from viper.models.vlm import TransformersVLM
+from viper.models.transformers_vlm import TransformersVLM
 from viper.synthesis.rows import Row, unpack_image
 
 if TYPE_CHECKING:
@@ -99,11 +100,11 @@ def answer_tokens(tokenizer: "PreTrainedTokenizerBase", completion: list[int]) -
     """
     texts = [tokenizer.decode(completion[:length], skip_special_tokens=True) for length in range(len(completion) + 1)]
     whole = texts[-1]
-    _, tag, rest = whole.rpartition("<answer>")
-    if not tag:
+    span = answer_span(whole)
+    if span is None:
         return [], whole
-    begin = len(whole) - len(rest)
-    end = begin + len(rest.partition("</answer>")[0].rstrip())
+    begin = span[0]
+    end = begin + len(whole[slice(*span)].rstrip())
     inside = [
         index
         for index, (shorter, longer) in enumerate(pairwise(texts))

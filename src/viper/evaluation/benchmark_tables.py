@@ -40,7 +40,7 @@ _STRING = re.compile(r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)
 _MAY_BE_MISSING = {*string.ascii_uppercase, "hint"}
 
 
-class _CellError(Exception):
+class CellError(Exception):
     """What is wrong with a cell."""
 
 
@@ -70,9 +70,9 @@ def read_benchmark(
         try:
             column = "index"
             if not _INDEX.fullmatch(row["index"]) or ".." in PurePosixPath(row["index"]).parts:
-                raise _CellError("is no index: letters, digits and . : / - _ only, at most 200")
+                raise CellError("is no index: letters, digits and . : / - _ only, at most 200")
             if row["index"] in seen:
-                raise _CellError("is the index of an earlier row too")
+                raise CellError("is the index of an earlier row too")
             for column in lists:
                 row[column] = read_list(row[column])
             column = "image_path"
@@ -85,7 +85,7 @@ def read_benchmark(
                 row["image"] = _unpack(row["image"], number, pictures)
             else:
                 row["image"] = [_confined(file, pictures) for file in files]
-        except _CellError as error:
+        except CellError as error:
             raise ViperError(_about(path, number, column, row[column], error)) from error
         seen[row["index"]] = len(rows)
         rows.append(row)
@@ -102,11 +102,11 @@ def read_list(cell: str) -> list[str]:
     """The texts of a literal list such as ['a', "b"]: strings in quotes and commas, nothing else, no nesting.
 
     Raises:
-        _CellError: it is not of that form, or has more than MAX_LIST entries.
+        CellError: it is not of that form, or has more than MAX_LIST entries.
     """
     text = cell.strip()
     if not (text.startswith("[") and text.endswith("]")):
-        raise _CellError("is no list")
+        raise CellError("is no list")
     found, place, end = [], 1, len(text) - 1
     while True:
         place = _after_blanks(text, place)
@@ -114,14 +114,14 @@ def read_list(cell: str) -> list[str]:
             return found
         entry = _STRING.match(text, place, end)
         if entry is None or len(found) == MAX_LIST:
-            raise _CellError(f"is not a list of at most {MAX_LIST} strings in quotes, and nothing else is read")
+            raise CellError(f"is not a list of at most {MAX_LIST} strings in quotes, and nothing else is read")
         try:
             found.append(ast.literal_eval(entry[0]) if "\\" in entry[0] else entry[0][1:-1])
         except (SyntaxError, ValueError) as error:  # an escape that is none
-            raise _CellError("holds a string with a broken escape") from error
+            raise CellError("holds a string with a broken escape") from error
         place = _after_blanks(text, entry.end())
         if place != end and text[place] != ",":
-            raise _CellError("is not a list of strings with commas between them, and nothing else is read")
+            raise CellError("is not a list of strings with commas between them, and nothing else is read")
         place = min(place + 1, end)
 
 
@@ -167,7 +167,7 @@ def _paths(cell: str) -> list[str]:
     files = read_list(cell) if cell.strip().startswith("[") else [cell] if cell else []
     for file in files:
         if not _FILE.fullmatch(file) or file.startswith("/") or ".." in PurePosixPath(file).parts:
-            raise _CellError("does not name a file inside the benchmark's folder of pictures")
+            raise CellError("does not name a file inside the benchmark's folder of pictures")
     return files
 
 
@@ -175,9 +175,9 @@ def _confined(file: str, pictures: Path) -> str:
     """The path of a picture that lies in the benchmark's folder already, links followed."""
     path = (pictures / file).resolve()
     if not path.is_relative_to(pictures.resolve()):
-        raise _CellError(f"names a file outside {pictures}")
+        raise CellError(f"names a file outside {pictures}")
     if not path.is_file():
-        raise _CellError(f"names a file that is not in {pictures}")
+        raise CellError(f"names a file that is not in {pictures}")
     _decode(path)
     return str(path)
 
@@ -191,7 +191,7 @@ def _unpack(cell: str, number: int, pictures: Path) -> list[str] | str:
     else:
         texts = read_list(cell)
         if not texts:
-            raise _CellError("is an empty list")
+            raise CellError("is an empty list")
     return [_unpack_one(text, pictures / f"{number}_{place}") for place, text in enumerate(texts)]
 
 
@@ -200,7 +200,7 @@ def _unpack_one(text: str, path: Path) -> str:
     try:
         content = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _CellError("is no picture in base64") from error
+        raise CellError("is no picture in base64") from error
     if not (path.is_file() and path.read_bytes() == content):
         _decode(content)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -214,7 +214,7 @@ def _decode(source: bytes | Path) -> None:
     try:
         read_picture(source)
     except PictureError as error:
-        raise _CellError(f"is no picture that can be read: {error.reason}") from error
+        raise CellError(f"is no picture that can be read: {error.reason}") from error
 
 
 def _follow_references(path: Path, rows: list[dict], numbers: list[int], seen: dict[str, int]) -> None:

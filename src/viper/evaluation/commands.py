@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from viper.config.options import read_options
+from viper.config.options import Options, read_options
+
+Split = Annotated[str, typer.Option(help="Name of the split in evaluation.splits.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -15,16 +17,15 @@ def register(app: typer.Typer) -> None:
     @app.command("make-benchmark")
     def make_benchmark(
         name: Annotated[str, typer.Argument(help="Such as MicroStar; official ones such as MMStar are linked.")],
-        options: Annotated[
-            str, typer.Option(help='JSON: {"source": …, "folder": …, "split": {"seed": …, "size": …}}.')
-        ],
+        split: Split,
+        options: Options,
         output: Annotated[Path, typer.Option(help="The TSV to write.")],
     ) -> None:
         """Draw one benchmark of the micro world from a seed, or link the official one."""
-        from viper.config.evaluation import BenchmarkOptions
         from viper.evaluation.benchmarks import provide
 
-        provide(name, read_options(BenchmarkOptions, options), output)
+        evaluation = read_options(options).evaluation
+        provide(name, evaluation.source, evaluation.folder, evaluation.splits[split], output)
 
     @app.command("fetch-benchmark")
     def fetch_benchmark(
@@ -40,20 +41,30 @@ def register(app: typer.Typer) -> None:
     def evaluate(
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder.")],
         benchmark: Annotated[list[Path], typer.Option(help="A benchmark's TSV; give it once for each.")],
-        options: Annotated[str, typer.Option(help="JSON: see EvaluateOptions.")],
+        lineage: Annotated[str, typer.Option(help="The checkpoint's; behind a +, how it is asked otherwise.")],
+        split: Split,
+        options: Options,
         output: Annotated[Path, typer.Option(help="Folder for <benchmark>.tsv (per item) and scores.json.")],
     ) -> None:
         """Answer and score all benchmarks with one checkpoint, through VLMEvalKit."""
-        from viper.config.evaluation import EvaluateOptions
+        from viper.config.evaluation import asking_of
         from viper.evaluation.run import evaluate
         from viper.evaluation.vlmevalkit import import_vlmeval
         from viper.files import atomic_write, write_table
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
 
-        checked = read_options(EvaluateOptions, options)
+        sections = read_options(options)
+        evaluation = sections.evaluation
+        is_official = evaluation.source == "official"
         import_vlmeval()
-        results = evaluate(load_vlm(model_folder(checkpoint), checked.vlm), benchmark, checked)
+        results = evaluate(
+            load_vlm(model_folder(checkpoint), sections.models.vlm),
+            benchmark,
+            asking_of(evaluation, lineage),
+            folder=Path(evaluation.folder) if is_official else None,
+            size=evaluation.splits[split].size if is_official else None,
+        )
         for name, result in results.items():
             write_table(output / f"{name}.tsv", result.items)
         scores = {
@@ -72,23 +83,21 @@ def register(app: typer.Typer) -> None:
     def measure_attention(
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder.")],
         pairs: Annotated[Path, typer.Option(help="Data set of held-out pairs, vop/test.parquet.")],
-        model: Annotated[str, typer.Option(help="JSON: section models.vlm.")],
-        options: Annotated[str, typer.Option(help="JSON: section evaluation.attention.")],
+        options: Options,
         output: Annotated[Path, typer.Option(help="Parquet file to write, one row a pair and method.")],
     ) -> None:
         """Where one checkpoint looks while it says what was changed between two pictures."""
-        from viper.config.evaluation import AttentionSection
-        from viper.config.models import VlmSection
         from viper.evaluation.attention import measure
         from viper.files import atomic_write
         from viper.manifest import model_folder
-        from viper.models.vlm import load_transformers
+        from viper.models.transformers_vlm import load_transformers
         from viper.synthesis.rows import read_rows
 
-        section = read_options(AttentionSection, options)
+        sections = read_options(options)
         # Only eager attention computes the weights that are to be measured.
-        vlm_section = read_options(VlmSection, model, "--model").model_copy(update={"attention": "eager"})
-        table = measure(load_transformers(model_folder(checkpoint), vlm_section), read_rows(pairs), section)
+        vlm_section = sections.models.vlm.model_copy(update={"attention": "eager"})
+        vlm = load_transformers(model_folder(checkpoint), vlm_section)
+        table = measure(vlm, read_rows(pairs), sections.evaluation.attention)
         with atomic_write(output) as partial:
             table.to_parquet(partial, index=False)
 

@@ -3,7 +3,6 @@
 import base64
 import re
 import string
-from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,7 @@ from vlmeval.utils import can_infer
 
 from viper.errors import ViperError
 from viper.files import write_table
-from viper.pictures import read_picture
+from viper.pictures import png, read_picture
 from viper.reading import read_parquet
 
 _REMEDY = "Take it from the hub data set TIGER-Lab/Mantis-Eval again"
@@ -74,7 +73,7 @@ def convert(parquet: list[Path], output: Path) -> int:
 
 
 def _row(number: int, item: dict) -> dict:
-    images = [_png(image["bytes"], f"Mantis-Eval item {item['id']}") for image in item["images"]]
+    images = [_as_base64(image["bytes"], f"Mantis-Eval item {item['id']}") for image in item["images"]]
     row = {
         "index": number,
         "image": str(images) if len(images) > 1 else images[0],
@@ -92,8 +91,6 @@ def _row(number: int, item: dict) -> dict:
     return row
 
 
-def _png(content: bytes, where: str) -> str:
+def _as_base64(content: bytes, where: str) -> str:
     """The picture as base64 PNG, which is what VLMEvalKit unpacks."""
-    buffer = BytesIO()
-    read_picture(content, where).save(buffer, format="PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(png(read_picture(content, where))).decode()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from viper.config.evaluation import EvaluateOptions
+from viper.config.evaluation import Asking
 from viper.evaluation.answers import UNREADABLE, Reading, read
 from viper.evaluation.kept_files import kept_files
 from viper.evaluation.registry import scoring
@@ -46,40 +46,46 @@ class Result:
     readings: dict[str, int]
 
 
-def evaluate(vlm: VLM, benchmarks: Sequence[Path], options: EvaluateOptions) -> dict[str, Result]:
+def evaluate(
+    vlm: VLM, benchmarks: Sequence[Path], asking: Asking, *, folder: Path | None = None, size: int | None = None
+) -> dict[str, Result]:
     """Evaluate a model on benchmarks, given as TSV files; return name → result.
 
     All of them are read before the model is asked anything. Everything that VLMEvalKit writes goes to a temporary
     folder: it would reuse what an earlier run left behind.
+
+    Args:
+        folder: of official files, which are large: what is unpacked of them stays with them and is used again.
+        size: of each benchmark only so many first items; None for all.
 
     Raises:
         ViperError: a benchmark is not there, or holds what it must not: see `viper.evaluation.benchmark_tables`.
     """
     results = {}
     with tempfile.TemporaryDirectory(prefix="viper-evaluate-") as scratch:
-        # Official files are large; what is unpacked of them stays with them and is used again.
-        folder = Path(options.folder if options.source == "official" else scratch)
-        datasets = {path.stem: build(path.stem, folder, path) for path in benchmarks}
+        datasets = {path.stem: build(path.stem, folder or Path(scratch), path) for path in benchmarks}
         for name, dataset in datasets.items():
             work = Path(scratch) / name
             work.mkdir()
-            results[name] = evaluate_one(vlm, name, dataset, work, options)
+            results[name] = evaluate_one(vlm, name, dataset, work, asking, size)
             _report(name, results[name])
     return results
 
 
-def evaluate_one(vlm: VLM, name: str, dataset: "ImageBaseDataset", work: Path, options: EvaluateOptions) -> Result:
+def evaluate_one(
+    vlm: VLM, name: str, dataset: "ImageBaseDataset", work: Path, asking: Asking, size: int | None
+) -> Result:
     """Evaluate a model on a benchmark that `build` has just built; VLMEvalKit writes into the empty folder `work`."""
     from vlmeval.inference import infer_data_job
 
     from viper.evaluation.model import Checkpoint
 
     kind = scoring(name)
-    if options.size is not None:
+    if size is not None:
         together = kind.rows_together
-        dataset.data = dataset.data.iloc[: options.size // together * together]
+        dataset.data = dataset.data.iloc[: size // together * together]
     items = dataset.data.drop(columns="image").copy()
-    model = Checkpoint(vlm, options.asking)
+    model = Checkpoint(vlm, asking)
     items["prediction"] = model.answer_ahead(dataset)
     with kept_files() as files:
         infer_data_job(model, work_dir=str(work), model_name="checkpoint", dataset=dataset)

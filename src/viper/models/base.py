@@ -1,5 +1,6 @@
 """The four small interfaces that the steps of the loop know. Importing them loads no library of models."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -25,8 +26,14 @@ class Chat(NamedTuple):
 class VLM(Protocol):
     """A vision-language model that answers chats."""
 
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        """Return one completion a chat, in order. Temperature 0 is greedy; otherwise `seed` decides the samples."""
+    def answer(
+        self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds: Sequence[int] = ()
+    ) -> list[str]:
+        """Return one completion per chat, in order.
+
+        Temperature 0 is greedy and needs no seeds. Otherwise each chat's tokens are drawn with random numbers of its
+        own seed: its completion depends neither on its batch nor on the other chats.
+        """
         ...
 
 
@@ -52,6 +59,16 @@ class Embedder(Protocol):
     def embed(self, sentences: list[str]) -> np.ndarray:
         """Return unit vectors, (n, d) float32: the dot product of two is their cosine similarity."""
         ...
+
+
+def check_seeds(chats: Sequence[Chat], temperature: float, seeds: Sequence[int]) -> None:
+    """Hold a call of `VLM.answer` to one seed per chat, where any are needed.
+
+    Raises:
+        ValueError: there are more or fewer.
+    """
+    if len(seeds) != len(chats) and (seeds or temperature > 0):
+        raise ValueError(f"{len(chats)} chats, but {len(seeds)} seeds: drawing tokens takes one seed per chat")
 
 
 def is_flat(image: Image) -> bool:

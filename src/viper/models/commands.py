@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from viper.config.options import read_options
+from viper.config.options import Options, read_options
 
-Options = Annotated[str, typer.Option(help="the command's part of the section `pretraining` of params.yaml, as JSON")]
 Output = Annotated[Path, typer.Option(help="folder of the trained model; replaced only when training has ended")]
 
 
@@ -27,18 +26,16 @@ def register(app: typer.Typer) -> None:
     @app.command("pretrain-vlm")
     def pretrain_vlm(options: Options, output: Output) -> None:
         """Train the base VLM: first its eyes, then its language."""
-        from microworld.base_models import pretrain
-        from viper.config.pretraining import VlmFit
+        from viper.models import world
 
-        pretrain.train_vlm(read_options(VlmFit, options), output)
+        world.train_vlm(read_options(options).pretraining.vlm, output)
 
     @app.command("pretrain-latents")
     def pretrain_latents(options: Options, output: Output) -> None:
         """Train what painter and editor share: the autoencoder and the text encoder."""
-        from microworld.base_models import pretrain
-        from viper.config.pretraining import LatentsFit
+        from viper.models import world
 
-        pretrain.train_latents(read_options(LatentsFit, options), output)
+        world.train_latents(read_options(options).pretraining.latents, output)
 
     @app.command("pretrain-diffusion")
     def pretrain_diffusion(
@@ -48,30 +45,27 @@ def register(app: typer.Typer) -> None:
         editor: Annotated[Path, typer.Option(help="folder of the trained editor")],
     ) -> None:
         """Train painter (caption → picture) and editor (picture and instruction → picture) together."""
-        from microworld.base_models import pretrain
-        from viper.config.pretraining import DenoiserFit
+        from viper.models import world
 
-        pretrain.train_diffusion(read_options(DenoiserFit, options), shared, painter, editor)
+        world.train_diffusion(read_options(options).pretraining.diffusion, shared, painter, editor)
 
     @app.command("pretrain-checker")
     def pretrain_checker(options: Options, output: Output) -> None:
         """Train the checker that audits painter and editor."""
-        from microworld.base_models import pretrain
-        from viper.config.pretraining import Fit
+        from viper.models import world
 
-        pretrain.train_checker(read_options(Fit, options), output)
+        world.train_checker(read_options(options).pretraining.checker, output)
 
     @app.command("measure-base-models")
     def measure_base_models(
-        options: Annotated[str, typer.Option(help="the section `models` of params.yaml, as JSON")],
-        caption_temperature: Annotated[float, typer.Option(help="at which the loop samples its captions", min=0)],
+        options: Options,
         output: Annotated[Path, typer.Option(help="CSV: model, what was measured, share right, 95 % interval, n")],
     ) -> None:
         """Measure VLM, painter and editor against the drawn world's truth."""
-        from microworld.base_models import fidelity
-        from viper.config.models import Models
         from viper.files import atomic_write
+        from viper.models import world
 
-        table = fidelity.measure(read_options(Models, options), caption_temperature)
+        sections = read_options(options)
+        table = world.measure(sections.models, sections.synthesis.caption.temperature)
         with atomic_write(output) as partial:
             table.to_csv(partial, index=False)

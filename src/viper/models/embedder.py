@@ -25,7 +25,7 @@ def _folder(source: str) -> Path:
         return Path(snapshot_download(source))
 
 
-def _own_gpu() -> str | None:
+def own_gpu() -> str | None:
     """The GPU of this process among those that `accelerate launch` started; None: let the library choose."""
     import torch
 
@@ -51,7 +51,7 @@ class SentenceEmbedder:
             check_model_folder(source)
             self.model = SentenceTransformer(
                 str(source),
-                device=section.device or _own_gpu(),
+                device=section.device or own_gpu(),
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )

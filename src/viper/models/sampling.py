@@ -7,6 +7,7 @@ response has ended, and equal prompts are run once for each response.
 import torch
 from transformers import PreTrainedModel
 
+from viper.models.choosing import Choice
 from viper.models.prompt_batch import PromptBatch, position_ids, prefill
 
 _ENDED_BEFORE_SHRINKING = 0.1  # selecting rows copies the cache, as a step does: not for every response that ends
@@ -18,7 +19,7 @@ def sample_responses(
     prompts: PromptBatch,
     *,
     max_new_tokens: int,
-    temperature: float,
+    choose: Choice,
     end_tokens: list[int],
     suppressed: list[int],
 ) -> list[list[int]]:
@@ -26,13 +27,9 @@ def sample_responses(
 
     The model's family must be among `viper.models.prompt_batch.FAMILIES`.
 
-    Tokens are drawn as `generate` draws them (`torch.multinomial` divides by exponential noise and takes the maximum),
-    with noise for every row at every step: the same state of the random generator gives the same responses, whether
-    ended rows are still run or not.
-
     Args:
         max_new_tokens: most tokens of a response, the end token included.
-        temperature: 0 takes the likeliest token (greedy).
+        choose: picks the next token of each row.
         end_tokens: ids that end a response.
         suppressed: ids that are never drawn.
 
@@ -62,10 +59,7 @@ def sample_responses(
             logits_to_keep=1,
         ).logits[:, -1].float()  # fmt: skip
         logits[:, suppressed] = -torch.inf
-        if temperature > 0:
-            noise = logits.new_empty(rows, logits.shape[1]).exponential_()
-            logits = torch.softmax(logits / temperature, dim=-1) / noise[running]
-        chosen = logits.argmax(dim=-1)
+        chosen = choose(logits, running, step)
         column_of_all = torch.full((rows,), -1, device=chosen.device)  # -1: after the end
         column_of_all[running] = chosen.masked_fill(ended[running], -1)
         drawn.append(column_of_all)

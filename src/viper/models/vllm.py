@@ -1,13 +1,15 @@
 """The VLM interface over vLLM: the same chats, the same completions, many times as fast on a GPU."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from viper.config.models import VlmSection
-from viper.models.base import Chat, pick_device
+from viper.models.base import Chat, check_seeds, pick_device
+from viper.models.chats import completion_of, messages
 from viper.models.engine import NEVER, check_prompts
 from viper.models.folder import check_vlm_folder
-from viper.models.vlm import completion_of, image_token_id, load_processor, messages, vision_token_ids
+from viper.models.pretrained import image_token_id, load_processor, vision_token_ids
 from viper.startup import log_ready
 
 if TYPE_CHECKING:
@@ -54,12 +56,15 @@ class VllmVLM:
     def __init__(self, engine: "LLM", processor: "ProcessorMixin"):
         self.engine, self.processor = engine, processor
 
-    def answer(self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        """Return one completion a chat, in order.
+    def answer(
+        self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds: Sequence[int] = ()
+    ) -> list[str]:
+        """Return one completion per chat, in order; vLLM draws the tokens of each request from its own seed.
 
         Raises:
             ViperError: the engine works on other prompts than the processor makes.
         """
+        check_seeds(chats, temperature, seeds)
         if not chats:
             return []
         texts = [self._text(chat) for chat in chats]
@@ -67,7 +72,8 @@ class VllmVLM:
             {"prompt": text, "multi_modal_data": {"image": chat.images}} if chat.images else {"prompt": text}
             for text, chat in zip(texts, chats, strict=True)
         ]
-        sampling = [self._sampling(max_new_tokens, temperature, seed + number) for number, _ in enumerate(chats)]
+        drawn = seeds if temperature > 0 else [None] * len(chats)
+        sampling = [self._sampling(max_new_tokens, temperature, seed) for seed in drawn]
         outputs = self.engine.generate(prompts, sampling_params=sampling)
         # One with most images a call stands for all: expanding all twice would cost as much as answering them.
         number = max(range(len(chats)), key=lambda index: len(chats[index].images))
@@ -86,12 +92,12 @@ class VllmVLM:
     def _config(self) -> Any:
         return self.engine.llm_engine.model_config.hf_config
 
-    def _sampling(self, max_new_tokens: int, temperature: float, seed: int) -> Any:
+    def _sampling(self, max_new_tokens: int, temperature: float, seed: int | None) -> Any:
         from vllm import SamplingParams
 
         return SamplingParams(
             max_tokens=max_new_tokens,
             temperature=temperature,
-            seed=seed if temperature > 0 else None,
+            seed=seed,
             logit_bias=dict.fromkeys(vision_token_ids(self._config()), NEVER),
         )

@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     app.command("put-back")(put_back_command)
     app.command("fetch-pretrained")(fetch_pretrained_command)
     app.command()(figures)
+    app.command()(publish)
     app.command("provenance")(provenance_command)
     app.command("regenerate", help=REGENERATE_HELP)(regenerate_command)
     app.command("verify")(verify_command)
@@ -134,6 +135,18 @@ def fetch_pretrained_command(
         typer.echo(f"{fetch(path)}: as {path} records it")
 
 
+def publish(
+    check: Annotated[bool, typer.Option("--check", help="write nothing; 2 if something is not as recorded")] = False,
+) -> None:
+    """Show the recorded run in git: results/README.md, tables and pictures, and the tables of README.md."""
+    from viper.provenance import published
+
+    if not check:
+        typer.echo(f"{len(published.publish())} files in results/recorded and README.md, as dvc.lock records them")
+    elif wrong := published.stale():
+        raise ViperError(f"not as dvc.lock records it: {', '.join(wrong[:8])}. Run `python -m viper publish`")
+
+
 def figures() -> None:
     """Draw every figure again from the recorded tables, in a scratch copy; exit with 1 if one is not as recorded."""
     from viper.provenance.figures import DRAWN, redraw
@@ -222,6 +235,6 @@ def graph_command(
     scale: Annotated[str, typer.Option(help="scale of params.yaml")],
 ) -> None:
     """Print the Snakemake jobs behind some targets as JSON: rule, inputs and outputs of each."""
-    from viper.provenance.graph import read, to_json
+    from viper.workflow.graph import read, to_json
 
     typer.echo(to_json(read(targets, scale)))

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from viper.config.loading import load, read
 from viper.config.places import PARAMS, in_file
 from viper.errors import ViperError
-from viper.provenance import graph as graphs
-from viper.provenance.lock import read_dvc_file, read_yaml
-from viper.provenance.objects import STORE, place_of
+from viper.listings import place_of
+from viper.provenance.objects import STORE
 from viper.provenance.stages import Stage, is_kept, is_small, stage_names, stages
+from viper.recorded import read_dvc_file, read_yaml
+from viper.workflow import graph as graphs
 
 DVC_YAML = "dvc.yaml"
 ARCHIVE = "archive"
@@ -152,16 +153,14 @@ def recorded_scale(content: dict[str, Any]) -> str:
     return _SCALE.search(command).group(1)
 
 
-class _Stage(BaseModel):
+class _Stage(BaseModel, extra="allow"):
     """What is relied upon in a stage of dvc.yaml; the rest is compared with the graph."""
-
-    model_config = ConfigDict(extra="allow")
 
     cmd: Annotated[str, Field(pattern=_SCALE)]
 
 
-class _Content(BaseModel):
-    model_config = ConfigDict(extra="allow")
+class _Content(BaseModel, extra="allow"):
+    """What is relied upon in dvc.yaml."""
 
     stages: Annotated[dict[str, _Stage], Field(min_length=1)]
 

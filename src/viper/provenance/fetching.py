@@ -13,9 +13,10 @@ from pathlib import Path
 import yaml
 
 from viper.errors import ViperError
+from viper.listings import cache_folder
 from viper.provenance import objects
-from viper.provenance.tools import call, has_git, run
 from viper.provenance.worktree import share_dvc
+from viper.tools import call, has_git, run
 
 WANTED = "wanted.dvc"
 
@@ -38,7 +39,7 @@ def obtain(recorded: Mapping[str, str], place: Path, root: Path = Path()) -> Non
     lacking = _left(recorded, folders, place)
     if not lacking:
         return
-    cache = objects.cache_folder(root)
+    cache = cache_folder(root)
     objects.drop_damaged(cache, lacking)
     folders.append(cache)
     lacking = _left(lacking, folders, place)

@@ -11,12 +11,12 @@ from typing import Any
 
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, fetching, objects, rebuild
-from viper.provenance.graph import read
-from viper.provenance.lock import Lock, read_lock
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
-from viper.provenance.source import sources
-from viper.provenance.tools import run
 from viper.provenance.worktree import copied
+from viper.recorded import Lock, read_lock
+from viper.tools import run
+from viper.workflow.graph import read
+from viper.workflow.source import sources
 
 DRAWN = Path("work/figures")  # what was drawn last, to look at
 

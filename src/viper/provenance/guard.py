@@ -9,16 +9,15 @@ just making some. Pulled is what has the bytes that dvc.lock records, while Snak
 work on them (.snakemake/incomplete); or what such bytes replaced after Snakemake had recorded others.
 """
 
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
 from viper.digests import noted
-from viper.provenance.lock import Entry, read_lock
-from viper.provenance.objects import digest_of
+from viper.listings import digest_of
 from viper.provenance.sidecar import SUFFIX
+from viper.recorded import Entry, read_lock
+from viper.workflow.metadata import INCOMPLETE, METADATA, record
 
-METADATA, INCOMPLETE = Path(".snakemake/metadata"), Path(".snakemake/incomplete")
 # Snakemake runs that may see such files: they run nothing, or only rules that somebody picked to run on given inputs.
 HARMLESS = {"--touch", "-t", "--unlock", "--allowed-rules", "--lint"}
 
@@ -55,9 +54,9 @@ def _is_pulled(root: Path, entry: Entry) -> bool:
     files = [file for file in place.rglob("*") if file.is_file()] if place.is_dir() else [place]
     files = [file for file in files if file.is_file()]
     names = {file: file.relative_to(root).as_posix() for file in files}
-    if not files or any(_record(root, INCOMPLETE, name).is_file() for name in names.values()):
+    if not files or any(record(root, INCOMPLETE, name).is_file() for name in names.values()):
         return False
-    records = {file: _record(root, METADATA, name) for file, name in names.items()}
+    records = {file: record(root, METADATA, name) for file, name in names.items()}
     recorded = [file for file in files if records[file].is_file()]
     if not recorded:
         return digest_of(place) == entry.md5
@@ -65,13 +64,6 @@ def _is_pulled(root: Path, entry: Entry) -> bool:
     younger = [file for file in recorded if file.stat().st_mtime_ns > records[file].stat().st_mtime_ns]
     suspects = [file for file in younger if noted(names[file]) not in (None, digest_of(file))]
     return bool(suspects) and digest_of(place) == entry.md5
-
-
-def _record(root: Path, kind: Path, path: str) -> Path:
-    """Where Snakemake keeps what it knows of a file: its name in Base64, cut to the length of a file name."""
-    name = urlsafe_b64encode(path.encode()).decode()
-    parts = [name[start : start + 254] for start in range(0, len(name), 254)]
-    return root.joinpath(kind, *(f"@{part}" for part in parts[:-1]), parts[-1])
 
 
 def message(paths: list[str]) -> str:

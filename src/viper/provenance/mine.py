@@ -10,14 +10,17 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from viper.digests import NOTES
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.provenance.objects import digest_of, tracked
+from viper.listings import digest_of
+from viper.provenance.objects import tracked
 from viper.provenance.sidecar import not_made
 from viper.reading import read_json
+from viper.workflow.metadata import METADATA
 
 FOLDER = Path("mine")
-RECORDS = (Path(".snakemake/metadata"), Path(".snakemake/digests"))
+RECORDS = (METADATA, NOTES)
 CONTENTS = ".contents.json"  # the paths that were set aside, files and whole folders
 
 

@@ -5,85 +5,29 @@ file that git tracks. So our commands look first. An object's name is the MD5 of
 behind it, is the MD5 of the folder's listing, which is an object itself.
 """
 
-import hashlib
-import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-
 from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.provenance.lock import read_dvc_file, read_lock
+from viper.listings import place_of, read_listing
 from viper.provenance.sidecar import not_made
-from viper.provenance.tools import call, run
+from viper.recorded import read_dvc_file, read_lock
+from viper.tools import run
 
 REMOTE = Path("store")  # in the repository, tracked by git
 STORE = REMOTE / "files/md5"  # its objects
-IGNORED = {"__pycache__", ".snakemake_timestamp"}  # those of .dvcignore that lie in recorded folders
 _NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
-
-
-class Listed(BaseModel):
-    """One file in the listing of a folder."""
-
-    md5: str
-    relpath: str
-
-
-def place_of(folder: Path, md5: str) -> Path:
-    """Where a store or cache keeps an object."""
-    return folder / md5[:2] / md5[2:]
-
-
-def cache_folder(root: Path = Path()) -> Path:
-    """Where DVC's cache keeps its objects."""
-    return (root / call("dvc", "cache", "dir", root=root).strip()).resolve() / "files/md5"
 
 
 def is_whole(folder: Path, md5: str) -> bool:
     """Whether a store or cache has an object with the bytes of its name."""
     place = place_of(folder, md5)
     return place.is_file() and digest(place) == md5.removesuffix(".dir")
-
-
-def read_listing(place: Path) -> dict[str, str]:
-    """The files of a folder, path in it → MD5, from its listing.
-
-    Raises:
-        ViperError: it is no listing, or names a file outside the folder.
-    """
-    try:
-        files = {row.relpath: row.md5 for row in TypeAdapter(list[Listed]).validate_json(place.read_bytes())}
-    except ValidationError as error:
-        raise ViperError(f"{place}: no listing of a folder, though its name says so. Remove it") from error
-    if outside := [name for name in files if Path(name).is_absolute() or ".." in Path(name).parts]:
-        raise ViperError(f"{place}: names a file outside its folder, '{outside[0]}'. Remove it")
-    return files
-
-
-def digest_of(path: Path) -> str:
-    """The MD5 by which DVC knows a file, or a folder (then ending in .dir)."""
-    if not path.is_dir():
-        return digest(path)
-    return combined(digests_of(path))
-
-
-def digests_of(folder: Path) -> dict[str, str]:
-    """The MD5 of each file of a folder that DVC would record, by its path in the folder."""
-    files = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
-    kept = {name: file for name, file in files.items() if IGNORED.isdisjoint(name.parts)}
-    return {name.as_posix(): digest(file) for name, file in kept.items()}
-
-
-def combined(files: Mapping[str, str]) -> str:
-    """The MD5 by which DVC knows a folder: that of the listing of its files, path in it → MD5."""
-    rows = [{"md5": files[name], "relpath": name} for name in sorted(files)]
-    return f"{hashlib.md5(json.dumps(rows, sort_keys=True).encode()).hexdigest()}.dir"
 
 
 def tracked(root: Path = Path()) -> dict[str, str]:

@@ -6,8 +6,8 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from viper.manifest import MANIFEST
-from viper.provenance.graph import Graph, Job
-from viper.provenance.tools import call
+from viper.tools import call
+from viper.workflow.graph import Graph, Job
 
 # Base models come from outside of the experiment: no rebuilding goes behind them.
 FETCHING = {"fetch_pretrained", "fetch_model", "fetch_benchmark"}

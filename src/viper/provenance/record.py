@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from viper.errors import ViperError
+from viper.listings import cache_folder
 from viper.provenance import dvc_yaml, fetching, mine, objects
-from viper.provenance.lock import DVC_LOCK, REMEDY, read_lock
 from viper.provenance.stages import EVERYTHING, Stage
-from viper.provenance.tools import call, has_git, listed, planned_rules, plans_nothing
 from viper.provenance.worktree import at_commit, lend
-
-LOCKS = Path(".snakemake/locks")
+from viper.recorded import DVC_LOCK, REMEDY, read_lock
+from viper.tools import call, has_git, listed, planned_rules, plans_nothing
+from viper.workflow.metadata import LOCKS
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def pull(root: Path = Path()) -> Pulled:
     if not read_lock(root).outs and has_git(root) and listed("ls-files", DVC_LOCK, root=root):
         raise ViperError(f"{root / DVC_LOCK}: missing, though git tracks it. {REMEDY}")
     objects.check_store(root)
-    cache = objects.cache_folder(root)
+    cache = cache_folder(root)
     damaged = objects.drop_damaged(cache, objects.tracked(root))  # before DVC, which removes some without a word
     said = ""
     with _as_recorded(root) as recording:

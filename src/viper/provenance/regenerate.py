@@ -9,18 +9,19 @@ from typing import Any
 
 from viper.checkout import relative
 from viper.errors import ViperError
+from viper.listings import cache_folder
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
 from viper.provenance.fetching import UnreachableError, obtain, shortened
-from viper.provenance.graph import Graph, from_json
-from viper.provenance.lock import DVC_LOCK, Lock, read_dvc_file, read_lock
-from viper.provenance.objects import STORE, cache_folder, check_store, put
+from viper.provenance.objects import STORE, check_store, put
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
 from viper.provenance.stages import is_kept
-from viper.provenance.tools import call, listed, run
 from viper.provenance.tree import scale_of
 from viper.provenance.worktree import at_commit
+from viper.recorded import DVC_LOCK, Lock, read_dvc_file, read_lock
+from viper.tools import call, listed, run
+from viper.workflow.graph import Graph, from_json
 
 _BACK = "--from scratch needs base models only"
 IDENTICAL, DIFFERENT, UNKNOWN, UNFETCHABLE, UNCOMMITTED, FAILED, OTHER_VERSIONS = 0, 1, 3, 4, 5, 6, 7
@@ -165,7 +166,8 @@ def _fetch(
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
     older = {path for path in hashes if path in lock.outs and not is_kept(path)}
     for path in sorted(older):
-        if others := lock.disagreements(lock.outs[path].stage, lock.outs[made].stage):
+        stages = lock.behind(lock.outs[path].stage)
+        if others := sorted({key for stage in stages for key in lock.disagreements(stage, lock.outs[made].stage)}):
             raise RegenerateError(
                 UNFETCHABLE,
                 f"{path}: recorded at this commit, but from an older run than {made}: it differs in "

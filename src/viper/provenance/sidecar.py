@@ -28,8 +28,8 @@ from pydantic import BaseModel
 
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.provenance.tools import call, has_git
 from viper.reading import read_json
+from viper.tools import call, has_git
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
 """DVC stages from the Snakemake graph: a stage is a target, its deps and outs are the files on the target's boundary.
 
-The only declaration is the order of the targets. Each stage owns what its target needs and no earlier stage owns, so
-what several experiments share belongs to the first of them, and no stage depends on a later one.
+The only declaration here is the order of the targets; what a step depends on, its rule says. Each stage owns what its
+target needs and no earlier stage owns, so what several experiments share belongs to the first of them, and no stage
+depends on a later one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,52 +14,13 @@ from viper.config.places import SCALES
 from viper.config.schema import Scale
 from viper.errors import ViperError
 from viper.prompts import FOLDER as PROMPTS
-from viper.provenance.graph import Graph, Job
 from viper.provenance.sidecar import SUFFIX, has_sidecar
-from viper.provenance.source import SOURCE, prompt_sets, sources
+from viper.workflow.graph import Graph, Job
+from viper.workflow.source import SOURCE, prompt_sets, sources
 
 SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
 EVERYTHING = "all"
 MADE = ("data/", "models/", "results/")  # what is recorded; downloads lie in the cache, named by their commit
-
-# Rule → the sections of a scale that its parameters come from. A rule that is not named here depends on its whole
-# scale: always right, but an edit anywhere in it starts the stage, and Snakemake finds out that nothing is to do.
-SECTIONS = {
-    "draw_seeds": ["seeds"],
-    "collect_seeds": ["seeds"],
-    "caption_images": ["models.vlm", "synthesis.prompts", "synthesis.caption"],
-    "reconstruct_images": ["models.painter"],
-    "critique_captions": ["models.vlm", "synthesis.prompts", "synthesis.critique"],
-    "refine_captions": ["models.vlm", "synthesis"],
-    "plan_operations": ["synthesis.operations"],
-    "edit_images": ["models.editor", "synthesis.edit"],
-    "assemble_datasets": ["synthesis", "seeds.shards"],
-    "describe_datasets": [],
-    "audit_synthesis": ["seeds.shards", "experiments"],
-    "measure_base_models": ["models"],
-    "calibrate_tau": ["reward"],
-    "make_benchmark": ["evaluation"],
-    "cold_samples": ["training"],
-    "train": ["training", "reward", "models.vlm"],
-    "evaluate": ["evaluation", "models.vlm"],
-    "evaluate_base": ["evaluation", "models.vlm"],
-    "tables": ["experiments", "evaluation.benchmarks", "analysis"],
-    "claims": ["experiments", "evaluation.benchmarks", "analysis"],
-    "scores": [],
-    "ablation_tables": ["experiments", "evaluation.benchmarks", "analysis"],
-    "reward_curves": ["experiments", "analysis"],
-    "measure_attention": ["models.vlm", "evaluation.attention"],
-    "attention_table": ["experiments", "analysis"],
-    "word_table": ["experiments", "evaluation.benchmarks", "analysis"],
-    "loop_examples": ["run_seeds"],
-    "timings": [],
-    "report_pages": [],
-    "fetch_pretrained": [],
-    "pretrain_vlm": ["pretraining"],
-    "pretrain_latents": ["pretraining"],
-    "pretrain_diffusion": ["pretraining"],
-    "pretrain_checker": ["pretraining"],
-}
 
 # What is recorded file by file, each under its own name: tables, also as pages, figures, and curves.
 SMALL_FOLDERS = {"tables", "figures", "pages"}
@@ -165,7 +127,7 @@ def _stage(
     if all(is_kept(path) for path in (*mine, *graph.targets[name])):
         jobs, read = _behind(graph, owned, read, stored)
     data = {stored.get(_covering(path, stored), "") or _covering(path, outs) or path for path in read} - mine
-    sections = {key for job in jobs for key in _sections(job.rule)}
+    sections = {key for job in jobs for key in _sections(job)}
     sections |= {"run_seeds"} if jobs and any(f"/{scale}/seed" in path for path in mine) else set()
     return Stage(
         name,
@@ -193,9 +155,9 @@ def _behind(graph: Graph, owned: list[Job], read: list[str], stored: Mapping[str
     return list(jobs), list(start)
 
 
-def _sections(rule: str) -> list[str]:
-    drawing = ["analysis"] if rule.startswith(("figure_", "plot_")) else None  # from a table, and nothing else
-    return SECTIONS.get(rule, drawing or [""])
+def _sections(job: Job) -> tuple[str, ...]:
+    """The sections that a job's rule names; the whole scale, which is always right, where it names none."""
+    return ("",) if job.sections is None else job.sections
 
 
 def is_small(path: str) -> bool:

@@ -8,7 +8,7 @@ from viper.digests import digest
 from viper.errors import ViperError
 from viper.manifest import MANIFEST
 from viper.provenance import fetching, mine, objects
-from viper.provenance.lock import read_dvc_file
+from viper.recorded import read_dvc_file
 
 
 def fetch(dvc_file: Path, root: Path = Path()) -> str:

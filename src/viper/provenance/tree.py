@@ -15,10 +15,10 @@ from rich.tree import Tree
 from viper import digests
 from viper.checkout import relative
 from viper.errors import ViperError
-from viper.provenance.graph import Graph, Job, read
-from viper.provenance.lock import Lock, read_lock
 from viper.provenance.rebuild import FETCHING
 from viper.provenance.sidecar import md5, read_sidecar
+from viper.recorded import Lock, read_lock
+from viper.workflow.graph import Graph, Job, read
 
 _WIDTH = 400  # columns: hashes are for copying, so lines are not cut
 

@@ -10,12 +10,12 @@ from viper.errors import ViperError
 from viper.manifest import MANIFEST, model_folder
 from viper.provenance import rebuild
 from viper.provenance.compare import Comparison, compare
-from viper.provenance.graph import Graph, Job, read
-from viper.provenance.lock import read_lock
 from viper.provenance.rebuild import FETCHING, RESULTS_OF_ANALYSIS
 from viper.provenance.sidecar import read_sidecar
 from viper.provenance.stages import EVERYTHING
 from viper.provenance.worktree import copied
+from viper.recorded import read_lock
+from viper.workflow.graph import Graph, Job, read
 
 MEASURING = {"timings", "cost"}  # what they make says how long this run took, never the same twice
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from viper.provenance.tools import call, has_git, listed, run
+from viper.tools import call, has_git, listed, run
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from viper.config.options import read_options
+from viper.config.options import Options, read_options
 from viper.errors import ViperError
 
 
@@ -104,27 +104,26 @@ def register(app: typer.Typer) -> None:
 
     @app.command("calibrate-tau")
     def calibrate_tau(
-        options: Annotated[str, typer.Option(help='JSON: {"embedder": …, "calibration": …} of the reward section.')],
+        options: Options,
         roc: Annotated[Path, typer.Option(help="Table to write: rates at every threshold (.csv).")],
         pairs: Annotated[Path, typer.Option(help="Table to write: the pairs and their cosines (.csv).")],
         choice: Annotated[Path, typer.Option(help="The chosen threshold to write (.json).")],
     ) -> None:
         """Choose tau for the embedder from labelled sentence pairs, and write the evidence."""
-        from viper.config.reward import CalibrationOptions
         from viper.files import atomic_write
         from viper.models.embedder import SentenceEmbedder
         from viper.reward import world
         from viper.reward.calibration import choose_tau, measure, rates_by_kind, roc_table
         from viper.reward.pairs import read_pairs
 
-        checked = read_options(CalibrationOptions, options)
-        how = checked.calibration
+        section = read_options(options).reward
+        how = section.calibration
         labelled = world.draw_pairs(how.sentences, how.seed) if how.pairs == "world" else read_pairs(how.pairs)
-        table = measure(labelled, SentenceEmbedder(checked.embedder))
+        table = measure(labelled, SentenceEmbedder(section.embedder))
         chosen = choose_tau(table, how.max_false_positive_rate)
         record = {
             "tau": chosen.tau,
-            "embedder": checked.embedder.path,
+            "embedder": section.embedder.path,
             "reason": chosen.reason,
             "auc": round(chosen.auc, 6),
             "true_positive_rate": round(chosen.true_positive_rate, 6),

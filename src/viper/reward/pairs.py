@@ -1,15 +1,19 @@
 """Labelled pairs of sentences: the same meaning, or one thing wrong. What a threshold must tell apart."""
 
-import csv
-import io
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from viper.errors import ViperError
+from pydantic import AfterValidator, BaseModel, BeforeValidator
+
+from viper.reading import read_json_lines, read_numbered_rows, validated
 from viper.reward.sentences import normalize
+
+_REMEDY = (
+    "Labelled pairs are a .csv or .jsonl with first, second, same (true or false, 1 or 0) and perhaps kind: correct "
+    "the file, or name another as reward.calibration.pairs"
+)
+_LABELS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -22,46 +26,38 @@ class Pair:
     kind: str
 
 
+def _sentence(text: str) -> str:
+    if not normalize(text):
+        raise ValueError("a sentence is wanted, this is blank")
+    return text.strip()
+
+
+def _label(value: Any) -> bool:
+    label = str(value).strip().lower()
+    if label not in _LABELS:
+        raise ValueError(f"true or false is wanted, found {label[:60]!r}")
+    return _LABELS[label]
+
+
+class _Row(BaseModel):
+    """A row of a file of pairs; it may have more columns."""
+
+    first: Annotated[str, AfterValidator(_sentence)]
+    second: Annotated[str, AfterValidator(_sentence)]
+    same: Annotated[bool, BeforeValidator(_label)]
+    kind: str | None = None
+
+    def pair(self) -> Pair:
+        return Pair(self.first, self.second, self.same, self.kind or ("same" if self.same else "different"))
+
+
 def read_pairs(path: str | Path) -> list[Pair]:
     """Labelled pairs from a .csv or .jsonl with `first`, `second`, `same` (true or false, 1 or 0) and perhaps `kind`.
 
     Raises:
-        ViperError: the file or a column is missing, or a row cannot be read; names the row.
+        ViperError: the file or a column is missing, or a row cannot be read; names the row's line.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ViperError(f"{path}: labelled pairs cannot be read ({error})") from error
-    labels = {"true": True, "1": True, "false": False, "0": False}
-    pairs = []
-    for number, row in _numbered_rows(path, text):
-        try:
-            first, second, same = (str(row[key]).strip() for key in ("first", "second", "same"))
-        except (KeyError, TypeError) as error:
-            raise ViperError(f"{path}, line {number}: a pair needs first, second and same") from error
-        if not normalize(first) or not normalize(second) or same.lower() not in labels:
-            raise ViperError(
-                f"{path}, line {number}: a pair needs two sentences and same = true or false, found {same[:60]!r}"
-            )
-        same_meaning = labels[same.lower()]
-        kind = str(row.get("kind") or ("same" if same_meaning else "different"))
-        pairs.append(Pair(first, second, same_meaning, kind))
-    return pairs
-
-
-def _numbered_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a .csv or .jsonl, each with the number of the line that it ends on; blank lines are skipped."""
-    if path.suffix == ".csv":
-        table = csv.DictReader(io.StringIO(text, newline=""))
-        try:
-            yield from ((table.line_num, row) for row in table)
-        except csv.Error as error:
-            raise ViperError(f"{path}, line {table.line_num}: labelled pairs cannot be read ({error})") from error
-        return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ViperError(f"{path}, line {number}: labelled pairs cannot be read ({error})") from error
+    if Path(path).suffix != ".csv":
+        return [row.pair() for row in read_json_lines(path, _Row, _REMEDY)]
+    rows = read_numbered_rows(path, needed=("first", "second", "same"), remedy=_REMEDY)
+    return [validated(cells, _Row, f"{path}, line {line}", _REMEDY).pair() for line, cells in rows]

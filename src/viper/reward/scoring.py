@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from viper.completion import find_answer, is_well_formed
 from viper.config.reward import Reward as RewardSection
 from viper.errors import ViperError
-from viper.reward.sentences import clean, find_answer, is_well_formed, normalize, split_sentences
+from viper.reward.sentences import clean, normalize, split_sentences
 
 if TYPE_CHECKING:
     from viper.models.base import Embedder

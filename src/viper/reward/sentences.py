@@ -1,4 +1,4 @@
-"""From a model's output to its answer, and from the answer to its sentences."""
+"""From an answer to its sentences, as they are scored."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,6 @@ from itertools import islice
 
 from pysbd.lang.english import English
 from pysbd.processor import Processor
-
-_TAGS = ("<think>", "</think>", "<answer>", "</answer>")
-_WELL_FORMED = re.compile(r"\s*<think>.*</think>\s*<answer>(?P<answer>.*)</answer>\s*", re.DOTALL)
-_ANSWER = re.compile(r"<answer>(?P<answer>.*)</answer>", re.DOTALL)
 
 _NUMBER_MARKER = r"\(?\d{1,3}[.)]"
 _LIST_MARKER = re.compile(rf"(?:[-*+•–—]|{_NUMBER_MARKER}|\(?[A-Za-z]\))\s+")
@@ -49,23 +45,6 @@ class _BoundedEnglish(English):
 def clean(text: str) -> str:
     """`text` without invisible characters (zero-width, control, lone surrogates): they would count as length."""
     return "".join(character for character in text if character.isprintable() or character.isspace())
-
-
-def is_well_formed(text: str) -> bool:
-    """True for `<think>…</think><answer>…</answer>`: each tag once, in order, an answer that is not blank, and nothing
-    but white space outside (docs/paper.md: "reasoning, then answer")."""
-    if any(text.count(tag) != 1 for tag in _TAGS):
-        return False
-    match = _WELL_FORMED.fullmatch(text)
-    return match is not None and bool(match["answer"].strip())
-
-
-def find_answer(text: str) -> str | None:
-    """The inside of the one `<answer>` element; None if there is none, or more than one tag of a sort."""
-    if text.count("<answer>") != 1 or text.count("</answer>") != 1:
-        return None
-    match = _ANSWER.search(text)
-    return match["answer"] if match else None
 
 
 def normalize(sentence: str) -> str:

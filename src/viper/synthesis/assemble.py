@@ -15,35 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from viper.config.synthesis import AssembleOptions
+from viper.config.synthesis import Synthesis
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.prompts import render
-from viper.synthesis.rows import (
-    IMAGES,
-    INTEGER,
-    TEXT,
-    TEXTS,
-    Row,
-    by_id,
-    row_seed,
-    write_groups,
-)
-from viper.synthesis.tables import COLUMNS, check_rows, read_step
+from viper.synthesis.rows import Row, by_id, row_seed, write_groups
+from viper.synthesis.schemas import CSR_COLUMNS, SCHEMAS, VOP_COLUMNS
+from viper.synthesis.tables import check_rows, read_step
 
 log = logging.getLogger(__name__)
-
-CSR_COLUMNS = {
-    "id": TEXT,
-    "images": IMAGES,
-    "caption": TEXT,
-    "prompt": TEXT,
-    "ground_truth": TEXTS,
-    "lineage": TEXT,
-    "prompt_name": TEXT,
-    "seed": INTEGER,
-}
-VOP_COLUMNS = {name: kind for name, kind in CSR_COLUMNS.items() if name != "caption"}
 
 USED, SURPLUS, DUPLICATE, HELD_OUT = "used", "usable, not needed", "duplicate", "held out"
 NOT_DRAWN = "not drawn (vop_share)"
@@ -73,7 +53,7 @@ class Shards:
             ViperError: see `viper.synthesis.tables.check_rows`.
         """
         for shard in range(self.count):
-            paths = {step: self.path(step, shard) for step in COLUMNS}
+            paths = {step: self.path(step, shard) for step in SCHEMAS}
             light = {
                 step: read_step(path, step, ["id"] if step == "seeds" else ["id", "failure"])
                 for step, path in paths.items()
@@ -109,7 +89,7 @@ def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
     return csr, vop
 
 
-def assemble(shards: Shards, out: Path, options: AssembleOptions, *, lineage: str, seed: int) -> None:
+def assemble(shards: Shards, out: Path, options: Synthesis, *, lineage: str, seed: int) -> None:
     """Choose, by `seed`, the wanted number of usable rows for each data set, and write everything below `out`:
     csr/train.parquet, vop/train.parquet, vop/test.parquet (the held-out pairs) and dropped.csv.
 
@@ -165,9 +145,7 @@ def _image_name(row: Row) -> str:
     return row["image"]["path"]  # named by the content
 
 
-def _sizes(
-    options: AssembleOptions, available: dict[str, int], csr: dict[str, str], vop: dict[str, str]
-) -> dict[str, int]:
+def _sizes(options: Synthesis, available: dict[str, int], csr: dict[str, str], vop: dict[str, str]) -> dict[str, int]:
     """Rows a data set; with `allow_fewer` both shrink by the same factor, so that their proportion stays."""
     wanted = {"csr": options.csr_size, "vop": options.vop_size}
     factor = min(1.0, *(available[name] / wanted[name] for name in wanted))
@@ -204,9 +182,7 @@ def _choose(ids: list[str], size: int, seed: int) -> set[str]:
     return {ids[position] for position in np.random.default_rng(seed).permutation(len(ids))[:size]}
 
 
-def _csr_rows(
-    shards: Shards, chosen: set[str], options: AssembleOptions, lineage: str, seed: int
-) -> Iterator[list[Row]]:
+def _csr_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int) -> Iterator[list[Row]]:
     for shard in range(shards.count):
         captions = by_id(read_step(shards.path("captions", shard), "captions", ["id", "caption"]))
         critiques = by_id(read_step(shards.path("critiques", shard), "critiques", ["id", "refinements"]))
@@ -226,9 +202,7 @@ def _csr_rows(
         ]
 
 
-def _vop_rows(
-    shards: Shards, chosen: set[str], options: AssembleOptions, lineage: str, seed: int
-) -> Iterator[list[Row]]:
+def _vop_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int) -> Iterator[list[Row]]:
     for shard in range(shards.count):
         operations = by_id(read_step(shards.path("operations", shard), "operations", ["id", "statements"]))
         edits = by_id(read_step(shards.path("edits", shard), "edits", ["id", "image"]))

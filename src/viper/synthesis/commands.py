@@ -1,16 +1,19 @@
-"""Commands of the loop: one a step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
+"""Commands of the loop: one per step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from viper.config.options import read_options
+from viper.config.options import Options, read_options
 
-Options = Annotated[
-    str, typer.Option(help="what the step depends on, as JSON: a section of params.yaml or part of one")
-]
-Model = Annotated[str, typer.Option(help="the model's section of params.yaml (models.vlm, …), as JSON")]
+if TYPE_CHECKING:
+    from viper.config.models import Models
+    from viper.models.base import VLM, Editor, Painter
+    from viper.synthesis.loop import Model, Step
+
 Checkpoint = Annotated[Path, typer.Option(help="manifest.json of the model's folder")]
 Lineage = Annotated[str, typer.Option(help="name of the VLM that synthesizes, such as base.csr")]
 Seed = Annotated[int, typer.Option(help="the run's seed", min=0)]
@@ -24,11 +27,10 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def make_seeds(folder: Path, options: Options, seed: Seed = 0) -> None:
         """Draw or collect the seed images: seeds/shardN.parquet (world: also truth/shardN.jsonl) below FOLDER."""
-        from viper.config.seeds import Seeds
         from viper.synthesis import world
         from viper.synthesis.seeds import collect_seeds
 
-        seeds = read_options(Seeds, options)
+        seeds = read_options(options).seeds
         tables = [folder / "seeds" / f"shard{shard}.parquet" for shard in range(seeds.shards)]
         if seeds.source == "world":
             truth = [folder / "truth" / f"shard{shard}.jsonl" for shard in range(seeds.shards)]
@@ -38,36 +40,23 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def caption_images(
-        seeds: Table, out: Out, checkpoint: Checkpoint, model: Model, options: Options, lineage: Lineage, seed: Seed
+        seeds: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
     ) -> None:
         """The VLM describes each seed image of a shard."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import CaptionOptions
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import CAPTION_COLUMNS, caption
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import CAPTION_IMAGES
 
-        step = read_options(CaptionOptions, options)
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, caption(read_step(seeds, "seeds"), vlm, step, lineage=lineage, seed=seed), CAPTION_COLUMNS)
+        paths = {"seeds": seeds}
+        _make(CAPTION_IMAGES, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def reconstruct_images(
-        captions: Table, out: Out, checkpoint: Checkpoint, model: Model, lineage: Lineage, seed: Seed
+        captions: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
     ) -> None:
         """The painter draws each caption of a shard."""
-        from viper.config.models import PipelineSection
-        from viper.manifest import model_folder
-        from viper.models.painter import load_painter
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import RECONSTRUCTION_COLUMNS, reconstruct
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import RECONSTRUCT_IMAGES
 
-        painter = load_painter(read_options(PipelineSection, model, "--model"), model_folder(checkpoint))
-        rows = reconstruct(read_step(captions, "captions"), painter, lineage=lineage, seed=seed)
-        write_rows(out, rows, RECONSTRUCTION_COLUMNS)
+        paths = {"captions": captions}
+        _make(RECONSTRUCT_IMAGES, paths, partial(_painter, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def critique_captions(
@@ -76,25 +65,15 @@ def register(app: typer.Typer) -> None:
         reconstructions: Table,
         out: Out,
         checkpoint: Checkpoint,
-        model: Model,
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import CritiqueOptions
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import CRITIQUE_COLUMNS, critique
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import CRITIQUE_CAPTIONS
 
-        step = read_options(CritiqueOptions, options)
         paths = {"seeds": seeds, "captions": captions, "reconstructions": reconstructions}
-        tables = read_shard(paths, seed=seed).values()
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, critique(*tables, vlm, step, lineage=lineage, seed=seed), CRITIQUE_COLUMNS)
+        _make(CRITIQUE_CAPTIONS, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def refine_captions(
@@ -103,35 +82,23 @@ def register(app: typer.Typer) -> None:
         critiques: Table,
         out: Out,
         checkpoint: Checkpoint,
-        model: Model,
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """The VLM works its refinements into each caption and names the hard entities."""
-        from viper.config.models import VlmSection
-        from viper.config.synthesis import RefineOptions
-        from viper.manifest import model_folder
-        from viper.models.vlm import load_vlm
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import REFINEMENT_COLUMNS, refine
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import REFINE_CAPTIONS
 
-        step = read_options(RefineOptions, options)
-        tables = read_shard({"seeds": seeds, "captions": captions, "critiques": critiques}, seed=seed).values()
-        vlm = load_vlm(model_folder(checkpoint), read_options(VlmSection, model, "--model"))
-        write_rows(out, refine(*tables, vlm, step, lineage=lineage, seed=seed), REFINEMENT_COLUMNS)
+        paths = {"seeds": seeds, "captions": captions, "critiques": critiques}
+        _make(REFINE_CAPTIONS, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def plan_operations(refinements: Table, out: Out, options: Options, lineage: Lineage, seed: Seed) -> None:
         """Heuristics turn the hard entities of each image into editing operations."""
-        from viper.config.synthesis import OperationsSection
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import OPERATION_COLUMNS, operate
-        from viper.synthesis.tables import read_step
+        from viper.synthesis.loop import PLAN_OPERATIONS
 
-        section, rows = read_options(OperationsSection, options), read_step(refinements, "refinements")
-        write_rows(out, operate(rows, section, lineage=lineage, seed=seed), OPERATION_COLUMNS)
+        paths = {"refinements": refinements}
+        _make(PLAN_OPERATIONS, paths, None, out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def edit_images(
@@ -139,42 +106,30 @@ def register(app: typer.Typer) -> None:
         operations: Table,
         out: Out,
         checkpoint: Checkpoint,
-        model: Model,
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """The editor carries out the operations of each image."""
-        from viper.config.models import EditorSection
-        from viper.config.synthesis import EditSection
-        from viper.manifest import model_folder
-        from viper.models.editor import load_editor
-        from viper.synthesis.rows import write_rows
-        from viper.synthesis.steps import EDIT_COLUMNS, edit
-        from viper.synthesis.tables import read_shard
+        from viper.synthesis.loop import EDIT_IMAGES
 
-        section = read_options(EditSection, options)
-        tables = read_shard({"seeds": seeds, "operations": operations}, seed=seed).values()
-        editor = load_editor(read_options(EditorSection, model, "--model"), model_folder(checkpoint))
-        rows = edit(*tables, editor, section, lineage=lineage, seed=seed)
-        write_rows(out, rows, EDIT_COLUMNS)
+        paths = {"seeds": seeds, "operations": operations}
+        _make(EDIT_IMAGES, paths, partial(_editor, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def assemble_datasets(
         seeds: Annotated[Path, typer.Option(help="folder of the seed images' shards")],
         synthesis: Annotated[Path, typer.Option(help="folder of the steps' shards")],
-        shards: Annotated[int, typer.Option(help="number of shards", min=1)],
         out: Annotated[Path, typer.Option(help="folder for the data sets and dropped.csv")],
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """Choose the rows of both data sets; drop what is unusable, counted by reason."""
-        from viper.config.synthesis import AssembleOptions
         from viper.synthesis.assemble import Shards, assemble
 
-        step = read_options(AssembleOptions, options)
-        assemble(Shards(seeds, synthesis, shards), out, step, lineage=lineage, seed=seed)
+        sections = read_options(options)
+        assemble(Shards(seeds, synthesis, sections.seeds.shards), out, sections.synthesis, lineage=lineage, seed=seed)
 
     @app.command()
     def write_card(
@@ -193,7 +148,7 @@ def register(app: typer.Typer) -> None:
         data: Annotated[Path, typer.Option(help="folder of the scale's data, such as data/micro")],
         seed: Annotated[list[int], typer.Option(help="a run's seed; repeat the option for several")],
         lineage: Annotated[list[str], typer.Option(help="name of a VLM that synthesized; repeat for several")],
-        shards: Annotated[int, typer.Option(help="number of shards", min=1)],
+        options: Options,
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checker's folder")],
         out: Annotated[Path, typer.Option(help="CSV table to write")],
     ) -> None:
@@ -202,6 +157,54 @@ def register(app: typer.Typer) -> None:
         from viper.manifest import model_folder
         from viper.synthesis import world
 
+        shards = read_options(options).seeds.shards
         table = world.audit(data, seeds=seed, lineages=lineage, shards=shards, checker=model_folder(checkpoint))
         with atomic_write(out) as partial:
             table.to_csv(partial, index=False, lineterminator="\n")
+
+
+def _make(
+    step: "Step",
+    paths: dict[str, Path],
+    load: "Callable[[Models], Model] | None",
+    out: Path,
+    options: str,
+    *,
+    lineage: str,
+    seed: int,
+) -> None:
+    """Run one step on one shard: its tables are read and held to each other before its model is loaded.
+
+    Args:
+        paths: name → file, of the tables that the step reads.
+        load: loads the model that the step asks; None where it asks none.
+    """
+    from viper.synthesis.rows import write_rows
+    from viper.synthesis.tables import read_shard
+
+    sections = read_options(options)
+    tables = read_shard(paths, seed=seed)
+    model = load(sections.models) if load else None
+    parts = sections.synthesis if step.has_options else None
+    write_rows(out, step(tables, model, parts, lineage=lineage, seed=seed), step.makes.columns)
+
+
+def _vlm(checkpoint: Path, models: "Models") -> "VLM":
+    from viper.manifest import model_folder
+    from viper.models.vlm import load_vlm
+
+    return load_vlm(model_folder(checkpoint), models.vlm)
+
+
+def _painter(checkpoint: Path, models: "Models") -> "Painter":
+    from viper.manifest import model_folder
+    from viper.models.painter import load_painter
+
+    return load_painter(models.painter, model_folder(checkpoint))
+
+
+def _editor(checkpoint: Path, models: "Models") -> "Editor":
+    from viper.manifest import model_folder
+    from viper.models.editor import load_editor
+
+    return load_editor(models.editor, model_folder(checkpoint))

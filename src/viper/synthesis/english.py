@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from viper.synthesis.operations import Change
+from viper.synthesis.heuristics import Change
 
 _FIELDS = ("name", "color", "size", "shape", "number", "text", "place")
 _EMPTY = ("", "-", "–", "none", "n/a", "unknown")

@@ -4,7 +4,6 @@ A row is a dict. Images stay the PNG bytes they were first encoded to: {"bytes":
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from viper.files import atomic_write
-from viper.pictures import read_picture
+from viper.pictures import png, read_picture
 from viper.reading import open_parquet
 
 Row = dict[str, Any]
@@ -34,9 +33,7 @@ _FEATURES = {
 
 def pack_image(image: Image.Image) -> dict[str, Any]:
     """Encode an RGB image once, as PNG, named by its content."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    data = buffer.getvalue()
+    data = png(image)
     return {"bytes": data, "path": f"{hashlib.sha256(data).hexdigest()}.png"}
 
 
@@ -87,3 +84,8 @@ def row_seed(seed: int, step: str, row_id: str) -> int:
     """The seed of one step on one row, in 0 … 2³¹ - 1: the same whatever shard the row is in, and in any order."""
     digest = hashlib.sha256(f"{seed}/{step}/{row_id}".encode()).digest()
     return int.from_bytes(digest[:4]) >> 1
+
+
+def drawn_for_vop(row_id: str, share: float, seed: int) -> bool:
+    """Whether an image is among the share that is refined and edited; a larger share keeps the images of a smaller."""
+    return row_seed(seed, "vop", row_id) < share * 2**31

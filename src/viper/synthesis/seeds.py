@@ -19,11 +19,10 @@ from viper.synthesis.photographs import (
     printable,
     read_photograph,
 )
-from viper.synthesis.rows import IMAGE, TEXT, Row, pack_image, write_rows
+from viper.synthesis.rows import Row, pack_image, write_rows
+from viper.synthesis.schemas import SEEDS
 
 log = logging.getLogger(__name__)
-
-COLUMNS = {"id": TEXT, "image": IMAGE, "source": TEXT}
 
 
 def collect_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], skipped: Path) -> None:
@@ -55,7 +54,7 @@ def collect_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], skipped: Path
                 continue
             known.add(digest)
             rows.append({"id": f"photo-{digest[:16]}", "image": pack_image(image), "source": printable(path)})
-        write_rows(table, rows, COLUMNS)
+        write_rows(table, rows, SEEDS.columns)
     if not known:
         counts = ", ".join(f"{len(paths)} {reason}" for reason, paths in sorted(reasons.items()))
         raise ViperError(f"seeds.paths: none of {len(files)} files is usable ({counts}): name other photographs")

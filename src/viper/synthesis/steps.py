@@ -1,10 +1,4 @@
-"""The steps of the loop (docs/paper.md, Loop): each a function from tables of rows to a table of rows.
-
-    image I --VLM--> caption --painter--> reconstruction I'                         caption, reconstruct
-    (I, I', caption) --VLM--> refinements                                           critique
-    (I, caption, refinements) --VLM--> refined caption --VLM--> hard entities       refine
-    hard entities --heuristics--> operations                                        operate
-    (I, operations) --editor--> edited image                                        edit
+"""The steps of the loop (`loop.py`), each a function from tables of rows to a table of rows.
 
 A table has one row for each row that can still be used; a row that cannot be used further says why in its column
 `failure` ('' otherwise), which `assemble.py` counts. Every row carries the lineage of the VLM, the name of the
@@ -14,45 +8,24 @@ prompt (or heuristic, or model) that made it, and the run's seed.
 import numpy as np
 from PIL import Image, ImageChops
 
-from viper.config.synthesis import (
-    Answering,
-    CaptionOptions,
-    CritiqueOptions,
-    EditSection,
-    OperationsSection,
-    RefineOptions,
-)
+from viper.completion import answer_text
+from viper.config.synthesis import Answering, Synthesis
 from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
-from viper.synthesis.answers import answer_text, read_refinements
-from viper.synthesis.operations import get_language, plan_changes
-from viper.synthesis.rows import IMAGE, INTEGER, NUMBER, TEXT, TEXTS, Row, by_id, pack_image, row_seed, unpack_image
-
-_MADE_BY = {"failure": TEXT, "lineage": TEXT, "prompt_name": TEXT, "seed": INTEGER}
-CAPTION_COLUMNS = {"id": TEXT, "caption": TEXT, "completion": TEXT, **_MADE_BY}
-RECONSTRUCTION_COLUMNS = {"id": TEXT, "image": IMAGE, **_MADE_BY}
-CRITIQUE_COLUMNS = {"id": TEXT, "refinements": TEXTS, "completion": TEXT, **_MADE_BY}
-REFINEMENT_COLUMNS = {
-    "id": TEXT,
-    "refined_caption": TEXT,
-    "entities": TEXT,
-    "completion": TEXT,
-    "entities_completion": TEXT,
-    **_MADE_BY,
-}
-OPERATION_COLUMNS = {"id": TEXT, "types": TEXTS, "statements": TEXTS, "instructions": TEXTS, **_MADE_BY}
-EDIT_COLUMNS = {"id": TEXT, "image": IMAGE, "least_change": NUMBER, "mean_change": NUMBER, **_MADE_BY}
+from viper.synthesis.heuristics import get_language, plan_changes
+from viper.synthesis.refinements import read_refinements
+from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, row_seed, unpack_image
 
 BROKEN = "broken format"
 _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
 
 
-def caption(seeds: list[Row], vlm: VLM, options: CaptionOptions, *, lineage: str, seed: int) -> list[Row]:
+def caption(seeds: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """The VLM describes each seed image. Failure: broken format."""
     text = render(options.prompts, "caption")
     chats = [Chat([unpack_image(row["image"])], text) for row in seeds]
     answering = options.caption
-    completions = _ask(vlm, chats, answering, _batch_seed(seed, "caption", seeds))
+    completions = _ask(vlm, chats, answering, _row_seeds(seed, "caption", seeds))
     return [
         {
             "id": row["id"],
@@ -67,7 +40,7 @@ def caption(seeds: list[Row], vlm: VLM, options: CaptionOptions, *, lineage: str
 def reconstruct(captions: list[Row], painter: Painter, *, lineage: str, seed: int) -> list[Row]:
     """The painter draws each caption, without having seen the image."""
     usable = _usable(captions)
-    noise = [row_seed(seed, "reconstruct", row["id"]) for row in usable]
+    noise = _row_seeds(seed, "reconstruct", usable)
     images = painter.paint([row["caption"] for row in usable], seeds=noise) if usable else []
     return [
         {"id": row["id"], "image": pack_image(image), **_made_by("", lineage, "painter", seed)}
@@ -80,7 +53,7 @@ def critique(
     captions: list[Row],
     reconstructions: list[Row],
     vlm: VLM,
-    options: CritiqueOptions,
+    options: Synthesis,
     *,
     lineage: str,
     seed: int,
@@ -99,7 +72,7 @@ def critique(
         )
         for row in asked
     ]
-    answers = _ask(vlm, chats, options.critique, _batch_seed(seed, "critique", asked))
+    answers = _ask(vlm, chats, options.critique, _row_seeds(seed, "critique", asked))
     completions = {row["id"]: answer for row, answer in zip(asked, answers, strict=True)}
     rows = []
     for row in usable:
@@ -124,7 +97,7 @@ def refine(
     captions: list[Row],
     critiques: list[Row],
     vlm: VLM,
-    options: RefineOptions,
+    options: Synthesis,
     *,
     lineage: str,
     seed: int,
@@ -151,7 +124,7 @@ def refine(
         )
         for row in to_refine
     ]
-    completions = _ask(vlm, chats, options.refine, _batch_seed(seed, "refine", to_refine))
+    completions = _ask(vlm, chats, options.refine, _row_seeds(seed, "refine", to_refine))
     completion_of = {row["id"]: completion for row, completion in zip(to_refine, completions, strict=True)}
     refined = {
         row["id"]: answer_text(completion_of[row["id"]]) if row["id"] in completion_of else row["caption"]
@@ -161,7 +134,7 @@ def refine(
     chats = [
         Chat([images[row["id"]]], render(options.prompts, "entities", caption=refined[row["id"]])) for row in to_name
     ]
-    answers = _ask(vlm, chats, options.entities, _batch_seed(seed, "entities", to_name))
+    answers = _ask(vlm, chats, options.entities, _row_seeds(seed, "entities", to_name))
     named = {row["id"]: answer for row, answer in zip(to_name, answers, strict=True)}
     rows = []
     for row in usable:
@@ -185,8 +158,9 @@ def refine(
     return rows
 
 
-def operate(refinements: list[Row], section: OperationsSection, *, lineage: str, seed: int) -> list[Row]:
+def operate(refinements: list[Row], options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """Heuristics turn hard entities into operations. Failures: no entities; no operation fits."""
+    section = options.operations
     language = get_language(section.language)
     rows = []
     for row in _usable(refinements):
@@ -210,12 +184,13 @@ def operate(refinements: list[Row], section: OperationsSection, *, lineage: str,
 
 
 def edit(
-    seeds: list[Row], operations: list[Row], editor: Editor, section: EditSection, *, lineage: str, seed: int
+    seeds: list[Row], operations: list[Row], editor: Editor, options: Synthesis, *, lineage: str, seed: int
 ) -> list[Row]:
     """The editor carries out the operations of each picture.
 
     Failures: an edit changed nothing visible (`min_change`); the picture is no longer the same (`max_change`).
     """
+    section = options.edit
     originals, usable = by_id(seeds), _usable(operations)
     before = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
     after, least = dict(before), {row["id"]: 1.0 for row in usable}
@@ -246,11 +221,6 @@ def edit(
     return rows
 
 
-def drawn_for_vop(row_id: str, share: float, seed: int) -> bool:
-    """Whether an image is among the share that is refined and edited; a larger share keeps the images of a smaller."""
-    return row_seed(seed, "vop", row_id) < share * 2**31
-
-
 def mean_change(before: Image.Image, after: Image.Image) -> float:
     """Mean absolute difference of two RGB images of one size, 0 (equal) to 1."""
     return float(np.asarray(ImageChops.difference(before, after)).mean()) / 255
@@ -262,16 +232,16 @@ def largest_local_change(before: Image.Image, after: Image.Image) -> float:
     return float(np.asarray(difference).mean(axis=-1).max()) / 255
 
 
-def _ask(vlm: VLM, chats: list[Chat], answering: Answering, seed: int) -> list[str]:
+def _ask(vlm: VLM, chats: list[Chat], answering: Answering, seeds: list[int]) -> list[str]:
     """Completions of `chats`; an empty shard asks nothing."""
     if not chats:
         return []
-    return vlm.answer(chats, max_new_tokens=answering.max_new_tokens, temperature=answering.temperature, seed=seed)
+    return vlm.answer(chats, max_new_tokens=answering.max_new_tokens, temperature=answering.temperature, seeds=seeds)
 
 
-def _batch_seed(seed: int, step: str, rows: list[Row]) -> int:
-    """The seed of a shard's sampled answers: other shards must not repeat it."""
-    return row_seed(seed, step, rows[0]["id"] if rows else "")
+def _row_seeds(seed: int, step: str, rows: list[Row]) -> list[int]:
+    """The seed of each row's random numbers, which any row that was written can tell: from its id, step and seed."""
+    return [row_seed(seed, step, row["id"]) for row in rows]
 
 
 def _usable(rows: list[Row]) -> list[Row]:

@@ -7,25 +7,11 @@ run: the data sets would shrink without a word, so reading stops instead.
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from viper.digests import REMEDY
 from viper.errors import ViperError
 from viper.reading import open_parquet
-from viper.synthesis import steps
-from viper.synthesis.rows import Row
-from viper.synthesis.seeds import COLUMNS as SEED_COLUMNS
-
-# In the order in which the loop makes them.
-COLUMNS: dict[str, dict[str, pa.DataType]] = {
-    "seeds": SEED_COLUMNS,
-    "captions": steps.CAPTION_COLUMNS,
-    "reconstructions": steps.RECONSTRUCTION_COLUMNS,
-    "critiques": steps.CRITIQUE_COLUMNS,
-    "refinements": steps.REFINEMENT_COLUMNS,
-    "operations": steps.OPERATION_COLUMNS,
-    "edits": steps.EDIT_COLUMNS,
-}
+from viper.synthesis.rows import Row, drawn_for_vop
+from viper.synthesis.schemas import SCHEMAS
 
 
 def read_step(path: str | Path, step: str, columns: Sequence[str] | None = None) -> list[Row]:
@@ -34,11 +20,11 @@ def read_step(path: str | Path, step: str, columns: Sequence[str] | None = None)
     Raises:
         ViperError: it is missing or damaged, or its columns are not those of the step.
     """
-    names = list(COLUMNS[step] if columns is None else columns)
+    names = list(SCHEMAS[step].columns if columns is None else columns)
     table = open_parquet(path, names)
     for name in names:
         column, _, inner = name.partition(".")
-        wanted = COLUMNS[step][column]
+        wanted = SCHEMAS[step].columns[column]
         found = table.schema.field(column).type
         if not inner and found != wanted:
             raise ViperError(f"{path}: column {column} holds {found}, the step '{step}' writes {wanted}. {REMEDY}")
@@ -85,19 +71,13 @@ def check_rows(
             raise _wrong(paths[step], f"{len(twice)} images have several rows", twice)
         if "seeds" in tables:
             _need(paths[step], set(), set(ids) - {row["id"] for row in tables["seeds"]})
-    for step, maker in (
-        ("captions", "seeds"),
-        ("reconstructions", "captions"),
-        ("critiques", "captions"),
-        ("refinements", "captions"),
-        ("operations", "refinements"),
-        ("edits", "operations"),
-    ):
-        if step not in tables or maker not in tables or (step == "refinements" and vop_share is None):
+    for step in tables:
+        schema = SCHEMAS[step]
+        if schema.rows_of not in tables or (schema.is_drawn and vop_share is None):
             continue
-        expected = {row["id"] for row in tables[maker] if not row.get("failure")}
-        if step == "refinements":
-            expected = {row_id for row_id in expected if steps.drawn_for_vop(row_id, vop_share, seed)}
+        expected = {row["id"] for row in tables[schema.rows_of] if not row.get("failure")}
+        if schema.is_drawn:
+            expected = {row_id for row_id in expected if drawn_for_vop(row_id, vop_share, seed)}
         found = {row["id"] for row in tables[step]}
         _need(paths[step], expected - found, found - expected)
 

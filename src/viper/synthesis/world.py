@@ -9,7 +9,7 @@ from viper.config.seeds import Seeds
 if TYPE_CHECKING:
     import pandas as pd
 
-    from viper.synthesis.operations import Language
+    from viper.synthesis.heuristics import Language
 
 
 def draw_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:

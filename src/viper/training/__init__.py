@@ -1,0 +1,1 @@
+"""From a checkpoint and data sets to the next checkpoint: GRPO and SFT, with or without low-rank adapters."""

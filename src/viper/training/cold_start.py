@@ -7,8 +7,6 @@ Both ways write a Parquet file with the columns images (a list), prompt and comp
 """
 
 import base64
-import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from viper.config.training import ColdStart
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.pictures import read_picture
+from viper.synthesis.rows import pack_image
 from viper.training import world
 
 FEATURES = Features({"images": List(Image()), "prompt": Value("string"), "completion": Value("string")})
@@ -37,7 +36,9 @@ def write_samples(section: ColdStart, *, seed: int, out: Path) -> None:
         ViperError: the file cannot be used, or has too few samples.
     """
     rows = world.samples(section, seed) if section.source == "truth" else _from_file(Path(section.source))
-    samples = [{**row, "images": [_png(image) for image in row["images"]]} for row in islice(rows, section.samples)]
+    samples = [
+        {**row, "images": [pack_image(image) for image in row["images"]]} for row in islice(rows, section.samples)
+    ]
     if len(samples) < section.samples:
         raise ViperError(
             f"{section.source} has {len(samples)} samples, training.cold_start.samples asks for {section.samples}: "
@@ -79,10 +80,3 @@ def _picture(image: Any, folder: Path, where: str) -> Pillow.Image:
         except ValueError as error:
             raise ViperError(f"{where}: image {image[:60]!r} is neither a file in {folder} nor base64") from error
     return read_picture(source, f"{where}: an image cannot be read")
-
-
-def _png(image: Pillow.Image) -> dict[str, Any]:
-    """An image as `datasets` stores it, named by its content."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return {"bytes": buffer.getvalue(), "path": f"{hashlib.sha256(buffer.getvalue()).hexdigest()}.png"}

@@ -7,6 +7,7 @@ import pyarrow as pa
 from datasets import Dataset, Features, Image, List, Value, concatenate_datasets
 from datasets.table import InMemoryTable
 
+from viper import completion
 from viper.digests import REMEDY
 from viper.errors import ViperError
 from viper.pictures import open_picture
@@ -86,15 +87,14 @@ def as_chat(dataset: Dataset) -> Dataset:
 def with_completions(dataset: Dataset, think: str) -> Dataset:
     """Give every row the completion that supervised training teaches.
 
-    A data set that has completions keeps them; from ground truth they become
-    `<think> {think} </think><answer> {statements} </answer>`.
+    A data set that has completions keeps them; the others' are written from their ground truth, after the reasoning
+    `think`.
     """
     if "completion" in dataset.column_names:
         return dataset
 
     def write(row: dict) -> dict:
-        answer = " ".join(row["ground_truth"])
-        return {"completion": f"<think> {think} </think><answer> {answer} </answer>"}
+        return {"completion": completion.write(think, " ".join(row["ground_truth"]))}
 
     return dataset.map(
         write, remove_columns=["ground_truth"], keep_in_memory=True, load_from_cache_file=False, desc="completions"

@@ -61,7 +61,7 @@ def build_config(options: TrainOptions, *, suppress_tokens: list[int], seed: int
     """The GRPOConfig of a phase.
 
     Placeholders of images must not be sampled: they have no picture behind them, and the next forward pass would stop
-    with "image features and image tokens do not match" (`viper.models.vlm.vision_token_ids` gives `suppress_tokens`).
+    with "image features and image tokens do not match" (`viper.models.pretrained.vision_token_ids` names them).
 
     The paper's objective is TRL's `loss_type="grpo"`: mean over the tokens of a response, then over responses. One
     sampling serves exactly one optimizer step unless `updates_per_rollout` says otherwise, so the policy that sampled

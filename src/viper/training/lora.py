@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from viper.config.training import Grpo, Sft
-from viper.models.vlm import load_model
+from viper.models.pretrained import load_model
 from viper.training.common import VISION_TOWERS
 
 

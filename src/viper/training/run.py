@@ -20,7 +20,7 @@ from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
 from viper.models.engine import pick_engine
-from viper.models.vlm import load_model, load_processor, vision_token_ids
+from viper.models.pretrained import load_model, load_processor, vision_token_ids
 from viper.startup import log_ready
 from viper.training import data, grpo, sft
 from viper.training.checkpoints import CheckpointSealer, last_whole, restore_records, step_of

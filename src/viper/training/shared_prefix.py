@@ -16,6 +16,7 @@ from trl.models import unwrap_model_for_generation
 from trl.trainer.utils import pad
 
 from viper.errors import ViperError
+from viper.models.choosing import FromTorch
 from viper.models.prompt_batch import FAMILIES, PromptBatch, position_ids, prefill, selected
 from viper.models.sampling import sample_responses
 
@@ -126,7 +127,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
                 model,
                 prompts,
                 max_new_tokens=self.max_completion_length,
-                temperature=self.temperature,
+                choose=FromTorch(len(rows), self.temperature),
                 end_tokens=list(self.eos_token_ids),
                 suppressed=list(self.generation_config.suppress_tokens or []),
             )

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from trl import GRPOTrainer
 
 from viper.models.engine import check_prompts, one_placeholder_an_image
-from viper.models.vlm import image_token_id
+from viper.models.pretrained import image_token_id
 
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from viper.analysis.figures import (
     attention_maps,
-    loop,
+    loop_examples,
     main,
     radar,
     reward_curves,
@@ -112,7 +112,7 @@ FIGURES = {
     "rewards": lambda: reward_curves.draw(curves(), crossed()),
     "attention": lambda: attention_maps.draw(*attention()),
     "words": lambda: word_cloud.draw(words("look", "closely", "zoom"), "base.csr", 0),
-    "loop": lambda: loop.draw([turn("a cup, left of a plate", ["The cup is red."], ["make it blue"])]),
+    "loop": lambda: loop_examples.draw([turn("a cup, left of a plate", ["The cup is red."], ["make it blue"])]),
     "speed": lambda: speed.draw(ratios()),
 }
 
@@ -156,7 +156,7 @@ def test_what_a_model_wrote_is_drawn_as_text(tmp_path):
 
 def test_the_loop_shows_what_models_wrote_as_text_and_cuts_what_is_too_long(tmp_path):
     long = "A menu has tea for $5 and cake for $6. " * 40
-    figure = loop.draw([turn(long, ["The sign says $\\tea, not $5."], ["$x"])])
+    figure = loop_examples.draw([turn(long, ["The sign says $\\tea, not $5."], ["$x"])])
     texts = [panel.texts[0].get_text() for panel in figure.axes]
     assert texts[1:] == ["The sign says $\\tea, not $5.", "$x"]
     assert texts[0].count("\n") == 11

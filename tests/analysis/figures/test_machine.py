@@ -134,6 +134,7 @@ def expected(tmp_path_factory):
     return draw(tmp_path_factory.mktemp("plain"), {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
 def test_what_a_machine_has_set_changes_no_byte(tmp_path, expected, machine):
     assert len(expected) >= 24

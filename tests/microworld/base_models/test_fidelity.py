@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from microworld import draw, parse
+from captions import caption_scene
+from microworld import draw
 from microworld.base_models.fidelity import measure_editor, measure_painter, measure_vlm
 from microworld.scene import make_scene
 
@@ -29,7 +30,7 @@ class Painter:
         self.registry, self.change = registry, change
 
     def paint(self, prompts, *, seeds):
-        scenes = map(parse.caption_scene, prompts)
+        scenes = map(caption_scene, prompts)
         return [self.registry.draw(make_scene(map(self.change, s.objects), s.shade, s.texture)) for s in scenes]
 
 

@@ -12,6 +12,7 @@ from microworld import benchmarks, draw, grammar, parse
 from microworld.base_models import language, pretrain, tasks, vae, vision, vlm
 from microworld.base_models.checker import Checker
 from microworld.scene import CELLS, cell_name, sample_scene
+from viper.completion import answer_text
 from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
 from viper.errors import ViperError
@@ -19,7 +20,6 @@ from viper.models.base import Chat
 from viper.models.editor import load_editor
 from viper.models.painter import load_painter
 from viper.models.vlm import load_vlm
-from viper.synthesis.answers import answer_text
 
 FIT = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3, "seed": 0}
 SHARES = {"caption": 0.2, "csr": 0.1, "critique": 0.2, "vop": 0.2, "question": 0.3}

@@ -12,7 +12,7 @@ from microworld.benchmarks.draws import NUMBERS, ORDINALS, PLACES
 from microworld.benchmarks.highres import ABSENT
 from microworld.grammar import object_phrase, statement
 from microworld.operations import OPERATION_TYPES, apply_operation, propose
-from microworld.parse import parse_object_sentence, parse_operation, split_sentences
+from microworld.parse import parse_object_sentence, parse_operation, sentences_of
 from microworld.scene import CELLS, cell_name, sample_scene, split_of
 from viper.errors import ViperError
 
@@ -45,7 +45,7 @@ def test_a_question_is_well_formed(name, keys):
 def test_thoughts_state_facts(name, keys):
     for question in draw(name, keys):
         shown = [(object_phrase(t), t.cell) for scene in question.scenes for t in scene.objects]
-        for part in split_sentences(question.thought):
+        for part in sentences_of(question.thought):
             thing = parse_object_sentence(part)
             if thing is not None:
                 assert (object_phrase(thing), thing.cell) in shown

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from repository import Checkout, environment
+
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CLIENTS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
 POLLING_FAST = Path(__file__).with_name("snakemake_polling_fast.py")
@@ -78,10 +80,10 @@ class PrivateSlurm:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to talk to this cluster."""
+        """The variables that a process needs to talk to this cluster."""
         path = f"{self.root / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         steps = {"VIPER_STEPS": str(self.root / "bin")}  # whose `python` takes orders
-        return os.environ | {"SLURM_CONF": str(self.root / "slurm.conf"), "PATH": path} | steps
+        return {"SLURM_CONF": str(self.root / "slurm.conf"), "PATH": path} | steps
 
     def start(self) -> None:
         """Write the cluster's description, start its daemons, and wait until the node takes jobs."""
@@ -119,7 +121,9 @@ class PrivateSlurm:
         with (self.root / "log" / f"{name}.out").open("w") as output:
             program = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
             command = [program, *arguments]
-            self.daemons.append(subprocess.Popen(command, env=self.environment, stdout=output, stderr=output))
+            self.daemons.append(
+                subprocess.Popen(command, env=os.environ | self.environment, stdout=output, stderr=output)
+            )
 
     def _wait_for(self, is_ready: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
@@ -142,7 +146,7 @@ class PrivateSlurm:
 
     def ask(self, *command: str) -> str:
         """What one of Slurm's commands prints; empty where it fails."""
-        result = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, env=os.environ | self.environment, capture_output=True, text=True, check=False)
         return result.stdout.strip() if result.returncode == 0 else ""
 
     def job(self, number: str) -> dict[str, str]:
@@ -204,8 +208,13 @@ exec {python} "$@"
 class SlurmWorkflow:
     """A copy of the repository whose jobs run on a private Slurm, submitted by the documented command."""
 
-    root: Path
+    checkout: Checkout
     cluster: PrivateSlurm
+
+    @property
+    def root(self) -> Path:
+        """The folder of the copy."""
+        return self.checkout.root
 
     @property
     def orders(self) -> Path:
@@ -214,17 +223,11 @@ class SlurmWorkflow:
 
     def start(self, *arguments: str, path: str | None = None) -> subprocess.Popen:
         """Start `snakemake --profile slurm` at smoke scale; the arguments may begin with more of its key=value."""
-        environment = self.cluster.environment | {
-            "PYTHONPATH": str(self.root / "src"),
-            "HF_HUB_OFFLINE": "1",
-            "PYTHONHASHSEED": "0",
-        }
-        if path is not None:
-            environment["PATH"] = path
+        variables = self.cluster.environment | ({} if path is None else {"PATH": path})
         return subprocess.Popen(
             [sys.executable, str(POLLING_FAST), "--profile", "slurm", "--config", "scale=smoke", *arguments],
             cwd=self.root,
-            env=environment,
+            env=environment(self.root, **variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -234,8 +237,7 @@ class SlurmWorkflow:
         """Wait for the end of a started run and return what it said; `check` fails the test where it failed."""
         said, _ = process.communicate(timeout=900)
         if check and process.returncode:
-            logs = [f"== {path}\n{path.read_text()[-2000:]}" for path in sorted((self.root / "logs").rglob("*.log"))]
-            pytest.fail("\n".join([said[-6000:], *logs]))
+            pytest.fail("\n".join([said[-6000:], self.checkout.logs()]))
         return said
 
     def run(self, *arguments: str, check: bool = True, path: str | None = None) -> str:
@@ -255,7 +257,7 @@ class SlurmWorkflow:
 @pytest.fixture(scope="module")
 def workflow(copy_repository, slurm: PrivateSlurm) -> SlurmWorkflow:
     """A copy of the repository on the cluster; the tests of a module share it."""
-    workflow = SlurmWorkflow(copy_repository().root, slurm)
+    workflow = SlurmWorkflow(copy_repository(), slurm)
     workflow.orders.mkdir()
     python = slurm.root / "bin" / "python"
     python.write_text(PYTHON.format(orders=workflow.orders, python=sys.executable))

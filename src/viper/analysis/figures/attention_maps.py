@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from viper.analysis.figures import style
+from viper.analysis.phrases import seeds_phrase
 from viper.pictures import read_picture
 from viper.plotting import Figure, plt
 
@@ -14,8 +15,8 @@ def draw(maps: pd.DataFrame, shares: pd.DataFrame) -> Figure:
     """Above, a row a pair and method: the edited picture, then each lineage's attention on it; below, the shares.
 
     Args:
-        maps: `viper.analysis.attention.maps`.
-        shares: `viper.analysis.attention.tidy`.
+        maps: `viper.analysis.attention_table.maps`.
+        shares: `viper.analysis.attention_table.tidy`.
     """
     lineages, methods = list(dict.fromkeys(shares["lineage"])), list(dict.fromkeys(shares["method"]))
     looks = style.looks(lineages)
@@ -82,12 +83,11 @@ def _shares(axes: plt.Axes, shares: pd.DataFrame, lineages: list[str], methods: 
 def caption(shares: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     n_seeds, pairs = int(shares["seeds"].max()), int(shares["pairs"].max())
-    seeds = f" and {n_seeds} run seeds" if n_seeds > 1 else " (one run seed)"
     return (
         "Where each model looks while it says what was changed, on the same pairs of pictures, which nobody trained "
         "on; the first pairs, not chosen ones. Outlined: the changed region, where the two pictures differ. Colors: "
         "attention from the answer to the fields of the edited picture, one scale a row; numbers: share of the "
         "attention on both pictures inside the region. Below: that share over "
-        f"{pairs} pairs, with {confidence:.0%} intervals over pairs{seeds}; evenly spread attention would lie on the "
-        "dashed line.\n"
+        f"{pairs} pairs, with {confidence:.0%} intervals over pairs{seeds_phrase(n_seeds)}; evenly spread attention "
+        "would lie on the dashed line.\n"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from viper.config.options import read_options
+from viper.config.options import Options, read_options
 from viper.files import atomic_write
 from viper.reading import read_parquet, read_table
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Output = Annotated[list[Path], typer.Option(help="picture to write, .png, .svg or .pdf; give it once for each")]
 Caption = Annotated[Path, typer.Option(help="caption to write, .rst")]
-Options = Annotated[str, typer.Option(help="section `analysis` of params.yaml as JSON")]
 
 
 class ScoreFigure(StrEnum):
@@ -45,9 +44,8 @@ def figure_scores(
     """Draw a table of scores: the main figure, grouped bars, or a radar."""
     from viper.analysis.figures import main, radar, style, subdomain_bars
     from viper.analysis.tables import read_tidy
-    from viper.config.analysis import Analysis
 
-    settings, rows = read_options(Analysis, options), read_tidy(table)
+    settings, rows = read_options(options).analysis, read_tidy(table)
     module = {ScoreFigure.MAIN: main, ScoreFigure.SUBDOMAIN_BARS: subdomain_bars, ScoreFigure.RADAR: radar}[kind]
     style.use_style()
     drawn = module.draw(rows, settings.published_model)
@@ -64,12 +62,11 @@ def figure_rewards(
     """Draw reward curves over steps."""
     from viper.analysis import rewards
     from viper.analysis.figures import reward_curves, style
-    from viper.config.analysis import Analysis
 
     lines = read_table(curves, needed=rewards.CURVES, numbers=rewards.CURVE_NUMBERS)
     crossed = read_table(crossings, needed=rewards.CROSSINGS, numbers=rewards.CROSSING_NUMBERS)
     style.use_style()
-    text = reward_curves.caption(lines, crossed, read_options(Analysis, options).reward_window)
+    text = reward_curves.caption(lines, crossed, read_options(options).analysis.reward_window)
     _write(reward_curves.draw(lines, crossed), output, text, caption)
 
 
@@ -81,14 +78,13 @@ def figure_attention(
     caption: Caption,
 ) -> None:
     """Draw attention over pictures, and its share inside the changed region."""
-    from viper.analysis import attention
+    from viper.analysis import attention_table
     from viper.analysis.figures import attention_maps, style
-    from viper.config.analysis import Analysis
 
-    shares = read_table(table, needed=attention.COLUMNS, numbers=attention.NUMBERS)
+    shares = read_table(table, needed=attention_table.COLUMNS, numbers=attention_table.NUMBERS)
     style.use_style()
-    drawn = attention_maps.draw(read_parquet(maps, [*attention.MAPS, "picture"]), shares)
-    _write(drawn, output, attention_maps.caption(shares, read_options(Analysis, options).confidence), caption)
+    drawn = attention_maps.draw(read_parquet(maps, [*attention_table.MAPS, "picture"]), shares)
+    _write(drawn, output, attention_maps.caption(shares, read_options(options).analysis.confidence), caption)
 
 
 def figure_words(
@@ -102,11 +98,10 @@ def figure_words(
     """Draw the cloud of the words that were gained."""
     from viper.analysis.figures import style, word_cloud
     from viper.analysis.words import COLUMNS, NUMBERS
-    from viper.config.analysis import Analysis
 
     words = read_table(table, needed=COLUMNS, numbers=NUMBERS)
     style.use_style()
-    drawn = word_cloud.draw(words, after, read_options(Analysis, options).seed)
+    drawn = word_cloud.draw(words, after, read_options(options).analysis.seed)
     _write(drawn, output, word_cloud.caption(words, before, after), caption)
 
 
@@ -116,12 +111,12 @@ def figure_loop(
     caption: Caption,
 ) -> None:
     """Draw one turn of the loop in real pictures."""
-    from viper.analysis.figures import loop, style
+    from viper.analysis.figures import loop_examples, style
     from viper.synthesis.rows import read_rows
 
     style.use_style()
     rows = read_rows(examples)
-    _write(loop.draw(rows), output, loop.CAPTION.format(count=len(rows)), caption)
+    _write(loop_examples.draw(rows), output, loop_examples.CAPTION.format(count=len(rows)), caption)
 
 
 def _write(drawn: "Figure", output: list[Path], text: str, caption: Path) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from viper.analysis.phrases import seeds_phrase
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.plotting import Figure, plt, reset
@@ -85,5 +86,4 @@ def bars(part: pd.DataFrame, value: str, low: str, high: str) -> np.ndarray:
 def intervals(table: pd.DataFrame, confidence: float) -> str:
     """The sentence of a caption that says what the intervals are."""
     n_seeds = int(table["seeds"].max())
-    seeds = f" and {n_seeds} run seeds" if n_seeds > 1 else " (one run seed)"
-    return f"Bars are {confidence:.0%} intervals by paired bootstrap over items{seeds}."
+    return f"Bars are {confidence:.0%} intervals by paired bootstrap over items{seeds_phrase(n_seeds)}."

@@ -1,0 +1,6 @@
+"""Phrases that the notes below tables and the captions of figures share."""
+
+
+def seeds_phrase(n_seeds: int) -> str:
+    """What a sentence about intervals adds about run seeds."""
+    return f" and {n_seeds} run seeds" if n_seeds > 1 else " (one run seed)"

@@ -1,0 +1,118 @@
+"""The recorded run as files that git tracks: results/README.md, tables and pictures, to be read without a run.
+
+All of it is rendered from what dvc.lock records. README.md takes its tables from there as well, between two comments:
+`<!-- recorded: TABLE -->` and `<!-- end -->`.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from viper.digests import digest
+from viper.errors import ViperError
+from viper.files import atomic_write
+from viper.provenance import dvc_yaml, fetching
+from viper.recorded import Lock, read_lock
+
+PLACE = Path("results/recorded")
+PAGE = Path("results/README.md")
+README = Path("README.md")
+KINDS = {"tables": (".csv", ".md"), "figures": (".png", ".rst")}  # folder of the results → what is published of it
+_TEMPLATE = "published.md.jinja"
+BLOCK = re.compile(r"(<!-- recorded: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_CODE = re.compile("``(.+?)``")
+
+
+def publish(root: Path = Path()) -> list[Path]:
+    """Write all of it anew; return the files.
+
+    Raises:
+        ViperError: nothing is recorded, or a recorded table or figure cannot be had.
+    """
+    scale, recorded = _recorded(root)
+    folder = root / PLACE / scale
+    shutil.rmtree(folder, ignore_errors=True)
+    fetching.obtain({str(PLACE / name): md5 for name, md5 in recorded.items()}, root, root)
+    pages = _pages(root, scale, recorded)
+    for path, text in pages.items():
+        with atomic_write(root / path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return [*(PLACE / name for name in recorded), *pages]
+
+
+def stale(root: Path = Path()) -> list[str]:
+    """What differs from what dvc.lock records, or is not recorded, path by path; empty where all is as it should be.
+
+    Raises:
+        ViperError: nothing is recorded.
+    """
+    scale, recorded = _recorded(root)
+    wanted = {str(PLACE / name): md5 for name, md5 in recorded.items()}
+    there = {path.relative_to(root).as_posix() for path in (root / PLACE / scale).rglob("*") if path.is_file()}
+    wrong = {path for path, md5 in wanted.items() if path in there and digest(root / path) != md5}
+    if differing := sorted(wrong | (there ^ wanted.keys())):
+        return differing
+    pages = _pages(root, scale, recorded)
+    return [str(path) for path, text in pages.items() if not (root / path).is_file() or _read(root / path) != text]
+
+
+def _recorded(root: Path) -> tuple[str, dict[str, str]]:
+    """The recorded scale, and what is published of it: path below PLACE → MD5."""
+    lock, scale = read_lock(root), dvc_yaml.recorded_scale_of(root)
+    found = {}
+    for path, entry in lock.outs.items():
+        place = PurePosixPath(path)
+        is_wanted = place.suffix in KINDS.get(place.parent.name, ())
+        if is_wanted and place.parts[:2] == ("results", scale):
+            found[place.relative_to("results").as_posix()] = entry.md5
+    if not found:
+        raise ViperError(f"dvc.lock records no table of scale {scale}: run the experiment, then `make record`")
+    return scale, found
+
+
+def _pages(root: Path, scale: str, recorded: Mapping[str, str]) -> dict[Path, str]:
+    """The pages that show the published files: path → text."""
+    tables = {
+        PurePosixPath(name).stem: _body(_read(root / PLACE / name)) for name in sorted(recorded) if name.endswith(".md")
+    }
+    figures = {
+        PurePosixPath(name).stem: _CODE.sub(r"`\1`", _read((root / PLACE / name).with_suffix(".rst")).strip())
+        for name in sorted(recorded)
+        if name.endswith(".png")
+    }
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, autoescape=False
+    )
+    text = environment.get_template(_TEMPLATE).render(
+        scale=scale, tables=tables, figures=figures, hashes=recorded, facts=_facts(read_lock(root))
+    )
+    pages = {PAGE: text}
+    if (root / README).is_file():
+        pages[README] = BLOCK.sub(lambda found: _filled(found, tables), _read(root / README))
+    return pages
+
+
+def _filled(found: re.Match, tables: Mapping[str, str]) -> str:
+    begin, name, _, end = found.groups()
+    if name not in tables:
+        raise ViperError(f"{README}: no recorded table is called '{name}'; there are: {', '.join(tables)}")
+    return f"{begin}\n{tables[name]}\n\n{end}"
+
+
+def _facts(lock: Lock) -> dict[str, object]:
+    """What the page says of the run."""
+    params = [keys for record in lock.stages.values() for keys in record.params.values()]
+    named = [value for keys in params for key, value in keys.items() if key.rpartition(".")[2] == "run_seeds"]
+    return {"seeds": sorted({seed for values in named for seed in values})}
+
+
+def _body(text: str) -> str:
+    """A page without its heading."""
+    return text.partition("\n")[2].strip() if text.startswith("# ") else text.strip()
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

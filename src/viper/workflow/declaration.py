@@ -1,0 +1,79 @@
+"""One declaration a step: what every rule gets from the little that it says.
+
+A rule that runs a command of this package names in its `params:` the sections of the scale that it depends on, once:
+
+    params:
+        sections=["models.vlm", "synthesis.prompts", "synthesis.caption"],
+
+or a function of its wildcards that returns them. From that follow the command's `--options`, what makes Snakemake run
+the step again, and the parameters of its DVC stage. Beside it come the fingerprint of the code behind the command, and
+where the rule says nothing else a log, a benchmark file, the environment, and what a light job asks a machine for.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from viper.config.options import to_json
+from viper.config.schema import Scale
+from viper.workflow import insides
+from viper.workflow.source import command_of, fingerprint, prompt_sets
+
+Amount = Callable[..., int]
+
+LIGHT_MB, LIGHT_MINUTES = 2000, 10  # a job that reads and writes tables
+_FIRST = ("seed", "lineage")  # whose folder holds the logs of several rules
+
+
+def complete(rules: Iterable[Any], name: str, scale: Scale, environment: str) -> None:
+    """Give each rule that runs a command of this package what it did not say itself.
+
+    Args:
+        rules: of the workflow, all of them read.
+        name, scale: the run's scale.
+        environment: file of the conda environment, relative to the rule files.
+
+    Raises:
+        ViperError: a rule names a section that there is not, or a command that there is not.
+    """
+    for rule in rules:
+        params = dict(rule.params.items())
+        command = command_of(rule.shellcmd, params)
+        if command is None:
+            continue
+        if "sections" in params:
+            params["options"] = _options(scale, params["sections"])
+            rule.set_params(options=params["options"])
+        rule.set_params(code=fingerprint(command, prompt_sets(params)))
+        place = f"{name}/{_place(rule.name, rule.wildcard_names, str(rule.output[0]))}"
+        insides.give(
+            rule,
+            log=f"logs/{place}.log",
+            benchmark=f"benchmarks/{place}.tsv",
+            conda=environment,
+            resources={"mem_mb": per_attempt(LIGHT_MB), "runtime": per_attempt(LIGHT_MINUTES)},
+        )
+
+
+def _options(scale: Scale, sections: Iterable[str] | Callable) -> str | Callable:
+    if callable(sections):
+        return lambda wildcards: as_argument(to_json(scale, sections(wildcards)))
+    return as_argument(to_json(scale, sections))
+
+
+def _place(name: str, wildcards: Iterable[str], output: str) -> str:
+    """Where a rule's log lies: below seed and lineage, where it has them, by its name and the rest of its wildcards."""
+    first = [each for each in _FIRST if each in wildcards]
+    rest = sorted(set(wildcards) - set(first), key=lambda each: output.index(f"{{{each}"))
+    folders = ["seed{seed}" if each == "seed" else f"{{{each}}}" for each in first]
+    return "/".join([*folders, name, *(f"{{{each}}}" for each in rest)])
+
+
+def as_argument(text: str) -> str:
+    """JSON for a command's option; braces in its strings are escaped: Snakemake would see a wildcard in {word}."""
+    return re.sub(r'\{(?=[^"{}])', r"\\u007b", text)
+
+
+def per_attempt(amount: int) -> Amount:
+    """Megabytes or minutes of a job: half as much again with every retry, for the job that ran out of them."""
+    return lambda wildcards, attempt: amount * (1 + attempt) // 2

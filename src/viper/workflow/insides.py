@@ -1,0 +1,156 @@
+"""Everything of Snakemake that its documentation does not promise, by name: nothing else here reaches for such names.
+
+Snakemake gives its graph away as pictures only, and lets no rule inherit another's log or resources. The version is
+pinned; `check` says in one sentence what another one lacks.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+from viper.errors import ViperError
+
+HOLDS_FOR = "9.27"
+# Class → its members, and what its instances are given when they are made.
+PRIVATE = {
+    "snakemake.api.WorkflowApi": ("_workflow",),
+    "snakemake.workflow.Workflow": (
+        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence",
+    ),
+    "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
+    "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
+    "snakemake.persistence.PersistenceBase": (
+        "input_changed", "params_changed", "code_changed", "software_stack_changed",
+    ),
+    "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor",),
+    "snakemake.jobs.Job": ("rule", "input", "output", "params", "wildcards_dict", "benchmark", "resources", "threads"),
+    "snakemake.rules.Rule": (
+        "snakefile", "shellcmd", "docstring", "ruleinfo", "params", "set_params", "log", "set_log", "benchmark",
+        "conda_env", "resources", "output", "log_modifier", "wildcard_names", "benchmark_modifier", "output_modifier",
+    ),
+    "snakemake.ruleinfo.RuleInfo": ("resources", "conda_env"),
+    "snakemake.resources.Resources": ("from_mapping", "update"),
+    "snakemake.settings.types.ResourceSettings": ("_parsed_overwrite_resources",),
+}  # fmt: skip
+
+
+def missing() -> list[str]:
+    """The names of PRIVATE that the installed Snakemake does not have."""
+    return [f"{place}.{name}" for place, names in PRIVATE.items() for name in names if not _has(place, name)]
+
+
+def _has(place: str, name: str) -> bool:
+    module, _, class_name = place.rpartition(".")
+    try:
+        owner = getattr(import_module(module), class_name)
+    except (ImportError, AttributeError):
+        return False
+    # What a class sets on its instances stands in the code of its `__init__`.
+    made = (vars(each).get("__init__") for each in owner.__mro__)
+    return hasattr(owner, name) or any(name in getattr(each, "__code__", _Nothing).co_names for each in made if each)
+
+
+class _Nothing:
+    """The code of an `__init__` that is not written in Python."""
+
+    co_names = ()
+
+
+def check() -> None:
+    """Stop where Snakemake is another one than this module was written for.
+
+    Raises:
+        ViperError: names that it lacks.
+    """
+    if lacking := missing():
+        raise ViperError(
+            f"Snakemake {version('snakemake')} lacks {', '.join(lacking)}, which src/viper/workflow/insides.py uses as "
+            f"Snakemake {HOLDS_FOR} has it: install what envs/cpu.txt names (`make setup`)"
+        )
+
+
+# --- a workflow's graph
+
+
+def plan(workflow_api: Any, targets: Sequence[str], *, anew: bool = True) -> Any:
+    """Build the graph below some targets; return Snakemake's workflow.
+
+    Args:
+        anew: everything is to be made, whatever is on disk; otherwise what a run would make that begins now, with the
+            settings of profiles/default.
+    """
+    from snakemake.settings.types import DAGSettings
+
+    check()
+    workflow = workflow_api._workflow
+    workflow.dag_settings = DAGSettings(
+        targets=set(targets), forceall=anew, force_incomplete=True, max_checksum_file_size=sys.maxsize
+    )
+    workflow._prepare_dag(forceall=anew, ignore_incomplete=anew, lock_warn_only=True, nolock=True)
+    workflow._build_dag()
+    return workflow
+
+
+def jobs(workflow: Any) -> Iterable[Any]:
+    """The jobs of a workflow that `plan` returned."""
+    return workflow.dag.jobs
+
+
+def waiting_jobs(workflow: Any) -> list[Any]:
+    """The jobs that a run which begins is going to execute."""
+    return list(workflow.dag.needrun_jobs())
+
+
+def reason(workflow: Any, job: Any) -> dict[str, Any]:
+    """Why a job of a workflow that `plan` returned is going to run.
+
+    Returns:
+        missing: outputs that are not there; again: whether it was broken off; inputs: inputs with other content, and
+        made: those that other jobs make first; inputs_set: whether it reads other files than before; params: what
+        Snakemake noted of parameters, as (before, now), only where they differ; shell: whether its command line was
+        edited; environment: whether its software was.
+    """
+    found, records = workflow.dag.reason(job), workflow.persistence
+    made, params = set(found._updated_input_run or ()), records.params_changed(job)
+    # Snakemake compares with its records only where it has no other reason; an edit is told beside these as well.
+    return {
+        "missing": sorted(map(str, found._missing_output or ())),
+        "again": bool(found.forced),
+        "inputs": sorted(map(str, set(found._updated_input or ()) - made)),
+        "made": sorted(map(str, made)),
+        "inputs_set": any(records.input_changed(job)),
+        "params": (sorted(params.only_old), sorted(params.only_new)),
+        "shell": any(records.code_changed(job)),
+        "environment": any(records.software_stack_changed(job)),
+    }
+
+
+def run_name(workflow: Any) -> str:
+    """The name under which the executor of a run submits its jobs to a cluster."""
+    return workflow.scheduler._executor.run_uuid
+
+
+# --- what a rule is given after it was read
+
+
+def declared(rule: Any) -> dict[str, Any]:
+    """The resources that stand in the rule itself, not those of a profile or of the command line."""
+    return rule.ruleinfo.resources[1] if rule.ruleinfo.resources else {}
+
+
+def give(rule: Any, *, log: str, benchmark: str, conda: str, resources: dict[str, Any]) -> None:
+    """Give a rule what it does not say itself; resources that the command line sets have the last word."""
+    from snakemake.resources import Resources
+
+    if not rule.log:
+        rule.log_modifier = rule.output_modifier  # a rule that is imported with a prefix has it on all of its paths
+        rule.set_log(log)
+    if rule.benchmark is None:
+        rule.benchmark_modifier = rule.output_modifier
+        rule.benchmark = benchmark
+    if not rule.ruleinfo.conda_env:
+        rule.conda_env = conda
+    rule.resources.update(Resources.from_mapping({**resources, **declared(rule)}))
+    rule.resources.update(rule.workflow.resource_settings._parsed_overwrite_resources.get(rule.name, {}))

@@ -1,0 +1,114 @@
+"""What git shows of the recorded run is what dvc.lock records, and nothing else."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from viper.errors import ViperError
+from viper.provenance import published
+
+ROOT = Path(__file__).parents[2]
+CONTENTS = {
+    "results/smoke/tables/claims.csv": "claim,verdict\nfirst,supported\n",
+    "results/smoke/tables/claims.md": "# Claims\n\n| claim | verdict |\n|---|---|\n| first | supported |\n",
+    "results/smoke/tables/main.md": "# Main\n\n| base | 1.0 |\n|---|---|\n",
+    "results/smoke/tables/subdomains.md": "# Sub-domains\n\n| base | 2.0 |\n|---|---|\n",
+    "results/smoke/tables/ablation_x.md": "# X\n\n| base | 3.0 |\n|---|---|\n",
+    "results/smoke/figures/main.png": "a picture",
+    "results/smoke/figures/main.rst": "How ``base`` does.\n",
+    "results/smoke/figures/main.svg": "not shown",
+    "results/micro/tables/main.md": "# Another scale\n",
+    "data/smoke/tables/x.csv": "no result\n",
+}
+
+
+def test_this_checkout_shows_its_record():
+    assert published.stale(ROOT) == []
+
+
+def test_no_table_of_the_readme_was_typed_by_hand():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {name for _, name, _, _ in published.BLOCK.findall(text)} == {"main", "claims"}
+    outside = published.BLOCK.sub("", text)
+    assert "[+" not in outside, "an interval outside of the recorded tables"
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with a store, a dvc.lock, and a README that wants a table."""
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run(["dvc", "init", "--quiet"], cwd=tmp_path, check=True)
+    outs = []
+    for path, text in CONTENTS.items():
+        md5 = hashlib.md5(text.encode()).hexdigest()
+        place = tmp_path / "store/files/md5" / md5[:2] / md5[2:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        outs.append({"path": path, "md5": md5, "hash": "md5"})
+    stage = {"cmd": "snakemake --config scale=smoke -- all"}
+    params = {"scales/smoke.yaml": {"run_seeds": [0, 2]}}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": stage}}))
+    record = {"schema": "2.0", "stages": {"all": stage | {"params": params, "outs": outs}}}
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump(record))
+    (tmp_path / "README.md").write_text("# This\n\n<!-- recorded: main -->\nold\n<!-- end -->\n\nMore.\n")
+    return tmp_path
+
+
+def test_tables_and_pictures_of_the_recorded_scale_are_shown(repository):
+    assert published.stale(repository)
+    published.publish(repository)
+    assert published.stale(repository) == []
+    folder = repository / "results/recorded"
+    shown = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert shown == {
+        name.removeprefix("results/") for name in CONTENTS if name.startswith("results/smoke") and "svg" not in name
+    }
+    assert (folder / "smoke/tables/claims.csv").read_text() == CONTENTS["results/smoke/tables/claims.csv"]
+    page = (repository / "results/README.md").read_text()
+    for part in ("Run seeds 0, 2", "| first | supported |", "| base | 1.0 |", "### ablation_x", "How `base` does."):
+        assert part in page
+    assert "(recorded/smoke/figures/main.png)" in page
+    assert "| base | 1.0 |" in (repository / "README.md").read_text()
+    assert "More." in (repository / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["results/recorded/smoke/tables/claims.csv", "results/README.md", "README.md", "results/recorded/smoke/x.md"],
+)
+def test_an_edit_by_hand_is_noticed(repository, name):
+    published.publish(repository)
+    with (repository / name).open("a") as file:
+        file.write("by hand")
+    if name == "README.md":  # outside of the tables it is its author's
+        assert published.stale(repository) == []
+        text = (repository / name).read_text()
+        (repository / name).write_text(text.replace("| base | 1.0 |", "| base | 9.0 |"))
+    assert published.stale(repository) == [name]
+    published.publish(repository)
+    assert published.stale(repository) == []
+
+
+def test_what_is_no_longer_recorded_is_no_longer_shown(repository):
+    published.publish(repository)
+    lock = yaml.safe_load((repository / "dvc.lock").read_text())
+    lock["stages"]["all"]["outs"] = [out for out in lock["stages"]["all"]["outs"] if "ablation" not in out["path"]]
+    (repository / "dvc.lock").write_text(json.dumps(lock))
+    assert published.stale(repository) == ["results/recorded/smoke/tables/ablation_x.md"]
+    published.publish(repository)
+    assert published.stale(repository) == []
+
+
+def test_an_unknown_table_and_an_empty_record_are_one_sentence(repository):
+    (repository / "README.md").write_text("<!-- recorded: nothing -->\n<!-- end -->\n")
+    with pytest.raises(ViperError, match="no recorded table is called 'nothing'; there are: ablation_x, claims, main"):
+        published.publish(repository)
+    (repository / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"a": {"cmd": "snakemake --config scale=3b -- a"}}}))
+    shutil.rmtree(repository / "results")
+    with pytest.raises(ViperError, match="records no table of scale 3b"):
+        published.publish(repository)

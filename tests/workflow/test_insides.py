@@ -1,0 +1,51 @@
+"""What this package uses of Snakemake beyond its documentation is there, and is said to be missing where it is not."""
+
+import ast
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from viper.errors import ViperError
+from viper.workflow import insides
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_installed_snakemake_has_every_name():
+    assert insides.missing() == []
+    assert version("snakemake").startswith(f"{insides.HOLDS_FOR}."), "look through insides.py, then set HOLDS_FOR"
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("snakemake.workflow.Workflow", "_prepare_everything"),
+        ("snakemake.rules.Rule", "shellcmd_of_another_version"),
+        ("snakemake.gone.Workflow", "_build_dag"),
+    ],
+)
+def test_a_name_that_it_lacks_ends_in_one_sentence(monkeypatch, place, name):
+    monkeypatch.setattr(insides, "PRIVATE", insides.PRIVATE | {place: (name,)})
+    with pytest.raises(ViperError) as error:
+        insides.check()
+    assert str(error.value) == (
+        f"Snakemake {version('snakemake')} lacks {place}.{name}, which src/viper/workflow/insides.py uses as Snakemake "
+        f"{insides.HOLDS_FOR} has it: install what envs/cpu.txt names (`make setup`)"
+    )
+
+
+def attributes(path):
+    """The names that stand behind a dot in a module."""
+    return {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+
+
+def test_no_other_module_and_no_rule_file_reaches_for_them():
+    names = {name for group in insides.PRIVATE.values() for name in group if name.startswith("_")}
+    names |= {"needrun_jobs", "set_params", "set_log", "ruleinfo", "dag_settings"}
+    room = ROOT / "src/viper/workflow"
+    assert names <= attributes(room / "insides.py") | attributes(room / "declaration.py"), "nothing is listed in vain"
+    for path in (ROOT / "src/viper").rglob("*.py"):
+        assert path.parent == room or not names & attributes(path), path
+    for path in (ROOT / "rules").glob("*.smk"):
+        assert not [name for name in names if f".{name}" in path.read_text()], path
