@@ -9,8 +9,9 @@ from viper.errors import ViperError
 from viper.lineage import is_trained, split_control
 from viper.workflow.declaration import per_attempt
 
-# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are read here, with
-# --configfile and --config merged in, so that overrides are checked like the file itself. Jobs get the same arguments.
+# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
+# read here, with --configfile and --config merged in, so that overrides are checked like the files themselves. Jobs get
+# the same arguments.
 GIVEN = (workflow.config_settings.config_args, workflow.config_settings.configfiles)
 try:
     PARAMS = viper.config.read_run(*GIVEN)
