@@ -76,8 +76,11 @@ def test_output_that_cannot_be_written_is_an_error(lines):
     assert result.stderr.count(b"\n") == 1
 
 
+# Signals mean what they mean to a command in a terminal, also where the tests run in the background.
 WRITER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from viper import cli, files
 def command():
     with files.atomic_write(sys.argv[2]) as partial:

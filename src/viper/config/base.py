@@ -1,6 +1,7 @@
 """What every section of params.yaml has in common: strict types, finite numbers, no unknown keys."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -35,3 +36,11 @@ LeaveOutNull = BeforeValidator(_leave_out)
 
 class Section(Strict):
     """A section of params.yaml."""
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known key that was probably meant: one that begins so, else the most similar; None where none is like it."""
+    known = list(known)
+    return next(
+        iter([*(each for each in known if each.startswith(name)), *difflib.get_close_matches(name, known, n=1)]), None
+    )

@@ -1,6 +1,5 @@
 """From pydantic's errors to messages: the key, the value, the remedy; one for each mistake that somebody made."""
 
-import difflib
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from viper.config.base import closest
 from viper.config.inheritance import Place, dotted, short
 
 
@@ -105,8 +105,8 @@ def _mistake(values: Any, details: ErrorDetails, root: type[BaseModel]) -> _Mist
         return _Mistake(place, "", "is missing: add it", is_of_union)
     if kind == "extra_forbidden":
         known = sorted(model.model_fields) if model else []
-        close = difflib.get_close_matches(str(place[-1]), known, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
+        close = closest(str(place[-1]), known)
+        remedy = f"did you mean {close!r}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
         return _Mistake(place, value, f"unknown key; {remedy}", is_of_union)
     if kind == "too_short":
         least = details.get("ctx", {}).get("min_length", 1)

@@ -3,7 +3,6 @@
 Nothing here imports torch or a model library: a mistake in a file of parameters must show within a second.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from viper.config.base import closest
 from viper.config.explaining import explain
 from viper.config.inheritance import EMPTY, Place, dotted, resolve, short, sources
 from viper.config.places import PARAMS, SCALE, SCALES, SHARED, Sources, read_tree
@@ -89,8 +89,8 @@ def _as_tree(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     known = (SCALE, SCALES, *Scale.model_fields)
     for key in given:
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+            close = closest(key, known)
+            remedy = f"did you mean {close!r}?" if close else f"known here: {', '.join(known)}"
             raise ViperError(f"{name}: {key} = {short(given[key])}: unknown key; {remedy}")
     scales = given.get(SCALES, {})
     if isinstance(scales, Mapping) and SHARED in scales:

@@ -1,11 +1,10 @@
 """The section `models` of params.yaml: which weights play which part, and how they are run."""
 
-import difflib
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Area, Batch, Count, Few, Natural, Section, Seed
+from viper.config.base import Area, Batch, Count, Few, Natural, Section, Seed, closest
 from viper.config.hub import Pinned
 from viper.config.paths import PathText
 
@@ -73,8 +72,8 @@ def _check_names(section: str, given: dict[str, Any], known: tuple[str, ...]) ->
     """
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+            close = closest(name, known)
+            remedy = f"did you mean {close!r}?" if close else f"known are {', '.join(known)}"
             raise ValueError(f"{section}.{name} = {given[name]!r}: unknown; {remedy}")
 
 

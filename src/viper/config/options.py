@@ -5,7 +5,6 @@ same attribute paths: where a rule names "models.vlm" and "synthesis.caption", `
 What it did not name cannot be read, so that nothing depends on a parameter by accident.
 """
 
-import difflib
 import json
 import typing
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, cre
 from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
+from viper.config.base import closest
 from viper.config.explaining import explain
 from viper.errors import ViperError
 
@@ -121,8 +121,8 @@ def _part_of(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseMode
     known = model.model_fields
     for name in values:
         if name not in known:
-            close = difflib.get_close_matches(name, [each for each in known if each not in values], n=1)
-            remedy = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+            close = closest(name, (each for each in known if each not in values))
+            remedy = f"did you mean '{close}'?" if close else f"known are {', '.join(known)}"
             raise ViperError(f"--options: {model.__name__} has no key '{name}': {remedy}")
     kinds = {name: _kind(_annotation(known[name]), value) for name, value in values.items()}
     return create_model(model.__name__, __base__=Part, **{name: (kind, ...) for name, kind in kinds.items()})

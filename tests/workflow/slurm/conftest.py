@@ -235,7 +235,7 @@ class SlurmWorkflow:
 
     def finish(self, process: subprocess.Popen, check: bool = True) -> str:
         """Wait for the end of a started run and return what it said; `check` fails the test where it failed."""
-        said, _ = process.communicate(timeout=900)
+        said, _ = process.communicate(timeout=2400)
         if check and process.returncode:
             pytest.fail("\n".join([said[-6000:], self.checkout.logs()]))
         return said
@@ -244,7 +244,7 @@ class SlurmWorkflow:
         """Start a run and wait for its end."""
         return self.finish(self.start(*arguments, path=path), check)
 
-    def wait_for(self, is_so: Callable[[], object], process: subprocess.Popen, seconds: float = 300) -> None:
+    def wait_for(self, is_so: Callable[[], object], process: subprocess.Popen, seconds: float = 1200) -> None:
         """Wait until something is so while a run is going on."""
         deadline = time.monotonic() + seconds
         while not is_so():
