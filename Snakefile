@@ -1,6 +1,6 @@
 # The ViPER loop as one graph: seeds → synthesis → training → evaluation → tables and figures.
-# One params.yaml drives all scales; `--config scale=smoke` picks another. Targets: main, the experiments of params.yaml
-# (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, pretrain, bench.
+# params.yaml and a file of scales/ drive it; `--config scale=smoke` picks another. Targets: main, the experiments of
+# params.yaml (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, pretrain, bench.
 from snakemake.utils import min_version
 
 min_version("9.27")

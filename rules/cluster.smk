@@ -23,7 +23,7 @@ def begin_on_slurm():
         asked = ", ".join(f"{key} {job.resources.get(key, 0)}" for key in ("mem_mb", "gpu", "runtime"))
         logger.warning(
             f"Rule {rule_name} asks for more than any partition in {source} offers (threads {job.threads}, {asked}): "
-            "lower `models.*.job` or `training.machine.job` in params.yaml, or correct the limits in that file."
+            "lower `models.*.job` or `training.machine.job` in the scale's file, or correct the limits in that file."
         )
 
 

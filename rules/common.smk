@@ -9,8 +9,9 @@ from viper.errors import ViperError
 from viper.lineage import is_trained, split_control
 from viper.workflow.declaration import per_attempt
 
-# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml is read here, with
-# --configfile and --config merged in, so that overrides are checked like the file itself. Jobs get the same arguments.
+# No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
+# read here, with --configfile and --config merged in, so that overrides are checked like the files themselves. Jobs get
+# the same arguments.
 GIVEN = (workflow.config_settings.config_args, workflow.config_settings.configfiles)
 try:
     PARAMS = viper.config.read_run(*GIVEN)
@@ -39,7 +40,7 @@ def hub_manifests():
 
 
 def given_file(key, path, remedy):
-    """A file that params.yaml names under `key`; one that is missing or empty stops the plan of what needs it."""
+    """A file that the parameters name under `key`; one that is missing or empty stops the plan of what needs it."""
     if not Path(path).is_file() or not Path(path).stat().st_size:
         stop(f"{key}: {path} is {'empty' if Path(path).is_file() else 'not there'}: {remedy}")
     return path
@@ -249,7 +250,7 @@ def training_sections(wildcards):
 
 
 def split_named(name):
-    """Stop with a sentence instead of a KeyError where a target asks for a split that params.yaml does not have."""
+    """Stop with a sentence instead of a KeyError where a target asks for a split that the scale does not have."""
     if name not in S.evaluation.splits:
         known = ", ".join(S.evaluation.splits)
         stop(f"no split '{name}' in evaluation.splits; there are: {known}. Add it with a seed and a size")

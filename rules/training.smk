@@ -1,5 +1,5 @@
 # Training. One rule trains the last phase of any lineage from its parent's checkpoint: which phases there are, and on
-# what data, stands in params.yaml (training.phases); what a name means, in src/viper/lineage.py.
+# what data, stands in params.yaml and scales/ (training.phases); what a name means, in src/viper/lineage.py.
 
 from viper.processes import work_alone
 

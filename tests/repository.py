@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 import yaml
 
-from viper.config.inheritance import resolve
-from viper.config.loading import read
+from viper.config.yaml_file import read_yaml
 from viper.tools import planned_rules, plans_nothing
 
 ROOT = Path(__file__).parents[1]
 STORED = Path("models/micro/pretrained")
+SMOKE = "scales/smoke.yaml"  # parameters
 # All that a run reads, and all that the commands of the documentation read: neither tests nor results.
 SOURCES = (
-    *("Snakefile", "params.yaml", "rules", "envs", "profiles", "slurm", "docs", "src", "store"),
+    *("Snakefile", "params.yaml", "scales", "rules", "envs", "profiles", "slurm", "docs", "src", "store"),
     *("Makefile", "pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"),
     f"{STORED}.dvc",
 )
@@ -133,13 +133,13 @@ class Checkout:
         path.write_text(text.replace(old, new))
 
     def set(self, key: str, value: object) -> None:
-        """Set a dotted key of the smoke scale in params.yaml."""
-        path = self.root / "params.yaml"
-        values = resolve(read(path))
+        """Set a dotted key in the file of the smoke scale, whether or not the file has its section."""
+        path = self.root / SMOKE
+        values = read_yaml(path)
         *sections, last = key.split(".")
-        section = values["scales"]["smoke"]
+        section = values
         for name in sections:
-            section = section[name]
+            section = section.setdefault(name, {})
         section[last] = value
         path.write_text(yaml.safe_dump(values))
 

@@ -143,7 +143,7 @@ def small_section(**changes) -> Synthesis:
         "vop_size": 3,
         **dict.fromkeys(("caption", "critique", "refine", "entities"), answering),
         "operations": {"language": "micro", "max_operations": 3},
-        "edit": {"min_change": 0.01},
+        "edit": {"one_by_one": True, "min_change": 0.01, "max_change": 0.25},
     }
     return Synthesis(**values | changes)
 

@@ -106,7 +106,7 @@ def parse(name: str, phases: Mapping[str, Sequence[str]]) -> Lineage:
             known = ", ".join(phases)
             raise ViperError(
                 f"lineage '{name}' has the unknown phase '{phase}'; known phases: {known}. "
-                "Correct the name, or add the phase to training.phases in params.yaml"
+                "Correct the name, or add the phase to training.phases"
             )
         needed = set(phases[phase])
         if generation == 0:

@@ -132,9 +132,9 @@ class Lock:
 
 
 def _made_with(record: StageRecord) -> dict[str, Any]:
-    """Key → value of every single parameter, and path → MD5 of every dep."""
-    params = {key: value for keys in record.params.values() for key, value in keys.items()}
-    return _leaves(params) | {str(dep.get("path")): dep.get("md5") for dep in record.deps}
+    """FILE:KEY → value of every single parameter, and path → MD5 of every dep."""
+    params = {f"{file}:{key}": value for file, keys in record.params.items() for key, value in _leaves(keys).items()}
+    return params | {str(dep.get("path")): dep.get("md5") for dep in record.deps}
 
 
 def _leaves(values: dict[str, Any], start: str = "") -> dict[str, Any]:

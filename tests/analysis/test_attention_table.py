@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from method import method
 from viper.analysis.attention_table import maps, read, score, tidy
 from viper.analysis.claims import CLAIMS, SUPPORTED, judge
 from viper.analysis.published import published
@@ -13,7 +14,7 @@ from viper.synthesis.rows import write_rows
 from viper.synthesis.schemas import VOP_COLUMNS
 
 LINEAGES = ["base", "base.csr", "base.csr.vop"]
-OPTIONS = Analysis(resamples=300)
+OPTIONS = Analysis(**method("analysis", resamples=300))
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def folder(tmp_path):
             rows = [
                 {
                     "id": f"seed{seed}-{number:02d}",
-                    "method": method,
-                    "share": share if method == "last layer" else 0.25,
+                    "method": kind,
+                    "share": share if kind == "last layer" else 0.25,
                     "area": 0.25,
                     "in_answer": True,
                     "answer": "<think> </think><answer> a </answer>",
@@ -39,7 +40,7 @@ def folder(tmp_path):
                     "after": [share / 2, (1 - share) / 2, 0.0, 0.0],
                 }
                 for number, share in enumerate(shares)
-                for method in ("last layer", "rollout")
+                for kind in ("last layer", "rollout")
             ]
             path = tmp_path / f"seed{seed}" / f"{lineage}.parquet"
             path.parent.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from method import method
 from viper.analysis import tables
 from viper.analysis.commands import register
 from viper.analysis.published import BENCHMARKS, SUBDOMAINS
@@ -15,7 +16,9 @@ from viper.config.analysis import Analysis
 
 LINEAGES = {"base": 0.4, "base.csr": 0.55, "base.csr.vop": 0.7}
 FILES = {name: f"Toy{name.replace('-', '')}" for name in BENCHMARKS}
-OPTIONS = json.dumps({"analysis": Analysis(resamples=200).model_dump(), "evaluation": {"benchmarks": FILES}})
+OPTIONS = json.dumps(
+    {"analysis": Analysis(**method("analysis", resamples=200)).model_dump(), "evaluation": {"benchmarks": FILES}}
+)
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def test_others_are_compared_with_the_first(write_predictions):
         for lineage, rate in (("base.csr.vop", 0.8), ("base.mix", 0.6)):
             hits = rng.uniform(size=120) < rate
             folder = write_predictions(lineage, "B", hits, seed=seed, category=[SUBDOMAINS[i % 6] for i in range(120)])
-    options, lineages = Analysis(resamples=200), ["base.csr.vop", "base.mix"]
+    options, lineages = Analysis(**method("analysis", resamples=200)), ["base.csr.vop", "base.mix"]
     scores, counts = tables.score_subdomains(folder, "B", lineages, [0, 1], options)
     table = tables.tidy(scores, counts, lineages, 2).set_index(["lineage", "column"])
     assert table.loc[("base.mix", "MMStar"), "compared_with"] == "base.csr.vop"

@@ -1,12 +1,11 @@
-"""`extends`: what is merged, what is replaced, what is refused; and that DVC's own edits of params.yaml keep it."""
+"""`extends`: what is merged, what is replaced, what is refused."""
 
 from pathlib import Path
 
 import pytest
 
 from viper.config.inheritance import origins, resolve
-from viper.config.loading import load, read, validate
-from viper.config.training import one_run
+from viper.config.loading import read, validate
 from viper.errors import ViperError
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -76,34 +75,16 @@ def test_circles_and_unknown_names_are_refused(values, message):
 
 def test_what_a_key_is_made_of():
     values = read(PARAMS)
-    assert origins(values, "scales.micro.training") == {"scales.micro.training"}
-    assert origins(values, "scales.smoke.training") == {
-        "scales.smoke.extends",
-        "scales.smoke.training",
-        "scales.micro.training",
-    }
-    assert origins(values, "scales.3b.experiments") == {"scales.3b.experiments", "scales.micro.experiments"}
+    shared, micro = {"scales.micro.extends", "scales.params.training"}, "scales.micro.training"
+    assert origins(values, "scales.micro.training") == {micro, *shared}
+    assert origins(values, "scales.smoke.training") == {"scales.smoke.extends", "scales.smoke.training", micro, *shared}
+    assert origins(values, "scales.3b.experiments") == {"scales.3b.extends", "scales.params.experiments"}
     assert origins(values, "scales.micro.training.phases.vop") == {
-        "scales.micro.training.phases.vop",
-        "scales.micro.training.phases.csr",
+        "scales.micro.extends",
+        "scales.params.training.phases.vop",
+        *(f"{where}.training.phases.csr" for where in ("scales.params", "scales.micro")),
     }
-    assert origins(values, "scales.micro.analysis.no_such_key") == {"scales.micro.analysis"}
-
-
-def test_an_edit_by_dvc_changes_one_line_and_reaches_what_extends_it(tmp_path):
-    from dvc.utils.hydra import apply_overrides
-
-    copy = tmp_path / "params.yaml"
-    copy.write_text(PARAMS.read_text())
-    apply_overrides(copy, ["scales.micro.training.phases.csr.steps=9"])
-    before, after = PARAMS.read_text().splitlines(), copy.read_text().splitlines()
-    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-    assert changed == [("          steps: 60", "          steps: 9")]
-    phases = load("micro", copy).training.phases
-    assert (phases["csr"].steps, phases["vop"].steps) == (9, 9)
-    assert one_run(load("micro", copy).training, "mix").phase.steps == 18
-    for scale in ("smoke", "3b", "7b"):
-        assert load(scale, copy) == load(scale, PARAMS)
+    assert origins(values, "scales.micro.models.no_such_key") == {"scales.micro.extends", "scales.micro.models"}
 
 
 def test_null_leaves_an_experiment_out():

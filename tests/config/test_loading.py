@@ -1,4 +1,4 @@
-"""params.yaml is valid, and every kind of mistake in it gets a message that says how to mend it."""
+"""params.yaml and scales/ are valid, and every kind of mistake in it gets a message that says how to mend it."""
 
 import subprocess
 import sys
@@ -61,15 +61,15 @@ def phases(scale):
 MISTAKES = {
     "unknown key, with the closest known one": (
         lambda s: s["analysis"].update(resample=3),
-        r"scales\.smoke\.analysis\.resample = 3: unknown key; did you mean 'resamples'\?",
+        r"scales/smoke\.yaml: analysis\.resample = 3: unknown key; did you mean 'resamples'\?",
     ),
     "unknown section": (
         lambda s: s.update(trainning={}),
-        r"scales\.smoke\.trainning = \{\}: unknown key; did you mean 'training'\?",
+        r"scales/smoke\.yaml: trainning = \{\}: unknown key; did you mean 'training'\?",
     ),
     "unknown key inside a union": (
         lambda s: phases(s)["csr"].update(rollout=5),
-        r"scales\.smoke\.training\.phases\.csr\.rollout = 5: unknown key; did you mean 'rollouts'\?",
+        r"scales/smoke\.yaml: training\.phases\.csr\.rollout = 5: unknown key; did you mean 'rollouts'\?",
     ),
     "unknown control": (
         lambda s: s["experiments"].update(main=["base", "base+peek"]),
@@ -77,19 +77,19 @@ MISTAKES = {
     ),
     "wrong type": (
         lambda s: s["seeds"].update(number="many"),
-        r"scales\.smoke\.seeds\.number = 'many': Input should be a valid integer",
+        r"scales/smoke\.yaml: seeds\.number = 'many': Input should be a valid integer",
     ),
     "missing key": (
         lambda s: s["analysis"].clear() or s.pop("seeds"),
-        r"scales\.smoke\.seeds: is missing: add it",
+        r"scales/smoke\.yaml: seeds: is missing: add it",
     ),
     "value out of range": (
         lambda s: s["analysis"].update(confidence=95),
-        r"scales\.smoke\.analysis\.confidence = 95: Input should be less than 1",
+        r"scales/smoke\.yaml: analysis\.confidence = 95: Input should be less than 1",
     ),
     "unknown phase in a lineage": (
         lambda s: s["experiments"].update(mine=["base.csr.vip"]),
-        r"scales\.smoke: experiments\.mine: lineage 'base\.csr\.vip' has the unknown phase 'vip'; known phases: csr,",
+        r"scales/smoke\.yaml: experiments\.mine: lineage 'base\.csr\.vip' has the unknown phase 'vip'; known",
     ),
     "lineage without a base": (
         lambda s: s["experiments"].update(mine=["csr.vop"]),
@@ -130,7 +130,7 @@ def test_all_mistakes_are_told_at_once(values):
 
 
 def test_an_unknown_scale_lists_the_known_ones():
-    with pytest.raises(ViperError, match="scale 'mikro' is not among the scales micro, smoke, 3b, 7b"):
+    with pytest.raises(ViperError, match="scale 'mikro' is not among the scales 3b, 7b, micro, smoke"):
         load("mikro", PARAMS)
 
 
@@ -139,6 +139,9 @@ def test_a_missing_or_broken_file_is_one_message(tmp_path):
         load(path=tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text("scale: [")
     with pytest.raises(ViperError, match="not valid YAML"):
+        load(path=tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("scale: micro")
+    with pytest.raises(ViperError, match=r"scales/NAME\.yaml: there is no scale: run from the repository's root"):
         load(path=tmp_path / "params.yaml")
 
 

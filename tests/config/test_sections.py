@@ -19,7 +19,7 @@ PART = {"path": "models/x"}
         (Seeds, {"source": "world", "number": 3, "sharts": 2}, "sharts"),
         (OperationsSection, {"language": "micro", "types": ["color", "color"]}, "keep each once"),
         (OperationsSection, {"language": "micro", "types": ["colour"]}, "colour"),
-        (EditSection, {"min_change": 2.0}, "less than or equal to 1"),
+        (EditSection, {"one_by_one": True, "min_change": 2.0, "max_change": 1.0}, "less than or equal to 1"),
         (Models, {"source": "hub", "vlm": PART, "painter": PART, "editor": PART}, "does not name vlm, painter, editor"),
         (
             Models,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from method import method
 from viper.config.models import Caching, EditorSection, PipelineSection
 from viper.config.reward import Embedder as EmbedderSection
 from viper.config.reward import Reward as RewardSection
@@ -115,7 +116,7 @@ def test_bge_m3_scores_answers(bge_m3):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert np.array_equal(vectors[0], vectors[2])
     assert not np.allclose(vectors[0], vectors[1], atol=1e-3)
-    reward = Reward(embedder, RewardSection(embedder=section, tau=0.85), 0.85)
+    reward = Reward(embedder, RewardSection(**method("reward"), embedder=section), 0.85)
     (score,) = reward.score(["<think> Hm. </think><answer> The mug is blue. </answer>"], [["The mug is blue."]])
     assert (score.format, score.correct) == (1, 1)
 

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
+from method import method
 from microworld.adapters.benchmarks import write
 from scripted_loop import write_tables
 from viper.config.evaluation import Asking
@@ -34,8 +35,8 @@ SYNTHESIS = Synthesis(
     edit={"one_by_one": True, "min_change": 0.0, "max_change": 1.0},
 )  # fmt: skip
 PHASES = {
-    "grpo": {"method": "grpo", "data": ["csr", "vop"], "rollouts": 4, "prompts_per_step": 2, "responses_per_pass": 4,
-             "max_completion_length": 12, "steps": 1, "learning_rate": 1e-3},
+    "grpo": {**method("training.phases.csr"), "data": ["csr", "vop"], "rollouts": 4, "prompts_per_step": 2,
+             "responses_per_pass": 4, "max_completion_length": 12, "steps": 1, "learning_rate": 1e-3},
     "sft": {"method": "sft", "data": ["csr", "vop"], "prompts_per_step": 2, "responses_per_pass": 1, "steps": 1,
             "learning_rate": 1e-3, "freeze_vision": True},
 }  # fmt: skip
@@ -67,7 +68,7 @@ def synthesize(vlm, painter, editor, root: Path, images) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def reward(bge_m3):
-    section = RewardSection(embedder={"path": str(bge_m3), "device": "cpu"}, tau=0.85)
+    section = RewardSection(**method("reward", embedder={"path": str(bge_m3), "device": "cpu"}))
     return Reward(SentenceEmbedder(section.embedder), section, 0.85)
 
 

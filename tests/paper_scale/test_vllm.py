@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from method import method
 from viper.config.models import VlmSection
 from viper.config.training import TrainOptions
 from viper.errors import ViperError
@@ -164,8 +165,8 @@ def test_transformers_answers_where_vllm_is_not(folder, monkeypatch):
 
 
 def test_the_trainer_is_told_to_use_it_and_never_to_sample_a_picture(tmp_path):
-    phase = {"method": "grpo", "data": ["csr"], "steps": 1, "learning_rate": 1e-6, "prompts_per_step": 4,
-             "rollouts": 5, "responses_per_pass": 4, "max_completion_length": 8, "engine": "vllm"}  # fmt: skip
+    phase = {**method("training.phases.csr"), "steps": 1, "learning_rate": 1e-6, "prompts_per_step": 4,
+             "responses_per_pass": 4, "max_completion_length": 8, "engine": "vllm"}  # fmt: skip
     options = TrainOptions(phase=phase, machine={"precision": "float32"}, records={})
     config = grpo.build_config(options, suppress_tokens=[7, 8], seed=0, work=tmp_path)
     assert config.use_vllm

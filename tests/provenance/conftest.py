@@ -2,13 +2,13 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
-from repository import Checkout, copy, duplicate
+from repository import SMOKE, Checkout, copy, duplicate
 from repository import clone as clone_of
 from viper.config.inheritance import resolve
 from viper.config.loading import read
@@ -21,13 +21,18 @@ SMALL = {
 }
 
 
-def shrink(values: dict) -> dict:
-    """params.yaml with the small experiment as its smoke scale."""
-    smoke = values["scales"]["smoke"]
+def shrink(root: Path, run_seeds: Sequence[int]) -> None:
+    """Make the small experiment the smoke scale, whole in its file, and that the scale of params.yaml."""
+    smoke = resolve(read(root / "params.yaml"))["scales"]["smoke"]
+    smoke["run_seeds"] = list(run_seeds)
     smoke["experiments"], smoke["seeds"] = SMALL["experiments"], SMALL["seeds"]
     smoke["evaluation"]["benchmarks"] = SMALL["benchmarks"]
     smoke["models"].pop("checker")
-    return values | {"scale": "smoke"}
+    pretraining = smoke.pop("pretraining")
+    (root / SMOKE).write_text(yaml.safe_dump(smoke))
+    (root / "scales/smoke-pretraining.yaml").write_text(yaml.safe_dump(pretraining))
+    params = root / "params.yaml"
+    params.write_text(re.sub(r"^scale: micro", "scale: smoke", params.read_text(), flags=re.MULTILINE))
 
 
 @pytest.fixture(scope="session")
@@ -66,13 +71,10 @@ def sources(tmp_path: Path) -> Checkout:
     return small(tmp_path / "sources")
 
 
-def small(root: Path, run_seeds: tuple[int, ...] = (0,)) -> Checkout:
+def small(root: Path, run_seeds: Sequence[int] = (0,)) -> Checkout:
     """A checkout of the sources with the parameters of the small experiment, and its dvc.yaml."""
     made = copy(root, leave_out=["dvc.yaml"])
-    params = made.root / "params.yaml"
-    values = shrink(resolve(read(params)))
-    values["scales"]["smoke"]["run_seeds"] = list(run_seeds)
-    params.write_text(yaml.safe_dump(values))
+    shrink(made.root, run_seeds)
     made.run("viper", "dvc-yaml")
     return made
 

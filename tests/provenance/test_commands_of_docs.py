@@ -42,7 +42,7 @@ NEVER = {
 # Cheap ones of make; of all others the lines that they would run are planned.
 QUICK_TARGETS = {"help", "figures", "pull", "record"}
 # What a small recorded experiment at smoke scale has in place of micro's.
-SMALL = {"results/micro/": "results/smoke/", "scales.micro.": "scales.smoke.", "ablation_mixed_rl": "main"}
+SMALL = {"results/micro/": "results/smoke/", "scales/micro.yaml": "scales/smoke.yaml", "ablation_mixed_rl": "main"}
 # What the reader fills in.
 PLACEHOLDERS = {"FILE.jsonl": "answers.jsonl", "FILE": FIGURE, "NAME": "main", "MD5": None}
 # Where not 0: `verify` says so where something is equal within tolerance only.

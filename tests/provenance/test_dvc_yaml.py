@@ -70,9 +70,10 @@ def test_params_of_a_stage_cover_all_that_its_jobs_depend_on(sources, monkeypatc
         assert changed, f"{section}: no job depends on it"
         for job in changed:
             stage = next(name for name, entry in stages.items() if _makes(entry, job.outputs[0]))
-            key = f"scales.smoke.{section}"
-            covered = any(f"{key}.".startswith(f"{param}.") for param in stages[stage].get("params", []))
-            assert covered, f"stage {stage}: rule {job.rule} depends on {key}: name it in the rule's `sections`"
+            params = [each for each in stages[stage].get("params", []) if isinstance(each, dict)]
+            keys = [key for files in params for key in files.get("scales/smoke.yaml", [])]
+            covered = any(f"{section}.".startswith(f"{key}.") for key in keys)
+            assert covered, f"stage {stage}: rule {job.rule} depends on {section}: name it in the rule's `sections`"
 
 
 def _makes(entry, path):

@@ -51,7 +51,7 @@ def repository(tmp_path):
         place.write_text(text)
         outs.append({"path": path, "md5": md5, "hash": "md5"})
     stage = {"cmd": "snakemake --config scale=smoke -- all"}
-    params = {"params.yaml": {"scales.smoke.run_seeds": [0, 2]}}
+    params = {"scales/smoke.yaml": {"run_seeds": [0, 2]}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": stage}}))
     record = {"schema": "2.0", "stages": {"all": stage | {"params": params, "outs": outs}}}
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump(record))

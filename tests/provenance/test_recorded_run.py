@@ -60,7 +60,7 @@ def test_recording_a_snakemake_run_gives_what_dvc_repro_gave(recorded):
 def test_recording_refuses_what_is_out_of_date_or_missing(recorded):
     recorded.set("analysis.resamples", 210)
     refused = recorded.run("viper", "record", check=False)
-    recorded.run("git", "checkout", "--quiet", "params.yaml")
+    recorded.run("git", "checkout", "--quiet", "scales")
     assert refused.returncode == 2
     assert "Snakemake would run" in refused.stderr
     assert "tables" in refused.stderr
@@ -155,7 +155,7 @@ def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(pulled
     planned = repository.plan()
     assert {"tables", "figure_main", "claims"} <= planned
     assert not {"train", "evaluate", "caption_images", "loop_examples"} & planned
-    repository.run("git", "checkout", "--quiet", "params.yaml")
+    repository.run("git", "checkout", "--quiet", "scales")
     source = repository.root / "src/viper/analysis/figures/loop_examples.py"
     source.write_text(source.read_text() + "\n# a comment\n")
     assert repository.plan() == set()
@@ -174,7 +174,7 @@ def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(pulled
     repository.commit("a recording of parameters that were never committed")
     refused = repository.run("viper", "pull", check=False)
     assert refused.returncode == 2
-    assert "params.yaml scales.smoke" in refused.stderr
+    assert "scales/smoke.yaml analysis" in refused.stderr
 
 
 # --- any figure from its hash
@@ -255,6 +255,6 @@ def test_dvc_shows_scores_curves_and_changed_parameters(pulled):
     rewards = pd.read_csv(repository.root / "results/smoke/metrics/seed0/base.csr/train.csv", dtype=str)["reward"]
     page = (repository.root / "plots/index.html").read_text()
     assert all(f'"reward": "{reward}"' in page for reward in rewards)
-    repository.run("dvc", "exp", "run", "--set-param", "scales.smoke.analysis.resamples=150", "main")
-    changed = json.loads(repository.run("dvc", "params", "diff", "--json").stdout)["params.yaml"]
-    assert changed["scales.smoke.analysis.resamples"] == {"old": 200, "new": 150, "diff": -50}
+    repository.run("dvc", "exp", "run", "--set-param", "scales/smoke.yaml:analysis.resamples=150", "main")
+    changed = json.loads(repository.run("dvc", "params", "diff", "--json").stdout)["scales/smoke.yaml"]
+    assert changed["analysis.resamples"] == {"old": 200, "new": 150, "diff": -50}

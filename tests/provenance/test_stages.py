@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml
@@ -108,7 +109,20 @@ def test_stored_models_are_nobodys_outs(graph):
 def test_params_are_the_sections_of_the_rules_or_the_whole_scale(graph):
     found = cut(graph, ["seeds", "main", "ablation"])
     assert found["seeds"].params == ("scales.toy.run_seeds", "scales.toy.seeds")
-    assert found["ablation"].params == ("scales.toy",)  # new_rule names none
+    everything = tuple(sorted(f"scales.toy.{section}" for section in KEYS["scales"]["toy"]))
+    assert found["ablation"].params == everything  # new_rule names none
+
+
+def test_params_are_named_with_their_file(graph):
+    keys = {"scales": {"params": {"analysis": {"seed": 0}}, "toy": {"extends": "params", **KEYS["scales"]["toy"]}}}
+    keys["scales"]["toy"]["pretraining"] = {"checker": {}}
+    found = {stage.name: stage for stage in stages(graph, ["seeds", "ablation"], "toy", keys)}
+    content = yaml.safe_load(dvc_yaml.text("toy", list(found.values())))["stages"]
+    assert content["seeds"]["params"] == [{"scales/toy.yaml": ["extends", "run_seeds", "seeds"]}]
+    own = [*sorted(["extends", *KEYS["scales"]["toy"]])]
+    assert content["ablation"]["params"] == [
+        "analysis", {"scales/toy-pretraining.yaml": None}, {"scales/toy.yaml": own}
+    ]  # fmt: skip
 
 
 def test_a_missing_target_is_named(graph):
@@ -117,8 +131,6 @@ def test_a_missing_target_is_named(graph):
 
 
 def test_small_outs_lie_in_the_repository_and_large_ones_in_the_archive(graph):
-    import yaml
-
     text = dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values()))
     outs = yaml.safe_load(text)["stages"]["ablation"]["outs"]
     assert outs[0] == {"models/toy/seed0/base.csr.vop": {"persist": True, "remote": "archive"}}
@@ -126,8 +138,6 @@ def test_small_outs_lie_in_the_repository_and_large_ones_in_the_archive(graph):
 
 
 def test_differences_say_what_is_missing(graph):
-    import yaml
-
     new = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values())))
     old = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main"]).values())))
     assert dvc_yaml._differences(old, new) == ["stage ablation is missing: the graph has a target of that name"]
@@ -156,8 +166,6 @@ def test_a_graph_survives_json(graph):
     ],
 )
 def test_stages_name_the_prompts_that_they_ask_with_each_by_its_file(stage, prompts):
-    import yaml
-
     deps = yaml.safe_load((SOURCE.parent / "dvc.yaml").read_text())["stages"][stage]["deps"]
     folder = "src/viper/prompts"
     assert folder not in deps

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from method import method
 from viper.config.reward import Reward as RewardSection
 from viper.reward.scoring import Reward
 
@@ -39,7 +40,7 @@ def make_reward():
     """A reward with the fake embedder: make_reward(tau=…, known=…, **section)."""
 
     def make(tau: float = 0.85, known: dict | None = None, **changes) -> Reward:
-        section = RewardSection(embedder={"path": "fake"}, tau=tau, **changes)
+        section = RewardSection(**method("reward", embedder={"path": "fake"}, tau=tau, **changes))
         return Reward(FakeEmbedder(known), section, tau)
 
     return make

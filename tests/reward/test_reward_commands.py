@@ -5,6 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from method import method
 from viper.config import load
 from viper.config.options import to_json
 from viper.config.reward import Reward as RewardSection
@@ -21,7 +22,7 @@ def run(monkeypatch):
     """Run a command in a world where params.yaml's scale has tau 0.85."""
     app = typer.Typer()
     register(app)
-    section = RewardSection(embedder={"path": EMBEDDER, "device": "cpu"}, tau=0.85)
+    section = RewardSection(**method("reward", embedder={"path": EMBEDDER, "device": "cpu"}))
 
     def invoke(*arguments):
         import viper.config

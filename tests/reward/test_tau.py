@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from method import method
 from viper.config.reward import Reward as RewardSection
 from viper.errors import ViperError
 from viper.reward.tau import resolve_tau, tau_path
@@ -9,11 +10,11 @@ from viper.reward.tau import resolve_tau, tau_path
 
 @pytest.fixture
 def section():
-    return RewardSection(embedder={"path": "some-embedder"}, tau="calibrated")
+    return RewardSection(**method("reward", embedder={"path": "some-embedder"}, tau="calibrated"))
 
 
 def test_a_number_needs_no_file():
-    assert resolve_tau(RewardSection(embedder={"path": "x"}, tau=0.85), "3b") == 0.85
+    assert resolve_tau(RewardSection(**method("reward", embedder={"path": "x"})), "3b") == 0.85
 
 
 def test_missing_calibration_says_what_to_run(section, tmp_path, monkeypatch):

@@ -54,7 +54,7 @@ def run_commands(shards: Shards, models: dict, section, *, lineage: str, seed: i
 def test_one_function_and_single_commands_make_the_same_rows(drawn, count, seed, share, broken, one_by_one):
     album = Album()
     seeds = make_seed_rows(album, np.random.default_rng(drawn), count)
-    section = small_section(vop_share=share, edit={"min_change": 0.01, "one_by_one": one_by_one})
+    section = small_section(vop_share=share, edit={"one_by_one": one_by_one, "min_change": 0.01, "max_change": 0.25})
     models = {"vlm": FakeVLM(album, broken), "painter": FakePainter(album), "editor": Hearing(album)}
     tables = run_loop(seeds, *models.values(), section, lineage="base", seed=seed)
     assert list(tables) == list(SCHEMAS)

@@ -8,6 +8,7 @@ import pytest
 from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
 
+from method import method
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
 from viper.config.training import TrainOptions
 from viper.manifest import write_manifest
@@ -102,8 +103,7 @@ def interrupted_reward():
 
 def build_options(checkpoint_every=2, **changes):
     """Options of a small GRPO phase, with any of its keys replaced."""
-    phase = {
-        "method": "grpo",
+    phase = method("training.phases.csr") | {
         "data": ["csr", "vop"],
         "steps": 3,
         "learning_rate": 1e-3,

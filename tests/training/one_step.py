@@ -19,6 +19,7 @@ from accelerate import PartialState
 from accelerate.utils import DistributedType
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from method import method as of_params
 from viper.config.training import TrainOptions
 from viper.training import grpo, sft
 from viper.training.common import trainer_arguments
@@ -30,8 +31,8 @@ PHASES = {
     "sft": {**COMMON, "method": "sft", "prompts_per_step": 4, "responses_per_pass": 2},
     "lora": {**COMMON, "method": "sft", "prompts_per_step": 4, "responses_per_pass": 2, "freeze_vision": True,
              "lora": {"rank": 4, "alpha": 8}},
-    "grpo": {**COMMON, "method": "grpo", "prompts_per_step": 2, "rollouts": 3, "responses_per_pass": 3,
-             "max_completion_length": 6},
+    "grpo": {**of_params("training.phases.csr"), **COMMON, "prompts_per_step": 2, "rollouts": 3,
+             "responses_per_pass": 3, "max_completion_length": 6},
 }  # fmt: skip
 PHASES["three"] = PHASES["grpo"] | {"steps": 3, "learning_rate": 1e-3}
 

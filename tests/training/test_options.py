@@ -5,16 +5,14 @@ import copy
 import pytest
 from pydantic import ValidationError
 
+from method import method
 from viper.config.training import Training, TrainOptions, one_run
 from viper.errors import ViperError
 
-GRPO = {
-    "method": "grpo",
-    "data": ["csr"],
+GRPO = method("training.phases.csr") | {
     "steps": 60,
     "learning_rate": 1e-4,
     "prompts_per_step": 16,
-    "rollouts": 5,
     "responses_per_pass": 80,
     "max_completion_length": 48,
 }

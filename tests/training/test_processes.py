@@ -15,7 +15,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 STEP = Path(__file__).with_name("one_step.py")
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+PLACES = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+ENVIRONMENT = os.environ | {"PYTHONPATH": PLACES, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 
 def run(command, log, *, fails=False, **environment):

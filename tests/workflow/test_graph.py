@@ -77,7 +77,7 @@ def test_pretraining_is_only_planned_when_asked_for(workflow):
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        ({"training": {"stepz": 3}}, "scales.smoke.training.stepz = 3: unknown key"),
+        ({"training": {"stepz": 3}}, "--config: scales.smoke.training.stepz = 3: unknown key"),
         ({"experiments": {"main": ["base.nope"]}}, "unknown phase 'nope'"),
         ({"analysis": {"split": "nope"}}, "analysis.split 'nope' is not among evaluation.splits: dev, test"),
         ({"synthesis": {"vop_held_out": 1}}, "synthesis.vop_held_out is 1, make it at least 2"),
@@ -142,7 +142,7 @@ def test_an_experiment_may_be_left_out_of_params(copy_repository):
     """What cannot be had, such as samples for the cold start, must not keep the rest from being planned."""
     workflow = copy_repository()
     params = workflow.root / "params.yaml"
-    params.write_text(re.sub(r"      ablation_cold_start:\n(?:      - .*\n)+", "", params.read_text()))
+    params.write_text(re.sub(r"  ablation_cold_start:.*\n(?:  - .*\n)+", "", params.read_text()))
     plan = planned(workflow, "all")
     assert {lineage for _, lineage in trained(plan)} == TWO_STAGE | {"base.vop", "base.mix", "base.sft"}
     assert "rule claims:" in plan

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = [
     "Snakefile",
     "params.yaml",
+    "scales",
     "rules",
     "envs",
     "profiles",
@@ -99,7 +100,8 @@ def test_dvc_records_it_with_its_own_parameters_and_code(checkout):
     stages = yaml.safe_load((checkout / "dvc.yaml").read_text())["stages"]
     making = {name: stage for name, stage in stages.items() if "counted.csv" in str(stage.get("outs"))}
     assert list(making) == ["main"]
-    assert f"scales.{scale}.synthesis.caption" in making["main"]["params"]
+    (of_scale,) = [each for each in making["main"]["params"] if f"scales/{scale}.yaml" in each]
+    assert "synthesis.caption" in of_scale[f"scales/{scale}.yaml"]
     assert any(dep in ("src/viper/synthesis", "src/viper/synthesis/counting.py") for dep in making["main"]["deps"])
 
 

@@ -15,12 +15,14 @@ from microworld.base_models.tasks import TASKS
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
 from viper.bench.alternate import Comparison
 from viper.bench.floor import floor_seconds
+from viper.config.loading import load
 from viper.config.training import TrainOptions
 from viper.models.pretrained import load_model, load_processor, vision_token_ids
 from viper.training import data, grpo
 from viper.training.records import RolloutWriter
 
 _TARGETS = {"micro": (2.5, 3.0), "paper-like": (3.5, 4.5)}
+_METHOD = {"method", "temperature", "epsilon_low", "epsilon_high", "beta"}  # of params.yaml
 _PAPER_LIKE_SIDE, _PAPER_LIKE_TOKENS = 512, 64  # pixels, 256 tokens an image; tokens of a response
 
 
@@ -35,8 +37,7 @@ class _Length:
 
 
 def _options(prompts: int, rollouts: int, tokens: int) -> TrainOptions:
-    phase = {
-        "method": "grpo",
+    phase = load("micro").training.phases["csr"].model_dump(include=_METHOD) | {
         "data": ["csr"],
         "steps": 1,
         "learning_rate": 1e-6,

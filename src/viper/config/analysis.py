@@ -10,19 +10,18 @@ from viper.config.base import Count, Few, Section, Seed
 class Analysis(Section):
     """How the uncertainty of every number in the tables is computed."""
 
-    split: str = Field("test", min_length=1, description="the benchmark split that is reported")
+    split: str = Field(min_length=1, description="the benchmark split that is reported")
     resamples: Annotated[Count, Field(ge=100)] = Field(
-        2000, description="bootstrap resamples; the error of an interval's end falls as 1/√n"
+        description="bootstrap resamples; the error of an interval's end falls as 1/√n"
     )
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")
+    confidence: float = Field(gt=0.5, lt=1, description="confidence level of the intervals")
     margin: float = Field(
-        1.0,
         ge=0,
         le=100,
         description="points; a claim of 'at least as high' holds where the score is not lower by more than this",
     )
-    seed: Seed = Field(0, description="seed of the resampling, so that the tables have the same bytes every time")
-    published_model: Literal["3B", "7B"] = Field("3B", description="whose published figures the figures show")
+    seed: Seed = Field(description="seed of the resampling, so that the tables have the same bytes every time")
+    published_model: Literal["3B", "7B"] = Field(description="whose published figures the figures show")
     reward_window: Few = Field(
         9,
         description="steps that a reward curve is smoothed over: each point is the mean of as many steps up to it",

@@ -8,7 +8,8 @@ import argparse
 import re
 from collections.abc import Sequence
 
-from viper.config.loading import assigned, read
+from viper.config.loading import assigned
+from viper.config.yaml_file import read_yaml
 from viper.errors import ViperError
 
 NULLS = ("", "null", "Null", "NULL", "~")
@@ -41,12 +42,12 @@ def check(arguments: Sequence[str]) -> None:
         if assigned(assignment)[key] is None and value not in NULLS:
             raise ViperError(f"--config {assignment}: the value says nothing; for none, write {key}=null")
     for path in known.configfile:
-        read(path)
+        read_yaml(path)
 
 
 def _nested(first: str, *inner: str) -> str:
     """How to write what was given as dotted: FIRST, the keys below it, and the value."""
     *keys, value = inner
     if not keys:
-        return "the keys are scale and scales"
+        return "the keys are scale and scales, and the sections of params.yaml"
     return f"nested, it is '{first}={''.join(f'{{{key}: ' for key in keys)}{value}{'}' * len(keys)}'"

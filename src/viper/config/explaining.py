@@ -2,31 +2,37 @@
 
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from viper.config.base import closest
-from viper.config.inheritance import Path, short
+from viper.config.inheritance import Place, dotted, short
 
 
 @dataclass(frozen=True)
 class _Mistake:
     """One of pydantic's errors: the keys that lead to it, what to say, and whether a member of a union says it."""
 
-    place: Path
+    place: Place
     value: str  # " = …", or nothing where the message itself names the values
     problem: str
     is_of_union: bool
+    also: tuple[Place, ...] = ()  # where else its section is written, and where others say the same of that
+
+
+def _first(*places: Place) -> str:
+    return dotted(places[0])
 
 
 def explain(
     error: ValidationError,
     values: Any,
     model: type[BaseModel],
-    sources: Callable[[Path], list[Path]] = lambda place: [place],
+    sources: Callable[[Place], list[Place]] = lambda place: [place],
+    spell: Callable[..., str] = _first,
 ) -> list[str]:
     """The messages of a failed check, each mistake once.
 
@@ -35,28 +41,28 @@ def explain(
         model: what it was checked with.
         sources: of a place in `values`, the places in the file that it is made of, nearest first: a mistake that
             several sections take over is named where it is written.
+        spell: how a line names the places that a mistake may stand in, nearest first.
 
     Returns:
-        One line a mistake: "key = value: what is wrong; what to do".
+        One line per mistake: "key = value: what is wrong; what to do".
     """
     mistakes = _without_repetitions([_mistake(values, details, model) for details in error.errors()], sources)
-    lines: dict[tuple[Path, str], list[str]] = {}
+    lines: dict[tuple[tuple[Place, ...], str], list[str]] = {}
     for mistake in mistakes:
-        lines.setdefault((mistake.place, mistake.value), []).append(mistake.problem)
-    return [_line(place, value, list(dict.fromkeys(problems))) for (place, value), problems in lines.items()]
+        lines.setdefault(((mistake.place, *mistake.also), mistake.value), []).append(mistake.problem)
+    return [_line(spell(*places), value, list(dict.fromkeys(said))) for (places, value), said in lines.items()]
 
 
-def _line(place: Path, value: str, problems: list[str]) -> str:
-    key = ".".join(map(str, place))
+def _line(key: str, value: str, problems: list[str]) -> str:
     return f"{key}{value}: {', or: '.join(problems)}" if key else ", or: ".join(problems)
 
 
-def _without_repetitions(mistakes: list[_Mistake], sources: Callable[[Path], list[Path]]) -> list[_Mistake]:
+def _without_repetitions(mistakes: list[_Mistake], sources: Callable[[Place], list[Place]]) -> list[_Mistake]:
     """The mistakes where they are written, without those that follow from others.
 
     Where a value may be of several kinds, pydantic says of each why it is not that; what lies deepest was meant.
     """
-    kept = []
+    kept: list[_Mistake] = []
     said = {(mistake.place, mistake.problem) for mistake in mistakes}
     for mistake in mistakes:
         if mistake.is_of_union and any(
@@ -68,13 +74,25 @@ def _without_repetitions(mistakes: list[_Mistake], sources: Callable[[Path], lis
             continue
         nearest, *more = sources(mistake.place)
         if nearest != mistake.place:  # a key that is taken over
-            mistake = _Mistake(nearest, mistake.value, mistake.problem, mistake.is_of_union)
-        elif any(
-            (place, mistake.problem) in said for place in more
-        ):  # a section that extends another with this mistake
+            kept.append(replace(mistake, place=nearest))
             continue
-        kept.append(mistake)
+        if any((place, mistake.problem) in said for place in more):  # a section that extends another with this mistake
+            continue
+        mistake = replace(mistake, also=tuple(more))
+        alike = next((each for each in kept if each.problem == mistake.problem and _meet(each, mistake)), None)
+        if alike:  # two sections that extend the same third one
+            kept[kept.index(alike)] = replace(alike, also=_joined(mistake.place, alike.also, mistake.also))
+        else:
+            kept.append(mistake)
     return list(dict.fromkeys(kept))
+
+
+def _meet(one: _Mistake, other: _Mistake) -> bool:
+    return not set(one.also).isdisjoint(other.also)
+
+
+def _joined(place: Place, *chains: tuple[Place, ...]) -> tuple[Place, ...]:
+    return tuple(dict.fromkeys([place, *(each for chain in chains for each in chain)]))
 
 
 def _mistake(values: Any, details: ErrorDetails, root: type[BaseModel]) -> _Mistake:
@@ -100,7 +118,7 @@ def _mistake(values: Any, details: ErrorDetails, root: type[BaseModel]) -> _Mist
 
 def _locate(
     values: Any, path: tuple[int | str, ...], root: type[BaseModel], *, is_missing: bool
-) -> tuple[Path, type[BaseModel] | None, bool]:
+) -> tuple[Place, type[BaseModel] | None, bool]:
     """Drop from a pydantic location what is no key: the name of a union's member, or that it is a key that is wrong.
 
     Returns:

@@ -1,15 +1,15 @@
 """Sections that take over another's values, by `extends: NAME`.
 
-NAME is a neighbour of the section (`csr` beside `vop`, `micro` beside `smoke`; in a list, the number of another item,
-from 0), or a full key from the top of the file (`scales.micro.experiments`). What a section says itself comes first,
-then what it extends, to any depth: sections are merged key by key, while a list or a single value (null too) replaces
-the whole. A neighbour is looked up where the section ends up: `smoke` takes over `vop: {extends: csr}` from `micro`,
-and its `vop` follows smoke's `csr`, not micro's. `extends: null` extends nothing. An empty section
+NAME is a neighbour of the section (`csr` beside `vop`; beside scales/smoke.yaml: `micro`, and `params` for params.yaml;
+in a list, the number of another item, from 0), or a full key (`scales.micro.seeds`). What a section says itself comes
+first, then what it extends, to any depth: sections are merged key by key, while a list or a single value (null too)
+replaces the whole. A neighbour is looked up where the section ends up: `smoke` takes over `vop: {extends: csr}` from
+`micro`, and its `vop` follows smoke's `csr`, not micro's. `extends: null` extends nothing. An empty section
 over a filled one is refused: it would change nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from viper.config.base import LARGEST
@@ -20,23 +20,31 @@ DEEPEST = 64
 MOST_VALUES = 100_000
 EMPTY = "an empty section changes nothing of what it extends or overrides: leave it out, or set single keys to null"
 
-Path = tuple[str | int, ...]  # keys, and numbers of list items
-Layer = tuple[Path, Any]  # where something stands in the file, and what stands there
+Place = tuple[str | int, ...]  # keys, and numbers of list items
+Layer = tuple[Place, Any]  # where something is written, and what stands there
 
 
-def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
+def dotted(place: Place) -> str:
+    """The keys that lead to a place, as messages name it."""
+    return ".".join(map(str, place))
+
+
+def resolve(values: Mapping[str, Any], spell: Callable[[Place], str] = dotted) -> dict[str, Any]:
     """Return a copy of `values` in which every section holds what it takes over, and no `extends` is left.
+
+    Args:
+        spell: how messages name a place.
 
     Raises:
         ViperError: a section extends itself, what holds it, or what does not exist.
     """
-    return _Tree(values).value(())
+    return _Tree(values, spell).value(())
 
 
 def origins(values: Mapping[str, Any], key: str) -> set[str]:
-    """The dotted keys that stand in the file and that the value at `key` is made of, those it extends included.
+    """The dotted keys that are written and that the value at `key` is made of, those it extends included.
 
-    Where the file goes no deeper (a default of the schema stands in no file), the nearest key above counts.
+    Where nothing is written so deep (a default of the schema stands in no file), the nearest key above counts.
 
     Raises:
         ViperError: see `resolve`.
@@ -44,11 +52,11 @@ def origins(values: Mapping[str, Any], key: str) -> set[str]:
     return _Tree(values).origins(tuple(key.split(".")))
 
 
-def sources(written: Mapping[str, Any], values: Mapping[str, Any], path: Path) -> list[Path]:
+def sources(written: Mapping[str, Any], values: Mapping[str, Any], path: Place) -> list[Place]:
     """Where what lies at `path` once all is taken over is written, nearest first; `path` itself where nothing says.
 
     Args:
-        written: the file.
+        written: with what it says itself.
         values: what became of it, with what was set since.
     """
     tree = _Tree(written)
@@ -66,41 +74,44 @@ def sources(written: Mapping[str, Any], values: Mapping[str, Any], path: Path) -
 
 
 class _Tree:
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], spell: Callable[[Place], str] = dotted) -> None:
         self.root = values
-        self.known: dict[Path, list[Layer]] = {}
+        self.spell = spell
+        self.known: dict[Place, list[Layer]] = {}
         self.count = 0
 
-    def value(self, path: Path) -> Any:
+    def value(self, path: Place) -> Any:
         """The value at `path`, all that it takes over included."""
         self.count += 1
         if len(path) > DEEPEST or self.count > MOST_VALUES:
             raise ViperError(
-                f"{_dotted(path[:6])}…: too deep or large, or extends leads back to itself: break the circle"
+                f"{self.spell(path[:6])}…: too deep or large, or extends leads back to itself: break the circle"
             )
         layers = self.layers(path)
         nearest = layers[0][1]
         if isinstance(nearest, Mapping):
             if not nearest and any(node for _, node in layers):
-                raise ViperError(f"{_dotted(layers[0][0])} = {{}}: {EMPTY}")
+                raise ViperError(f"{self.spell(layers[0][0])} = {{}}: {EMPTY}")
             if odd := [key for _, node in layers for key in node if not isinstance(key, str)]:
-                raise ViperError(f"{_dotted((*path, repr(odd[0])))}: a key must be text: put a name there, in quotes")
+                raise ViperError(
+                    f"{self.spell((*path, repr(odd[0])))}: a key must be text: put a name there, in quotes"
+                )
             return {key: self.value((*path, key)) for key in self._keys(layers)}
         if isinstance(nearest, list):
             return [self.value((*path, number)) for number in range(len(nearest))]
-        _check_plain(path, nearest)
+        _check_plain(self.spell(path), nearest)
         return nearest
 
-    def layers(self, path: Path, asked: tuple[Path, ...] = ()) -> list[Layer]:
+    def layers(self, path: Place, asked: tuple[Place, ...] = ()) -> list[Layer]:
         """What stands in the file for the value at `path`, nearest first: its own, then what it extends."""
         if path in asked:
-            circle = " → ".join(_dotted(step) for step in (*asked[asked.index(path) :], path))
-            raise ViperError(f"{_dotted(path)}.{EXTENDS}: a section cannot extend itself: {circle}")
+            circle = " → ".join(self.spell(step) for step in (*asked[asked.index(path) :], path))
+            raise ViperError(f"{self.spell((*path, EXTENDS))}: a section cannot extend itself: {circle}")
         if path not in self.known:
             self.known[path] = self._find(path, (*asked, path))
         return self.known[path]
 
-    def _find(self, path: Path, asked: tuple[Path, ...]) -> list[Layer]:
+    def _find(self, path: Place, asked: tuple[Place, ...]) -> list[Layer]:
         if not path:
             if EXTENDS in self.root:
                 raise ViperError(f"{EXTENDS} = {self.root[EXTENDS]!r}: the file as a whole extends nothing: remove it")
@@ -116,22 +127,24 @@ class _Tree:
         if not base:
             neighbours = [str(key) for key in self._keys(above) if key != path[-1]]
             raise ViperError(
-                f"{_dotted(path)}.{EXTENDS} = {said!r}: there is no {_dotted(target)}; beside it are: "
+                f"{self.spell((*path, EXTENDS))} = {said!r}: there is no {self.spell(target)}; beside it are: "
                 f"{', '.join(neighbours) or 'none'}. Correct the name"
             )
         if not isinstance(base[0][1], Mapping):
-            raise ViperError(f"{_dotted(path)}.{EXTENDS} = {said!r}: {_dotted(target)} is no section with keys")
+            raise ViperError(f"{self.spell((*path, EXTENDS))} = {said!r}: {self.spell(target)} is no section with keys")
         places = {place for place, _ in sections}
         return sections + [layer for layer in base if layer[0] not in places]
 
-    def _target(self, path: Path, said: Any) -> Path:
+    def _target(self, path: Place, said: Any) -> Place:
         if isinstance(said, bool) or not isinstance(said, str | int) or said == "":
-            raise ViperError(f"{_dotted(path)}.{EXTENDS} = {said!r}: give the name of one section")
+            raise ViperError(f"{self.spell((*path, EXTENDS))} = {said!r}: give the name of one section")
         target = tuple(said.split(".")) if isinstance(said, str) and "." in said else (*path[:-1], said)
         if len(target) > DEEPEST:
-            raise ViperError(f"{_dotted(path)}.{EXTENDS}: a name of {len(target)} parts: nothing lies so deep")
+            raise ViperError(f"{self.spell((*path, EXTENDS))}: a name of {len(target)} parts: nothing lies so deep")
         if path[: len(target)] == target:
-            raise ViperError(f"{_dotted(path)}.{EXTENDS} = {said!r}: a section cannot extend itself or what holds it")
+            raise ViperError(
+                f"{self.spell((*path, EXTENDS))} = {said!r}: a section cannot extend itself or what holds it"
+            )
         return target
 
     @staticmethod
@@ -140,7 +153,7 @@ class _Tree:
         nodes = [node for _, node in reversed(layers) if isinstance(node, Mapping)]
         return [key for key in dict.fromkeys(key for node in nodes for key in node) if key != EXTENDS]
 
-    def origins(self, path: Path) -> set[str]:
+    def origins(self, path: Place) -> set[str]:
         while not self.layers(path):
             path = path[:-1]
         above = {
@@ -149,9 +162,9 @@ class _Tree:
             for place, node in self.layers(path[:length])
             if isinstance(node, Mapping) and EXTENDS in node
         }
-        return {_dotted(_without_numbers(place)) for place in above | self._places(path)}
+        return {dotted(_without_numbers(place)) for place in above | self._places(path)}
 
-    def _places(self, path: Path) -> set[Path]:
+    def _places(self, path: Place) -> set[Place]:
         layers = self.layers(path)
         places = {place for place, _ in layers}
         nearest = layers[0][1]
@@ -162,7 +175,7 @@ class _Tree:
         return places
 
 
-def _below(place: Path, node: Any, key: str | int) -> list[Layer]:
+def _below(place: Place, node: Any, key: str | int) -> list[Layer]:
     """What stands under a key of a section, or under the number of a list's item: one layer or none."""
     if isinstance(node, list):
         number = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 10 else key
@@ -181,16 +194,12 @@ def _leading_sections(layers: list[Layer]) -> list[Layer]:
     return sections
 
 
-def _without_numbers(place: Path) -> Path:
+def _without_numbers(place: Place) -> Place:
     numbers = [position for position, part in enumerate(place) if isinstance(part, int)]
     return place[: numbers[0]] if numbers else place
 
 
-def _dotted(path: Path) -> str:
-    return ".".join(map(str, path))
-
-
-def _check_plain(path: Path, value: Any) -> None:
+def _check_plain(key: str, value: Any) -> None:
     """Values are what JSON has, finite, of a size that every reader holds, and text that can be written.
 
     Raises:
@@ -206,7 +215,7 @@ def _check_plain(path: Path, value: Any) -> None:
     elif isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value)):
         problem = "holds a NUL or half a character: remove it"
     if problem:
-        raise ViperError(f"{_dotted(path)} = {short(value)}: {problem}")
+        raise ViperError(f"{key} = {short(value)}: {problem}")
 
 
 def short(value: Any) -> str:

@@ -1,6 +1,6 @@
-"""Reading params.yaml: `load` gives the section models of one scale, or one message that says what to mend.
+"""Reading parameters: `load` gives the section models of one scale, or one message that says what to mend.
 
-Nothing here imports torch or a model library: a mistake in params.yaml must show within a second.
+Nothing here imports torch or a model library: a mistake in a file of parameters must show within a second.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,40 +10,41 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from viper.config.base import closest
 from viper.config.explaining import explain
-from viper.config.inheritance import EMPTY, resolve, sources
+from viper.config.inheritance import EMPTY, Place, dotted, resolve, short, sources
+from viper.config.places import PARAMS, SCALE, SCALES, SHARED, Sources, read_tree
 from viper.config.schema import Params, Scale
 from viper.config.yaml_file import parse_yaml, read_yaml
 from viper.errors import ViperError
 
 
-def load(
-    scale: str | None = None, path: str | Path = "params.yaml", overrides: Mapping[str, Any] | None = None
-) -> Scale:
+def load(scale: str | None = None, path: str | Path = PARAMS, overrides: Mapping[str, Any] | None = None) -> Scale:
     """Return the checked parameters of one scale.
 
     Args:
         scale: name of the scale; None takes the file's own `scale`.
-        path: the YAML file.
+        path: params.yaml, beside which the folder scales/ lies.
         overrides: dotted key within the scale → value, for example {"training.phases.csr.steps": 3}; set after
             `extends` is resolved, so that nothing follows it.
 
     Raises:
-        ViperError: the file is missing or is no YAML, or a key or value is wrong: which one, and what to do.
+        ViperError: a file is missing or is no YAML, or a key or value is wrong: which one, and what to do.
     """
     written = read(path)
-    values = _resolve(written, str(path))
+    origin = Sources(str(path), written)
+    values = resolve(written, origin.spell)
     if scale is not None:
-        values["scale"] = scale
+        values[SCALE] = scale
     for key, value in (overrides or {}).items():
-        _set(values, ["scales", str(values.get("scale")), *key.split(".")], value)
-    params = validate(values, source=str(path), written=written)
+        _set(values, [SCALES, str(values.get(SCALE)), *key.split(".")], value)
+    params = _check(written, values, origin)
     return params.scales[params.scale]
 
 
-def read(path: str | Path = "params.yaml") -> dict[str, Any]:
-    """Return what a parameter file holds, not checked yet: see `viper.config.yaml_file.read_yaml`."""
-    return read_yaml(path)
+def read(path: str | Path = PARAMS) -> dict[str, Any]:
+    """Return what params.yaml and the files of scales/ hold as one tree, not checked yet: see `viper.config.places`."""
+    return read_tree(path)
 
 
 def read_run(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) -> Params:
@@ -51,21 +52,59 @@ def read_run(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) 
 
     Args:
         assignments: of --config, such as "scale=smoke" or "scales={micro: {run_seeds: [0]}}"; they have the last word.
-        files: of --configfile, merged into params.yaml in their order.
+        files: of --configfile, merged into params.yaml and scales/ in their order.
 
     Raises:
         ViperError: see `load`; which of the sources cannot be read.
     """
-    sources = ["params.yaml", *map(str, files), *(["--config"] if assignments else [])]
-    values, changed = read(), changes(assignments, files)
-    _check_filled(values, changed)
-    return validate(merge(values, changed), source=" with ".join(sources))
+    of_files = [(str(file), read_yaml(file)) for file in files]
+    return read_with(*of_files, *([("--config", changes(assignments))] if assignments else []))
+
+
+def read_with(*given: tuple[str, Mapping[str, Any]]) -> Params:
+    """Return the checked parameters with what a run sets besides.
+
+    Args:
+        given: pairs of a name for messages and what is set: scale, scales, and sections that scales share; the last
+            has the last word.
+
+    Raises:
+        ViperError: see `load`.
+    """
+    written = read()
+    trees = tuple((name, _as_tree(name, values)) for name, values in given)
+    values = written
+    for name, tree in trees:
+        _check_filled(name, values, tree)
+        values = merge(values, tree)
+    return validate(values, Sources(PARAMS, written, trees))
+
+
+def _as_tree(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run sets, in the form of the tree of parameters.
+
+    Raises:
+        ViperError: a key is none of params.yaml.
+    """
+    known = (SCALE, SCALES, *Scale.model_fields)
+    for key in given:
+        if key not in known:
+            close = closest(key, known)
+            remedy = f"did you mean {close!r}?" if close else f"known here: {', '.join(known)}"
+            raise ViperError(f"{name}: {key} = {short(given[key])}: unknown key; {remedy}")
+    scales = given.get(SCALES, {})
+    if isinstance(scales, Mapping) and SHARED in scales:
+        raise ViperError(f"{name}: {SCALES}.{SHARED}: is no scale; for all scales, write its keys beside {SCALES}")
+    shared = {key: value for key, value in given.items() if key not in (SCALE, SCALES)}
+    if not shared or not isinstance(scales, Mapping):
+        return dict(given)
+    return {key: given[key] for key in (SCALE,) if key in given} | {SCALES: {**scales, SHARED: shared}}
 
 
 def changes(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) -> dict[str, Any]:
-    """What a run of Snakemake sets beside params.yaml, not checked yet; the arguments are those of `read_run`."""
+    """What a run of Snakemake sets besides, not checked yet; the arguments are those of `read_run`."""
     values: dict[str, Any] = {}
-    for each in (*map(read, files), *map(assigned, assignments)):
+    for each in (*map(read_yaml, files), *map(assigned, assignments)):
         values = merge(values, each)
     return values
 
@@ -92,7 +131,7 @@ def merge(values: Any, changes: Any) -> Any:
     return {**values, **both}
 
 
-def _check_filled(values: Any, changes: Any, place: tuple[str, ...] = ()) -> None:
+def _check_filled(name: str, values: Any, changes: Any, place: Place = ()) -> None:
     """Whether every section of `changes` below a scale changes something.
 
     Raises:
@@ -101,36 +140,36 @@ def _check_filled(values: Any, changes: Any, place: tuple[str, ...] = ()) -> Non
     if not isinstance(values, Mapping) or not isinstance(changes, Mapping):
         return
     if len(place) > 2 and values and not changes:
-        raise ViperError(f"{'.'.join(place)} = {{}}: {EMPTY}")
+        raise ViperError(f"{name}: {dotted(place[2:] if place[1] == SHARED else place)} = {{}}: {EMPTY}")
     for key, change in changes.items():
-        _check_filled(values.get(key), change, (*place, key))
+        _check_filled(name, values.get(key), change, (*place, key))
 
 
-def validate(
-    values: Mapping[str, Any], source: str = "params.yaml", written: Mapping[str, Any] | None = None
-) -> Params:
-    """Check a mapping with the keys of params.yaml, once every `extends` in it is resolved.
+def validate(values: Mapping[str, Any], origin: Sources | None = None) -> Params:
+    """Check a tree of parameters, once every `extends` in it is resolved.
 
     Args:
-        written: the mapping before its `extends` were resolved, where they are already.
+        values: see `read`.
+        origin: where it comes from; None: from params.yaml and scales/.
 
     Raises:
-        ViperError: one line per mistake: the key, the value, the remedy. A mistake that others take over by `extends`
-            is named once, where it is written.
+        ViperError: one line per mistake: the file, the key, the value, the remedy. A mistake that others take over by
+            `extends` is named once, where it is written.
     """
-    tree, values = written or values, _resolve(values, source)
+    origin = origin or Sources(PARAMS, values)
+    return _check(values, resolve(values, origin.spell), origin)
+
+
+def _check(written: Mapping[str, Any], values: dict[str, Any], origin: Sources) -> Params:
+    """Check what became of `written`; what scales share has its place in them by now, and is no scale."""
+    scales = values.get(SCALES)
+    if isinstance(scales, Mapping):
+        values = {**values, SCALES: {name: scale for name, scale in scales.items() if name != SHARED}}
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        lines = explain(error, values, Params, partial(sources, tree, values))
-        raise ViperError("\n".join(f"{source}: {line}" for line in lines)) from error
-
-
-def _resolve(values: Mapping[str, Any], source: str) -> dict[str, Any]:
-    try:
-        return resolve(values)
-    except ViperError as error:
-        raise ViperError(f"{source}: {error}") from error
+        lines = explain(error, values, Params, partial(sources, written, values), origin.spell)
+        raise ViperError("\n".join(lines)) from error
 
 
 def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:

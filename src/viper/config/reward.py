@@ -30,14 +30,14 @@ class Calibration(Section):
     """How tau is chosen for an embedder: from which sentence pairs, and by which rule."""
 
     pairs: PathText = Field(
-        "world", min_length=1, description="'world', or a .csv or .jsonl with the columns first, second, same"
+        min_length=1, description="'world', or a .csv or .jsonl with the columns first, second, same"
     )
     sentences: Annotated[Count, Field(ge=10, le=1_000_000)] = Field(
-        200, description="sentences drawn from the world's grammar; each gives several pairs"
+        description="sentences drawn from the world's grammar; each gives several pairs"
     )
-    seed: Seed = 0
+    seed: Seed
     max_false_positive_rate: float | None = Field(
-        0.01, ge=0, lt=1, description="tau is the lowest that keeps this; null: tau maximises Youden's J instead"
+        ge=0, lt=1, description="tau is the lowest that keeps this; null: tau maximises Youden's J instead"
     )
 
     @model_validator(mode="after")
@@ -52,19 +52,18 @@ class Reward(Section):
 
     embedder: Embedder
     tau: Tau | Literal["calibrated"] = Field(description="a sentence hits above it; 'calibrated': see calibration")
-    weight_format: float = Field(0.05, ge=0, le=1)
-    weight_correct: float = Field(0.95, ge=0, le=1)
+    weight_format: float = Field(ge=0, le=1)
+    weight_correct: float = Field(ge=0, le=1)
     answer_from: Literal["tags", "format"] = Field(
         "tags", description="tags: the one <answer> element, wherever it stands; format: only in a well-formed output"
     )
     coverage: Literal["none", "multiply", "harmonic"] = Field(
-        "none",
         description="none: a ground truth that no sentence hits costs nothing; multiply: R_correct times the "
         "share of the ground truth that is hit; harmonic: R_correct is the harmonic mean of the two shares",
     )
-    one_to_one: bool = Field(False, description="each ground truth pays for one sentence only")
+    one_to_one: bool = Field(description="each ground truth pays for one sentence only")
     max_answer_characters: Count = Field(10_000, description="a longer answer has R_correct 0")
-    calibration: Calibration = Calibration()
+    calibration: Calibration
 
     @model_validator(mode="after")
     def _weights_sum_to_one(self) -> "Reward":

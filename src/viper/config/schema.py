@@ -1,4 +1,4 @@
-"""The whole of params.yaml as one pydantic model: sections of a scale, and the checks that need several sections."""
+"""All parameters as one pydantic model: sections of a scale, and the checks that need several sections."""
 
 import re
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from viper.config.evaluation import Evaluation
 from viper.config.hub import fill_paths
 from viper.config.models import Models
 from viper.config.names import collision
+from viper.config.places import NAME, PUBLISHED
 from viper.config.pretraining import Pretraining
 from viper.config.reward import Reward
 from viper.config.seeds import Seeds
@@ -18,8 +19,6 @@ from viper.config.synthesis import Synthesis
 from viper.config.training import Training
 from viper.errors import ViperError
 from viper.lineage import split_control
-
-PUBLISHED = "recorded"  # below results/, beside the scales
 
 
 class Scale(Section):
@@ -132,7 +131,7 @@ class Scale(Section):
 
 
 class Params(Section):
-    """All of params.yaml: the scales, and which of them a run takes."""
+    """All parameters: the scales, and which of them a run takes."""
 
     scale: str
     scales: dict[str, Scale]
@@ -140,7 +139,7 @@ class Params(Section):
     @model_validator(mode="after")
     def _check_scale(self) -> "Params":
         for name in self.scales:
-            if not re.fullmatch(r"[a-z0-9]{1,32}", name) or name == PUBLISHED:
+            if not re.fullmatch(NAME, name) or name == PUBLISHED:
                 raise ValueError(
                     f"scale name {name[:40]!r} becomes a folder: use only small letters and digits, 32 at most, "
                     f"and not '{PUBLISHED}', where the recorded run is shown"

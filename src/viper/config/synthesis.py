@@ -42,16 +42,14 @@ class EditSection(Section):
     """How the operations of a picture are carried out, and when an edit counts as failed."""
 
     one_by_one: bool = Field(
-        True, description="true: one call of the editor an operation, each on the last result; false: all in one call"
+        description="true: one call of the editor an operation, each on the last result; false: all in one call"
     )
     min_change: float = Field(
-        0.05,
         ge=0,
         le=1,
         description="absolute difference (of 0..1, mean over one of 16x16 fields) that each edit must exceed somewhere",
     )
     max_change: float = Field(
-        0.25,
         gt=0,
         le=1,
         description="mean absolute difference beyond which the picture was not edited but painted anew",
@@ -86,4 +84,4 @@ class Synthesis(Section):
     refine: Answering
     entities: Answering
     operations: OperationsSection
-    edit: EditSection = EditSection()
+    edit: EditSection

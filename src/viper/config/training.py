@@ -39,7 +39,7 @@ class AnyPhase(Section):
     warmup_steps: Natural = 0
     weight_decay: float = Field(0.0, ge=0, le=1)
     max_grad_norm: float = Field(1.0, gt=0, le=1e9)
-    prompts_per_step: Batch = Field(128, description="prompts in one optimizer step, over all devices")
+    prompts_per_step: Batch = Field(description="prompts in one optimizer step, over all devices")
     responses_per_pass: Batch = Field(description="responses in one forward and backward pass of one device")
     freeze_vision: bool = False
     lora: Lora | None = Field(None, description="null: all weights are trained")
@@ -62,18 +62,18 @@ class AnyPhase(Section):
 
 
 class Grpo(AnyPhase):
-    """Reinforcement learning on the reward (docs/paper.md, Optimisation; defaults are the paper's where it gives them).
+    """Reinforcement learning on the reward (docs/paper.md, Optimisation; params.yaml has the paper's numbers).
 
-    The paper gives no clipping bounds: 0.2 and 0.28 are those of DAPO (arXiv 2503.14476), which introduced them.
+    Decoupled clipping is that of DAPO (arXiv 2503.14476).
     """
 
     method: Literal["grpo"]
-    rollouts: Annotated[Batch, Field(ge=2, le=10_000)] = Field(5, description="responses sampled per prompt: one group")
-    temperature: float = Field(1.0, gt=0, le=10)
+    rollouts: Annotated[Batch, Field(ge=2, le=10_000)] = Field(description="responses sampled per prompt: one group")
+    temperature: float = Field(gt=0, le=10)
     max_completion_length: Tokens = Field(description="tokens")
-    epsilon_low: float = Field(0.2, gt=0, lt=1, description="a ratio below 1 - epsilon_low is clipped")
-    epsilon_high: float = Field(0.28, gt=0, le=10, description="a ratio above 1 + epsilon_high is clipped")
-    beta: float = Field(0.0, ge=0, le=100, description="weight of the KL term; the paper has none")
+    epsilon_low: float = Field(gt=0, lt=1, description="a ratio below 1 - epsilon_low is clipped")
+    epsilon_high: float = Field(gt=0, le=10, description="a ratio above 1 + epsilon_high is clipped")
+    beta: float = Field(ge=0, le=100, description="weight of the KL term; the paper has none")
     scale_rewards: Literal["group", "batch", "none"] = "group"
     loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = Field(
         "grpo", description="grpo: mean over a response's tokens, then over responses, as the paper; TRL's names"
@@ -169,7 +169,7 @@ class Training(Section):
     """The `training` section of a scale."""
 
     machine: Machine
-    records: Records
+    records: Records = Records()
     cold_start: ColdStart
     phases: Annotated[dict[str, Phase], LeaveOutNull] = Field(
         min_length=1, description="the phases that a lineage's name can be made of"

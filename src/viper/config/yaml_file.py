@@ -1,6 +1,6 @@
 """YAML as data: a reader that knows where each key stands, and runs, builds and expands nothing.
 
-PyYAML parses; what a plain word means follows YAML 1.2, as in DVC, which writes the same file: `1e-05` is a number,
+PyYAML parses; what a plain word means follows YAML 1.2, as in DVC, which writes the same files: `1e-05` is a number,
 `on`, `no` and `2024-01-01` are text. Tags, merge keys (`<<`) and `__use_yte__`, which makes other readers execute
 expressions, are refused by name.
 """
@@ -14,8 +14,8 @@ import yaml
 
 from viper.errors import ViperError
 
-DEEPEST = 32  # levels; params.yaml has seven
-MOST_VALUES = 100_000  # counting what an alias stands for each time; params.yaml has 700
+DEEPEST = 32  # levels; parameters have seven
+MOST_VALUES = 100_000  # counting what an alias stands for each time; all files have 700
 MOST_BYTES = 4_000_000
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where PyYAML was built with it
@@ -52,7 +52,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     values = parse_yaml(text, str(path))
     if not isinstance(values, dict):
         found = "nothing" if values is None else f"a {'list' if isinstance(values, list) else 'single value'}"
-        raise ViperError(f"{path}: must hold the keys scale and scales, found {found}")
+        raise ViperError(f"{path}: must hold keys with values, found {found}")
     return values
 
 
@@ -150,7 +150,7 @@ class _Builder:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self._value(event, depth + 1)
             if key == "<<" or event.tag:
-                raise self._error(event, "the merge key << is not read: write `extends: NAME` (head of params.yaml)")
+                raise self._error(event, "the merge key << is not read: write `extends: NAME` (scales/micro.yaml)")
             if key == "__use_yte__":
                 raise self._error(event, "__use_yte__ is refused: parameters are data, no expressions; remove the key")
             if not isinstance(key, str):

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def cost(
     scale: Annotated[str, typer.Option(help="scale of params.yaml")],
     target: Annotated[str, typer.Option(help="rule or file to make")] = "all",
-    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, merged into params.yaml")] = "{}",
+    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, over the files")] = "{}",
     output: Annotated[
         Path | None, typer.Option(help="CSV to write instead: planned by the rates alone, beside what the run took")
     ] = None,
@@ -57,7 +57,7 @@ def cost(
 def why(
     target: Annotated[str, typer.Argument(help="rule or file to make")] = "all",
     scale: Annotated[str | None, typer.Option(help="scale of params.yaml; the default is its own")] = None,
-    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, merged into params.yaml")] = "{}",
+    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, over the files")] = "{}",
 ) -> None:
     """Print what making TARGET would run now, because of which change, and how long that takes. Nothing runs.
 
@@ -66,14 +66,14 @@ def why(
     those of the rates, as in `python -m viper cost`; `longest` is that of the longest chain of jobs that wait for each
     other, which no number of machines makes shorter.
     """
-    from viper.config.loading import merge, read, validate
+    from viper.config.loading import read_with
     from viper.cost.rates import read_rates
     from viper.cost.why import by_step, shown
     from viper.provenance import guard
     from viper.workflow.graph import due
 
     overrides = {**_parse(config), **({"scale": scale} if scale else {})}
-    params = validate(merge(read(), overrides))
+    params = read_with(("--config", overrides))
     if pulled := guard.unrecorded(params.scale):
         raise ViperError(guard.message(pulled))
     found = due([target], None, more=_assignments(overrides))
@@ -100,10 +100,10 @@ def _parse(config: str) -> dict[str, Any]:
 
 def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
     """The checked parameters of the scale, and the overrides with which Snakemake can plan it, whatever is missing."""
-    from viper.config.loading import merge, read, validate
+    from viper.config.loading import merge, read_with
     from viper.synthesis.photographs import find_photographs
 
-    params = validate(merge(read(), overrides))
+    params = read_with(("--config", overrides))
     scale, planning = params.scales[params.scale], overrides
     # Any file can stand for one that is not there yet where nothing is read.
     stand_in: dict[str, Any] = {}

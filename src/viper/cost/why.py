@@ -1,7 +1,7 @@
 """What a run that begins now would make again, because of which change, and how long that takes.
 
 Snakemake says of each job what differs from its last run; parameters it notes by their values alone. Here these are
-read back: a key of params.yaml with its value before and now, a file of the source code, a prompt.
+read back: a parameter with its value before and now, a file of the source code, a prompt.
 """
 
 import ast

@@ -62,10 +62,10 @@ def explained(what: str, by_hand: str) -> Iterator[None]:
             f"`hf auth login`, and start again"
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise ViperError(f"{what}: the hub has no such commit: correct it in params.yaml") from error
+        raise ViperError(f"{what}: the hub has no such commit: correct it in the scale's file") from error
     except errors.RepositoryNotFoundError as error:
         raise ViperError(
-            f"{what}: the hub has nothing of that name for this account: correct it in params.yaml, or run "
+            f"{what}: the hub has nothing of that name for this account: correct it in the scale's file, or run "
             "`hf auth login` if it is private"
         ) from error
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, httpx2.TransportError) as error:

@@ -1,6 +1,7 @@
 """dvc.yaml from the stages: written by `python -m viper dvc-yaml`, never by hand."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import yaml
 from pydantic import BaseModel, Field
 
 from viper.config.loading import load, read
+from viper.config.places import PARAMS, in_file
 from viper.errors import ViperError
 from viper.listings import place_of
 from viper.provenance.objects import STORE
@@ -42,11 +44,11 @@ def plan(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stage
         scale: None takes the scale that params.yaml names.
 
     Raises:
-        ViperError: params.yaml is wrong, or a stage has no target.
+        ViperError: a parameter is wrong, or a stage has no target.
     """
-    values = read(root / "params.yaml")
+    values = read(root / PARAMS)
     scale = scale or str(values.get("scale"))
-    names = stage_names(scale, load(scale, root / "params.yaml"))
+    names = stage_names(scale, load(scale, root / PARAMS))
     graph = graphs.read(names, scale, root)
     return scale, stages(graph, names, scale, values, _listings(root))
 
@@ -105,10 +107,20 @@ def _entry(scale: str, stage: Stage) -> dict[str, Any]:
     entry["cmd"] = COMMAND.format(scale=scale, name=stage.name)
     entry["deps"] = list(stage.deps)
     if stage.params:
-        entry["params"] = list(stage.params)
+        entry["params"] = _params(stage.params)
     if stage.outs:
         entry["outs"] = [{out: {"persist": True} | ({} if is_kept(out) else {"remote": ARCHIVE})} for out in stage.outs]
     return entry
+
+
+def _params(keys: Iterable[str]) -> list[Any]:
+    """Keys as DVC names them: those of params.yaml, then file by file; a file that is one section as a whole."""
+    files: dict[str, list[str]] = {}
+    for key in keys:
+        file, inner = in_file(tuple(key.split(".")))
+        files.setdefault(file, []).extend([".".join(map(str, inner))] if inner else [])
+    own = files.pop(PARAMS, [])
+    return [*own, *({file: found or None} for file, found in sorted(files.items()))]
 
 
 def check(root: Path = Path()) -> tuple[str, list[Stage]]:
@@ -183,4 +195,12 @@ def _differences(recorded: dict, wanted: dict) -> list[str]:
 
 def _items(value: Any) -> set[str]:
     items = value if isinstance(value, list) else [value] if value else []
-    return {item if isinstance(item, str) else f"{next(iter(item))} {next(iter(item.values()))}" for item in items}
+    return {text for item in items for text in _spelled(item)}
+
+
+def _spelled(item: Any) -> list[str]:
+    """An item in words: a dep, an out with its settings, keys of a file."""
+    if isinstance(item, str):
+        return [item]
+    ((name, more),) = item.items()
+    return [f"{name}:{key}" for key in more] if isinstance(more, list) else [f"{name} {more}" if more else name]

@@ -105,8 +105,8 @@ def _filled(found: re.Match, tables: Mapping[str, str]) -> str:
 
 def _facts(lock: Lock) -> dict[str, object]:
     """What the page says of the run."""
-    seeds = [record.params.get("params.yaml", {}) for record in lock.stages.values()]
-    named = [value for params in seeds for key, value in params.items() if key.endswith(".run_seeds")]
+    params = [keys for record in lock.stages.values() for keys in record.params.values()]
+    named = [value for keys in params for key, value in keys.items() if key.rpartition(".")[2] == "run_seeds"]
     return {"seeds": sorted({seed for values in named for seed in values})}
 
 

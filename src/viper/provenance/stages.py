@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from viper.config.inheritance import origins
+from viper.config.places import SCALES
 from viper.config.schema import Scale
 from viper.errors import ViperError
 from viper.prompts import FOLDER as PROMPTS
@@ -34,7 +35,7 @@ class Stage:
         name: of the stage and of the Snakemake target.
         doc: what it is, in a sentence.
         deps: files and folders that it reads: other stages' outs, stored models, source files.
-        params: dotted keys of params.yaml.
+        params: dotted keys of the tree of parameters (`viper.config.places`).
         outs: files and folders that only it writes.
         rules: names of the rules whose jobs it owns.
     """
@@ -51,7 +52,7 @@ def stage_names(name: str, scale: Scale) -> list[str]:
     """The targets that are DVC stages, each after those whose products it takes over.
 
     Args:
-        name, scale: of params.yaml. Where a scale takes another's base models, its target `pretrain` is no part of it.
+        name, scale: of one scale. Where it takes another's base models, its target `pretrain` is no part of it.
     """
     has_own_models = scale.models.vlm.path.startswith(f"models/{name}/")
     names = [*(["pretrain"] if has_own_models else []), "seeds", *SYNTHESIS, "benchmarks"]
@@ -80,7 +81,7 @@ def stages(
         graph: holds all of `names` as targets.
         names: in the order in which jobs are given away.
         scale: name of the scale.
-        keys: params.yaml as it stands there, to name only keys that exist, and those that they extend.
+        keys: the tree of parameters as it is written, to name only keys that exist, and those that they extend.
         stored: files and folders that a .dvc file tracks, which are no stage's outs, and the file in git that stands
             for each.
 
@@ -197,8 +198,11 @@ def _outermost(names: Iterable[str], separator: str = ".") -> list[str]:
 
 
 def _keys(scale: str, section: str, keys: dict) -> set[str]:
-    """The dotted keys of params.yaml that a section of a scale is made of: its own, and those that it extends."""
-    return origins(keys, ".".join(filter(None, ("scales", scale, section))))
+    """The dotted keys that a section of a scale is made of, its own and those that it extends; of a whole scale, the
+    keys of its sections, since it may stand in several files."""
+    found = origins(keys, ".".join(filter(None, (SCALES, scale, section))))
+    whole = {key for key in found if key.count(".") == 1}
+    return found - whole | {f"{key}.{each}" for key in whole for each in keys[SCALES][key.partition(".")[2]]}
 
 
 def _source_deps(jobs: list[Job]) -> list[str]:

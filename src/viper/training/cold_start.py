@@ -53,7 +53,7 @@ def _from_file(path: Path) -> Iterator[Sample]:
     if not path.is_file():
         raise ViperError(
             f"no cold-start samples at {path}: put a JSON Lines file with prompt, images, completion there, "
-            "or correct training.cold_start.source in params.yaml"
+            "or correct training.cold_start.source in the scale's file"
         )
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
