@@ -11,14 +11,13 @@ rule ablation_tables:
     input:
         lambda wildcards: predictions(S.experiments[wildcards.experiment]),
     output:
-        main=f"{TABLES}/{{experiment}}.csv",
-        main_md=f"{TABLES}/{{experiment}}.md",
-        subdomains=f"{TABLES}/{{experiment}}_subdomains.csv",
-        subdomains_md=f"{TABLES}/{{experiment}}_subdomains.md",
-        claims=f"{TABLES}/{{experiment}}_claims.csv",
+        main=L.table("{experiment}", "{experiment}"),
+        main_page=L.table("{experiment}", "{experiment}", ".md"),
+        subdomains=L.table("{experiment}", "{experiment}_subdomains"),
+        subdomains_page=L.table("{experiment}", "{experiment}_subdomains", ".md"),
+        claims=L.table("{experiment}", "{experiment}_claims"),
     params:
-        predictions=lambda wildcards: f"results/{SCALE}/predictions",
-        compare=lambda wildcards: compare(S.experiments[wildcards.experiment]),
+        compared=lambda wildcards: compared(S.experiments[wildcards.experiment]),
         sections=lambda wildcards: [
             f"experiments.{wildcards.experiment}",
             "run_seeds",
@@ -27,9 +26,9 @@ rule ablation_tables:
         ],
         title=lambda wildcards: f"{wildcards.experiment} at scale {SCALE}",
     shell:
-        "python -m viper tables --predictions {params.predictions:q} {params.compare:q}"
-        " --options {params.options:q} --title {params.title:q} --main {output.main:q}"
-        " --subdomains {output.subdomains:q} --claims {output.claims:q} > {log:q} 2>&1"
+        "python -m viper tables {input:q} {params.compared:q} --options {params.options:q} --title {params.title:q}"
+        " --main {output.main:q} --main-page {output.main_page:q} --subdomains {output.subdomains:q}"
+        " --subdomains-page {output.subdomains_page:q} --claims {output.claims:q} > {log:q} 2>&1"
 
 
 rule reward_curves:
@@ -37,38 +36,35 @@ rule reward_curves:
     input:
         lambda wildcards: reward_metrics(S.experiments[wildcards.experiment]),
     output:
-        curves=f"{TABLES}/{{experiment}}_rewards.csv",
-        crossings=f"{TABLES}/{{experiment}}_crossings.csv",
+        curves=L.table("{experiment}", "{experiment}_rewards"),
+        crossings=L.table("{experiment}", "{experiment}_crossings"),
     params:
-        metrics=lambda wildcards: f"results/{SCALE}/metrics",
-        compare=lambda wildcards: compare(S.experiments[wildcards.experiment]),
+        compared=lambda wildcards: compared(S.experiments[wildcards.experiment]),
         sections=lambda wildcards: [f"experiments.{wildcards.experiment}", "run_seeds", "analysis"],
     shell:
-        "python -m viper reward-curves --metrics {params.metrics:q} {params.compare:q} --options {params.options:q}"
-        " --curves {output.curves:q} --crossings {output.crossings:q} > {log:q} 2>&1"
+        "python -m viper reward-curves {input:q} {params.compared:q} --options {params.options:q} --curves {output.curves:q}"
+        " --crossings {output.crossings:q} > {log:q} 2>&1"
 
 
 for ablation in ABLATIONS:
 
     # Not one rule with wildcards: the report takes the path of a caption as it stands.
-    for figure in ablation_figures(ablation):
+    for kind in FIGURES_OF.get(ablation, ["subdomain-bars"]):
 
         rule:
             """One figure of an ablation: rewards over steps, or the scores of its sub-domains."""
             name:
-                f"plot_{Path(figure).name.replace('-', '_')}"
+                f"plot_{ablation}_{kind.replace('-', '_')}"
             input:
                 (
-                    [f"{TABLES}/{ablation}_rewards.csv", f"{TABLES}/{ablation}_crossings.csv"]
-                    if figure.endswith("_rewards")
-                    else f"{TABLES}/{ablation}_subdomains.csv"
+                    [L.table(ablation, f"{ablation}_{name}") for name in ("rewards", "crossings")]
+                    if kind == "rewards"
+                    else L.table(ablation, f"{ablation}_subdomains")
                 ),
             output:
-                png=f"{figure}.png",
-                svg=report(f"{figure}.svg", caption=f"../{figure}.rst", category="Figures"),
-                caption=f"{figure}.rst",
+                **figure(ablation, f"{ablation}_{kind}"),
             params:
-                kind=["figure-rewards"] if figure.endswith("_rewards") else ["figure-scores", figure.rpartition("_")[2]],
+                kind=["figure-rewards"] if kind == "rewards" else ["figure-scores", kind],
                 sections=["analysis"],
             shell:
                 "python -m viper {params.kind:q} {input:q} --options {params.options:q} --output {output.png:q}"
@@ -80,7 +76,7 @@ for ablation in ABLATIONS:
             ablation
         input:
             ablation_tables(ablation),
-            [f"{figure}.{end}" for figure in ablation_figures(ablation) for end in ("png", "svg", "rst")],
+            ablation_figures(ablation),
 
 
 if ATTENTION:
@@ -89,9 +85,9 @@ if ATTENTION:
         """Where a model looks while it says what was changed between two pictures that nobody trained on."""
         input:
             checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
-            pairs=f"data/{SCALE}/seed{{seed}}/dataset/base/vop/test.parquet",
+            pairs=L.dataset("vop/test.parquet", lineage="base"),
         output:
-            f"results/{SCALE}/attention/seed{{seed}}/{{lineage}}.parquet",
+            L.attention(),
         threads: S.models.vlm.job.threads
         resources:
             **asked(S.models.vlm.job),
@@ -106,17 +102,16 @@ if ATTENTION:
         """Attention inside the changed region, before and after each stage, with intervals over pairs and seeds."""
         input:
             attention=attention(ATTENTION),
-            held_out=f"data/{SCALE}/seed{S.run_seeds[0]}/dataset/base/vop/test.parquet",
+            held_out=L.dataset("vop/test.parquet", lineage="base", seed=S.run_seeds[0]),
         output:
-            table=f"{TABLES}/attention.csv",
-            pairs=f"{TABLES}/attention_pairs.csv",
-            maps=f"{TABLES}/attention_maps.parquet",
+            table=L.table("figure_attention", "attention"),
+            pairs=L.table("figure_attention", "attention_pairs"),
+            maps=L.table("figure_attention", "attention_maps", ".parquet"),
         params:
-            attention=lambda wildcards: f"results/{SCALE}/attention",
-            compare=compare(ATTENTION),
+            compared=compared(ATTENTION),
             sections=["experiments.figure_attention", "run_seeds", "analysis"],
         shell:
-            "python -m viper attention-table --attention {params.attention:q} {params.compare:q}"
+            "python -m viper attention-table {input.attention:q} {params.compared:q}"
             " --held-out {input.held_out:q} --options {params.options:q} --table {output.table:q}"
             " --pairs {output.pairs:q} --maps {output.maps:q} > {log:q} 2>&1"
 
@@ -126,9 +121,7 @@ if ATTENTION:
             table=rules.attention_table.output.table,
             maps=rules.attention_table.output.maps,
         output:
-            png=f"{FIGURES}/attention.png",
-            svg=report(f"{FIGURES}/attention.svg", caption=f"../{FIGURES}/attention.rst", category="Figures"),
-            caption=f"{FIGURES}/attention.rst",
+            **figure("figure_attention", "attention"),
         params:
             sections=["analysis"],
         shell:
@@ -144,23 +137,20 @@ if "figure_wordcloud" in S.experiments:
         input:
             predictions([BEFORE, AFTER]),
         output:
-            f"{TABLES}/words.csv",
+            L.table("figure_wordcloud", "words"),
         params:
-            predictions=lambda wildcards: f"results/{SCALE}/predictions",
-            compare=["--before", BEFORE, "--after", AFTER, *repeated("--seed", S.run_seeds)],
+            compared=["--before", BEFORE, "--after", AFTER],
             sections=["experiments.figure_wordcloud", "run_seeds", "evaluation.benchmarks", "analysis"],
         shell:
-            "python -m viper word-table --predictions {params.predictions:q} {params.compare:q}"
-            " --options {params.options:q} --output {output:q} > {log:q} 2>&1"
+            "python -m viper word-table {input:q} {params.compared:q} --options {params.options:q} --output {output:q}"
+            " > {log:q} 2>&1"
 
     rule figure_wordcloud:
         """The words that a model reasons with more after training than before."""
         input:
             rules.word_table.output,
         output:
-            png=f"{FIGURES}/wordcloud.png",
-            svg=report(f"{FIGURES}/wordcloud.svg", caption=f"../{FIGURES}/wordcloud.rst", category="Figures"),
-            caption=f"{FIGURES}/wordcloud.rst",
+            **figure("figure_wordcloud", "wordcloud"),
         params:
             lineages=["--before", BEFORE, "--after", AFTER],
             sections=["experiments.figure_wordcloud", "analysis"],

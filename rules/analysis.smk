@@ -1,28 +1,24 @@
 # The main experiment's tables from per-item predictions, its figure, and the claims of the paper.
 
-TABLES = f"results/{SCALE}/tables"
-FIGURES = f"results/{SCALE}/figures"
-
 
 rule tables:
     """The paper's main table: lineages by benchmarks, and by the sub-domains of MMStar."""
     input:
         predictions(S.experiments["main"]),
     output:
-        main=f"{TABLES}/main.csv",
-        main_md=f"{TABLES}/main.md",
-        subdomains=f"{TABLES}/subdomains.csv",
-        subdomains_md=f"{TABLES}/subdomains.md",
-        claims=f"{TABLES}/main_claims.csv",
+        main=L.table("main", "main"),
+        main_page=L.table("main", "main", ".md"),
+        subdomains=L.table("main", "subdomains"),
+        subdomains_page=L.table("main", "subdomains", ".md"),
+        claims=L.table("main", "main_claims"),
     params:
-        predictions=lambda wildcards: f"results/{SCALE}/predictions",
-        compare=compare(S.experiments["main"]),
+        compared=compared(S.experiments["main"]),
         sections=["experiments.main", "run_seeds", "evaluation.benchmarks", "analysis"],
         title=f"Main experiment at scale {SCALE}",
     shell:
-        "python -m viper tables --predictions {params.predictions:q} {params.compare:q}"
-        " --options {params.options:q} --title {params.title:q} --main {output.main:q}"
-        " --subdomains {output.subdomains:q} --claims {output.claims:q} > {log:q} 2>&1"
+        "python -m viper tables {input:q} {params.compared:q} --options {params.options:q} --title {params.title:q}"
+        " --main {output.main:q} --main-page {output.main_page:q} --subdomains {output.subdomains:q}"
+        " --subdomains-page {output.subdomains_page:q} --claims {output.claims:q} > {log:q} 2>&1"
 
 
 rule claims:
@@ -31,29 +27,26 @@ rule claims:
         predictions=predictions(LINEAGES),
         attention=attention(ATTENTION),
     output:
-        csv=f"{TABLES}/claims.csv",
-        page=f"{TABLES}/claims.md",
+        csv=L.table("claims", "claims"),
+        page=L.table("claims", "claims", ".md"),
     params:
-        predictions=lambda wildcards: f"results/{SCALE}/predictions",
-        compare=compare(LINEAGES),
-        attention=lambda wildcards: f"results/{SCALE}/attention",
+        compared=compared(LINEAGES),
+        attention=lambda wildcards, input: repeated("--attention", input.attention),
         attention_lineages=repeated("--attention-lineage", ATTENTION),
         sections=["experiments", "run_seeds", "evaluation.benchmarks", "analysis"],
         scale=SCALE,
     shell:
-        "python -m viper claims --predictions {params.predictions:q} --attention {params.attention:q}"
-        " {params.attention_lineages:q} {params.compare:q}"
-        " --options {params.options:q} --scale {params.scale:q} --output {output.csv:q} > {log:q} 2>&1"
+        "python -m viper claims {input.predictions:q} {params.attention:q} {params.attention_lineages:q}"
+        " {params.compared:q} --options {params.options:q} --scale {params.scale:q} --output {output.csv:q}"
+        " --page {output.page:q} > {log:q} 2>&1"
 
 
 rule figure_main:
     """The main table as a picture."""
     input:
-        f"{TABLES}/main.csv",
+        rules.tables.output.main,
     output:
-        png=f"{FIGURES}/main.png",
-        svg=report(f"{FIGURES}/main.svg", caption=f"../{FIGURES}/main.rst", category="Figures"),
-        caption=f"{FIGURES}/main.rst",
+        **figure("main", "main"),
     params:
         sections=["analysis"],
     shell:
@@ -64,9 +57,9 @@ rule figure_main:
 rule scores:
     """The main table as JSON, for `dvc metrics show` and `dvc metrics diff`."""
     input:
-        f"{TABLES}/main.csv",
+        rules.tables.output.main,
     output:
-        f"results/{SCALE}/scores.json",
+        L.table("main", "scores", ".json"),
     params:
         sections=[],
     shell:
@@ -76,30 +69,30 @@ rule scores:
 rule loop_examples:
     """The seed images that the figure of the loop shows, with what each step made of them."""
     input:
-        seeds=f"data/{SCALE}/seed{S.run_seeds[0]}/seeds/shard0.parquet",
-        steps=expand(
-            "data/{scale}/seed{seed}/synthesis/base/{step}/shard0.parquet",
-            scale=SCALE,
-            seed=S.run_seeds[0],
-            step=["captions", "reconstructions", "critiques", "operations", "edits"],
-        ),
+        **{
+            step: L.synthesis(step, lineage="base", seed=S.run_seeds[0], shard=0)
+            for step in ["captions", "reconstructions", "critiques", "operations", "edits"]
+        },
+        seeds=L.images(seed=S.run_seeds[0], shard=0),
     output:
-        f"{TABLES}/loop_examples.parquet",
+        L.table("main", "loop_examples", ".parquet"),
     params:
-        synthesis=lambda wildcards: f"data/{SCALE}/seed{S.run_seeds[0]}/synthesis/base",
         sections=["run_seeds"],
     shell:
-        "python -m viper loop-examples --synthesis {params.synthesis:q} --seeds {input.seeds:q} --output {output:q}"
-        " > {log:q} 2>&1"
+        "python -m viper loop-examples {input.seeds:q} --captions {input.captions:q}"
+        " --reconstructions {input.reconstructions:q} --critiques {input.critiques:q}"
+        " --operations {input.operations:q} --edits {input.edits:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule figure_loop:
     """One turn of the loop in real pictures."""
     input:
-        f"{TABLES}/loop_examples.parquet",
+        rules.loop_examples.output,
     output:
-        png=report(f"{FIGURES}/loop.png", caption=f"../{FIGURES}/loop.rst", category="Figures"),
-        caption=f"{FIGURES}/loop.rst",
+        png=report(
+            L.table("main", "loop", ".png"), caption=f"../{L.table('main', 'loop', '.rst')}", category="Figures"
+        ),
+        caption=L.table("main", "loop", ".rst"),
     params:
         sections=[],
     shell:

@@ -1,13 +1,16 @@
 # The checked parameters, and the paths and arguments that follow from them; every rule file uses them. Functions stand
 # here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
+import json
 from functools import cache
 from pathlib import Path
 
 import viper.config
 from viper.config.hub import cached_folder
+from viper.config.loading import declared_seeds
 from viper.errors import ViperError
+from viper.layout import REPORT, Layout, apart, manifest
 from viper.lineage import is_trained, split_control
-from viper.workflow.declaration import per_attempt
+from viper.workflow.declaration import as_argument, per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
 # read here, with --configfile and --config merged in, so that overrides are checked like the files themselves. Jobs get
@@ -15,11 +18,17 @@ from viper.workflow.declaration import per_attempt
 GIVEN = (workflow.config_settings.config_args, workflow.config_settings.configfiles)
 try:
     PARAMS = viper.config.read_run(*GIVEN)
+    SCALE = PARAMS.scale
+    S = PARAMS.scales[SCALE]
+    # Where everything lies. Tables of other run seeds than the scale's own lie apart: neither replaces the other.
+    L = Layout(SCALE, apart(S.run_seeds, declared_seeds(SCALE) or S.run_seeds))
 except ViperError as error:
     stop(error)
 
-SCALE = PARAMS.scale
-S = PARAMS.scales[SCALE]
+# What this run sets besides, as JSON for commands that plan it; without the scale, which has its own option:
+# `--config scale=micro` changes nothing where it is the default.
+CONFIG = as_argument(json.dumps({key: value for key, value in viper.config.changes(*GIVEN).items() if key != "scale"}))
+
 # Every experiment but these is an ablation, and gets tables, figures and a target of its name (ablations.smk).
 ATTENTION = S.experiments.get("figure_attention", [])
 ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_attention", "figure_wordcloud")]
@@ -30,13 +39,13 @@ def checkpoint(lineage, seed):
     """The manifest of the checkpoint that answers for a lineage: the base is the same for every run seed."""
     lineage, _ = split_control(lineage)
     if lineage == "base":
-        return f"{S.models.vlm.path}/manifest.json"
-    return f"models/{SCALE}/seed{seed}/{lineage}/manifest.json"
+        return manifest(S.models.vlm.path)
+    return L.checkpoint(lineage=lineage, seed=seed)
 
 
 def hub_manifests():
     """The manifests of all models that this scale takes from a hub."""
-    return [f"{cached_folder(S.models.cache, pinned)}/manifest.json" for pinned in S.models.hub.values()]
+    return [manifest(cached_folder(S.models.cache, pinned)) for pinned in S.models.hub.values()]
 
 
 def given_file(key, path, remedy):
@@ -51,7 +60,7 @@ def embedder_manifest(wildcards):
     from viper.models.location import locate
 
     if "embedder" in S.models.hub:
-        return f"{S.reward.embedder.path}/manifest.json"
+        return manifest(S.reward.embedder.path)
     try:
         locate(S.reward.embedder.path)
     except ViperError as error:
@@ -62,28 +71,23 @@ def embedder_manifest(wildcards):
 def predictions(lineages):
     """Per-item predictions of these lineages on every benchmark of the reported split: with every run seed where they
     are trained, once where they are not."""
-    root = f"results/{SCALE}/predictions"
     return [
-        f"{folder}/{lineage}/{S.analysis.split}/{name}.tsv"
+        L.predictions(f"{name}.tsv", lineage=lineage, split=S.analysis.split, seed=seed)
         for lineage in lineages
-        for folder in ([f"{root}/seed{seed}" for seed in S.run_seeds] if is_trained(lineage) else [root])
+        for seed in (S.run_seeds if is_trained(lineage) else [None])
         for name in S.evaluation.benchmarks.values()
     ]
 
 
 def attention(lineages):
     """Measured attention of these lineages: every run seed holds out pairs of its own, so each measures the base too."""
-    return [f"results/{SCALE}/attention/seed{seed}/{lineage}.parquet" for seed in S.run_seeds for lineage in lineages]
+    return [L.attention(lineage=lineage, seed=seed) for lineage in lineages for seed in S.run_seeds]
 
 
 def reward_metrics(lineages):
     """The metrics of all phases of these lineages, for every run seed."""
     stages = [stage for lineage in lineages for stage in parse_lineage(lineage).stages]
-    return [
-        f"results/{SCALE}/metrics/seed{seed}/{stage}/train.csv"
-        for seed in S.run_seeds
-        for stage in dict.fromkeys(stages)
-    ]
+    return [L.metrics("train.csv", lineage=stage, seed=seed) for stage in dict.fromkeys(stages) for seed in S.run_seeds]
 
 
 def repeated(option, values):
@@ -91,9 +95,16 @@ def repeated(option, values):
     return [word for value in values for word in (option, str(value))]
 
 
-def compare(lineages):
-    """The arguments that say what is compared: lineages and run seeds."""
-    return repeated("--lineage", lineages) + repeated("--seed", S.run_seeds)
+def compared(lineages):
+    """The lineages that a command compares, as its arguments; the first is the one that the others are compared with."""
+    return repeated("--lineage", lineages)
+
+
+def figure(target, name):
+    """The outputs of a rule that draws a figure of a target: two pictures, one of them in the report, and the caption."""
+    caption = L.table(target, name, ".rst")
+    svg = report(L.table(target, name, ".svg"), caption=f"../{caption}", category="Figures")
+    return {"png": L.table(target, name, ".png"), "svg": svg, "caption": caption}
 
 
 # --- resources
@@ -119,8 +130,9 @@ def ablation_tables(experiment):
 
 
 def ablation_figures(experiment):
-    """Figures of an ablation, as names without suffix."""
-    return [f"{FIGURES}/{experiment}_{kind}" for kind in FIGURES_OF.get(experiment, ["subdomain-bars"])]
+    """Figures of an ablation, with their captions."""
+    names = [f"{experiment}_{kind}" for kind in FIGURES_OF.get(experiment, ["subdomain-bars"])]
+    return [path for name in names for path in figure(experiment, name).values()]
 
 
 # --- seeds
@@ -152,17 +164,10 @@ def other_photographs(wildcards):
 
 # --- synthesis
 
-SYNTHESIS = f"data/{SCALE}/seed{{seed}}/synthesis/{{lineage}}"
-
-
-def table(step):
-    """The table of one step and shard."""
-    return f"{SYNTHESIS}/{step}/shard{{shard}}.parquet"
-
 
 def shards(step):
     """The tables of one step of all shards."""
-    return [f"{SYNTHESIS}/{step}/shard{shard}.parquet" for shard in range(S.seeds.shards)]
+    return [L.synthesis(step, shard=shard) for shard in range(S.seeds.shards)]
 
 
 # --- training
@@ -179,12 +184,12 @@ def parse_lineage(name):
 def training_data(wildcards):
     """The data sets of the last phase: synthesized by the model that its generation started from."""
     lineage = parse_lineage(wildcards.lineage)
-    root = f"data/{SCALE}/seed{wildcards.seed}"
+    seed = wildcards.seed
     return [
         (
-            f"{root}/cold/train.parquet"
+            L.cold(seed=seed)
             if name == "cold"
-            else f"{root}/dataset/{lineage.data_lineage}/{name}/train.parquet"
+            else L.dataset(f"{name}/train.parquet", lineage=lineage.data_lineage, seed=seed)
         )
         for name in S.training.phases[lineage.phase].data
     ]
@@ -232,7 +237,7 @@ def is_rewarded(wildcards):
 
 def threshold(wildcards):
     """The calibrated threshold, where the phase is rewarded and the reward does not name one."""
-    return f"results/{SCALE}/tables/tau.json" if S.reward.tau == "calibrated" and is_rewarded(wildcards) else []
+    return L.tau() if S.reward.tau == "calibrated" and is_rewarded(wildcards) else []
 
 
 def reward_embedder(wildcards):

@@ -35,7 +35,7 @@ rule make_benchmark:
     input:
         [] if S.evaluation.source == "world" else f"{S.evaluation.folder}/{{name}}.tsv",
     output:
-        f"data/{SCALE}/benchmarks/{{split}}/{{name}}.tsv",
+        L.benchmark(),
     resources:
         runtime=per_attempt(30),
     params:
@@ -49,14 +49,10 @@ rule evaluate:
     """One checkpoint on every benchmark of one split, through VLMEvalKit, with per-item predictions."""
     input:
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
-        benchmarks=expand("data/{scale}/benchmarks/{{split}}/{name}.tsv", scale=SCALE, name=BENCHMARK_FILES),
+        benchmarks=[L.benchmark(name=name) for name in BENCHMARK_FILES],
     output:
-        expand(
-            "results/{scale}/predictions/seed{{seed}}/{{lineage}}/{{split}}/{name}.tsv",
-            scale=SCALE,
-            name=BENCHMARK_FILES,
-        ),
-        scores=f"results/{SCALE}/predictions/seed{{seed}}/{{lineage}}/{{split}}/scores.json",
+        answers=[L.predictions(f"{name}.tsv") for name in BENCHMARK_FILES],
+        scores=L.predictions("scores.json"),
     wildcard_constraints:
         lineage=TRAINED,
     threads: S.models.vlm.job.threads
@@ -64,15 +60,15 @@ rule evaluate:
         **asked(S.models.vlm.job),
     params:
         benchmarks=lambda wildcards, input: repeated("--benchmark", input.benchmarks),
+        answers=lambda wildcards, output: repeated("--answers", output.answers),
         sections=lambda wildcards: [
             "models.vlm",
             *S.evaluation.sections_of_answers(split_named(wildcards.split), wildcards.lineage),
         ],
-        folder=lambda wildcards, output: Path(output.scores).parent,
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint:q} {params.benchmarks:q}"
-        " --lineage {wildcards.lineage:q} --split {wildcards.split:q} --options {params.options:q}"
-        " --output {params.folder:q} 2>&1 | tee {log:q}"
+        " {params.answers:q} --scores {output.scores:q} --lineage {wildcards.lineage:q} --split {wildcards.split:q}"
+        " --options {params.options:q} 2>&1 | tee {log:q}"
 
 
 # The same for what is not trained.
@@ -81,11 +77,7 @@ use rule evaluate as evaluate_base with:
         checkpoint=checkpoint("base", None),
         benchmarks=rules.evaluate.input.benchmarks,
     output:
-        expand(
-            "results/{scale}/predictions/{{lineage}}/{{split}}/{name}.tsv",
-            scale=SCALE,
-            name=BENCHMARK_FILES,
-        ),
-        scores=f"results/{SCALE}/predictions/{{lineage}}/{{split}}/scores.json",
+        answers=[L.predictions(f"{name}.tsv", seed=None) for name in BENCHMARK_FILES],
+        scores=L.predictions("scores.json", seed=None),
     wildcard_constraints:
         lineage=f"base{CONTROL}",

@@ -3,18 +3,17 @@
 #   trained  made by the rules pretrain_* below (hours)
 #   hub      downloaded once into the cache, by name and commit (paper scale)
 
-PRETRAINED = f"models/{SCALE}/pretrained"
-STORED = "models/micro/pretrained"
 PARTS = ["vlm", "painter", "editor", "checker"]
+STORED = Layout("micro")
 
 if S.models.source == "stored":
 
     rule fetch_pretrained:
         """Fetch the base models from the store inside the repository."""
         input:
-            "models/micro/pretrained.dvc",
+            STORED.stored_models(),
         output:
-            expand("{folder}/{part}/manifest.json", folder=STORED, part=PARTS),
+            [STORED.base_model(part) for part in PARTS],
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
@@ -34,7 +33,7 @@ if S.models.source == "hub":
     rule fetch_model:
         """Download one model of the hub into the cache, at its pinned commit, and check every file against its hash."""
         output:
-            f"{cached_folder(S.models.cache, '{owner}/{repository}@{commit}')}/manifest.json",
+            manifest(cached_folder(S.models.cache, "{owner}/{repository}@{commit}")),
         wildcard_constraints:
             owner=r"[\w.-]+",
             repository=r"[\w.-]+",
@@ -52,7 +51,7 @@ if S.models.source == "hub":
 
 
 # Where the stored models lie, nothing may train over them: at micro scale that takes `models.source: trained`.
-if S.models.source == "trained" or (S.models.source == "stored" and PRETRAINED != STORED):
+if S.models.source == "trained" or (S.models.source == "stored" and L.scale != STORED.scale):
 
     include: "pretrain.smk"
 
@@ -64,7 +63,7 @@ else:
             (
                 hub_manifests()
                 if S.models.source == "hub"
-                else expand("{folder}/{part}/manifest.json", folder=PRETRAINED, part=PARTS)
+                else [L.base_model(part) for part in PARTS]
             ),
 
 
@@ -73,12 +72,12 @@ if S.models.checker:
     rule measure_base_models:
         """Against the truth: captions, refinements and operations of the VLM, facts that the painter draws, edits done."""
         input:
-            vlm=f"{S.models.vlm.path}/manifest.json",
-            painter=f"{S.models.painter.path}/manifest.json",
-            editor=f"{S.models.editor.path}/manifest.json",
-            checker=f"{S.models.checker}/manifest.json",
+            vlm=manifest(S.models.vlm.path),
+            painter=manifest(S.models.painter.path),
+            editor=manifest(S.models.editor.path),
+            checker=manifest(S.models.checker),
         output:
-            f"results/{SCALE}/tables/fidelity.csv",
+            L.once("measure_base_models", "fidelity.csv"),
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),

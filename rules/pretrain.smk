@@ -5,18 +5,18 @@
 rule pretrain:
     """Every base model of this scale."""
     input:
-        expand("{folder}/{part}/manifest.json", folder=PRETRAINED, part=PARTS),
+        [L.base_model(part) for part in PARTS],
 
 
 rule pretrain_vlm:
     """The VLM: first its eyes, then its language."""
     output:
-        f"{PRETRAINED}/vlm/manifest.json",
+        L.base_model("vlm"),
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(240),
     params:
-        folder=f"{PRETRAINED}/vlm",
+        folder=lambda wildcards, output: Path(output[0]).parent,
         sections=["pretraining.vlm"],
     shell:
         "python -m viper pretrain-vlm --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
@@ -25,12 +25,12 @@ rule pretrain_vlm:
 rule pretrain_latents:
     """What painter and editor share: the autoencoder and the text encoder."""
     output:
-        f"models/{SCALE}/latents/manifest.json",
+        L.latents(),
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(240),
     params:
-        folder=f"models/{SCALE}/latents",
+        folder=lambda wildcards, output: Path(output[0]).parent,
         sections=["pretraining.latents"],
     shell:
         "python -m viper pretrain-latents --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
@@ -39,31 +39,32 @@ rule pretrain_latents:
 rule pretrain_diffusion:
     """Painter (caption to picture) and editor (picture and instruction to picture): one UNet learns both."""
     input:
-        f"models/{SCALE}/latents/manifest.json",
+        L.latents(),
     output:
-        painter=f"{PRETRAINED}/painter/manifest.json",
-        editor=f"{PRETRAINED}/editor/manifest.json",
+        painter=L.base_model("painter"),
+        editor=L.base_model("editor"),
     resources:
         mem_mb=per_attempt(6000),
         runtime=per_attempt(240),
     params:
         sections=["pretraining.diffusion"],
-        folder=PRETRAINED,
-        latents=f"models/{SCALE}/latents",
+        painter=lambda wildcards, output: Path(output.painter).parent,
+        editor=lambda wildcards, output: Path(output.editor).parent,
+        latents=lambda wildcards, input: Path(input[0]).parent,
     shell:
         "python -m viper pretrain-diffusion --options {params.options:q} --shared {params.latents:q}"
-        " --painter {params.folder:q}/painter --editor {params.folder:q}/editor 2>&1 | tee {log:q}"
+        " --painter {params.painter:q} --editor {params.editor:q} 2>&1 | tee {log:q}"
 
 
 rule pretrain_checker:
     """The checker that reads pictures, for audits of painter and editor."""
     output:
-        f"{PRETRAINED}/checker/manifest.json",
+        L.base_model("checker"),
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
-        folder=f"{PRETRAINED}/checker",
+        folder=lambda wildcards, output: Path(output[0]).parent,
         sections=["pretraining.checker"],
     shell:
         "python -m viper pretrain-checker --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -5,6 +5,6 @@
 from viper.workflow import declaration
 
 try:
-    declaration.complete(workflow.rules, SCALE, S, "../envs/viper.yaml")
+    declaration.complete(workflow.rules, L, S, "../envs/viper.yaml")
 except ViperError as error:
     stop(error)

@@ -11,18 +11,19 @@ EXPERIMENTS = [
 ]
 
 # Table → its caption in docs/report.
-PAGES = {"claims": "claims", "main": "main_table", "subdomains": "subdomains"}
+PAGES = {rules.claims.output.csv: "claims", rules.tables.output.main: "main_table"}
+PAGES |= {rules.tables.output.subdomains: "subdomains"}
 for ablation in ABLATIONS:
-    PAGES |= {ablation: "main_table", f"{ablation}_subdomains": "subdomains"}
-    if f"{TABLES}/{ablation}_crossings.csv" in EXPERIMENTS:
-        PAGES[f"{ablation}_crossings"] = "crossings"
+    PAGES |= {L.table(ablation, ablation): "main_table", L.table(ablation, f"{ablation}_subdomains"): "subdomains"}
+    if L.table(ablation, f"{ablation}_crossings") in EXPERIMENTS:
+        PAGES[L.table(ablation, f"{ablation}_crossings")] = "crossings"
 if ATTENTION:
-    PAGES |= {"attention": "attention", "attention_pairs": "attention_pairs"}
+    PAGES |= {rules.attention_table.output.table: "attention", rules.attention_table.output.pairs: "attention_pairs"}
 if "figure_wordcloud" in S.experiments:
-    PAGES["words"] = "words"
+    PAGES[rules.word_table.output[0]] = "words"
 if S.models.checker:
-    PAGES["fidelity"] = "fidelity"
-PAGES |= {"timings": "timings", "cost": "cost"}
+    PAGES[rules.measure_base_models.output[0]] = "fidelity"
+PAGES |= {L.table(REPORT, name): name for name in ("timings", "cost")}
 
 
 rule timings:
@@ -30,30 +31,31 @@ rule timings:
     input:
         EXPERIMENTS,
     output:
-        f"{TABLES}/timings.csv",
+        L.table(REPORT, "timings"),
     params:
-        folder=f"benchmarks/{SCALE}",
-        logs=f"logs/{SCALE}",
+        scale=SCALE,
+        config=CONFIG,
         sections=[],
     shell:
-        "python -m viper timings {params.folder:q} --logs {params.logs:q} --output {output:q} > {log:q} 2>&1"
+        "python -m viper timings {input:q} --scale {params.scale:q} --config {params.config:q} --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule report_pages:
     """The tables as pages, in which nothing that a model wrote becomes markup."""
     input:
-        [f"{TABLES}/{name}.csv" for name in PAGES],
+        list(PAGES),
     output:
         [
             report(
-                f"results/{SCALE}/pages/{name}.html",
+                L.table(REPORT, Path(table).stem, ".html"),
                 caption=f"../docs/report/{caption}.rst",
-                category="Run times" if name in ("timings", "cost") else "Tables",
+                category="Run times" if caption in ("timings", "cost") else "Tables",
             )
-            for name, caption in PAGES.items()
+            for table, caption in PAGES.items()
         ],
     params:
-        folder=lambda wildcards, output: Path(output[0]).parent,
+        pages=lambda wildcards, output: repeated("--page", output),
         sections=[],
     shell:
-        "python -m viper table-pages {input:q} --folder {params.folder:q} > {log:q} 2>&1"
+        "python -m viper table-pages {input:q} {params.pages:q} > {log:q} 2>&1"

@@ -8,9 +8,9 @@ rule calibrate_tau:
         calibration_pairs,
         embedder_manifest,
     output:
-        choice=f"results/{SCALE}/tables/tau.json",
-        roc=f"results/{SCALE}/tables/tau_roc.csv",
-        pairs=f"results/{SCALE}/tables/tau_pairs.csv",
+        choice=L.tau(),
+        roc=L.once("threshold", "tau_roc.csv"),
+        pairs=L.once("threshold", "tau_pairs.csv"),
     params:
         sections=["reward.embedder", "reward.calibration"],
     shell:

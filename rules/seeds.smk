@@ -1,7 +1,6 @@
 # The images that the loop starts from: drawn scenes, or photographs of a folder (`seeds.source`).
 
-SEED_FOLDER = f"data/{SCALE}/seed{{seed}}"
-SEED_SHARDS = [f"{SEED_FOLDER}/seeds/shard{shard}.parquet" for shard in range(S.seeds.shards)]
+SEED_SHARDS = [L.images(shard=shard) for shard in range(S.seeds.shards)]
 
 
 if S.seeds.source == "world":
@@ -9,14 +8,14 @@ if S.seeds.source == "world":
     rule draw_seeds:
         """Draw scenes of the micro world; their truth goes to a file of its own, which only audits read."""
         output:
-            SEED_SHARDS,
-            truth=[f"{SEED_FOLDER}/truth/shard{shard}.jsonl" for shard in range(S.seeds.shards)],
+            images=SEED_SHARDS,
+            truth=[L.truth(shard=shard) for shard in range(S.seeds.shards)],
         params:
-            folder=SEED_FOLDER,
+            truth=lambda wildcards, output: repeated("--truth", output.truth),
             sections=["seeds"],
         shell:
-            "python -m viper make-seeds {params.folder:q} --options {params.options:q} --seed {wildcards.seed:q}"
-            " > {log:q} 2>&1"
+            "python -m viper draw-seeds {output.images:q} {params.truth:q} --options {params.options:q}"
+            " --seed {wildcards.seed:q} > {log:q} 2>&1"
 
 else:
 
@@ -25,15 +24,14 @@ else:
         input:
             photographs,
         output:
-            SEED_SHARDS,
-            skipped=f"{SEED_FOLDER}/seeds/skipped.csv",
+            images=SEED_SHARDS,
+            skipped=L.skipped(),
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(240),
         params:
-            folder=SEED_FOLDER,
             others=other_photographs,
             sections=["seeds"],
         shell:
-            "python -m viper make-seeds {params.folder:q} --options {params.options:q} --seed {wildcards.seed:q}"
-            " > {log:q} 2>&1"
+            "python -m viper collect-seeds {output.images:q} --skipped {output.skipped:q} --options {params.options:q}"
+            " --seed {wildcards.seed:q} > {log:q} 2>&1"

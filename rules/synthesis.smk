@@ -1,17 +1,14 @@
 # The loop's synthesis, shard by shard: captions → reconstructions → critiques → refinements → operations → edits, and the
 # two data sets from all shards. The lineage is that of the VLM that does it: `base`, or a checkpoint of the loop.
 
-SEEDS = f"data/{SCALE}/seed{{seed}}/seeds/shard{{shard}}.parquet"
-DATASET = f"data/{SCALE}/seed{{seed}}/dataset/{{lineage}}"
-
 
 rule caption_images:
     """The VLM describes each seed image."""
     input:
-        seeds=SEEDS,
+        seeds=L.images(),
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
-        table("captions"),
+        L.synthesis("captions"),
     threads: S.models.vlm.job.threads
     resources:
         **asked(S.models.vlm.job),
@@ -26,10 +23,10 @@ rule caption_images:
 rule reconstruct_images:
     """The painter draws each caption, without having seen the image."""
     input:
-        captions=table("captions"),
-        checkpoint=f"{S.models.painter.path}/manifest.json",
+        captions=L.synthesis("captions"),
+        checkpoint=manifest(S.models.painter.path),
     output:
-        table("reconstructions"),
+        L.synthesis("reconstructions"),
     threads: S.models.painter.job.threads
     resources:
         **asked(S.models.painter.job),
@@ -44,12 +41,12 @@ rule reconstruct_images:
 rule critique_captions:
     """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
     input:
-        seeds=SEEDS,
-        captions=table("captions"),
-        reconstructions=table("reconstructions"),
+        seeds=L.images(),
+        captions=L.synthesis("captions"),
+        reconstructions=L.synthesis("reconstructions"),
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
-        table("critiques"),
+        L.synthesis("critiques"),
     threads: S.models.vlm.job.threads
     resources:
         **asked(S.models.vlm.job),
@@ -65,12 +62,12 @@ rule critique_captions:
 rule refine_captions:
     """The VLM works its refinements into each caption, then names the hard entities."""
     input:
-        seeds=SEEDS,
-        captions=table("captions"),
-        critiques=table("critiques"),
+        seeds=L.images(),
+        captions=L.synthesis("captions"),
+        critiques=L.synthesis("critiques"),
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
-        table("refinements"),
+        L.synthesis("refinements"),
     threads: S.models.vlm.job.threads
     resources:
         **asked(S.models.vlm.job),
@@ -92,9 +89,9 @@ rule refine_captions:
 rule plan_operations:
     """Heuristics turn the hard entities of each image into editing operations."""
     input:
-        table("refinements"),
+        L.synthesis("refinements"),
     output:
-        table("operations"),
+        L.synthesis("operations"),
     params:
         sections=["synthesis.operations"],
     shell:
@@ -105,11 +102,11 @@ rule plan_operations:
 rule edit_images:
     """The editor carries out the operations of each image."""
     input:
-        seeds=SEEDS,
-        operations=table("operations"),
-        checkpoint=f"{S.models.editor.path}/manifest.json",
+        seeds=L.images(),
+        operations=L.synthesis("operations"),
+        checkpoint=manifest(S.models.editor.path),
     output:
-        table("edits"),
+        L.synthesis("edits"),
     threads: S.models.editor.job.threads
     resources:
         **asked(S.models.editor.job),
@@ -131,19 +128,18 @@ rule assemble_datasets:
         operations=shards("operations"),
         edits=shards("edits"),
     output:
-        csr=f"{DATASET}/csr/train.parquet",
-        vop=f"{DATASET}/vop/train.parquet",
-        held_out=f"{DATASET}/vop/test.parquet",
-        dropped=f"{DATASET}/dropped.csv",
+        csr=L.dataset("csr/train.parquet"),
+        vop=L.dataset("vop/train.parquet"),
+        held_out=L.dataset("vop/test.parquet"),
+        dropped=L.dataset("dropped.csv"),
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
-        seeds=lambda wildcards, input: Path(input.seeds[0]).parent,
-        synthesis=lambda wildcards, input: Path(input.captions[0]).parents[1],
-        folder=lambda wildcards, output: Path(output.dropped).parent,
+        tables=lambda wildcards, input: [
+            word for name in input.keys() for word in repeated(f"--{name}", input[name])
+        ],
         sections=[
-            "seeds.shards",
             "synthesis.prompts",
             "synthesis.csr_size",
             "synthesis.vop_size",
@@ -152,23 +148,25 @@ rule assemble_datasets:
             "synthesis.allow_fewer",
         ],
     shell:
-        "python -m viper assemble-datasets --seeds {params.seeds:q} --synthesis {params.synthesis:q}"
-        " --out {params.folder:q} --options {params.options:q} --lineage {wildcards.lineage:q}"
-        " --seed {wildcards.seed:q} > {log:q} 2>&1"
+        "python -m viper assemble-datasets {params.tables:q} --csr {output.csr:q} --vop {output.vop:q}"
+        " --held-out {output.held_out:q} --dropped {output.dropped:q} --options {params.options:q}"
+        " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} > {log:q} 2>&1"
 
 
 rule describe_datasets:
     """The card of the data sets. A rule of its own: nothing is trained again because a card is worded anew."""
     input:
-        rules.assemble_datasets.output,
+        csr=rules.assemble_datasets.output.csr,
+        vop=rules.assemble_datasets.output.vop,
+        held_out=rules.assemble_datasets.output.held_out,
+        dropped=rules.assemble_datasets.output.dropped,
     output:
-        f"{DATASET}/README.md",
+        L.dataset("README.md"),
     params:
-        folder=lambda wildcards, output: Path(output[0]).parent,
         sections=[],
     shell:
-        "python -m viper write-card {params.folder:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q}"
-        " --out {output:q}"
+        "python -m viper write-card --csr {input.csr:q} --vop {input.vop:q} --held-out {input.held_out:q}"
+        " --dropped {input.dropped:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " > {log:q} 2>&1"
 
 
@@ -179,29 +177,30 @@ if S.seeds.source == "world" and S.models.checker:
         dict.fromkeys(S.training.lineage(split_control(lineage)[0]).data_lineage for lineage in LINEAGES)
     )
 
+    # What the audit reads of a synthesis, in the order of its options.
+    AUDITED = ["captions", "reconstructions", "critiques", "operations", "edits"]
+
     rule audit_synthesis:
         """Against the truth: captions, painter, whose mistake each refinement was, operations, edits."""
         input:
-            steps=expand(
-                f"data/{SCALE}/seed{{seed}}/synthesis/{{lineage}}/{{step}}/shard{{shard}}.parquet",
-                seed=S.run_seeds,
-                lineage=SYNTHESIZERS,
-                step=["captions", "reconstructions", "critiques", "operations", "edits"],
-                shard=range(S.seeds.shards),
-            ),
-            truth=expand(
-                f"data/{SCALE}/seed{{seed}}/truth/shard{{shard}}.jsonl", seed=S.run_seeds, shard=range(S.seeds.shards)
-            ),
-            checkpoint=f"{S.models.checker}/manifest.json",
+            [
+                path.format(seed=seed, lineage=lineage)
+                for lineage in SYNTHESIZERS
+                for step in AUDITED
+                for path in shards(step)
+                for seed in S.run_seeds
+            ],
+            truth=[L.truth(seed=seed, shard=shard) for seed in S.run_seeds for shard in range(S.seeds.shards)],
+            checkpoint=manifest(S.models.checker),
         output:
-            f"results/{SCALE}/tables/synthesis_audit.csv",
+            L.table("audit_synthesis", "synthesis_audit"),
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         params:
-            data=lambda wildcards: f"data/{SCALE}",
-            runs=repeated("--seed", S.run_seeds) + repeated("--lineage", SYNTHESIZERS),
-            sections=["run_seeds", "experiments", "seeds.shards"],
+            tables=lambda wildcards, input: repeated("--table", input[: -len(input.truth) - 1]),
+            truth=lambda wildcards, input: repeated("--truth", input.truth),
+            sections=["run_seeds", "experiments"],
         shell:
-            "python -m viper audit-synthesis --data {params.data:q} {params.runs:q} --options {params.options:q}"
-            " --checkpoint {input.checkpoint:q} --out {output:q} > {log:q} 2>&1"
+            "python -m viper audit-synthesis {params.tables:q} {params.truth:q} --checkpoint {input.checkpoint:q}"
+            " --out {output:q} > {log:q} 2>&1"

@@ -22,9 +22,9 @@ rule train:
         embedder=reward_embedder,
         launcher=launcher,
     output:
-        manifest=f"models/{SCALE}/seed{{seed}}/{{lineage}}/manifest.json",
-        metrics=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/train.csv",
-        rollouts=f"results/{SCALE}/metrics/seed{{seed}}/{{lineage}}/rollouts.jsonl",
+        manifest=L.checkpoint(),
+        metrics=L.metrics("train.csv"),
+        rollouts=L.metrics("rollouts.jsonl"),
     wildcard_constraints:
         lineage=r"base(\.[a-z0-9]+)+",
     threads: S.training.machine.job.threads
@@ -35,12 +35,12 @@ rule train:
         data=lambda wildcards, input: repeated("--data", input.data),
         tau=lambda wildcards, input: repeated("--tau", [input.tau] if input.tau else []),
         model=lambda wildcards, output: Path(output.manifest).parent,
-        work=f"work/{SCALE}/seed{{seed}}/{{lineage}}",
+        work=L.work(),
         launch=LAUNCH,
     shell:
         "{params.launch:q} train --parent {input.parent:q} {params.data:q} --lineage {wildcards.lineage:q}"
         " --seed {wildcards.seed:q} --options {params.options:q} {params.tau:q} --work {params.work:q}"
-        " --model {params.model:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " --model {params.model:q} --metrics {output.metrics:q} --rollouts {output.rollouts:q} 2>&1 | tee {log:q}"
 
 
 rule cold_samples:
@@ -48,7 +48,7 @@ rule cold_samples:
     input:
         cold_start_file,
     output:
-        f"data/{SCALE}/seed{{seed}}/cold/train.parquet",
+        L.cold(),
     resources:
         runtime=per_attempt(30),
     params:

@@ -4,7 +4,7 @@ The truth file is joined here and nowhere else. Pictures made by painter and edi
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from microworld.base_models.checker import Checker
 from microworld.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look, matches, shares
 from microworld.operations import Operation
 from microworld.scene import CELLS, Scene, from_json
+from viper import layout
 from viper.digests import REMEDY
 from viper.errors import ViperError
 from viper.reading import read_json_lines
@@ -38,33 +39,46 @@ class Truth(BaseModel):
     scene: dict[str, Any]
 
 
-def audit_all(data: Path, *, seeds: Sequence[int], lineages: Sequence[str], shards: int, checker: Path) -> pd.DataFrame:
+def audit_all(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -> pd.DataFrame:
     """Measure the syntheses of several lineages, each with several run seeds.
 
     Args:
-        data: folder of a scale's data, such as data/micro.
+        tables: of the steps, where `viper.layout` puts them: their paths say lineage, step and run seed.
+        truth: of the seed images, likewise.
         checker: folder of the checker.
 
     Returns:
         Columns lineage, seed, and those of `audit`.
 
     Raises:
-        ViperError: see `audit`.
+        ViperError: a path says nothing of that; and see `audit`.
     """
-    reader, tables = Checker.from_pretrained(checker), []
-    for seed in seeds:
-        for lineage in lineages:
-            run = data / f"seed{seed}"
-            table = audit(Shards(run / "seeds", run / "synthesis" / lineage, shards), run / "truth", reader)
-            tables.append(table.assign(lineage=lineage, seed=seed))
-    return pd.concat(tables)[["lineage", "seed", *tables[0].columns[:-2]]]
+    reader, measured = Checker.from_pretrained(checker), []
+    scenes = _grouped(truth, lambda path: layout.run_of(path)[1])
+    runs = _grouped(tables, lambda path: layout.step_of(path)[::2])
+    for (lineage, seed), paths in sorted(runs.items(), key=lambda run: run[0][1]):
+        shards = Shards(_grouped(paths, lambda path: layout.step_of(path)[1]))
+        table = audit(shards, scenes.get(seed, []), reader)
+        measured.append(table.assign(lineage=lineage, seed=seed))
+    return pd.concat(measured)[["lineage", "seed", *measured[0].columns[:-2]]]
 
 
-def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
+def _grouped(paths: Sequence[Path], key: Callable[[str], Hashable]) -> dict[Hashable, list[Path]]:
+    """Paths by what they say of themselves, in their order."""
+    groups: dict[Hashable, list[Path]] = {}
+    for path in paths:
+        try:
+            groups.setdefault(key(str(path)), []).append(path)
+        except ValueError as error:
+            raise ViperError(f"{error}: name files of data/SCALE/ as the rules write them") from error
+    return groups
+
+
+def audit(shards: Shards, truth: Sequence[Path], checker: Checker) -> pd.DataFrame:
     """Measure every step of one synthesis.
 
     Args:
-        truth: folder of shardN.jsonl, lines {"id", "scene"}.
+        truth: a file per shard, lines {"id", "scene"}.
 
     Returns:
         Columns step, measure, share, low, high (Wilson, 95 %), n.
@@ -72,9 +86,11 @@ def audit(shards: Shards, truth: Path, checker: Checker) -> pd.DataFrame:
     Raises:
         ViperError: there is no truth (seed images that were not drawn).
     """
+    if len(truth) != shards.count:
+        raise ViperError(f"{len(truth)} files of truth for {shards.count} shards: name that of every shard, in order")
     findings: list[Finding] = []
     for shard in range(shards.count):
-        scenes = read_truth(truth / f"shard{shard}.jsonl")
+        scenes = read_truth(truth[shard])
         tables = {
             step: by_id(row for row in read_step(shards.path(step, shard), step) if not row["failure"])
             for step in ("captions", "reconstructions", "critiques", "operations", "edits")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from viper.analysis.bootstrap import Benchmark, Scores, resample
 from viper.analysis.claims import gain
+from viper.analysis.runs import by_run
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.reading import read_parquet
@@ -21,7 +22,7 @@ NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "metho
 MAPS = ["id", "method", "lineage", "share", "answer", "rows", "columns", "changed", "before", "after"]
 
 
-def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
+def read(paths: Sequence[Path], lineages: Sequence[str]) -> pd.DataFrame:
     """Read what `viper.evaluation.attention` measured: its columns, with lineage and seed.
 
     Every run seed has pairs of its own, held out from its own data sets, so the base too is measured with each.
@@ -29,13 +30,14 @@ def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int]) -> p
     Raises:
         ViperError: a file is missing, or two lineages of a seed have other pairs.
     """
-    parts = []
-    for seed in seeds:
+    files, parts = by_run(paths), []
+    for seed in dict.fromkeys(seed for _, seed in files):
         pairs: list[str] | None = None
         for lineage in lineages:
-            path = Path(folder) / f"seed{seed}" / f"{lineage}.parquet"
-            if not path.is_file():
-                raise ViperError(f"{path}: missing: measure this lineage first (snakemake measures it by itself)")
+            path = files.get((lineage, seed))
+            if path is None or not path.is_file():
+                told = path or f"{lineage} with run seed {seed}"
+                raise ViperError(f"{told}: missing: measure this lineage first (snakemake measures it by itself)")
             table = read_parquet(path).assign(lineage=lineage, seed=seed)
             found = sorted(table["id"].unique())
             if pairs is not None and found != pairs:

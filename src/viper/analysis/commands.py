@@ -8,17 +8,19 @@ import typer
 
 from viper.analysis.figures import commands as figure_commands
 from viper.config.options import Options, read_options
+from viper.errors import ViperError
 from viper.files import atomic_write, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Predictions = Annotated[Path, typer.Option(help="folder with [seedK/]LINEAGE/SPLIT/NAME.tsv")]
+PredictionFiles = Annotated[
+    list[Path], typer.Argument(help="predictions/SPLIT/LINEAGE/[seedN/]NAME.tsv", metavar="PREDICTIONS")
+]
 Lineages = Annotated[
     list[str], typer.Option("--lineage", help="a lineage to compare with the first; repeat the option")
 ]
-RunSeeds = Annotated[list[int], typer.Option("--seed", help="a run seed; give it once for each")]
-Attention = Annotated[Path, typer.Option(help="folder with seedK/LINEAGE.parquet")]
+StepTable = Annotated[Path, typer.Option(help="table that this step made of the same shard")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,72 +33,74 @@ def register(app: typer.Typer) -> None:
     app.command()(loop_examples)
     app.command()(scores)
     app.command()(table_pages)
-    app.command()(timings)
     figure_commands.register(app)
 
 
 def tables(
-    predictions: Predictions,
+    predictions: PredictionFiles,
     lineage: Lineages,
-    seed: RunSeeds,
     options: Options,
     title: Annotated[str, typer.Option(help="heading of the Markdown tables")],
-    main: Annotated[Path, typer.Option(help="CSV to write, one row per lineage and benchmark; .md beside it")],
-    subdomains: Annotated[Path, typer.Option(help="CSV to write, per MMStar sub-domain; .md beside it")],
+    main: Annotated[Path, typer.Option(help="CSV to write, one row per lineage and benchmark")],
+    main_page: Annotated[Path, typer.Option(help="the same in Markdown")],
+    subdomains: Annotated[Path, typer.Option(help="CSV to write, per MMStar sub-domain")],
+    subdomains_page: Annotated[Path, typer.Option(help="the same in Markdown")],
     claims: Annotated[Path, typer.Option(help="CSV to write: the claims that these lineages can be judged by")],
 ) -> None:
     """Scores per benchmark and sub-domain, with intervals, differences to the first lineage and published figures."""
     from viper.analysis import tables as module
     from viper.analysis.claims import judge_all
+    from viper.analysis.predictions import Predictions
 
     sections = read_options(options)
     settings, names = sections.analysis, sections.evaluation.benchmarks
-    benchmark_scores = module.score_benchmarks(predictions, names, lineage, seed, settings)
-    subdomain_scores = module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)
-    for path, (scores, counts), what in (
-        (main, benchmark_scores, "benchmarks"),
-        (subdomains, subdomain_scores, "sub-domains of MMStar"),
+    answers = Predictions.of(predictions, lineage)
+    benchmark_scores = module.score_benchmarks(answers, names, settings)
+    subdomain_scores = module.score_subdomains(answers, names["MMStar"], settings)
+    for path, page, (scores, counts), what in (
+        (main, main_page, benchmark_scores, "benchmarks"),
+        (subdomains, subdomains_page, subdomain_scores, "sub-domains of MMStar"),
     ):
-        table = module.tidy(scores, counts, lineage, len(seed))
+        table = module.tidy(scores, counts, lineage, len(answers.runs))
         _write_csv(table, path)
-        _write_text(module.markdown(table, f"{title}: {what}", settings.confidence), path.with_suffix(".md"))
+        _write_text(module.markdown(table, f"{title}: {what}", settings.confidence), page)
     scored = {"benchmarks": benchmark_scores[0], "subdomains": subdomain_scores[0]}
     _write_csv(judge_all(scored, lineage, settings.margin, all_of_them=False), claims)
 
 
 def claims_command(
-    predictions: Predictions,
-    attention: Attention,
+    predictions: PredictionFiles,
     lineage: Lineages,
-    seed: RunSeeds,
     options: Options,
     scale: Annotated[str, typer.Option(help="name of the scale, for the heading of the page")],
-    output: Annotated[Path, typer.Option(help="CSV to write; the page, .md, beside it")],
+    output: Annotated[Path, typer.Option(help="CSV to write")],
+    page: Annotated[Path, typer.Option(help="Markdown page to write")],
+    attention: Annotated[list[Path] | None, typer.Option(help="attention/LINEAGE/seedN.parquet; repeat")] = None,
     attention_lineage: Annotated[list[str] | None, typer.Option(help="a lineage whose attention was measured")] = None,
 ) -> None:
     """Judge all claims of the paper: published, measured, interval, verdict; also those that nothing here measures."""
-    from viper.analysis import attention_table
+    from viper.analysis import attention_table, claims
     from viper.analysis import tables as module
-    from viper.analysis.claims import judge_all, page
+    from viper.analysis.predictions import Predictions
 
     sections = read_options(options)
     settings, names = sections.analysis, sections.evaluation.benchmarks
+    answers = Predictions.of(predictions, lineage)
     scored = {
-        "benchmarks": module.score_benchmarks(predictions, names, lineage, seed, settings)[0],
-        "subdomains": module.score_subdomains(predictions, names["MMStar"], lineage, seed, settings)[0],
+        "benchmarks": module.score_benchmarks(answers, names, settings)[0],
+        "subdomains": module.score_subdomains(answers, names["MMStar"], settings)[0],
     }
     if attention_lineage:
-        shares = attention_table.read(attention, attention_lineage, seed)
+        shares = attention_table.read(attention or [], attention_lineage)
         scored["attention"] = attention_table.score(shares, attention_lineage, settings)
-    claims = judge_all(scored, lineage, settings.margin, all_of_them=True)
-    _write_csv(claims, output)
-    _write_text(page(claims, scale, settings.confidence), output.with_suffix(".md"))
+    judged = claims.judge_all(scored, lineage, settings.margin, all_of_them=True)
+    _write_csv(judged, output)
+    _write_text(claims.page(judged, scale, settings.confidence), page)
 
 
 def reward_curves(
-    metrics: Annotated[Path, typer.Option(help="folder with seedK/LINEAGE/train.csv")],
+    metrics: Annotated[list[Path], typer.Argument(help="metrics/LINEAGE/seedN/train.csv")],
     lineage: Lineages,
-    seed: RunSeeds,
     options: Options,
     curves: Annotated[Path, typer.Option(help="CSV to write: reward by lineage and step, over run seeds")],
     crossings: Annotated[Path, typer.Option(help="CSV to write: where the first lineage overtakes each other one")],
@@ -104,15 +108,14 @@ def reward_curves(
     """Reward curves of training, the phases of each lineage laid end to end, and where they cross."""
     from viper.analysis import rewards
 
-    runs = rewards.read(metrics, lineage, seed, read_options(options).analysis.reward_window)
+    runs = rewards.read(metrics, lineage, read_options(options).analysis.reward_window)
     _write_csv(rewards.over_seeds(runs), curves)
     _write_csv(rewards.crossings(runs), crossings)
 
 
 def attention_table(
-    attention: Attention,
+    attention: Annotated[list[Path], typer.Argument(help="attention/LINEAGE/seedN.parquet")],
     lineage: Lineages,
-    seed: RunSeeds,
     held_out: Annotated[Path, typer.Option(help="vop/test.parquet of the first run seed, whose pairs are drawn")],
     options: Options,
     table: Annotated[Path, typer.Option(help="CSV to write: share inside the changed region by lineage and method")],
@@ -122,54 +125,63 @@ def attention_table(
 ) -> None:
     """Attention inside the changed region, with intervals over pairs and run seeds."""
     from viper.analysis import attention_table as module
+    from viper.layout import seed_of
 
-    measured = module.read(attention, lineage, seed)
+    measured = module.read(attention, lineage)
     scores = module.score(measured, lineage, read_options(options).analysis)
     _write_csv(module.tidy(measured, scores, lineage), table)
     columns = ["lineage", "seed", "id", "method", "share", "area", "in_answer", "answer"]
     _write_csv(measured[columns], pairs)
     with atomic_write(maps) as partial:
-        module.maps(measured, held_out, seed[0], drawn).to_parquet(partial, index=False)
+        module.maps(measured, held_out, seed_of(str(held_out)), drawn).to_parquet(partial, index=False)
 
 
 def word_table(
-    predictions: Predictions,
+    predictions: PredictionFiles,
     before: Annotated[str, typer.Option(help="lineage before training")],
     after: Annotated[str, typer.Option(help="lineage after it")],
-    seed: RunSeeds,
     options: Options,
     output: Annotated[Path, typer.Option(help="CSV to write")],
 ) -> None:
     """Which words a model reasons with more, or less, than before: log-odds with a prior, and counts."""
+    from viper.analysis.predictions import Predictions
     from viper.analysis.words import compare, read_reasoning
 
-    sections = read_options(options)
-    split, names = sections.analysis.split, list(sections.evaluation.benchmarks.values())
-    texts = [read_reasoning(predictions, lineage, seed, split, names) for lineage in (before, after)]
+    names = list(read_options(options).evaluation.benchmarks.values())
+    answers = Predictions.of(predictions, [before, after])
+    texts = [read_reasoning(answers, lineage, names) for lineage in (before, after)]
     _write_csv(compare(*texts), output)
 
 
 def table_pages(
     tables: Annotated[list[Path], typer.Argument(help="CSV files")],
-    folder: Annotated[Path, typer.Option(help="folder for the pages, one .html a table")],
+    page: Annotated[list[Path], typer.Option(help="page to write for each table, in their order; repeat the option")],
 ) -> None:
     """Write tables as pages for the workflow report. Nothing in a cell becomes markup, whoever wrote it."""
-    from viper.analysis.pages import page
+    from viper.analysis import pages
 
-    for path in tables:
-        _write_text(page(path), folder / f"{path.stem}.html")
+    if len(tables) != len(page):
+        raise ViperError(f"{len(tables)} tables and {len(page)} pages: name one page for each table")
+    for table, output in zip(tables, page, strict=True):
+        _write_text(pages.page(table), output)
 
 
 def loop_examples(
-    synthesis: Annotated[Path, typer.Option(help="folder of a lineage's synthesis steps")],
-    seeds: Annotated[Path, typer.Option(help="table of seed images; its name says which shard")],
+    seeds: Annotated[Path, typer.Argument(help="table of seed images: one shard")],
+    captions: StepTable,
+    reconstructions: StepTable,
+    critiques: StepTable,
+    operations: StepTable,
+    edits: StepTable,
     output: Annotated[Path, typer.Option(help="Parquet table to write")],
     count: Annotated[int, typer.Option(min=1, help="seed images to show")] = 3,
 ) -> None:
     """Pick the seed images that show one turn of the loop, with what each step made of them."""
     from viper.analysis.figures import loop_examples as module
 
-    module.write_examples(output, module.collect(synthesis, seeds, count))
+    tables = {"captions": captions, "reconstructions": reconstructions, "critiques": critiques}
+    tables |= {"operations": operations, "edits": edits}
+    module.write_examples(output, module.collect(seeds, tables, count))
 
 
 def scores(
@@ -185,17 +197,6 @@ def scores(
         summary.setdefault(row.lineage, {})[row.column] = {"score": row.score, "low": row.low, "high": row.high}
     with atomic_write(output) as partial:
         partial.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-
-
-def timings(
-    folder: Annotated[Path, typer.Argument(help="benchmark files of one scale")],
-    logs: Annotated[Path, typer.Option(help="logs of the same scale, which say how long each process took to start")],
-    output: Annotated[Path, typer.Option(help="CSV to write")],
-) -> None:
-    """Seconds, start-up and peak memory of every job, from the files of Snakemake's `benchmark:` and the logs."""
-    from viper.analysis.timings import collect
-
-    _write_csv(collect(folder, logs), output)
 
 
 def _write_csv(table: "pd.DataFrame", path: Path) -> None:

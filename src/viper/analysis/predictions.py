@@ -1,6 +1,7 @@
-"""Per-item predictions of several lineages and seeds on one benchmark, checked to be about the same items."""
+"""Per-item predictions of several lineages and run seeds, checked to be about the same items."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,58 +9,99 @@ import pandas as pd
 
 from viper import reading
 from viper.errors import ViperError
+from viper.layout import answers_of
 from viper.lineage import is_trained
 
 _REMEDY = "Evaluate this lineage again: remove the file, and snakemake does so by itself"
 
 
-def path_of(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> Path:
-    """Where the evaluation wrote the predictions of one lineage, trained with one run seed, on one benchmark.
+@dataclass(frozen=True)
+class Predictions:
+    """The files of predictions that are compared.
 
-    What is not trained was evaluated once for all run seeds.
+    Attributes:
+        files: by lineage, run seed (None for what is not trained, the same for every seed) and benchmark.
+        lineages: the first is the one that the others are compared with.
+        seeds: the run seeds that every trained lineage has.
     """
-    root = Path(folder) / f"seed{seed}" if is_trained(lineage) else Path(folder)
-    return root / lineage / split / f"{benchmark}.tsv"
+
+    files: Mapping[tuple[str, int | None, str], Path]
+    lineages: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], lineages: Sequence[str]) -> "Predictions":
+        """Files of `lineages`, found by what their paths say (`viper.layout`), among others.
+
+        Raises:
+            ViperError: no lineage is asked for, a path says nothing, or two splits are mixed.
+        """
+        if not lineages:
+            raise ViperError("no lineage was asked for: name those to compare, the first with all others")
+        files, splits = {}, {}
+        for path in paths:
+            try:
+                found = answers_of(str(path))
+            except ValueError as error:
+                raise ViperError(f"{error}: name files of predictions as the evaluation writes them") from error
+            files[found.lineage, found.seed, found.benchmark] = path
+            splits.setdefault(found.split, path)
+        if len(splits) > 1:
+            raise ViperError(f"{' and '.join(map(str, splits.values()))}: answers on different splits: compare one")
+        trained = [seed for lineage, seed, _ in files if lineage in lineages and is_trained(lineage)]
+        seeds = dict.fromkeys(seed for seed in trained if seed is not None)
+        return cls(files, tuple(lineages), tuple(seeds))
+
+    def path(self, lineage: str, seed: int | None, benchmark: str) -> Path:
+        """The file of one lineage and run seed.
+
+        Raises:
+            ViperError: it was not named.
+        """
+        key = (lineage, seed if is_trained(lineage) else None, benchmark)
+        if key not in self.files:
+            run = f" with run seed {key[1]}" if is_trained(lineage) else ""
+            raise ViperError(f"{lineage}{run} on {benchmark}: no file of predictions was named")
+        return self.files[key]
+
+    @property
+    def runs(self) -> tuple[int | None, ...]:
+        """The run seeds; one without a number where nothing is trained."""
+        return self.seeds or (None,)
+
+    def read(self, benchmark: str) -> tuple[pd.DataFrame, np.ndarray]:
+        """Read one benchmark.
+
+        Returns:
+            items: the columns that describe the items, one row per item in the order of `index`.
+            hits: (lineages, seeds, items) of 0 or 1.
+
+        Raises:
+            ViperError: a file is missing or lacks a column, a hit is neither 0 nor 1, or two files hold other items.
+        """
+        items: pd.DataFrame | None = None
+        hits = []
+        for lineage in self.lineages:
+            for seed in self.runs:
+                path = self.path(lineage, seed, benchmark)
+                table = read_items(path)
+                if items is None:
+                    items, first = table.drop(columns="hit"), path
+                elif not table["index"].equals(items["index"]):
+                    raise ViperError(
+                        f"{path}: holds other items than {first}; a paired comparison needs the same ones: "
+                        f"make the benchmark again, then the predictions"
+                    )
+                hits.append(table["hit"].to_numpy(dtype=float))
+        return items, np.stack(hits).reshape(len(self.lineages), len(self.runs), len(items))
 
 
-def read(
-    folder: str | Path, benchmark: str, split: str, lineages: Sequence[str], seeds: Sequence[int]
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Read one benchmark.
-
-    Returns:
-        items: the columns that describe the items, one row per item in the order of `index`.
-        hits: (lineages, seeds, items) of 0 or 1.
-
-    Raises:
-        ViperError: a file is missing or lacks a column, a hit is neither 0 nor 1, or two files hold different items.
-    """
-    items: pd.DataFrame | None = None
-    hits = []
-    for lineage in lineages:
-        for seed in seeds:
-            path = path_of(folder, seed, lineage, split, benchmark)
-            table = read_items(folder, seed, lineage, split, benchmark)
-            if items is None:
-                items, first = table.drop(columns="hit"), path
-            elif not table["index"].equals(items["index"]):
-                raise ViperError(
-                    f"{path}: holds other items than {first}; a paired comparison needs the same ones: "
-                    f"make the benchmark again, then the predictions"
-                )
-            hits.append(table["hit"].to_numpy(dtype=float))
-    if items is None:
-        raise ViperError(f"{benchmark}: no lineage or no run seed was asked for")
-    return items, np.stack(hits).reshape(len(lineages), len(seeds), len(items))
-
-
-def read_items(folder: str | Path, seed: int, lineage: str, split: str, benchmark: str) -> pd.DataFrame:
-    """Read the items of one lineage and run seed, in the order of `index`; every cell but `hit` is text as it was said.
+def read_items(path: Path) -> pd.DataFrame:
+    """Read the items of one file, in the order of `index`; every cell but `hit` is text as it was said.
 
     Raises:
         ViperError: the file is missing, damaged or lacks a column, has an item twice, or a hit is neither 0 nor 1.
     """
-    path = path_of(folder, seed, lineage, split, benchmark)
     if not path.exists():
         raise ViperError(f"{path}: missing: evaluate this lineage first (snakemake evaluates it by itself)")
     table = reading.read_table(path, needed=("index", "hit"), numbers=("hit",), remedy=_REMEDY)

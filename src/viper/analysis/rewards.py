@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from viper.analysis.published import COLD_START_CROSSING
+from viper.analysis.runs import by_run
 from viper.errors import ViperError
 from viper.reading import read_table
 
@@ -22,11 +23,11 @@ CURVE_NUMBERS, CROSSING_NUMBERS = tuple(CURVES[2:]), tuple(CROSSINGS[4:])
 OVERTAKES, AHEAD, BEHIND = "overtakes", "ahead from the first step", "not ahead at the end"
 
 
-def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int], window: int) -> pd.DataFrame:
+def read(paths: Sequence[Path], lineages: Sequence[str], window: int) -> pd.DataFrame:
     """Read the metrics of every rewarded phase of the lineages.
 
     Args:
-        folder: with seedK/LINEAGE/train.csv, one file for each phase of a lineage.
+        paths: a train.csv for each phase of a lineage and run seed, found by what they say (`viper.layout`).
         window: steps; `smoothed` is the mean of as many steps of the same phase up to each.
 
     Returns:
@@ -35,12 +36,14 @@ def read(folder: str | Path, lineages: Sequence[str], seeds: Sequence[int], wind
     Raises:
         ViperError: a file is missing, or no phase of a lineage has a reward.
     """
-    parts = []
+    files, parts = by_run(paths), []
     for lineage in lineages:
-        for seed in seeds:
+        for seed in dict.fromkeys(seed for _, seed in files):
             done = 0
             for stage in list(accumulate(lineage.split("."), "{}.{}".format))[1:]:
-                phase = _read_phase(Path(folder) / f"seed{seed}" / stage / "train.csv")
+                if (stage, seed) not in files:
+                    raise ViperError(f"{stage} with run seed {seed}: no file of metrics was named")
+                phase = _read_phase(files[stage, seed])
                 if phase["reward"].notna().any():
                     smoothed = phase["reward"].rolling(window, min_periods=1).mean()
                     known = {"lineage": lineage, "seed": seed, "stage": stage}

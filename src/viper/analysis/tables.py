@@ -10,7 +10,7 @@ from viper.analysis import bootstrap
 from viper.analysis.bootstrap import Benchmark, Scores
 from viper.analysis.claims import gain
 from viper.analysis.phrases import seeds_phrase
-from viper.analysis.predictions import read
+from viper.analysis.predictions import Predictions
 from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS, published
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
@@ -24,27 +24,24 @@ _NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "colu
 
 
 def score_benchmarks(
-    folder: str, names: dict[str, str], lineages: Sequence[str], seeds: Sequence[int], options: Analysis
+    predictions: Predictions, names: dict[str, str], options: Analysis
 ) -> tuple[Scores, dict[str, int]]:
     """Score the benchmarks; also return the number of items of each.
 
     Args:
-        folder: holds the predictions, see `viper.analysis.predictions`.
         names: the paper's name of a benchmark → name of its file of predictions.
     """
     benchmarks = []
     for column, file in names.items():
-        items, hits = read(folder, file, options.split, lineages, seeds)
+        items, hits = predictions.read(file)
         is_hallusion = column == "HallusionBench"
         benchmarks.append(
             bootstrap.hallusion(column, items, hits) if is_hallusion else bootstrap.accuracy(column, hits)
         )
-    return _resample(benchmarks, lineages, options)
+    return _resample(benchmarks, predictions.lineages, options)
 
 
-def score_subdomains(
-    folder: str, file: str, lineages: Sequence[str], seeds: Sequence[int], options: Analysis
-) -> tuple[Scores, dict[str, int]]:
+def score_subdomains(predictions: Predictions, file: str, options: Analysis) -> tuple[Scores, dict[str, int]]:
     """Score MMStar's sub-domains, each drawn from its own items; also return the number of items of each.
 
     Their mean stands under the name MMStar: all have the same number of items there.
@@ -52,14 +49,14 @@ def score_subdomains(
     Raises:
         ViperError: the predictions have no column `category`.
     """
-    items, hits = read(folder, file, options.split, lineages, seeds)
+    items, hits = predictions.read(file)
     if "category" not in items:
         raise ViperError(f"{file}: the predictions lack the column category: evaluate again")
     found = sorted(items["category"].unique(), key=lambda name: (name not in SUBDOMAINS, name))
     ordered = [name for name in SUBDOMAINS if name in found] + [name for name in found if name not in SUBDOMAINS]
     return _resample(
         [bootstrap.accuracy(name, hits[:, :, (items["category"] == name).to_numpy()]) for name in ordered],
-        lineages,
+        predictions.lineages,
         options,
         mean="MMStar",
     )

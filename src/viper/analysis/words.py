@@ -8,13 +8,12 @@ prior has the terms' shares in both texts together, and the weight of PRIOR term
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
-from viper.analysis.predictions import read_items
+from viper.analysis.predictions import Predictions, read_items
 from viper.completion import reasoning
 from viper.errors import ViperError
 from viper.lineage import is_trained
@@ -26,18 +25,16 @@ PRIOR = 1000  # terms: little beside a benchmark's reasoning, much beside a term
 _LONGEST = 2  # words: "look closely", "zoom in"
 
 
-def read_reasoning(
-    folder: str | Path, lineage: str, seeds: Sequence[int], split: str, benchmarks: Sequence[str]
-) -> list[str]:
+def read_reasoning(predictions: Predictions, lineage: str, benchmarks: Sequence[str]) -> list[str]:
     """The reasoning of every answer of a lineage on the benchmarks, of all run seeds.
 
     Raises:
         ViperError: predictions are missing, or no answer has any reasoning.
     """
     texts = []
-    for seed in seeds if is_trained(lineage) else seeds[:1]:
+    for seed in predictions.seeds if is_trained(lineage) else (None,):
         for benchmark in benchmarks:
-            for said in read_items(folder, seed, lineage, split, benchmark)["prediction"]:
+            for said in read_items(predictions.path(lineage, seed, benchmark))["prediction"]:
                 texts += [reasoning(completion) for completion in _completions(said)]
     if not any(texts):
         raise ViperError(

@@ -61,6 +61,17 @@ def read_run(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) 
     return read_with(*of_files, *([("--config", changes(assignments))] if assignments else []))
 
 
+def declared_seeds(scale: str) -> list[int] | None:
+    """The run seeds that the files give a scale, whatever a run sets besides; None where they have no such scale.
+
+    Raises:
+        ViperError: see `read`.
+    """
+    written = read()
+    section = resolve(written, Sources(PARAMS, written).spell)[SCALES].get(scale, {})
+    return section.get("run_seeds")
+
+
 def read_with(*given: tuple[str, Mapping[str, Any]]) -> Params:
     """Return the checked parameters with what a run sets besides.
 

@@ -1,4 +1,4 @@
-"""Commands `cost` and `why`: what a run takes, before it starts and after; what would run now, and because of what."""
+"""Commands about what a run takes, before it starts and after; what would run now, and because of what."""
 
 import json
 from pathlib import Path
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add this area's commands."""
     app.command()(cost)
     app.command()(why)
+    app.command()(timings)
 
 
 def cost(
@@ -52,6 +53,23 @@ def cost(
         typer.echo(
             f"{step}: a job takes about {hours:.1f} h but asks for {limit:.1f} h: give it less to do, or more minutes"
         )
+
+
+def timings(
+    target: Annotated[list[str], typer.Argument(help="rules or files whose jobs are asked about")],
+    scale: Annotated[str, typer.Option(help="scale of params.yaml")],
+    output: Annotated[Path, typer.Option(help="CSV to write")],
+    config: Annotated[str, typer.Option(help="JSON: what --config would set besides, over the files")] = "{}",
+) -> None:
+    """Seconds, start-up and peak memory of every job behind TARGET, from Snakemake's `benchmark:` files and the logs."""
+    from viper.cost.timings import collect
+    from viper.files import write_table
+    from viper.layout import Layout
+    from viper.workflow.graph import read
+
+    jobs = read(target, None, more=_assignments({**_parse(config), "scale": scale})).jobs
+    measured = collect(Layout(scale), [job.benchmark for job in jobs if job.benchmark])
+    write_table(output, measured, float_format="%.4f")
 
 
 def why(

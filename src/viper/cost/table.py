@@ -7,9 +7,9 @@ from statistics import fmean
 
 import pandas as pd
 
-from viper.analysis.timings import read_measured
 from viper.config.schema import Scale
 from viper.cost.rates import Rates
+from viper.cost.timings import read_measured
 from viper.cost.work import Estimate, disk_of, estimate
 from viper.workflow.graph import Job
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from viper.config.options import Options, read_options
+from viper.errors import ViperError
 
 Split = Annotated[str, typer.Option(help="Name of the split in evaluation.splits.")]
 
@@ -44,7 +45,8 @@ def register(app: typer.Typer) -> None:
         lineage: Annotated[str, typer.Option(help="The checkpoint's; behind a +, how it is asked otherwise.")],
         split: Split,
         options: Options,
-        output: Annotated[Path, typer.Option(help="Folder for <benchmark>.tsv (per item) and scores.json.")],
+        answers: Annotated[list[Path], typer.Option(help="TSV to write per item, for each benchmark in their order.")],
+        scores: Annotated[Path, typer.Option(help="JSON to write: the headline of each benchmark.")],
     ) -> None:
         """Answer and score all benchmarks with one checkpoint, through VLMEvalKit."""
         from viper.config.evaluation import asking_of
@@ -54,6 +56,8 @@ def register(app: typer.Typer) -> None:
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
 
+        if len(answers) != len(benchmark):
+            raise ViperError(f"{len(benchmark)} benchmarks and {len(answers)} files for answers: name one for each")
         sections = read_options(options)
         evaluation = sections.evaluation
         is_official = evaluation.source == "official"
@@ -65,9 +69,9 @@ def register(app: typer.Typer) -> None:
             folder=Path(evaluation.folder) if is_official else None,
             size=evaluation.splits[split].size if is_official else None,
         )
-        for name, result in results.items():
-            write_table(output / f"{name}.tsv", result.items)
-        scores = {
+        for path, result in zip(answers, results.values(), strict=True):
+            write_table(path, result.items)
+        headlines = {
             name: {
                 "score": round(result.score, 4),
                 "items": len(result.items),
@@ -76,8 +80,8 @@ def register(app: typer.Typer) -> None:
             }
             for name, result in results.items()
         }
-        with atomic_write(output / "scores.json") as partial:
-            partial.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+        with atomic_write(scores) as partial:
+            partial.write_text(json.dumps(headlines, indent=2) + "\n", encoding="utf-8")
 
     @app.command("measure-attention")
     def measure_attention(

@@ -9,7 +9,7 @@ Some VOP pairs are held out: their images are in no data set that anything is tr
 import csv
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,16 +31,28 @@ NOT_DRAWN = "not drawn (vop_share)"
 
 @dataclass(frozen=True)
 class Shards:
-    """Where the tables of the steps lie: `shard0.parquet` … of `count` shards in the folder of each step."""
+    """The tables of the steps ('seeds', 'captions', …), those of each in the order of the shards.
 
-    seeds: Path
-    synthesis: Path
-    count: int
+    Raises:
+        ViperError: one step has more tables than another.
+    """
+
+    tables: Mapping[str, Sequence[Path]]
+
+    def __post_init__(self) -> None:
+        numbers = {step: len(paths) for step, paths in self.tables.items()}
+        if len(set(numbers.values())) != 1:
+            told = ", ".join(f"{number} of {step}" for step, number in numbers.items())
+            raise ViperError(f"tables of different numbers of shards: {told}: name every shard of every step, in order")
+
+    @property
+    def count(self) -> int:
+        """The number of shards."""
+        return len(next(iter(self.tables.values())))
 
     def path(self, step: str, shard: int) -> Path:
-        """The table of one step ('seeds', 'captions', …) and shard."""
-        folder = self.seeds if step == "seeds" else self.synthesis / step
-        return folder / f"shard{shard}.parquet"
+        """The table of one step and shard."""
+        return self.tables[step][shard]
 
     def rows(self, step: str, columns: list[str]) -> list[Row]:
         """Some columns of all shards of a step, in order."""
@@ -53,7 +65,7 @@ class Shards:
             ViperError: see `viper.synthesis.tables.check_rows`.
         """
         for shard in range(self.count):
-            paths = {step: self.path(step, shard) for step in SCHEMAS}
+            paths = {step: self.path(step, shard) for step in SCHEMAS if step in self.tables}
             light = {
                 step: read_step(path, step, ["id"] if step == "seeds" else ["id", "failure"])
                 for step, path in paths.items()
@@ -89,9 +101,18 @@ def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
     return csr, vop
 
 
-def assemble(shards: Shards, out: Path, options: Synthesis, *, lineage: str, seed: int) -> None:
-    """Choose, by `seed`, the wanted number of usable rows for each data set, and write everything below `out`:
-    csr/train.parquet, vop/train.parquet, vop/test.parquet (the held-out pairs) and dropped.csv.
+@dataclass(frozen=True)
+class DataSets:
+    """The files of both data sets: rows to train on, VOP pairs that are held out, and what was dropped, by reason."""
+
+    csr: Path
+    vop: Path
+    held_out: Path
+    dropped: Path
+
+
+def assemble(shards: Shards, out: DataSets, options: Synthesis, *, lineage: str, seed: int) -> None:
+    """Choose, by `seed`, the wanted number of usable rows for each data set, and write all of `out`.
 
     Raises:
         ViperError: a table lacks rows or is another shard's; or too few usable rows: which parameters to change.
@@ -102,11 +123,11 @@ def assemble(shards: Shards, out: Path, options: Synthesis, *, lineage: str, see
     usable = {name: [row_id for row_id, fate in fates.items() if not fate] for name, fates in _named(csr, vop)}
     sizes = _sizes(options, {name: len(ids) for name, ids in usable.items()}, csr, vop)
     chosen = {name: _choose(ids, sizes[name], row_seed(seed, f"assemble {name}", "")) for name, ids in usable.items()}
-    write_groups(out / "csr" / "train.parquet", _csr_rows(shards, chosen["csr"], options, lineage, seed), CSR_COLUMNS)
-    for name, ids in (("train", chosen["vop"]), ("test", held_out)):
-        write_groups(out / "vop" / f"{name}.parquet", _vop_rows(shards, ids, options, lineage, seed), VOP_COLUMNS)
+    write_groups(out.csr, _csr_rows(shards, chosen["csr"], options, lineage, seed), CSR_COLUMNS)
+    for path, ids in ((out.vop, chosen["vop"]), (out.held_out, held_out)):
+        write_groups(path, _vop_rows(shards, ids, options, lineage, seed), VOP_COLUMNS)
     counts = {name: _account(fates, chosen[name]) for name, fates in _named(csr, vop)}
-    with atomic_write(out / "dropped.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(out.dropped) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv_writer(file)
         table.writerow(["dataset", "reason", "rows"])
         table.writerows([name, reason, number] for name, account in counts.items() for reason, number in account)

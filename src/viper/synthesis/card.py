@@ -8,20 +8,21 @@ from pathlib import Path
 from viper.files import atomic_write
 from viper.prompts import render
 from viper.reading import open_parquet, read_table
+from viper.synthesis.assemble import DataSets
 
 
-def write_card(folder: Path, out: Path, *, lineage: str, seed: int) -> None:
-    """Write the card of the data sets in `folder`.
+def write_card(data_sets: DataSets, out: Path, *, lineage: str, seed: int) -> None:
+    """Write the card of both data sets.
 
     Raises:
         ViperError: a data set or dropped.csv is missing or damaged.
     """
-    sizes = {name: _rows(folder / name / "train.parquet") for name in ("csr", "vop")}
+    sizes = {"csr": _rows(data_sets.csr), "vop": _rows(data_sets.vop)}
     counts: dict[str, list[tuple[str, int]]] = {}
-    dropped = read_table(folder / "dropped.csv", needed=["dataset", "reason", "rows"], numbers=["rows"])
+    dropped = read_table(data_sets.dropped, needed=["dataset", "reason", "rows"], numbers=["rows"])
     for name, reason, number in zip(dropped["dataset"], dropped["reason"], dropped["rows"], strict=True):
         counts.setdefault(name, []).append((reason, int(number)))
-    held_out = _rows(folder / "vop" / "test.parquet")
+    held_out = _rows(data_sets.held_out)
     text = render("cards", "dataset", lineage=lineage, seed=seed, sizes=sizes, held_out=held_out, counts=counts)
     with atomic_write(out) as partial:
         partial.write_text(text + "\n", encoding="utf-8")

@@ -18,25 +18,42 @@ Checkpoint = Annotated[Path, typer.Option(help="manifest.json of the model's fol
 Lineage = Annotated[str, typer.Option(help="name of the VLM that synthesizes, such as base.csr")]
 Seed = Annotated[int, typer.Option(help="the run's seed", min=0)]
 Table = Annotated[Path, typer.Option(help="Parquet table of a shard")]
+Shards = Annotated[list[Path], typer.Argument(help="Parquet tables to write, one per shard")]
+Tables = Annotated[list[Path], typer.Option(help="tables of this step, in the order of the shards")]
 Out = Annotated[Path, typer.Option(help="Parquet table to write")]
+
+Csr = Annotated[Path, typer.Option(help="the CSR data set, a Parquet table")]
+Vop = Annotated[Path, typer.Option(help="the VOP data set, a Parquet table")]
+HeldOut = Annotated[Path, typer.Option(help="held-out VOP pairs, a Parquet table")]
+Dropped = Annotated[Path, typer.Option(help="CSV: what was dropped, by reason")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this area to the command line."""
 
     @app.command()
-    def make_seeds(folder: Path, options: Options, seed: Seed = 0) -> None:
-        """Draw or collect the seed images: seeds/shardN.parquet (world: also truth/shardN.jsonl) below FOLDER."""
+    def draw_seeds(
+        images: Shards,
+        truth: Annotated[list[Path], typer.Option(help="what is in each shard: JSON Lines to write")],
+        options: Options,
+        seed: Seed = 0,
+    ) -> None:
+        """Draw scenes of the micro world, and write what is in them apart."""
         from viper.synthesis import world
+
+        world.draw_seeds(read_options(options).seeds, seed=seed, out=images, truth=truth)
+
+    @app.command("collect-seeds")
+    def collect_seeds_command(
+        images: Shards,
+        skipped: Annotated[Path, typer.Option(help="CSV to write: photographs that could not be used, by reason")],
+        options: Options,
+        seed: Seed = 0,
+    ) -> None:
+        """Read photographs: upright, RGB, of the wanted size."""
         from viper.synthesis.seeds import collect_seeds
 
-        seeds = read_options(options).seeds
-        tables = [folder / "seeds" / f"shard{shard}.parquet" for shard in range(seeds.shards)]
-        if seeds.source == "world":
-            truth = [folder / "truth" / f"shard{shard}.jsonl" for shard in range(seeds.shards)]
-            world.draw_seeds(seeds, seed=seed, out=tables, truth=truth)
-        else:
-            collect_seeds(seeds, seed=seed, out=tables, skipped=folder / "seeds" / "skipped.csv")
+        collect_seeds(read_options(options).seeds, seed=seed, out=images, skipped=skipped)
 
     @app.command()
     def caption_images(
@@ -118,37 +135,48 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def assemble_datasets(
-        seeds: Annotated[Path, typer.Option(help="folder of the seed images' shards")],
-        synthesis: Annotated[Path, typer.Option(help="folder of the steps' shards")],
-        out: Annotated[Path, typer.Option(help="folder for the data sets and dropped.csv")],
+        seeds: Tables,
+        captions: Tables,
+        critiques: Tables,
+        refinements: Tables,
+        operations: Tables,
+        edits: Tables,
+        csr: Csr,
+        vop: Vop,
+        held_out: HeldOut,
+        dropped: Dropped,
         options: Options,
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """Choose the rows of both data sets; drop what is unusable, counted by reason."""
-        from viper.synthesis.assemble import Shards, assemble
+        from viper.synthesis.assemble import DataSets, Shards, assemble
 
-        sections = read_options(options)
-        assemble(Shards(seeds, synthesis, sections.seeds.shards), out, sections.synthesis, lineage=lineage, seed=seed)
+        tables = {"seeds": seeds, "captions": captions, "critiques": critiques, "refinements": refinements}
+        shards = Shards(tables | {"operations": operations, "edits": edits})
+        out = DataSets(csr, vop, held_out, dropped)
+        assemble(shards, out, read_options(options).synthesis, lineage=lineage, seed=seed)
 
     @app.command()
     def write_card(
-        folder: Annotated[Path, typer.Argument(help="folder of the data sets and dropped.csv")],
+        csr: Csr,
+        vop: Vop,
+        held_out: HeldOut,
+        dropped: Dropped,
         out: Annotated[Path, typer.Option(help="Markdown file to write")],
         lineage: Lineage,
         seed: Seed,
     ) -> None:
         """Write the card of both data sets: sizes, columns, and what became of each seed image."""
+        from viper.synthesis.assemble import DataSets
         from viper.synthesis.card import write_card
 
-        write_card(folder, out, lineage=lineage, seed=seed)
+        write_card(DataSets(csr, vop, held_out, dropped), out, lineage=lineage, seed=seed)
 
     @app.command()
     def audit_synthesis(
-        data: Annotated[Path, typer.Option(help="folder of the scale's data, such as data/micro")],
-        seed: Annotated[list[int], typer.Option(help="a run's seed; repeat the option for several")],
-        lineage: Annotated[list[str], typer.Option(help="name of a VLM that synthesized; repeat for several")],
-        options: Options,
+        table: Annotated[list[Path], typer.Option(help="table of a step and shard; repeat for each that is read")],
+        truth: Annotated[list[Path], typer.Option(help="what is in a shard of drawn images; repeat for each")],
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checker's folder")],
         out: Annotated[Path, typer.Option(help="CSV table to write")],
     ) -> None:
@@ -157,10 +185,9 @@ def register(app: typer.Typer) -> None:
         from viper.manifest import model_folder
         from viper.synthesis import world
 
-        shards = read_options(options).seeds.shards
-        table = world.audit(data, seeds=seed, lineages=lineage, shards=shards, checker=model_folder(checkpoint))
+        measured = world.audit(table, truth, checker=model_folder(checkpoint))
         with atomic_write(out) as partial:
-            table.to_csv(partial, index=False, lineterminator="\n")
+            measured.to_csv(partial, index=False, lineterminator="\n")
 
 
 def _make(

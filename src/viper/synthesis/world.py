@@ -26,8 +26,8 @@ def language() -> "Language":
     return MicroLanguage()
 
 
-def audit(data: Path, *, seeds: Sequence[int], lineages: Sequence[str], shards: int, checker: Path) -> "pd.DataFrame":
+def audit(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -> "pd.DataFrame":
     """Every step of some syntheses against the truth; see `microworld.audit.audit_all`."""
     from microworld.audit import audit_all
 
-    return audit_all(data, seeds=seeds, lineages=lineages, shards=shards, checker=checker)
+    return audit_all(tables, truth, checker=checker)

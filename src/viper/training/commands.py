@@ -20,7 +20,8 @@ def register(app: typer.Typer) -> None:
         options: Options,
         work: Annotated[Path, typer.Option(help="Folder that an interrupted run goes on from; removed at the end.")],
         model: Annotated[Path, typer.Option(help="Folder of the trained checkpoint to write.")],
-        metrics: Annotated[Path, typer.Option(help="Metrics per step to write (.csv); beside it: rollouts.jsonl.")],
+        metrics: Annotated[Path, typer.Option(help="Metrics per step to write (.csv).")],
+        rollouts: Annotated[Path, typer.Option(help="Sampled responses to write (.jsonl).")],
         seed: Annotated[int, typer.Option(help="Seed of order, sampling and initialization.")],
         lineage: Annotated[str, typer.Option(help="Name of the checkpoint, for its record.")],
         tau: Annotated[Path | None, typer.Option(help="Calibrated threshold (.json), if asked for.")] = None,
@@ -45,7 +46,7 @@ def register(app: typer.Typer) -> None:
         with only_writer(work), explain_failed_write(work.parent):
             run(
                 checked,
-                Places(parent=parent, data=tuple(data), work=work, model=model, metrics=metrics),
+                Places(parent=parent, data=tuple(data), work=work, model=model, metrics=metrics, rollouts=rollouts),
                 seed=seed,
                 scorer=scorer,
                 processor_options=sections.models.vlm.processor,

@@ -56,7 +56,8 @@ class Places:
         data: Parquet files, see `viper.training.data.read`.
         work: folder for what an interrupted run goes on from; removed after success.
         model: folder of the trained checkpoint; its manifest.json is written last.
-        metrics: CSV file, see `viper.training.records`; sampled responses go to rollouts.jsonl beside it.
+        metrics: CSV file, see `viper.training.records`.
+        rollouts: JSON Lines of sampled responses, see there.
     """
 
     parent: Path
@@ -64,11 +65,7 @@ class Places:
     work: Path
     model: Path
     metrics: Path
-
-    @property
-    def rollouts(self) -> Path:
-        """The file of sampled responses."""
-        return self.metrics.with_name("rollouts.jsonl")
+    rollouts: Path
 
 
 def train(

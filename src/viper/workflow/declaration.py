@@ -16,21 +16,23 @@ from typing import Any
 
 from viper.config.options import to_json
 from viper.config.schema import Scale
+from viper.layout import Layout
 from viper.workflow import insides
 from viper.workflow.source import command_of, fingerprint, prompt_sets
 
 Amount = Callable[..., int]
 
 LIGHT_MB, LIGHT_MINUTES = 2000, 10  # a job that reads and writes tables
-_FIRST = ("seed", "lineage")  # whose folder holds the logs of several rules
+_FIRST = ("lineage", "seed")  # whose folder holds the logs of several rules
 
 
-def complete(rules: Iterable[Any], name: str, scale: Scale, environment: str) -> None:
+def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: str) -> None:
     """Give each rule that runs a command of this package what it did not say itself.
 
     Args:
         rules: of the workflow, all of them read.
-        name, scale: the run's scale.
+        layout: where the files of the run's scale lie.
+        scale: its parameters.
         environment: file of the conda environment, relative to the rule files.
 
     Raises:
@@ -45,11 +47,11 @@ def complete(rules: Iterable[Any], name: str, scale: Scale, environment: str) ->
             params["options"] = _options(scale, params["sections"])
             rule.set_params(options=params["options"])
         rule.set_params(code=fingerprint(command, prompt_sets(params)))
-        place = f"{name}/{_place(rule.name, rule.wildcard_names, str(rule.output[0]))}"
+        place = _place(rule.name, rule.wildcard_names, str(rule.output[0]))
         insides.give(
             rule,
-            log=f"logs/{place}.log",
-            benchmark=f"benchmarks/{place}.tsv",
+            log=layout.log(place),
+            benchmark=layout.timing(place),
             conda=environment,
             resources={"mem_mb": per_attempt(LIGHT_MB), "runtime": per_attempt(LIGHT_MINUTES)},
         )
@@ -62,7 +64,7 @@ def _options(scale: Scale, sections: Iterable[str] | Callable) -> str | Callable
 
 
 def _place(name: str, wildcards: Iterable[str], output: str) -> str:
-    """Where a rule's log lies: below seed and lineage, where it has them, by its name and the rest of its wildcards."""
+    """Where a rule's log lies: below lineage and seed, where it has them, by its name and the rest of its wildcards."""
     first = [each for each in _FIRST if each in wildcards]
     rest = sorted(set(wildcards) - set(first), key=lambda each: output.index(f"{{{each}"))
     folders = ["seed{seed}" if each == "seed" else f"{{{each}}}" for each in first]

@@ -1,7 +1,7 @@
 """One turn of the loop in real pictures: seed image, caption, reconstruction, refinements, edit, operations."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from viper.errors import ViperError
@@ -28,29 +28,29 @@ EXAMPLE = {
 }
 
 
-def collect(synthesis: Path, seeds: Path, count: int) -> list[Row]:
+def collect(seeds: Path, steps: Mapping[str, Path], count: int) -> list[Row]:
     """The first `count` seed images of a shard that survived every step, as rows with the columns of EXAMPLE.
 
     Args:
-        synthesis: folder of a lineage's steps; the shard is the one that `seeds` is named after.
         seeds: table of seed images.
+        steps: the table that each of _STEPS made of them.
 
     Raises:
         ViperError: there are fewer.
     """
-    tables = [by_id(read_step(synthesis / step / seeds.name, step)) for step in _STEPS]
+    tables = [by_id(read_step(steps[step], step)) for step in _STEPS]
     examples = []
     for row in read_step(seeds, "seeds"):
-        steps = [table.get(row["id"]) for table in tables]
-        if all(step and not step["failure"] for step in steps) and steps[2]["refinements"]:
-            caption, painted, critique, operations, edit = steps
+        made = [table.get(row["id"]) for table in tables]
+        if all(step and not step["failure"] for step in made) and made[2]["refinements"]:
+            caption, painted, critique, operations, edit = made
             images = {"seed": row["image"], "reconstruction": painted["image"], "edit": edit["image"]}
             texts = {"caption": caption["caption"], "refinements": critique["refinements"]}
             examples.append(images | texts | {"operations": operations["statements"]})
         if len(examples) == count:
             return examples
     raise ViperError(
-        f"{synthesis}: only {len(examples)} seed images of {seeds.name} got through all steps, {count} are shown: "
+        f"{seeds}: only {len(examples)} seed images of it got through all steps, {count} are shown: "
         "raise seeds.number, or look into the dropped rows of the data set"
     )
 

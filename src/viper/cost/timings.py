@@ -1,10 +1,12 @@
 """Where the time went: one table from the files that Snakemake's `benchmark:` directives wrote, and from the logs."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from viper.errors import ViperError
+from viper.layout import Layout
 from viper.reading import read_table
 from viper.startup import read_seconds
 
@@ -35,20 +37,27 @@ def read_measured(path: str | Path) -> dict[str, float]:
         raise ViperError(f"{path}: holds what is no number: {error}. {remedy}") from error
 
 
-def collect(folder: str | Path, logs: str | Path) -> pd.DataFrame:
-    """Return step (a benchmark file's path below `folder`, without suffix), seconds, of these the start-up, peak_mb and
-    mean_load_percent; the last row adds them up.
+def collect(layout: Layout, measured: Iterable[str], root: Path = Path()) -> pd.DataFrame:
+    """What the jobs of a run took.
 
-    A log has the same path below `logs`, and says how long the process took before its work began; a job whose log does
-    not say so counts as nothing but start-up. Very short jobs have no memory or load figures: Snakemake had no time to
-    sample them. They are left empty.
+    Args:
+        measured: the files in which Snakemake noted it; a job without one, which was not run here, has no row.
+
+    Returns:
+        step (the file's path below those of its scale, without suffix), seconds, of these the start-up, peak_mb and
+        mean_load_percent; the last row adds them up. A log says how long the process took before its work began; a job
+        whose log does not say so counts as nothing but start-up. Very short jobs have no memory or load figures:
+        Snakemake had no time to sample them. They are left empty.
+
+    Raises:
+        ViperError: see `read_measured`.
     """
     rows = []
-    for path in sorted(Path(folder).rglob("*.tsv")):
-        measured = read_measured(path)
-        step = path.relative_to(folder).with_suffix("").as_posix()
-        row = {"step": step} | {new: measured.get(old) for old, new in COLUMNS.items()}
-        log = Path(logs, f"{step}.log")
+    for path in sorted(path for path in set(measured) if (root / path).is_file()):
+        step = layout.place_of_timing(path)
+        took = read_measured(root / path)
+        row = {"step": step} | {new: took.get(old) for old, new in COLUMNS.items()}
+        log = root / layout.log(step)
         start_up = read_seconds(log.read_text(errors="replace", encoding="utf-8")) if log.is_file() else None
         rows.append(row | {START_UP: row["seconds"] if start_up is None else start_up})
     table = pd.DataFrame(rows, columns=["step", "seconds", START_UP, *list(COLUMNS.values())[1:]])

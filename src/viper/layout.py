@@ -1,0 +1,243 @@
+"""Where everything lies: every path that a rule writes is spelled here, and nowhere else.
+
+    data/SCALE/            what training and evaluation read, by kind, lineage and run seed
+    models/SCALE/          checkpoints, by lineage and run seed
+    results/SCALE/         what every experiment reads: metrics, predictions, attention, by lineage and run seed
+    results/SCALE/TARGET/  what one target makes of it: tables and figures
+    results/recorded/      the recorded run, in git
+
+The run seed is always the innermost folder, so that what is recorded of a lineage is one folder, however many seeds it
+was run with. A run with other seeds than the scale's own has folders of its own for its tables and figures.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+DATA, MODELS, RESULTS, WORK = "data", "models", "results", "work"
+RECORDED = "recorded"  # below results/, beside the scales
+# Folders of results/SCALE/ that are no target's: what experiments share.
+METRICS, PREDICTIONS, ATTENTION = "metrics", "predictions", "attention"
+SHARED = (METRICS, PREDICTIONS, ATTENTION)
+REPORT = "report"  # beside the targets: pages, run times, costs
+_SEED = re.compile(r"seed(\d+)")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one scale, relative to the repository. What is not given is a wildcard of Snakemake's.
+
+    Attributes:
+        scale: its name.
+        apart: what the folders of tables and figures have behind their name, see `apart`.
+    """
+
+    scale: str
+    apart: str = ""
+
+    # --- data
+
+    def images(self, *, seed: int | str = "{seed}", shard: int | str = "{shard}") -> str:
+        """A shard of the seed images."""
+        return f"{DATA}/{self.scale}/seeds/seed{seed}/shard{shard}.parquet"
+
+    def skipped(self, *, seed: int | str = "{seed}") -> str:
+        """Which photographs could not be used, counted by reason."""
+        return f"{DATA}/{self.scale}/seeds/seed{seed}/skipped.csv"
+
+    def truth(self, *, seed: int | str = "{seed}", shard: int | str = "{shard}") -> str:
+        """What is in a shard of drawn seed images; only audits read it."""
+        return f"{DATA}/{self.scale}/truth/seed{seed}/shard{shard}.jsonl"
+
+    def synthesis(
+        self,
+        step: str,
+        *,
+        lineage: str = "{lineage}",
+        seed: int | str = "{seed}",
+        shard: int | str = "{shard}",
+    ) -> str:
+        """The table of one step of the loop ('captions', …) and shard."""
+        return f"{DATA}/{self.scale}/synthesis/{lineage}/{step}/seed{seed}/shard{shard}.parquet"
+
+    def dataset(self, file: str, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
+        """A file of the data sets that a lineage synthesized: 'csr/train.parquet', 'README.md', …"""
+        return f"{DATA}/{self.scale}/dataset/{lineage}/seed{seed}/{file}"
+
+    def cold(self, *, seed: int | str = "{seed}") -> str:
+        """The chain-of-thought samples of the cold start."""
+        return f"{DATA}/{self.scale}/cold/seed{seed}/train.parquet"
+
+    def benchmark(self, *, split: str = "{split}", name: str = "{name}") -> str:
+        """The questions of one benchmark and split."""
+        return f"{DATA}/{self.scale}/benchmarks/{split}/{name}.tsv"
+
+    # --- models
+
+    def checkpoint(self, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
+        """The manifest of a trained checkpoint."""
+        return f"{MODELS}/{self.scale}/{lineage}/seed{seed}/manifest.json"
+
+    def base_model(self, part: str) -> str:
+        """The manifest of a base model that this scale trains itself: 'vlm', 'painter', 'editor', 'checker'."""
+        return f"{MODELS}/{self.scale}/pretrained/{part}/manifest.json"
+
+    def stored_models(self) -> str:
+        """The file in git that names the stored base models."""
+        return f"{MODELS}/{self.scale}/pretrained.dvc"
+
+    def latents(self) -> str:
+        """The manifest of what painter and editor share while they are pretrained."""
+        return f"{MODELS}/{self.scale}/latents/manifest.json"
+
+    def work(self, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
+        """The folder of a training that is not finished."""
+        return f"{WORK}/{self.scale}/{lineage}/seed{seed}"
+
+    # --- results that experiments share
+
+    def metrics(self, file: str, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
+        """What training wrote down: 'train.csv' or 'rollouts.jsonl'."""
+        return f"{RESULTS}/{self.scale}/{METRICS}/{lineage}/seed{seed}/{file}"
+
+    def predictions(
+        self,
+        file: str = "{name}.tsv",
+        *,
+        lineage: str = "{lineage}",
+        split: str = "{split}",
+        seed: int | str | None = "{seed}",
+    ) -> str:
+        """Per-item predictions on one benchmark; `seed` is None for what is not trained, the same for every seed."""
+        run = [] if seed is None else [f"seed{seed}"]
+        return "/".join([RESULTS, self.scale, PREDICTIONS, split, lineage, *run, file])
+
+    def attention(self, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
+        """Measured attention on the pairs that one run seed held out."""
+        return f"{RESULTS}/{self.scale}/{ATTENTION}/{lineage}/seed{seed}.parquet"
+
+    # --- results of a target
+
+    def table(self, target: str, name: str, end: str = ".csv") -> str:
+        """A table of a target that compares run seeds."""
+        return f"{RESULTS}/{self.scale}/{target}{self.apart}/{name}{end}"
+
+    def figure(self, target: str, name: str, end: str = "") -> str:
+        """A figure of a target, without suffix where none is given."""
+        return self.table(target, name, end)
+
+    def once(self, target: str, file: str) -> str:
+        """A file of a target that has nothing to do with run seeds."""
+        return f"{RESULTS}/{self.scale}/{target}/{file}"
+
+    def bench(self, file: str) -> str:
+        """A measurement of how fast the expensive steps are."""
+        return self.once("bench", file)
+
+    def tau(self) -> str:
+        """The similarity threshold that was chosen for the scale's embedder."""
+        return self.once("threshold", "tau.json")
+
+    # --- beside the results
+
+    def log(self, place: str) -> str:
+        """What a job printed."""
+        return f"logs/{self.scale}/{place}.log"
+
+    def timing(self, place: str) -> str:
+        """What Snakemake measured of a job."""
+        return f"benchmarks/{self.scale}/{place}.tsv"
+
+    def place_of_timing(self, path: str) -> str:
+        """The `place` that `timing` made a path of."""
+        return path.removeprefix(f"benchmarks/{self.scale}/").removesuffix(".tsv")
+
+
+def manifest(folder: str) -> str:
+    """The manifest of a model's folder."""
+    return f"{folder}/manifest.json"
+
+
+def apart(seeds: Sequence[int], declared: Sequence[int]) -> str:
+    """What tells the tables of a run with other seeds than the scale's own from those: '-seed0', '-seeds0-1', or ''."""
+    if list(seeds) == list(declared):
+        return ""
+    return f"-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}"
+
+
+def is_of_target(path: str) -> bool:
+    """Whether a file is a table, figure or page of a target: below results/SCALE/TARGET/."""
+    parts = PurePosixPath(path).parts
+    return len(parts) > 3 and parts[0] == RESULTS and parts[1] != RECORDED and parts[2] not in SHARED
+
+
+def seed_of(path: str) -> int | None:
+    """The run seed that a file belongs to; None where it belongs to none, or to all."""
+    found = [match for part in PurePosixPath(path).parts if (match := _SEED.fullmatch(part.partition(".")[0]))]
+    return int(found[-1].group(1)) if found else None
+
+
+def part_of(path: str, folder: str) -> str:
+    """The part of a recorded `folder` that `path`, a file in it, belongs to: what one run seed made, or all of it."""
+    inner = PurePosixPath(path).relative_to(folder).parts
+    for depth, name in enumerate(inner):
+        if _SEED.fullmatch(name.partition(".")[0]):
+            return str(PurePosixPath(folder, *inner[: depth + 1]))
+    return folder
+
+
+def run_of(path: str) -> tuple[str, int]:
+    """The lineage and the run seed of a file of metrics or of attention: the seed's folder or file, and the one above.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    parts = PurePosixPath(path).parts
+    for above, part in zip(parts, parts[1:], strict=False):
+        if found := _SEED.fullmatch(part.partition(".")[0]):
+            return above, int(found.group(1))
+    raise ValueError(f"{path}: not LINEAGE/seedN")
+
+
+def step_of(path: str) -> tuple[str, str, int]:
+    """The lineage, step and run seed of a table of the synthesis: LINEAGE/STEP/seedN/….
+
+    Raises:
+        ValueError: it has another form.
+    """
+    step, seed = run_of(path)
+    parts = PurePosixPath(path).parts
+    return parts[parts.index(step) - 1], step, seed
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the path of a file of predictions says.
+
+    Attributes:
+        seed: None for a lineage that is not trained.
+        benchmark: name of the file of questions.
+    """
+
+    lineage: str
+    seed: int | None
+    split: str
+    benchmark: str
+
+
+def answers_of(path: str) -> Answers:
+    """Read a path that `Layout.predictions` spelled.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    parts = PurePosixPath(path).parts
+    if PREDICTIONS not in parts:
+        raise ValueError(f"{path}: no file below {PREDICTIONS}/")
+    inner = parts[len(parts) - parts[::-1].index(PREDICTIONS) :]
+    split, lineage, *run, file = inner if len(inner) in (3, 4) else ("", "", "", "", "")
+    seed = seed_of(run[0]) if run else None
+    if not split or (run and seed is None):
+        raise ValueError(f"{path}: not {PREDICTIONS}/SPLIT/LINEAGE/[seedN/]NAME.tsv")
+    return Answers(lineage, seed, split, PurePosixPath(file).stem)
