@@ -89,9 +89,7 @@ rule figure_loop:
     input:
         rules.loop_examples.output,
     output:
-        png=report(
-            L.table("main", "loop", ".png"), caption=f"../{L.table('main', 'loop', '.rst')}", category="Figures"
-        ),
+        png=report(L.table("main", "loop", ".png"), caption=f"../{L.table('main', 'loop', '.rst')}", category="Figures"),
         caption=L.table("main", "loop", ".rst"),
     params:
         sections=[],

@@ -1,5 +1,6 @@
 # What a run was planned to take, and what it took. Before a run: `python -m viper cost --scale SCALE`.
 
+
 rule cost:
     """What the main experiment was planned to take by the rates, and what it took: hours, disk, longest path."""
     input:

@@ -60,11 +60,7 @@ else:
     rule pretrain:
         """The base models, from wherever `models.source` says."""
         input:
-            (
-                hub_manifests()
-                if S.models.source == "hub"
-                else [L.base_model(part) for part in PARTS]
-            ),
+            (hub_manifests() if S.models.source == "hub" else [L.base_model(part) for part in PARTS]),
 
 
 if S.models.checker:

@@ -136,9 +136,7 @@ rule assemble_datasets:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
-        tables=lambda wildcards, input: [
-            word for name in input.keys() for word in repeated(f"--{name}", input[name])
-        ],
+        tables=lambda wildcards, input: [word for name in input.keys() for word in repeated(f"--{name}", input[name])],
         sections=[
             "synthesis.prompts",
             "synthesis.csr_size",

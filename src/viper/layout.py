@@ -22,6 +22,7 @@ METRICS, PREDICTIONS, ATTENTION = "metrics", "predictions", "attention"
 SHARED = (METRICS, PREDICTIONS, ATTENTION)
 REPORT = "report"  # beside the targets: pages, run times, costs
 _SEED = re.compile(r"seed(\d+)")
+_APART = re.compile(r"-seeds?(\d+(?:-\d+)*)$")
 
 
 @dataclass(frozen=True)
@@ -166,25 +167,37 @@ def apart(seeds: Sequence[int], declared: Sequence[int]) -> str:
     return f"-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}"
 
 
+def seeds_apart(folder: str) -> tuple[int, ...]:
+    """The run seeds that `apart` put behind the name of a target's folder; () where it put nothing."""
+    found = _APART.search(folder)
+    return tuple(map(int, found.group(1).split("-"))) if found else ()
+
+
 def is_of_target(path: str) -> bool:
     """Whether a file is a table, figure or page of a target: below results/SCALE/TARGET/."""
     parts = PurePosixPath(path).parts
     return len(parts) > 3 and parts[0] == RESULTS and parts[1] != RECORDED and parts[2] not in SHARED
 
 
+def _seed_place(parts: Sequence[str]) -> tuple[int, int] | None:
+    """Where in a path the run seed stands, and which it is. The first two parts are an area and a scale of any name."""
+    for place, part in enumerate(parts[2:], 2):
+        if found := _SEED.fullmatch(part.partition(".")[0]):
+            return place, int(found.group(1))
+    return None
+
+
 def seed_of(path: str) -> int | None:
     """The run seed that a file belongs to; None where it belongs to none, or to all."""
-    found = [match for part in PurePosixPath(path).parts if (match := _SEED.fullmatch(part.partition(".")[0]))]
-    return int(found[-1].group(1)) if found else None
+    found = _seed_place(PurePosixPath(path).parts)
+    return found[1] if found else None
 
 
-def part_of(path: str, folder: str) -> str:
-    """The part of a recorded `folder` that `path`, a file in it, belongs to: what one run seed made, or all of it."""
-    inner = PurePosixPath(path).relative_to(folder).parts
-    for depth, name in enumerate(inner):
-        if _SEED.fullmatch(name.partition(".")[0]):
-            return str(PurePosixPath(folder, *inner[: depth + 1]))
-    return folder
+def part_of(path: str) -> str:
+    """What a file is made and replaced with: the folder of its run seed, or else the folder that it lies in."""
+    place = PurePosixPath(path)
+    found = _seed_place(place.parts)
+    return str(PurePosixPath(*place.parts[: found[0] + 1])) if found else str(place.parent)
 
 
 def run_of(path: str) -> tuple[str, int]:
@@ -194,10 +207,10 @@ def run_of(path: str) -> tuple[str, int]:
         ValueError: it has another form.
     """
     parts = PurePosixPath(path).parts
-    for above, part in zip(parts, parts[1:], strict=False):
-        if found := _SEED.fullmatch(part.partition(".")[0]):
-            return above, int(found.group(1))
-    raise ValueError(f"{path}: not LINEAGE/seedN")
+    found = _seed_place(parts)
+    if found is None:
+        raise ValueError(f"{path}: not LINEAGE/seedN")
+    return parts[found[0] - 1], found[1]
 
 
 def step_of(path: str) -> tuple[str, str, int]:
@@ -232,12 +245,9 @@ def answers_of(path: str) -> Answers:
     Raises:
         ValueError: it has another form.
     """
-    parts = PurePosixPath(path).parts
-    if PREDICTIONS not in parts:
-        raise ValueError(f"{path}: no file below {PREDICTIONS}/")
-    inner = parts[len(parts) - parts[::-1].index(PREDICTIONS) :]
+    area, _, kind, *inner = (*PurePosixPath(path).parts, "", "", "")[: len(PurePosixPath(path).parts) or 3]
     split, lineage, *run, file = inner if len(inner) in (3, 4) else ("", "", "", "", "")
-    seed = seed_of(run[0]) if run else None
-    if not split or (run and seed is None):
-        raise ValueError(f"{path}: not {PREDICTIONS}/SPLIT/LINEAGE/[seedN/]NAME.tsv")
+    seed = seed_of(path)
+    if (area, kind) != (RESULTS, PREDICTIONS) or not split or (seed is not None) != bool(run):
+        raise ValueError(f"{path}: not {RESULTS}/SCALE/{PREDICTIONS}/SPLIT/LINEAGE/[seedN/]NAME.tsv")
     return Answers(lineage, seed, split, PurePosixPath(file).stem)

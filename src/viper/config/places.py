@@ -14,13 +14,13 @@ from typing import Any
 from viper.config.inheritance import EXTENDS, Place, dotted
 from viper.config.yaml_file import read_yaml
 from viper.errors import ViperError
+from viper.layout import RECORDED
 
 PARAMS = "params.yaml"
 SCALE, SCALES = "scale", "scales"  # keys of the tree; the second is the folder's name, too
 SHARED = "params"  # the neighbour that a scale takes params.yaml over from
 APART = "pretraining"  # the section with a file of its own
 NAME = r"[a-z0-9]{1,32}"  # of a scale
-PUBLISHED = "recorded"  # below results/, beside the scales
 
 
 def in_file(place: Place) -> tuple[str, Place]:
@@ -57,10 +57,10 @@ def _scales(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The name and the content of every scale."""
     files = sorted(file for file in folder.glob("*.y*ml") if not file.name.startswith("."))
     for file in files:
-        if not re.fullmatch(rf"{NAME}(-{APART})?\.yaml", file.name) or file.stem in (SHARED, PUBLISHED):
+        if not re.fullmatch(rf"{NAME}(-{APART})?\.yaml", file.name) or file.stem in (SHARED, RECORDED):
             raise ViperError(
                 f"{file}: is no scale's: call it NAME.yaml, NAME of small letters and digits, 32 at most, and not "
-                f"'{SHARED}' or '{PUBLISHED}'; or NAME-{APART}.yaml"
+                f"'{SHARED}' or '{RECORDED}'; or NAME-{APART}.yaml"
             )
     names = [file.stem for file in files if "-" not in file.stem]
     if not names:

@@ -11,13 +11,14 @@ from viper.config.evaluation import Evaluation
 from viper.config.hub import fill_paths
 from viper.config.models import Models
 from viper.config.names import collision
-from viper.config.places import NAME, PUBLISHED
+from viper.config.places import NAME
 from viper.config.pretraining import Pretraining
 from viper.config.reward import Reward
 from viper.config.seeds import Seeds
 from viper.config.synthesis import Synthesis
 from viper.config.training import Training
 from viper.errors import ViperError
+from viper.layout import RECORDED
 from viper.lineage import split_control
 
 
@@ -139,10 +140,10 @@ class Params(Section):
     @model_validator(mode="after")
     def _check_scale(self) -> "Params":
         for name in self.scales:
-            if not re.fullmatch(NAME, name) or name == PUBLISHED:
+            if not re.fullmatch(NAME, name) or name == RECORDED:
                 raise ValueError(
                     f"scale name {name[:40]!r} becomes a folder: use only small letters and digits, 32 at most, "
-                    f"and not '{PUBLISHED}', where the recorded run is shown"
+                    f"and not '{RECORDED}', where the recorded run is shown"
                 )
         if self.scale not in self.scales:
             raise ValueError(

@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from viper.config.loading import load, read
 from viper.config.places import PARAMS, in_file
 from viper.errors import ViperError
+from viper.layout import is_of_target
 from viper.listings import place_of
 from viper.provenance.objects import STORE
-from viper.provenance.stages import Stage, is_kept, is_small, stage_names, stages
+from viper.provenance.stages import Stage, is_kept, stage_names, stages
 from viper.recorded import read_dvc_file, read_yaml
 from viper.workflow import graph as graphs
 
@@ -82,15 +83,15 @@ def stored_files(root: Path) -> list[Path]:
 def text(scale: str, planned: list[Stage]) -> str:
     """The content of dvc.yaml."""
     content: dict[str, Any] = {"stages": {stage.name: _entry(scale, stage) for stage in planned}}
-    outs = [out for stage in planned for out in stage.outs]
-    if scores := [out for out in outs if out.endswith("/scores.json") and is_small(out)]:
+    files = [file for stage in planned for file in stage.files]
+    if scores := [file for file in files if file.endswith("/scores.json") and is_of_target(file)]:
         content["metrics"] = scores
-    if curves := [out for out in outs if out.endswith("/train.csv")]:
+    if curves := [file for file in files if file.endswith("/train.csv")]:
         content["plots"] = [
             {
                 name: {
                     "title": title,
-                    "x": dict.fromkeys(curves, "step"),
+                    "x": "step",
                     "y": dict.fromkeys(curves, column),
                     "x_label": "step",
                     "y_label": column,
@@ -99,7 +100,19 @@ def text(scale: str, planned: list[Stage]) -> str:
             for column, title in CURVES.items()
             for name in [f"training_{column}"]
         ]
-    return HEADER + "\n" + yaml.safe_dump(content, sort_keys=False, width=160, allow_unicode=True)
+    return HEADER + "\n" + yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what an out is on one line, and lists of names side by side."""
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.Node:
+        is_of_names = all(isinstance(each, str) for each in sequence)
+        return super().represent_sequence(tag, sequence, flow_style=is_of_names or flow_style)
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.Node:
+        is_small = "persist" in mapping
+        return super().represent_mapping(tag, mapping, flow_style=is_small or flow_style)
 
 
 def _entry(scale: str, stage: Stage) -> dict[str, Any]:

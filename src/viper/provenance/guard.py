@@ -9,11 +9,12 @@ just making some. Pulled is what has the bytes that dvc.lock records, while Snak
 work on them (.snakemake/incomplete); or what such bytes replaced after Snakemake had recorded others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from viper.digests import noted
+from viper.digests import CACHES, noted
 from viper.listings import digest_of
+from viper.provenance.objects import files_in, parts_of
 from viper.provenance.sidecar import SUFFIX
 from viper.recorded import Entry, read_lock
 from viper.workflow.metadata import INCOMPLETE, METADATA, record
@@ -50,20 +51,35 @@ def _is_of(scale: str, path: str) -> bool:
 
 
 def _is_pulled(root: Path, entry: Entry) -> bool:
+    """Whether an out, or what one run seed has of it, came from the cache: with other seeds Snakemake may have made it."""
     place = root / entry.path
-    files = [file for file in place.rglob("*") if file.is_file()] if place.is_dir() else [place]
-    files = [file for file in files if file.is_file()]
-    names = {file: file.relative_to(root).as_posix() for file in files}
-    if not files or any(record(root, INCOMPLETE, name).is_file() for name in names.values()):
+    if not place.exists():
         return False
-    records = {file: record(root, METADATA, name) for file, name in names.items()}
-    recorded = [file for file in files if records[file].is_file()]
-    if not recorded:
-        return digest_of(place) == entry.md5
+    parts = parts_of(entry.path, entry.md5, *(root / cache for cache in CACHES)) if place.is_dir() else None
+    if parts is None:
+        return _came_later(root, _files(place, root), lambda: digest_of(place) == entry.md5)
+    return any(
+        _came_later(root, _files(root / part, root), lambda part=part, files=files: files_in(part, root) == files)
+        for part, files in parts.items()
+    )
+
+
+def _files(place: Path, root: Path) -> list[str]:
+    """The files in a place, or that file itself."""
+    found = place.rglob("*") if place.is_dir() else [place]
+    return [file.relative_to(root).as_posix() for file in found if file.is_file()]
+
+
+def _came_later(root: Path, names: Sequence[str], is_as_recorded: Callable[[], bool]) -> bool:
+    """Whether files are the recorded ones, and came after Snakemake's records of them, or without any."""
+    if not names or any(record(root, INCOMPLETE, name).is_file() for name in names):
+        return False
+    records = {name: record(root, METADATA, name) for name in names}
+    known = [name for name in names if records[name].is_file()]
     # Recorded files that are younger than their record: Snakemake made other bytes, and these came later.
-    younger = [file for file in recorded if file.stat().st_mtime_ns > records[file].stat().st_mtime_ns]
-    suspects = [file for file in younger if noted(names[file]) not in (None, digest_of(file))]
-    return bool(suspects) and digest_of(place) == entry.md5
+    younger = [name for name in known if (root / name).stat().st_mtime_ns > records[name].stat().st_mtime_ns]
+    suspects = [name for name in younger if noted(name) not in (None, digest_of(root / name))]
+    return (not known or bool(suspects)) and is_as_recorded()
 
 
 def message(paths: list[str]) -> str:

@@ -7,14 +7,14 @@ were: put back, it is as up to date as it was before.
 import json
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from viper.digests import NOTES
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.listings import digest_of
-from viper.provenance.objects import tracked
+from viper.listings import cache_folder, digest_of
+from viper.provenance.objects import STORE, files_in, parts_of, tracked
 from viper.provenance.sidecar import not_made
 from viper.reading import read_json
 from viper.workflow.metadata import METADATA
@@ -24,13 +24,24 @@ RECORDS = (METADATA, NOTES)
 CONTENTS = ".contents.json"  # the paths that were set aside, files and whole folders
 
 
-def differing(recorded: dict[str, str], root: Path = Path()) -> list[str]:
-    """The recorded files and folders that are here with other bytes."""
-    return [
-        path
-        for path, md5 in recorded.items()
-        if ((root / path).exists() or (root / path).is_symlink()) and not _has(root / path, md5)
-    ]
+def differing(recorded: Mapping[str, str], folders: Sequence[Path], root: Path = Path()) -> list[str]:
+    """What is here of recorded files and folders with other bytes: files, and parts of folders, or whole folders where
+    no listing tells of their parts. What is not here, such as other run seeds, does not count.
+
+    Args:
+        folders: stores and caches that may have the listings.
+    """
+    found = []
+    for path, md5 in recorded.items():
+        place = root / path
+        if not place.exists() and not place.is_symlink():
+            continue
+        parts = parts_of(path, md5, *folders) if place.is_dir() and md5.endswith(".dir") else None
+        if parts is None:
+            found += [] if _has(place, md5) else [path]
+        else:
+            found += [part for part, files in parts.items() if files_in(part, root) not in ({}, files)]
+    return found
 
 
 def _has(place: Path, md5: str) -> bool:
@@ -68,8 +79,9 @@ def put_back(folder: Path, root: Path = Path()) -> tuple[list[str], Path | None]
     paths = [path for path in read_json(folder / CONTENTS, list[str], remedy) if (folder / path).exists()]
     if outside := [path for path in paths if Path(path).is_absolute() or ".." in Path(path).parts]:
         raise ViperError(f"{folder / CONTENTS}: names a file outside the repository, '{outside[0]}'. {remedy}")
-    recorded = tracked(root)
-    unsaved = [path for path in paths if (root / path).exists() and not _has(root / path, recorded.get(path, ""))]
+    folders = [root / STORE, cache_folder(root)]
+    recorded = {part: files for path, md5 in tracked(root).items() for part, files in _parts(path, md5, folders)}
+    unsaved = [path for path in paths if (root / path).exists() and files_in(path, root) != recorded.get(path)]
     aside = set_aside(unsaved, root)
     for path in paths:
         _remove(root / path)
@@ -79,6 +91,10 @@ def put_back(folder: Path, root: Path = Path()) -> tuple[list[str], Path | None]
             shutil.copytree(folder / records, root / records, dirs_exist_ok=True)
     shutil.rmtree(folder)
     return paths, aside
+
+
+def _parts(path: str, md5: str, folders: Sequence[Path]) -> Iterable[tuple[str, dict[str, str]]]:
+    return (parts_of(path, md5, *folders) or {}).items()
 
 
 def _move(path: Path, target: Path) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.listings import place_of, read_listing
+from viper.layout import part_of
+from viper.listings import digests_of, place_of, read_listing
 from viper.provenance.sidecar import not_made
-from viper.recorded import read_dvc_file, read_lock
+from viper.recorded import Entry, Lock, read_dvc_file, read_lock
 from viper.tools import run
 
 REMOTE = Path("store")  # in the repository, tracked by git
@@ -49,6 +50,57 @@ def files_of(path: str, md5: str, *folders: Path) -> dict[str, str] | None:
         return {path: md5}
     place = _whole(md5, folders)
     return place and {f"{path}/{name}": each for name, each in read_listing(place).items()}
+
+
+def entry_of(path: str, lock: Lock, *folders: Path) -> Entry | None:
+    """A recorded file, by itself or as part of a recorded folder whose listing one of the stores or caches has.
+
+    Raises:
+        ViperError: see `files_of`.
+    """
+    entry = lock.covering(path)
+    if entry is None or entry.path == path:
+        return entry
+    md5 = (files_of(entry.path, entry.md5, *folders) or {}).get(path)
+    return Entry(path, md5, entry.stage) if md5 else None
+
+
+def entries(lock: Lock, *folders: Path) -> dict[str, Entry]:
+    """Every recorded file by its path, as far as stores and caches have the listings of recorded folders.
+
+    Raises:
+        ViperError: see `files_of`.
+    """
+    return {
+        path: Entry(path, md5, out.stage)
+        for out in lock.outs.values()
+        for path, md5 in (files_of(out.path, out.md5, *folders) or {}).items()
+    }
+
+
+def parts_of(path: str, md5: str, *folders: Path) -> dict[str, dict[str, str]] | None:
+    """The files behind a recorded path, each with its MD5, by the part that they are made and replaced with
+    (`viper.layout.part_of`); a single file is a part. None where no folder has the listing.
+
+    Raises:
+        ViperError: see `files_of`.
+    """
+    files = files_of(path, md5, *folders)
+    if files is None or not md5.endswith(".dir"):
+        return files and {path: files}
+    parts: dict[str, dict[str, str]] = {}
+    for name, each in files.items():
+        parts.setdefault(part_of(name), {})[name] = each
+    return parts
+
+
+def files_in(part: str, root: Path = Path()) -> dict[str, str]:
+    """The files of a part as they are here, with the MD5 of each."""
+    place = root / part
+    if not place.is_dir():
+        return {part: digest(place)} if place.is_file() else {}
+    found = {f"{part}/{name}": md5 for name, md5 in digests_of(place).items()}
+    return {name: md5 for name, md5 in found.items() if part_of(name) == part}
 
 
 def is_here(path: str, md5: str, *folders: Path) -> bool:
@@ -164,6 +216,16 @@ def fill_cache(cache: Path, recorded: Mapping[str, str], root: Path = Path()) ->
                 shutil.copyfile(source, partial)
                 partial.chmod(0o444)  # as DVC has them
                 partial.replace(target)
+
+
+def keep_listings(cache: Path, root: Path = Path()) -> None:
+    """Copy the listings of all recorded folders into the repository's store, so that git tells what is in a folder that
+    lies in a remote out of reach."""
+    for md5 in tracked(root).values():
+        source, target = place_of(cache, md5), place_of(root / STORE, md5)
+        if md5.endswith(".dir") and source.is_file() and not target.exists():
+            with atomic_write(target) as partial:
+                shutil.copyfile(source, partial)
 
 
 def put(path: str, md5: str, folders: Iterable[Path], root: Path = Path()) -> bool:

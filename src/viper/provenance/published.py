@@ -14,13 +14,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.provenance import dvc_yaml, fetching
+from viper.layout import RECORDED, RESULTS, is_of_target
+from viper.provenance import dvc_yaml, fetching, objects
 from viper.recorded import Lock, read_lock
 
-PLACE = Path("results/recorded")
-PAGE = Path("results/README.md")
+PLACE = Path(RESULTS, RECORDED)
+PAGE = Path(RESULTS, "README.md")
 README = Path("README.md")
-KINDS = {"tables": (".csv", ".md"), "figures": (".png", ".rst")}  # folder of the results → what is published of it
+KINDS = (".csv", ".md", ".png", ".rst")  # what is published of the results of each target
 _TEMPLATE = "published.md.jinja"
 BLOCK = re.compile(r"(<!-- recorded: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _CODE = re.compile("``(.+?)``")
@@ -64,11 +65,10 @@ def stale(root: Path = Path()) -> list[str]:
 def _recorded(lock: Lock, root: Path) -> tuple[str, dict[str, str]]:
     """The recorded scale, and what is published of it: path below PLACE → MD5."""
     scale, found = dvc_yaml.recorded_scale_of(root), {}
-    for path, entry in lock.outs.items():
+    for path, entry in objects.entries(lock, root / objects.STORE).items():
         place = PurePosixPath(path)
-        is_wanted = place.suffix in KINDS.get(place.parent.name, ())
-        if is_wanted and place.parts[:2] == ("results", scale):
-            found[place.relative_to("results").as_posix()] = entry.md5
+        if place.suffix in KINDS and is_of_target(path) and place.parts[1] == scale:
+            found[place.relative_to(RESULTS).as_posix()] = entry.md5
     if not found:
         raise ViperError(f"dvc.lock records no table of scale {scale}: run the experiment, then `make record`")
     return scale, found
@@ -80,7 +80,7 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
         PurePosixPath(name).stem: _body(_read(root / PLACE / name)) for name in sorted(recorded) if name.endswith(".md")
     }
     figures = {
-        PurePosixPath(name).stem: _CODE.sub(r"`\1`", _read((root / PLACE / name).with_suffix(".rst")).strip())
+        name: _CODE.sub(r"`\1`", _read((root / PLACE / name).with_suffix(".rst")).strip())
         for name in sorted(recorded)
         if name.endswith(".png")
     }
@@ -88,7 +88,7 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, autoescape=False
     )
     text = environment.get_template(_TEMPLATE).render(
-        scale=scale, tables=tables, figures=figures, hashes=recorded, facts=facts
+        scale=scale, tables=tables, figures=figures, hashes=recorded, facts=facts, example=_example(recorded)
     )
     pages = {PAGE: text}
     if (root / README).is_file():
@@ -108,6 +108,12 @@ def _facts(lock: Lock) -> dict[str, object]:
     params = [keys for record in lock.stages.values() for keys in record.params.values()]
     named = [value for keys in params for key, value in keys.items() if key.rpartition(".")[2] == "run_seeds"]
     return {"seeds": sorted({seed for values in named for seed in values})}
+
+
+def _example(recorded: Mapping[str, str]) -> str:
+    """A table to name in examples: the main one where it is recorded."""
+    tables = [name for name in recorded if name.endswith(".csv")]
+    return next((name for name in tables if PurePosixPath(name).stem == "main"), tables[0])
 
 
 def _body(text: str) -> str:

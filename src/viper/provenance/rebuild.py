@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
+from viper.layout import is_of_target
 from viper.manifest import MANIFEST
 from viper.tools import call
 from viper.workflow.graph import Graph, Job
 
 # Base models come from outside of the experiment: no rebuilding goes behind them.
 FETCHING = {"fetch_pretrained", "fetch_model", "fetch_benchmark"}
-RESULTS_OF_ANALYSIS = {"tables", "figures"}
 
 
 class Start(StrEnum):
@@ -56,7 +56,7 @@ def _is_given(path: str, job: Job, start: Start) -> bool:
     if start is Start.DATA or job.rule in FETCHING:
         return True
     if start is Start.PREDICTIONS:
-        return PurePosixPath(path).parent.name not in RESULTS_OF_ANALYSIS
+        return not is_of_target(path)
     return start is Start.CHECKPOINTS and any(PurePosixPath(out).name == MANIFEST for out in job.outputs)
 
 

@@ -22,7 +22,7 @@ class State:
     """What `dvc status` says, in three kinds.
 
     Attributes:
-        missing: recorded outs that are not there.
+        missing: recorded outs that are not there, or of which some files are not.
         other: recorded outs that are there with other bytes.
         outdated: stages whose parameters, source files or given inputs are not those of the recording, with those.
     """
@@ -75,7 +75,7 @@ def record(root: Path = Path()) -> int:
             f"nothing is recorded: not everything is up to date, Snakemake would run {rules}. "
             f"Run `snakemake --cores all --config scale={scale} -- {' '.join(names)}` first"
         )
-    if missing := [out for stage in planned for out in stage.outs if not (root / out).exists()]:
+    if missing := [file for stage in planned for file in stage.files if not (root / file).exists()]:
         if _is_only_missing(root):
             return 0
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -84,6 +84,7 @@ def record(root: Path = Path()) -> int:
             f"`snakemake --cores all --config scale={scale} -- {' '.join(_targets(planned, missing))}`"
         )
     call("dvc", "commit", "--force", "--no-relink", "--quiet", root=root)
+    objects.keep_listings(cache_folder(root), root)
     return len(planned)
 
 
@@ -94,9 +95,9 @@ def _is_only_missing(root: Path) -> bool:
 
 
 def _targets(planned: list[Stage], missing: list[str]) -> list[str]:
-    """What to ask Snakemake for, so that it makes the missing outs: files by name, for folders their stage."""
-    stages = {out: stage.name for stage in planned for out in stage.outs}
-    return sorted({out if Path(out).suffix else stages[out] for out in missing})
+    """The stages to ask Snakemake for, so that it makes the missing files."""
+    stages = {file: stage.name for stage in planned for file in stage.files}
+    return sorted({stages[file] for file in missing})
 
 
 def pull(root: Path = Path()) -> Pulled:
@@ -131,16 +132,25 @@ def pull(root: Path = Path()) -> Pulled:
         if lacking := [path for path, md5 in recorded.items() if not objects.is_here(path, md5, cache)]:
             said = fetching.fetch({path: recorded[path] for path in lacking}, cache, root)
             damaged += objects.drop_damaged(cache, {path: recorded[path] for path in lacking})
-        moved = [*mine.differing(recorded, root), *(path for path in stale if (root / path).exists())]
+        moved = [
+            *mine.differing(recorded, [root / objects.STORE, cache], root),
+            *(path for path in stale if (root / path).exists()),
+        ]
         aside = mine.set_aside(moved, root)
-        missing = [path for path, md5 in recorded.items() if not objects.put(path, md5, [cache], root)]
-        missing = [path for path in missing if not (root / path).exists()]
+        out_of_reach = {path: md5 for path, md5 in recorded.items() if not objects.put(path, md5, [cache], root)}
+        missing = [path for path, md5 in out_of_reach.items() if not _is_whole(path, md5, cache, root)]
         if outs:
             if place != root:
                 lend(root, place)
             target = ["--config", f"scale={dvc_yaml.recorded_scale_of(place)}", "--", EVERYTHING]
             call("snakemake", "--touch", "--forceall", "--cores", "1", *target, root=place)
     return Pulled(tuple(missing), tuple(stale), recording.edited, tuple(damaged), tuple(moved), aside, said)
+
+
+def _is_whole(path: str, md5: str, cache: Path, root: Path) -> bool:
+    """Whether every file behind a recorded path is here, as far as can be told."""
+    files = objects.files_of(path, md5, root / objects.STORE, cache)
+    return (root / path).exists() and all((root / name).exists() for name in files or ())
 
 
 @dataclass(frozen=True)
@@ -195,6 +205,12 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
 def status(root: Path = Path()) -> State:
     """Compare the work tree with dvc.lock."""
     recorded = objects.tracked(root)
+    folders = [root / objects.STORE, cache_folder(root)]
+
+    def differs(path: str) -> bool:
+        # Of a folder some may be missing, such as other run seeds, while the rest is as recorded.
+        return path not in recorded or bool(mine.differing({path: recorded[path]}, folders, root))
+
     missing, other, outdated = set(), set(), {}
     changes = json.loads(call("dvc", "status", "--json", root=root) or "{}")
     for stage, details in changes.items():
@@ -204,7 +220,8 @@ def status(root: Path = Path()) -> State:
                 lines.append(f"stage {stage}: {detail}")
                 continue
             for path, change in detail.get("changed outs", {}).items():
-                (missing if change in {"deleted", "not in cache"} else other).add(path)
+                is_missing = change in {"deleted", "not in cache"} or not differs(path)
+                (missing if is_missing else other).add(path)
             for path, change in detail.get("changed deps", {}).items():
                 # What is recorded itself is told of by the stage that makes it.
                 if change != "deleted" and path not in recorded:

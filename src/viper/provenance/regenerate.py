@@ -13,7 +13,7 @@ from viper.listings import cache_folder
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
 from viper.provenance.fetching import UnreachableError, obtain, shortened
-from viper.provenance.objects import STORE, check_store, put
+from viper.provenance.objects import STORE, check_store, entries, entry_of, put
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
 from viper.provenance.stages import is_kept
@@ -47,7 +47,8 @@ class Recorded:
 def find(name: str, root: Path = Path()) -> Recorded:
     """Find the commit, path and MD5 behind a hash, `path@rev`, `rev:path`, or a path (as HEAD records it).
 
-    Of a hash that several commits record, the newest counts.
+    The commit is the one that recorded it: the last, up to `rev`, that changed dvc.lock. Of a hash that several commits
+    record, the newest counts.
 
     Raises:
         RegenerateError: there is no such hash, revision or path, or it is in no commit yet.
@@ -66,15 +67,18 @@ def find(name: str, root: Path = Path()) -> Recorded:
         raise ViperError(f"git cannot tell what '{revision}' is: {found.stderr.strip()}")
     if found.returncode:
         raise RegenerateError(UNKNOWN, f"there is no revision '{revision}': see `git log --oneline -- {DVC_LOCK}`")
-    commit = found.stdout.strip()
-    lock = lock_at(commit, root)
-    entry = lock.outs.get(path)
-    if (covering := lock.covering(path)) and covering.md5.endswith(".dir"):
+    commit = call("git", "log", "-1", "--format=%H", found.stdout.strip(), "--", DVC_LOCK, root=root).strip()
+    lock = lock_at(commit, root) if commit else Lock(None)
+    entry = entry_of(path, lock, *_folders(root))
+    covering = lock.covering(path)
+    if covering and covering.md5.endswith(".dir") and (entry is None or entry.path == covering.path):
         raise RegenerateError(
-            UNKNOWN, f"{path}: recorded as part of the folder {covering.path}: name a table or a figure, a single file"
+            UNKNOWN,
+            f"{path}: {'' if entry else 'recorded as part of '}the folder {covering.path}"
+            f"{'' if entry else ', whose list of files is not here'}: name a table or a figure, a single file",
         )
     if entry is None:
-        if path in read_lock(root).outs and revision == "HEAD":
+        if entry_of(path, read_lock(root), *_folders(root)) and revision == "HEAD":
             raise RegenerateError(
                 UNCOMMITTED, f"{path} is recorded here, but in no commit: commit {DVC_LOCK} with the code first"
             )
@@ -83,19 +87,33 @@ def find(name: str, root: Path = Path()) -> Recorded:
 
 
 def _find_hash(value: str, root: Path) -> Recorded:
-    for commit in call("git", "log", "--all", "--format=%H", f"-S{value}", "--", DVC_LOCK, root=root).split():
-        if value not in (_lock_text(commit, root) or ""):  # the commit that removed it
+    # A file of a recorded folder stands in the folder's listing alone, and dvc.lock has the hash of that.
+    named = [value, *_listings_with(value, root)]
+    commits = (call("git", "log", "--all", "--format=%H", f"-S{each}", "--", DVC_LOCK, root=root) for each in named)
+    for commit in dict.fromkeys(commit for found in commits for commit in found.split()):
+        if not any(each in (_lock_text(commit, root) or "") for each in named):  # the commit that removed it
             continue
-        for entry in lock_at(commit, root).outs.values():
+        for path, entry in entries(lock_at(commit, root), *_folders(root)).items():
             if entry.md5 == value:
-                return Recorded(commit, entry.path, value)
-    if any(entry.md5 == value for entry in read_lock(root).outs.values()):
+                return Recorded(commit, path, value)
+    if any(entry.md5 == value for entry in entries(read_lock(root), *_folders(root)).values()):
         raise RegenerateError(
             UNCOMMITTED,
             f"{value} is recorded here, but in no commit, so that the code that made it cannot be told: "
             f"commit {DVC_LOCK} together with the code first",
         )
     raise RegenerateError(UNKNOWN, f"{value}: no commit's {DVC_LOCK} records it as a table, figure or other out")
+
+
+def _listings_with(value: str, root: Path) -> list[str]:
+    """The hashes of the folders that have a file with this MD5, as far as their listings are here."""
+    places = [place for folder in _folders(root) for place in folder.glob("*/*.dir")]
+    return sorted({f"{place.parent.name}{place.name}" for place in places if value.encode() in place.read_bytes()})
+
+
+def _folders(root: Path) -> list[Path]:
+    """Where listings of recorded folders may be."""
+    return [root / STORE, cache_folder(root)]
 
 
 def lock_at(commit: str, root: Path = Path()) -> Lock:
@@ -129,7 +147,7 @@ def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[
         plan = rebuild.plan(_graph(place, recorded.path, scale), [recorded.path], start)
         lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {shortened(plan.given)}"]
         lock = lock_at(recorded.commit, root)
-        folders = [place / STORE, root / STORE, cache_folder(root)]
+        folders = [place / STORE, *_folders(root)]
         _fetch(place, plan.given, recorded.path, lock, folders, root)
         before = _old_record(place, recorded, lock, root)
         try:
@@ -156,7 +174,8 @@ def _fetch(
     """
     models, hashes = dvc_yaml.stored(place), {}
     for path in given:
-        entry = lock.covering(path)
+        # Of results the file alone: what is to be made may lie beside it. A checkpoint is more than its manifest.
+        entry = entry_of(path, lock, *folders) if is_kept(path) else lock.covering(path)
         folder = next((folder for folder in models if path.startswith(f"{folder}/")), None)
         if entry:
             hashes[entry.path] = entry.md5
@@ -165,9 +184,10 @@ def _fetch(
         else:
             raise RegenerateError(UNFETCHABLE, f"{path}: needed as an input, but not recorded at this commit")
     older = {path for path in hashes if path in lock.outs and not is_kept(path)}
+    maker = lock.covering(made).stage
     for path in sorted(older):
         stages = lock.behind(lock.outs[path].stage)
-        if others := sorted({key for stage in stages for key in lock.disagreements(stage, lock.outs[made].stage)}):
+        if others := sorted({key for stage in stages for key in lock.disagreements(stage, maker)}):
             raise RegenerateError(
                 UNFETCHABLE,
                 f"{path}: recorded at this commit, but from an older run than {made}: it differs in "
@@ -199,7 +219,7 @@ def _put(place: Path, path: str, recorded: str, folders: Sequence[Path]) -> bool
 
 def _old_record(place: Path, recorded: Recorded, lock: Lock, root: Path) -> dict[str, Any] | None:
     """The sidecar that was recorded with the file, taken out of the way of the new one; None where it is lost."""
-    entry = lock.outs.get(recorded.path + SUFFIX)
+    entry = entry_of(recorded.path + SUFFIX, lock, place / STORE, *_folders(root))
     if entry:
         with suppress(UnreachableError):
             obtain({entry.path: entry.md5}, place, root)

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Iterable
@@ -28,6 +27,7 @@ from pydantic import BaseModel
 
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.layout import DATA, MODELS, RESULTS, is_of_target, seed_of
 from viper.reading import read_json
 from viper.tools import call, has_git
 
@@ -35,14 +35,13 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".provenance.json"
 CARRIERS = {".csv", ".json", ".md", ".png", ".svg", ".pdf", ".parquet"}
-PLACES = {"tables", "figures"}
-INPUTS = ("data/", "models/", "results/")
+INPUTS = tuple(f"{folder}/" for folder in (DATA, MODELS, RESULTS))
 
 
 def has_sidecar(path: str | Path) -> bool:
     """Whether a file is a table or a figure, which carries its provenance beside it."""
     path = Path(path)
-    return path.parent.name in PLACES and path.suffix in CARRIERS and not path.name.endswith(SUFFIX)
+    return is_of_target(path.as_posix()) and path.suffix in CARRIERS and not path.name.endswith(SUFFIX)
 
 
 class Trace:
@@ -168,7 +167,7 @@ def describe_run(seconds: float, made_from: dict[str, Any]) -> dict[str, Any]:
     """Commit, whether the work tree differs from it, seeds, wall time, machine and package versions."""
     words = made_from["command"]
     seeds = {word for flag, word in pairwise(words) if flag == "--seed"}
-    seeds |= {seed for path in made_from["inputs"] for seed in re.findall(r"/seed(\d+)/", path)}
+    seeds |= {str(seed) for path in made_from["inputs"] if (seed := seed_of(path)) is not None}
     # A figure has the seeds of its tables.
     seeds |= {
         seed for path in made_from["inputs"] for seed in (read_sidecar(path) or {"run": {}})["run"].get("run_seeds", ())

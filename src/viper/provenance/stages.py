@@ -13,6 +13,7 @@ from viper.config.inheritance import origins
 from viper.config.places import SCALES
 from viper.config.schema import Scale
 from viper.errors import ViperError
+from viper.layout import DATA, MODELS, RESULTS, seed_of
 from viper.prompts import FOLDER as PROMPTS
 from viper.provenance.sidecar import SUFFIX, has_sidecar
 from viper.workflow.graph import Graph, Job
@@ -20,11 +21,8 @@ from viper.workflow.source import SOURCE, prompt_sets, sources
 
 SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
 EVERYTHING = "all"
-MADE = ("data/", "models/", "results/")  # what is recorded; downloads lie in the cache, named by their commit
-
-# What is recorded file by file, each under its own name: tables, also as pages, figures, and curves.
-SMALL_FOLDERS = {"tables", "figures", "pages"}
-SMALL_FILES = {"scores.json", "train.csv"}
+# What is recorded; downloads lie in the cache, named by their commit.
+MADE = tuple(f"{folder}/" for folder in (DATA, MODELS, RESULTS))
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Stage:
         deps: files and folders that it reads: other stages' outs, stored models, source files.
         params: dotted keys of the tree of parameters (`viper.config.places`).
         outs: files and folders that only it writes.
+        files: all that rules write below its outs.
         rules: names of the rules whose jobs it owns.
     """
 
@@ -45,6 +44,7 @@ class Stage:
     deps: tuple[str, ...]
     params: tuple[str, ...]
     outs: tuple[str, ...]
+    files: tuple[str, ...]
     rules: tuple[str, ...]
 
 
@@ -65,7 +65,7 @@ def stage_names(name: str, scale: Scale) -> list[str]:
 
 def is_kept(path: str) -> bool:
     """Whether an out lies in the remote inside the repository: results do, data sets and checkpoints are too large."""
-    return path.startswith("results/")
+    return path.startswith(f"{RESULTS}/")
 
 
 def stages(
@@ -128,13 +128,15 @@ def _stage(
         jobs, read = _behind(graph, owned, read, stored)
     data = {stored.get(_covering(path, stored), "") or _covering(path, outs) or path for path in read} - mine
     sections = {key for job in jobs for key in _sections(job)}
-    sections |= {"run_seeds"} if jobs and any(f"/{scale}/seed" in path for path in mine) else set()
+    written = sorted(path for path, stage in files.items() if stage == name)
+    sections |= {"run_seeds"} if jobs and any(seed_of(path) is not None for path in written) else set()
     return Stage(
         name,
         " ".join(graph.docs.get(name, "").split()),
         deps=(*sorted(data), *_source_deps(jobs)),
         params=tuple(_outermost({key for section in sections for key in _keys(scale, section, keys)})),
         outs=tuple(sorted(mine)),
+        files=tuple(written),
         rules=tuple(sorted({job.rule for job in owned})),
     )
 
@@ -160,25 +162,19 @@ def _sections(job: Job) -> tuple[str, ...]:
     return ("",) if job.sections is None else job.sections
 
 
-def is_small(path: str) -> bool:
-    """Whether an out is recorded by its own name: a table, a figure, a file of a few numbers."""
-    place = PurePosixPath(path)
-    if place.parts[0] != "results":
-        return False
-    return place.parent.name in SMALL_FOLDERS or (place.name in SMALL_FILES and "predictions" not in place.parts)
-
-
 def _outs(files: dict[str, str]) -> dict[str, str]:
-    """Files and their stages as outs: a folder where all files in it are one stage's and none is small.
+    """Files and their stages as outs: the outermost folder below data/SCALE/, models/SCALE/ and results/SCALE/ where all
+    files in it are one stage's.
 
-    Folders, because they also hold what the graph does not name: a checkpoint's weights beside its manifest.
+    Folders, because they also hold what the graph does not name: a checkpoint's weights beside its manifest. And
+    because one line of dvc.yaml then stands for all run seeds.
     """
-    whole = {}
+    owners: dict[str, set[str]] = {}
     for path, stage in files.items():
-        folder = str(PurePosixPath(path).parent)
-        inside = [other for other in files if other.startswith(f"{folder}/")]
-        if all(files[other] == stage and not is_small(other) for other in inside):
-            whole[folder] = stage
+        for folder in PurePosixPath(path).parents:
+            if len(folder.parts) > 2:
+                owners.setdefault(str(folder), set()).add(stage)
+    whole = {folder: next(iter(stages)) for folder, stages in owners.items() if len(stages) == 1}
     outermost = {folder: stage for folder, stage in whole.items() if folder in _outermost(whole, "/")}
     single = {path: stage for path, stage in files.items() if not _covering(path, outermost)}
     single |= {path + SUFFIX: stage for path, stage in single.items() if has_sidecar(path)}

@@ -15,6 +15,7 @@ from rich.tree import Tree
 from viper import digests
 from viper.checkout import relative
 from viper.errors import ViperError
+from viper.layout import DATA, MODELS, RECORDED, RESULTS, is_of_target, seeds_apart
 from viper.provenance.rebuild import FETCHING
 from viper.provenance.sidecar import md5, read_sidecar
 from viper.recorded import Lock, read_lock
@@ -23,17 +24,16 @@ from viper.workflow.graph import Graph, Job, read
 _WIDTH = 400  # columns: hashes are for copying, so lines are not cut
 
 
-def scale_of(path: str | Path) -> str | None:
-    """The scale that a file belongs to: the folder below data, models or results; None for what belongs to none, the
-    speed measurements.
+def scale_of(path: str | Path) -> str:
+    """The scale that a file belongs to: the folder below data, models or results.
 
     Raises:
         ViperError: the path lies nowhere that rules write to.
     """
     parts = PurePosixPath(path).parts
-    if len(parts) < 3 or parts[0] not in {"data", "models", "results"}:
+    if len(parts) < 3 or parts[0] not in (DATA, MODELS, RESULTS) or parts[1] == RECORDED:
         raise ViperError(f"{path}: no rule makes it: name a file below data/SCALE, models/SCALE or results/SCALE")
-    return None if parts[:2] == ("results", "benchmarks") else parts[1]
+    return parts[1]
 
 
 def show(path: Path) -> None:
@@ -46,19 +46,17 @@ def show(path: Path) -> None:
     if Path(name).is_dir():
         raise ViperError(f"{name}: a folder: name one of its files")
     scale, lock = scale_of(name), read_lock()
-    graph = read([name], scale, more=_seeds_of(name, scale))
+    graph = read([name], scale, more=seeds_of(name, scale))
     console = Console(width=_WIDTH, soft_wrap=True, highlight=False, markup=False)
     for line in describe(name):
         console.print(line)
     console.print(tree(name, graph, lock))
 
 
-def _seeds_of(name: str, scale: str | None) -> list[str]:
-    """The run seeds that a file was made with, where its record knows them, in place of those of params.yaml."""
-    record = read_sidecar(name)
-    is_here = record is not None and Path(name).is_file() and md5(name) == record["md5"]
-    seeds = record["run"]["run_seeds"] if is_here else []
-    return [f"scales={json.dumps({scale: {'run_seeds': seeds}})}"] if seeds else []
+def seeds_of(name: str, scale: str) -> list[str]:
+    """What Snakemake is told of run seeds, where a file is a table or figure of others than the scale's own."""
+    seeds = seeds_apart(PurePosixPath(name).parts[2]) if is_of_target(name) else ()
+    return [f"scales={json.dumps({scale: {'run_seeds': list(seeds)}})}"] if seeds else []
 
 
 def describe(name: str) -> list[str]:

@@ -1,18 +1,16 @@
 """The reviewer's check: run rules again in a copy, and compare what they make with what is here."""
 
-import re
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from viper import digests
 from viper.errors import ViperError
+from viper.layout import RESULTS, is_of_target, seeds_apart
 from viper.manifest import MANIFEST, model_folder
 from viper.provenance import rebuild
 from viper.provenance.compare import Comparison, compare
-from viper.provenance.rebuild import FETCHING, RESULTS_OF_ANALYSIS
-from viper.provenance.sidecar import read_sidecar
-from viper.provenance.stages import EVERYTHING
+from viper.provenance.rebuild import FETCHING
+from viper.provenance.stages import EVERYTHING, is_kept
 from viper.provenance.worktree import copied
 from viper.recorded import read_lock
 from viper.workflow.graph import Graph, Job, read
@@ -25,8 +23,8 @@ def verify(
 ) -> Iterator[tuple[str, Comparison | None]]:
     """Yield each artefact with its comparison; None where it cannot be checked, because it or an input is not here.
 
-    What is here may be of fewer run seeds than params.yaml names (`make micro`): by the records beside the tables each
-    is made again with its own.
+    Tables and figures of other run seeds than the scale's own (`make micro`) lie in folders that say so, and are made
+    again with those.
 
     Args:
         scale: of params.yaml.
@@ -37,19 +35,12 @@ def verify(
         ViperError: an unknown rule, a broken dvc.lock, a damaged input, or a job that fails.
     """
     read_lock(root)  # inputs are held to it
-    graph = read([EVERYTHING], scale, root)
-    jobs = _chosen(graph, rules, everything)
-    groups: dict[tuple[int, ...], list[Job]] = defaultdict(list)
-    for job in jobs:
-        groups[_other_seeds(graph, job, root)].append(job)
-    for seeds, group in groups.items():
+    done: set[str] = set()
+    for seeds in (None, *_other_seeds(scale, root)):
         more = [f"scales={{{scale}: {{run_seeds: {list(seeds)}}}}}"] if seeds else []
-        wanted = {path for job in group for path in job.outputs}
-        if seeds:
-            chosen = _chosen(read([EVERYTHING], scale, root, more), rules, everything)
-            group = [job for job in chosen if wanted.intersection(job.outputs)]
-            yield from ((path, None) for path in sorted(wanted - {path for job in group for path in job.outputs}))
-        yield from _verify(group, scale, more, root)
+        jobs = _chosen(read([EVERYTHING], scale, root, more), rules, everything)
+        yield from _verify([job for job in jobs if done.isdisjoint(job.outputs)], scale, more, root)
+        done |= {path for job in jobs for path in job.outputs}
 
 
 def _verify(jobs: list[Job], scale: str, more: list[str], root: Path) -> Iterator[tuple[str, Comparison | None]]:
@@ -87,13 +78,10 @@ def _check(path: Path) -> None:
         model_folder(path)
 
 
-def _other_seeds(graph: Graph, job: Job, root: Path) -> tuple[int, ...]:
-    """The run seeds that the record beside a job's outputs names; () where they are those of the graph, or unknown."""
-    records = [record for path in job.outputs if (record := read_sidecar(root / path))]
-    recorded = {seed for record in records for seed in record["run"]["run_seeds"]}
-    names = [path for each in graph.closure(job.outputs) for path in each.inputs]
-    planned = {int(seed) for path in names for seed in re.findall(r"/seed(\d+)/", path)}
-    return tuple(sorted(recorded)) if recorded and recorded != planned else ()
+def _other_seeds(scale: str, root: Path) -> list[tuple[int, ...]]:
+    """The run seeds of which there are tables and figures in folders apart."""
+    names = sorted(path.name for path in (root / RESULTS / scale).glob("*") if path.is_dir())
+    return sorted({seeds for name in names if (seeds := seeds_apart(name))})
 
 
 def _chosen(graph: Graph, rules: Collection[str], everything: bool) -> list[Job]:
@@ -108,6 +96,5 @@ def _chosen(graph: Graph, rules: Collection[str], everything: bool) -> list[Job]
 
 
 def _is_cheap(job: Job) -> bool:
-    places = {Path(path).parent.name for path in job.outputs}
-    from_results = bool(job.inputs) and all(path.startswith("results/") for path in job.inputs)
-    return from_results and places <= RESULTS_OF_ANALYSIS
+    from_results = bool(job.inputs) and all(is_kept(path) for path in job.inputs)
+    return from_results and all(is_of_target(path) for path in job.outputs)
