@@ -20,6 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+ONE_RUN = scale=$(SCALE) 'scales={$(SCALE): {run_seeds: [$(SEEDS)]}}'
 SNAKEMAKE := snakemake --cores $(CORES) --config scale=$(SCALE) --
 
 help:  ## this list
@@ -35,13 +36,13 @@ $(STAMP): envs/cpu.txt envs/cpu-nodeps.txt envs/setup.sh envs/torchvision.pth py
 	@envs/setup.sh '$(PYTHON)'
 	@touch $@
 
-micro: $(STAMP)  ## the main experiment at micro scale with one run seed: its table and figure in results/micro
-	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {run_seeds: [$(SEEDS)]}}' -- main
-	@cat results/$(SCALE)/tables/main.md
+micro: $(STAMP)  ## the main experiment at micro scale with one run seed: its table and figure in results/micro/main-seed0
+	snakemake --cores $(CORES) --config $(ONE_RUN) -- main
+	@cat $$(python -m viper folder main $(ONE_RUN))/main.md
 
 all: $(STAMP)  ## every experiment with all run seeds (an hour at micro scale): tables, figures, claims in results/SCALE
 	$(SNAKEMAKE) all
-	@cat results/$(SCALE)/tables/claims.md
+	@cat results/$(SCALE)/claims/claims.md
 
 check: $(STAMP)  ## the fast tests, what one runs while writing
 	pytest -n $(CORES) --dist loadfile -m 'not slow and not long' $(PYTEST_FLAGS)
@@ -74,7 +75,7 @@ record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would hav
 	python -m viper record
 	python -m viper publish
 
-bench: $(STAMP)  ## how fast the expensive steps are, in results/benchmarks; leave the machine to it
+bench: $(STAMP)  ## how fast the expensive steps are, in results/SCALE/bench; leave the machine to it
 	$(SNAKEMAKE) bench
 
 fetch: $(STAMP)  ## download the models and benchmarks of SCALE=3b or 7b, once (docs/paper-scale.md)
@@ -88,4 +89,4 @@ lock: $(STAMP)  ## write envs/cpu.txt anew from what is installed
 	@mv envs/cpu.txt.part envs/cpu.txt
 
 clean:  ## remove what a run of SCALE made (data, trained models, results), never the stored base models
-	rm -rf data/$(SCALE) models/$(SCALE)/seed* results/$(SCALE) logs/$(SCALE) benchmarks/$(SCALE)
+	rm -rf data/$(SCALE) models/$(SCALE)/base* results/$(SCALE) logs/$(SCALE) benchmarks/$(SCALE)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import viper.config
 from viper.config.hub import cached_folder
-from viper.config.loading import declared_seeds
+from viper.config.loading import layout_of
 from viper.errors import ViperError
-from viper.layout import REPORT, Layout, apart, manifest
+from viper.layout import REPORT, Layout, manifest
 from viper.lineage import is_trained, split_control
 from viper.workflow.declaration import as_argument, per_attempt
 
@@ -20,8 +20,7 @@ try:
     PARAMS = viper.config.read_run(*GIVEN)
     SCALE = PARAMS.scale
     S = PARAMS.scales[SCALE]
-    # Where everything lies. Tables of other run seeds than the scale's own lie apart: neither replaces the other.
-    L = Layout(SCALE, apart(S.run_seeds, declared_seeds(SCALE) or S.run_seeds))
+    L = layout_of(PARAMS)  # where everything lies
 except ViperError as error:
     stop(error)
 

@@ -10,7 +10,7 @@ _PROGRAMS = (
     r"make|snakemake|dvc|python[\d.]*|viper|pip|git|hf|export|squeue|scancel|accelerate|generate-slurm-partition-config"
 )
 _COMMAND = re.compile(rf"(?:[A-Z_]+=\S* )*(?:\.venv\S*/)?(?:{_PROGRAMS})(?= |$)")
-# A path, and further names in the same folder: results/SCALE/tables/main.csv, main.md
+# A path, and further names in the same folder: results/SCALE/main/main.csv, main.md
 MADE = re.compile(r"(?<![\w/-])((?:data|models|results)/[\w.*+/-]+)((?:, [\w-]+\.\w+)*)")
 
 

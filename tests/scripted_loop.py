@@ -1,6 +1,7 @@
 """Models that know the truth of the pictures they made themselves, so that every step has a known answer."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,13 +16,28 @@ from viper.config.synthesis import Synthesis
 from viper.models.base import Chat
 from viper.prompts import render
 from viper.synthesis import loop
-from viper.synthesis.assemble import Shards
+from viper.synthesis.assemble import DataSets, Shards
 from viper.synthesis.rows import pack_image, write_rows
 from viper.synthesis.schemas import SCHEMAS
 
 
 def completion(answer: str) -> str:
     return write("Look closely.", answer)
+
+
+def make_shards(folder: Path, count: int) -> Shards:
+    """Where the tables of `count` shards lie below a folder: STEP/shardN.parquet."""
+    return Shards({step: [folder / step / f"shard{shard}.parquet" for shard in range(count)] for step in SCHEMAS})
+
+
+def make_data_sets(folder: Path) -> DataSets:
+    """The files of both data sets in one folder, named as the card says."""
+    return DataSets(
+        folder / "csr" / "train.parquet",
+        folder / "vop" / "train.parquet",
+        folder / "vop" / "test.parquet",
+        folder / "dropped.csv",
+    )
 
 
 def write_tables(shards: Shards, shard: int, tables: loop.Tables) -> None:
@@ -161,7 +177,7 @@ def run_loop(album, seed_rows, options, fakes, tmp_path):
     def run(vlm=None, painter=None, editor=None, seeds=seed_rows):
         vlm, painter = vlm or FakeVLM(album), painter or FakePainter(album)
         editor = editor or FakeEditor(album)
-        shards = Shards(tmp_path / "seeds", tmp_path / "synthesis", 2)
+        shards = make_shards(tmp_path / "synthesis", 2)
         everything: dict[str, list] = {}
         for shard in range(2):
             tables = loop.run_loop(list(seeds[shard::2]), vlm, painter, editor, options, lineage="base", seed=3)

@@ -26,7 +26,7 @@ def with_this_package(folder, *command):
     "command",
     [
         ("viper", "cost", "--scale", "smoke"),
-        ("viper", "provenance", "results/smoke/figures/main.png"),
+        ("viper", "provenance", "results/smoke/main/main.png"),
         ("snakemake", "--dry-run", "--config", "scale=smoke", "--", "all"),
         ("snakemake", "--list-rules"),
         ("pytest", "-q"),

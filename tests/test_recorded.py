@@ -54,7 +54,7 @@ READERS = {
     "record": record.record,
     "figures": figures.redraw,
     "verify": lambda root: list(verify.verify("toy", root=root)),
-    "regenerate": lambda root: regenerate.regenerate("results/toy/tables/main.csv@HEAD", Start.DATA, root),
+    "regenerate": lambda root: regenerate.regenerate("results/toy/main/main.csv@HEAD", Start.DATA, root),
     "put-back": objects.tracked,
     "guard": lambda root: guard.unrecorded("toy", root),
 }
@@ -75,7 +75,7 @@ def test_a_lock_that_records_nothing_is_named_by_provenance(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     Path("dvc.lock").write_bytes(content)
     with pytest.raises(ViperError, match=r"^dvc\.lock.*`git checkout HEAD -- dvc\.lock`"):
-        tree.show(Path("results/toy/tables/main.csv"))
+        tree.show(Path("results/toy/main/main.csv"))
 
 
 def test_without_a_lock_nothing_is_recorded(tmp_path):

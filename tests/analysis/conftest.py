@@ -7,12 +7,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from viper.analysis.predictions import path_of
+from viper.layout import Layout
+from viper.lineage import is_trained
 
 
 @pytest.fixture
-def write_predictions(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes one file of predictions below tmp_path, and returns tmp_path."""
+def prediction_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Return a function that says where predictions lie, below tmp_path, which is the current folder from now on."""
+    monkeypatch.chdir(tmp_path)
+
+    def place(lineage: str, benchmark: str, seed: int = 0) -> Path:
+        run = seed if is_trained(lineage) else None
+        path = Path(Layout("toy").predictions(f"{benchmark}.tsv", lineage=lineage, split="test", seed=run))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    return place
+
+
+@pytest.fixture
+def write_predictions(prediction_path) -> Callable[..., list[Path]]:
+    """Return a function that writes one file of predictions, and returns all that it has written."""
+    written: dict[Path, None] = {}
 
     def write(
         lineage: str,
@@ -22,15 +38,15 @@ def write_predictions(tmp_path: Path) -> Callable[..., Path]:
         seed: int = 0,
         index: list[str] | None = None,
         category: list[str] | None = None,
-    ) -> Path:
-        path = path_of(tmp_path, seed, lineage, "test", benchmark)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    ) -> list[Path]:
+        path = prediction_path(lineage, benchmark, seed)
         table = pd.DataFrame(
             {"index": index or [f"{i:05d}" for i in range(len(hits))], "hit": np.asarray(hits, dtype=int)}
         )
         if category is not None:
             table["category"] = category
         table.to_csv(path, sep="\t", index=False)
-        return tmp_path
+        written[path] = None
+        return list(written)
 
     return write

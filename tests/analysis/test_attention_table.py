@@ -10,6 +10,7 @@ from viper.analysis.claims import CLAIMS, SUPPORTED, judge
 from viper.analysis.published import published
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
+from viper.layout import Layout, run_of
 from viper.synthesis.rows import write_rows
 from viper.synthesis.schemas import VOP_COLUMNS
 
@@ -18,9 +19,9 @@ OPTIONS = Analysis(**method("analysis", resamples=300))
 
 
 @pytest.fixture
-def folder(tmp_path):
+def paths(tmp_path):
     """Forty pairs a seed, other ones for each; the region has a quarter of the area and gains 10 points a stage."""
-    rng = np.random.default_rng(0)
+    rng, written = np.random.default_rng(0), []
     for seed in (0, 1, 2):
         common = rng.normal(scale=0.05, size=40)
         for stage, lineage in enumerate(LINEAGES):
@@ -42,14 +43,19 @@ def folder(tmp_path):
                 for number, share in enumerate(shares)
                 for kind in ("last layer", "rollout")
             ]
-            path = tmp_path / f"seed{seed}" / f"{lineage}.parquet"
-            path.parent.mkdir(exist_ok=True)
+            path = tmp_path / Layout("toy").attention(lineage=lineage, seed=seed)
+            path.parent.mkdir(parents=True, exist_ok=True)
             pd.DataFrame(rows).to_parquet(path, index=False)
-    return tmp_path
+            written.append(path)
+    return written
 
 
-def test_shares_stand_beside_area_and_base(folder):
-    table = read(folder, LINEAGES, [0, 1, 2])
+def with_seeds(paths, *seeds):
+    return [path for path in paths if run_of(str(path))[1] in seeds]
+
+
+def test_shares_stand_beside_area_and_base(paths):
+    table = read(paths, LINEAGES)
     rows = tidy(table, score(table, LINEAGES, OPTIONS), LINEAGES).set_index(["lineage", "method"])
     best = rows.loc[("base.csr.vop", "last layer")]
     assert best["share"] == pytest.approx(50, abs=2)
@@ -61,8 +67,8 @@ def test_shares_stand_beside_area_and_base(folder):
     assert (even["above_area"], even["above_area_low"], even["above_area_high"]) == (0, 0, 0)
 
 
-def test_the_claims_rest_on_these_shares(folder):
-    table = read(folder, LINEAGES, [0, 1, 2])
+def test_the_claims_rest_on_these_shares(paths):
+    table = read(paths, LINEAGES)
     scores = score(table, LINEAGES, OPTIONS)
     verdicts = {claim.name: judge(claim, scores, published(), 0.0) for claim in CLAIMS if claim.table == "attention"}
     assert verdicts["attention_concentrates"]["verdict"] == SUPPORTED
@@ -70,23 +76,26 @@ def test_the_claims_rest_on_these_shares(folder):
     assert verdicts["attention_rollout_concentrates"]["verdict"] == "not supported"  # nothing moved at all
 
 
-def test_pairs_of_one_seed_must_be_the_same_for_all(folder):
-    path = folder / "seed1" / "base.csr.parquet"
+def test_pairs_of_one_seed_must_be_the_same_for_all(paths):
+    path = next(path for path in paths if run_of(str(path)) == ("base.csr", 1))
     table = pd.read_parquet(path)
     table[table["id"] != "seed1-00"].to_parquet(path, index=False)
-    with pytest.raises(ViperError, match=r"seed1/base\.csr\.parquet: has other pairs than base"):
-        read(folder, LINEAGES, [0, 1, 2])
+    with pytest.raises(ViperError, match=r"base\.csr/seed1\.parquet: has other pairs than base"):
+        read(paths, LINEAGES)
     path.unlink()
-    with pytest.raises(ViperError, match=r"base\.csr\.parquet: missing"):
-        read(folder, LINEAGES, [1])
+    with pytest.raises(ViperError, match=r"base\.csr/seed1\.parquet: missing"):
+        read(with_seeds(paths, 1), LINEAGES)
+    paths.remove(path)
+    with pytest.raises(ViperError, match=r"base\.csr with run seed 1: missing"):
+        read(paths, LINEAGES)
 
 
-def test_the_maps_are_those_of_the_first_pairs_of_a_seed(folder, tmp_path):
+def test_the_maps_are_those_of_the_first_pairs_of_a_seed(paths, tmp_path):
     images = [{"bytes": name.encode(), "path": name} for name in ("before", "after")]
     columns = {"prompt": "", "ground_truth": [], "lineage": "base", "prompt_name": "", "seed": 0}
     rows = [{"id": f"seed0-{number:02d}", "images": images, **columns} for number in range(40)]
     write_rows(tmp_path / "test.parquet", rows, VOP_COLUMNS)
-    shown = maps(read(folder, LINEAGES, [0, 1]), tmp_path / "test.parquet", seed=0, count=2)
+    shown = maps(read(with_seeds(paths, 0, 1), LINEAGES), tmp_path / "test.parquet", seed=0, count=2)
     assert sorted(shown["id"].unique()) == ["seed0-00", "seed0-01"]
     assert len(shown) == 2 * 2 * 3  # pairs, methods, lineages
     assert set(shown["picture"]) == {b"after"}

@@ -1,18 +1,22 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viper.analysis.predictions import path_of, read, read_items
+from viper.analysis.predictions import Predictions, read_items
 from viper.errors import ViperError
 from viper.files import write_table
+from viper.layout import Layout
 
 
 def test_items_are_put_in_one_order_for_all_lineages(write_predictions):
     write_predictions("base", "B", [1, 0, 0], index=["a", "b", "c"])
-    folder = write_predictions("base.csr", "B", [0, 1, 1], index=["c", "a", "b"])
-    items, hits = read(folder, "B", "test", ["base", "base.csr"], [0])
+    paths = write_predictions("base.csr", "B", [0, 1, 1], index=["c", "a", "b"])
+    items, hits = Predictions.of(paths, ["base", "base.csr"]).read("B")
     assert list(items["index"]) == ["a", "b", "c"]
     np.testing.assert_array_equal(hits[:, 0], [[1, 0, 0], [1, 1, 0]])
 
@@ -27,18 +31,74 @@ def test_items_are_put_in_one_order_for_all_lineages(write_predictions):
 )
 def test_predictions_that_cannot_be_paired_are_refused(write_predictions, index, hits, message):
     write_predictions("base", "B", [1, 0], index=["a", "b"])
-    folder = write_predictions("base.csr", "B", hits, index=index)
+    paths = write_predictions("base.csr", "B", hits, index=index)
     with pytest.raises(ViperError, match=message):
-        read(folder, "B", "test", ["base", "base.csr"], [0])
+        Predictions.of(paths, ["base", "base.csr"]).read("B")
 
 
-def test_missing_files_and_columns_are_named(write_predictions):
-    folder = write_predictions("base", "B", [1, 0])
-    with pytest.raises(ViperError, match=r"seed1/base\.csr/test/B\.tsv: missing"):
-        read(folder, "B", "test", ["base", "base.csr"], [1])
-    path_of(folder, 0, "base", "test", "B").write_text("index\tanswer\n1\tA\n")
+def test_missing_files_and_columns_are_named(write_predictions, prediction_path):
+    (path,) = write_predictions("base", "B", [1, 0])
+    missing = prediction_path("base.csr", "B", 1)
+    with pytest.raises(ViperError, match=r"test/base\.csr/seed1/B\.tsv: missing"):
+        Predictions.of([path, missing], ["base", "base.csr"]).read("B")
+    path.write_text("index\tanswer\n1\tA\n")
     with pytest.raises(ViperError, match="lacks the column hit"):
-        read(folder, "B", "test", ["base"], [0])
+        Predictions.of([path], ["base"]).read("B")
+
+
+def test_a_run_whose_file_nobody_named_is_named(write_predictions):
+    for seed in (0, 1):
+        write_predictions("base.csr", "B", [1, 0], seed=seed)
+    paths = write_predictions("base.csr.vop", "B", [1, 0], seed=1)
+    with pytest.raises(ViperError, match=r"base\.csr\.vop with run seed 0 on B: no file of predictions was named"):
+        Predictions.of(paths, ["base.csr", "base.csr.vop"]).read("B")
+    with pytest.raises(ViperError, match=r"^base on B: no file of predictions was named"):
+        Predictions.of(paths, ["base", "base.csr"]).read("B")
+    with pytest.raises(ViperError, match=r"base\.csr with run seed 0 on C: no file"):
+        Predictions.of(paths, ["base.csr"]).read("C")
+    with pytest.raises(ViperError, match="no lineage was asked for"):
+        Predictions.of(paths, [])
+
+
+def test_run_seeds_are_those_of_the_lineages_that_are_compared_in_their_order(write_predictions):
+    write_predictions("base", "B", [1, 1])
+    for seed, hits in ((7, [1, 0]), (2, [0, 0])):
+        paths = write_predictions("base.csr", "B", hits, seed=seed)
+    found = Predictions.of([*paths, *write_predictions("base.vop", "B", [1, 0], seed=5)], ["base", "base.csr"])
+    assert (found.seeds, found.runs) == ((7, 2), (7, 2))
+    _, hits = found.read("B")
+    np.testing.assert_array_equal(hits, [[[1, 1], [1, 1]], [[1, 0], [0, 0]]])  # the base is the same for every seed
+
+
+def test_what_is_not_trained_has_one_run_without_a_number(write_predictions):
+    write_predictions("base", "B", [1, 1])
+    found = Predictions.of(write_predictions("base+look", "B", [1, 0]), ["base", "base+look"])
+    assert (found.seeds, found.runs) == ((), (None,))
+    assert found.read("B")[1].tolist() == [[[1, 1]], [[1, 0]]]
+
+
+def test_two_splits_are_not_compared(write_predictions):
+    paths = write_predictions("base", "B", [1, 0])
+    other = Path(Layout("toy").predictions("B.tsv", lineage="base.csr", split="dev", seed=0))
+    with pytest.raises(ViperError, match=r"test/base/B\.tsv and .*dev/base\.csr/seed0/B\.tsv: .*different splits"):
+        Predictions.of([*paths, other], ["base", "base.csr"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "B.tsv",
+        "results/toy/main/main.csv",
+        "results/toy/predictions/B.tsv",
+        "results/toy/predictions/test/B.tsv",
+        "results/toy/predictions/test/base.csr/run0/B.tsv",
+        "results/toy/predictions/test/base.csr/seed0/more/B.tsv",
+        "elsewhere/toy/predictions/test/base.csr/seed0/B.tsv",
+    ],
+)
+def test_a_path_that_says_nothing_is_refused(write_predictions, path):
+    with pytest.raises(ViperError, match=rf"^{re.escape(path)}: .*files of predictions as the evaluation writes them"):
+        Predictions.of([*write_predictions("base", "B", [1, 0]), Path(path)], ["base"])
 
 
 ODD = [
@@ -62,10 +122,10 @@ ODD = [
 
 
 def test_what_was_said_is_read_as_it_was_said(tmp_path):
-    path = path_of(tmp_path, 0, "base", "test", "B")
+    path = tmp_path / "B.tsv"
     columns = ("index", "category", "answer", "prediction", "extracted")
     write_table(path, pd.DataFrame(dict.fromkeys(columns, ODD) | {"hit": 1}))
-    found = read_items(tmp_path, 0, "base", "test", "B")
+    found = read_items(path)
     for column in columns:
         assert found[column].tolist() == sorted(ODD)
     assert found["hit"].tolist() == [1] * len(ODD)
@@ -73,18 +133,14 @@ def test_what_was_said_is_read_as_it_was_said(tmp_path):
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=30), min_size=1, max_size=5))
 def test_any_text_is_read_as_it_was_said(tmp_path_factory, texts):
-    folder = tmp_path_factory.mktemp("said")
-    write_table(
-        path_of(folder, 0, "base", "test", "B"),
-        pd.DataFrame({"index": range(len(texts)), "prediction": texts, "hit": 0}),
-    )
-    assert read_items(folder, 0, "base", "test", "B")["prediction"].tolist() == texts
+    path = tmp_path_factory.mktemp("said") / "B.tsv"
+    write_table(path, pd.DataFrame({"index": range(len(texts)), "prediction": texts, "hit": 0}))
+    assert read_items(path)["prediction"].tolist() == texts
 
 
 @pytest.mark.parametrize("hit", ["", "None", "yes", "nan", "2", "0.5", "inf"])
 def test_a_hit_that_is_none_is_named(write_predictions, hit):
-    folder = write_predictions("base", "B", [1, 0])
-    path = path_of(folder, 0, "base", "test", "B")
+    (path,) = write_predictions("base", "B", [1, 0])
     path.write_text(f"index\thit\n1\t1\n2\t{hit}\n")
     with pytest.raises(ViperError, match="hit"):
-        read(folder, "B", "test", ["base"], [0])
+        Predictions.of([path], ["base"]).read("B")

@@ -1,23 +1,28 @@
 """Reward curves: phases laid end to end, smoothing within a phase, and the step from which one stays above another."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from viper.analysis.rewards import AHEAD, BEHIND, OVERTAKES, crossing, crossings, over_seeds, read
 from viper.errors import ViperError
+from viper.layout import Layout
 
 
 @pytest.fixture
 def write_metrics(tmp_path):
-    """Return a function that writes the rewards of one phase as training does, and returns the folder."""
+    """Return a function that writes the rewards of one phase as training does, and returns all that it wrote."""
+    written = []
 
     def write(lineage, rewards, seed=0):
-        path = tmp_path / f"seed{seed}" / lineage / "train.csv"
+        path = tmp_path / Layout("toy").metrics("train.csv", lineage=lineage, seed=seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         steps = np.arange(1, len(rewards) + 1)
         pd.DataFrame({"step": steps, "reward": rewards, "loss": 0.0}).to_csv(path, index=False)
-        return tmp_path
+        written.append(path)
+        return list(written)
 
     return write
 
@@ -39,8 +44,8 @@ def test_crossing(curve, other, expected):
 def test_phases_follow_each_other_and_a_supervised_one_takes_no_steps(write_metrics):
     write_metrics("base.cold", [np.nan] * 4)
     write_metrics("base.cold.csr", [0.0, 1.0, 2.0])
-    folder = write_metrics("base.cold.csr.vop", [5.0, 7.0])
-    runs = read(folder, ["base.cold.csr.vop"], [0], window=2)
+    paths = write_metrics("base.cold.csr.vop", [5.0, 7.0])
+    runs = read(paths, ["base.cold.csr.vop"], window=2)
     assert list(runs["stage"]) == ["base.cold.csr"] * 3 + ["base.cold.csr.vop"] * 2
     assert list(runs["step"]) == [1, 2, 3, 4, 5]
     # Smoothing does not reach over the border of two phases, whose rewards are those of other prompts.
@@ -49,8 +54,8 @@ def test_phases_follow_each_other_and_a_supervised_one_takes_no_steps(write_metr
 
 def test_the_band_goes_from_the_lowest_seed_to_the_highest(write_metrics):
     for seed, rewards in enumerate(([1.0, 1.0], [2.0, 4.0], [3.0, 1.0])):
-        folder = write_metrics("base.csr", rewards, seed=seed)
-    curve = over_seeds(read(folder, ["base.csr"], [0, 1, 2], window=1))
+        paths = write_metrics("base.csr", rewards, seed=seed)
+    curve = over_seeds(read(paths, ["base.csr"], window=1))
     assert list(curve["smoothed"]) == [2.0, 2.0]
     assert list(curve["low"]) == [1.0, 1.0]
     assert list(curve["high"]) == [3.0, 4.0]
@@ -61,16 +66,25 @@ def test_crossings_are_found_in_the_mean_and_for_each_seed(write_metrics):
     for seed, rewards in enumerate(([1.0, 1.0, 4.0, 4.0], [1.0, 4.0, 4.0, 4.0])):
         write_metrics("base.csr", rewards, seed=seed)
         write_metrics("base.cold", [np.nan], seed=seed)
-        folder = write_metrics("base.cold.csr", [3.0] * 4, seed=seed)
-    table = crossings(read(folder, ["base.csr", "base.cold.csr"], [0, 1], window=1)).set_index("run")
+        paths = write_metrics("base.cold.csr", [3.0] * 4, seed=seed)
+    table = crossings(read(paths, ["base.csr", "base.cold.csr"], window=1)).set_index("run")
     assert dict(table["step"]) == {"mean": 3, "seed 0": 3, "seed 1": 2}
     assert set(table["published"]) == {300}
     assert table.loc["mean", ["final", "final_compared_with"]].tolist() == [3.0, 4.0]
 
 
 def test_what_has_no_reward_has_no_curve(write_metrics):
-    folder = write_metrics("base.sft", [np.nan, np.nan])
+    paths = write_metrics("base.sft", [np.nan, np.nan])
     with pytest.raises(ViperError, match=r"base\.sft: no phase was trained with a reward"):
-        read(folder, ["base.sft"], [0], window=1)
-    with pytest.raises(ViperError, match=r"base\.mix/train\.csv: missing"):
-        read(folder, ["base.mix"], [0], window=1)
+        read(paths, ["base.sft"], window=1)
+
+
+def test_missing_files_are_named(write_metrics):
+    paths = write_metrics("base.csr", [1.0], seed=4)
+    with pytest.raises(ViperError, match=r"base\.mix with run seed 4: no file of metrics was named"):
+        read(paths, ["base.mix"], window=1)
+    paths[0].unlink()
+    with pytest.raises(ViperError, match=r"base\.csr/seed4/train\.csv: missing"):
+        read(paths, ["base.csr"], window=1)
+    with pytest.raises(ViperError, match=r"^train\.csv: not LINEAGE/seedN: name files as the rules write them"):
+        read([Path("train.csv")], ["base.csr"], window=1)

@@ -12,6 +12,7 @@ from method import method
 from viper.analysis import tables
 from viper.analysis.commands import register
 from viper.analysis.published import BENCHMARKS, SUBDOMAINS
+from viper.analysis.predictions import Predictions
 from viper.config.analysis import Analysis
 
 LINEAGES = {"base": 0.4, "base.csr": 0.55, "base.csr.vop": 0.7}
@@ -37,7 +38,7 @@ def run():
 
 
 @pytest.fixture
-def folder(write_predictions):
+def written(write_predictions):
     rng = np.random.default_rng(0)
     for name in BENCHMARKS:
         luck = rng.uniform(size=90)
@@ -47,33 +48,26 @@ def folder(write_predictions):
                 [f"VD_x_0_{i // 4:03d}_{i // 2 % 2}_{i % 2}" for i in range(90)] if name == "HallusionBench" else None
             )
             category = [SUBDOMAINS[i % 6] for i in range(90)] if name == "MMStar" else None
-            path = write_predictions(lineage, FILES[name], hits, index=index, category=category)
-    return path
+            paths = write_predictions(lineage, FILES[name], hits, index=index, category=category)
+    return paths
 
 
-def compare(folder: Path) -> list[str]:
+def compare(written: list[Path]) -> list[str | Path]:
     lineages = [argument for lineage in LINEAGES for argument in ("--lineage", lineage)]
-    fixed = ["--seed", "0", "--options", OPTIONS]
-    return ["--predictions", str(folder), *lineages, *fixed]
+    return [*written, *lineages, "--options", OPTIONS]
 
 
-def make_tables(run, folder: Path, output: Path) -> None:
+def make_tables(run, compared: list[str | Path], output: Path) -> None:
     run(
-        "tables",
-        *compare(folder),
-        "--title",
-        "T",
-        "--main",
-        output / "main.csv",
-        "--subdomains",
-        output / "subdomains.csv",
-        "--claims",
-        output / "main_claims.csv",
+        *("tables", *compared, "--title", "T"),
+        *("--main", output / "main.csv", "--main-page", output / "main.md"),
+        *("--subdomains", output / "subdomains.csv", "--subdomains-page", output / "subdomains.md"),
+        *("--claims", output / "main_claims.csv"),
     )
 
 
-def test_tables_hold_every_lineage_and_column_with_published_figures_beside(run, folder, tmp_path):
-    make_tables(run, folder, tmp_path)
+def test_tables_hold_every_lineage_and_column_with_published_figures_beside(run, written, tmp_path):
+    make_tables(run, compare(written), tmp_path)
     table = pd.read_csv(tmp_path / "main.csv").set_index(["lineage", "column"])
     assert len(table) == 3 * 8
     best = table.loc[("base.csr.vop", "overall")]
@@ -97,17 +91,18 @@ def test_tables_hold_every_lineage_and_column_with_published_figures_beside(run,
     assert "base.sft" not in text
 
 
-def test_an_experiment_judges_the_claims_of_its_lineages(run, folder, tmp_path):
-    make_tables(run, folder, tmp_path)
+def test_an_experiment_judges_the_claims_of_its_lineages(run, written, tmp_path):
+    make_tables(run, compare(written), tmp_path)
     claims = pd.read_csv(tmp_path / "main_claims.csv").set_index("claim")
     assert claims.loc["two_stage_beats_base", "verdict"] == "supported"
     assert claims.loc["two_stage_beats_base", "published"] == "+1.7 (3B), +1.6 (7B)"
     assert "sft_gains_less" not in claims.index
 
 
-def test_a_claim_whose_lineages_no_experiment_has_keeps_its_row(run, folder, tmp_path):
-    paths = ("--attention", tmp_path, "--output", tmp_path / "claims.csv")
-    run("claims", *compare(folder), "--scale", "toy", *paths)
+def test_a_claim_whose_lineages_no_experiment_has_keeps_its_row(run, written, tmp_path):
+    paths = ("--output", tmp_path / "claims.csv", "--page", tmp_path / "claims.md")
+    run("claims", *compare(written), "--scale", "toy", *paths)
+    assert "| **supported** |" in (tmp_path / "claims.md").read_text()
     claims = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
     assert claims.loc["two_stage_beats_base", "verdict"] == "supported"
     assert claims.loc["sft_gains_less", "verdict"] == "not measured"
@@ -119,9 +114,9 @@ def test_others_are_compared_with_the_first(write_predictions):
     for seed in (0, 1):
         for lineage, rate in (("base.csr.vop", 0.8), ("base.mix", 0.6)):
             hits = rng.uniform(size=120) < rate
-            folder = write_predictions(lineage, "B", hits, seed=seed, category=[SUBDOMAINS[i % 6] for i in range(120)])
+            paths = write_predictions(lineage, "B", hits, seed=seed, category=[SUBDOMAINS[i % 6] for i in range(120)])
     options, lineages = Analysis(**method("analysis", resamples=200)), ["base.csr.vop", "base.mix"]
-    scores, counts = tables.score_subdomains(folder, "B", lineages, [0, 1], options)
+    scores, counts = tables.score_subdomains(Predictions.of(paths, lineages), "B", options)
     table = tables.tidy(scores, counts, lineages, 2).set_index(["lineage", "column"])
     assert table.loc[("base.mix", "MMStar"), "compared_with"] == "base.csr.vop"
     assert table.loc[("base.mix", "MMStar"), "difference"] < 0
@@ -138,20 +133,17 @@ def test_the_base_is_read_once_for_all_run_seeds(run, write_predictions, tmp_pat
         shape = {"index": index, "category": category}
         write_predictions("base", FILES[name], rng.integers(0, 2, 30), **shape)
         for seed in (0, 1, 2):
-            folder = write_predictions("base.csr", FILES[name], rng.integers(0, 2, 30), seed=seed, **shape)
+            paths = write_predictions("base.csr", FILES[name], rng.integers(0, 2, 30), seed=seed, **shape)
     lineages = [argument for name in ("base", "base.csr") for argument in ("--lineage", name)]
-    seeds = [argument for seed in (0, 1, 2) for argument in ("--seed", seed)]
-    fixed = ["--options", OPTIONS, "--title", "T", "--main", tmp_path / "main.csv"]
-    written = ["--subdomains", tmp_path / "subdomains.csv", "--claims", tmp_path / "claims.csv"]
-    run("tables", "--predictions", folder, *lineages, *seeds, *fixed, *written)
+    make_tables(run, [*paths, *lineages, "--options", OPTIONS], tmp_path)
     table = pd.read_csv(tmp_path / "main.csv").set_index(["lineage", "column"])
-    assert (folder / "base" / "test" / f"{FILES['BLINK']}.tsv").is_file()
+    assert Path(f"results/toy/predictions/test/base/{FILES['BLINK']}.tsv").is_file()
     assert set(table.loc["base", "seeds"]) == {1}
     assert set(table.loc["base.csr", "seeds"]) == {3}
 
 
-def test_the_figure_has_the_same_bytes_every_time_and_a_caption(run, folder, tmp_path):
-    make_tables(run, folder, tmp_path)
+def test_the_figure_has_the_same_bytes_every_time_and_a_caption(run, written, tmp_path):
+    make_tables(run, compare(written), tmp_path)
     for name in ("a", "b"):
         outputs = [f"--output={tmp_path}/{name}.png", f"--output={tmp_path}/{name}.svg"]
         run(
@@ -167,23 +159,3 @@ def test_the_figure_has_the_same_bytes_every_time_and_a_caption(run, folder, tmp
     for suffix in (".png", ".svg", ".rst"):
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
     assert "95% intervals" in (tmp_path / "a.rst").read_text()
-
-
-def test_timings_are_collected_by_step(run, tmp_path):
-    files = {
-        "tables.tsv": "s\tmax_rss\tmean_load\n1.5\t-\t-\n",
-        "seed0/train/base.csr.tsv": "s\tmax_rss\tmean_load\n60\t900\t99\n",
-    }
-    for name, text in files.items():
-        path = tmp_path / "benchmarks" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    log = tmp_path / "logs" / "seed0" / "train" / "base.csr.log"
-    log.parent.mkdir(parents=True)
-    log.write_text("INFO viper.startup: started after 3.0 s\nINFO viper.startup: started after 4.5 s\ntraining\n")
-    run("timings", tmp_path / "benchmarks", "--logs", tmp_path / "logs", "--output", tmp_path / "timings.csv")
-    table = pd.read_csv(tmp_path / "timings.csv").set_index("step")
-    assert table.loc["seed0/train/base.csr", "seconds"] == 60
-    assert np.isnan(table.loc["tables", "peak_mb"])
-    assert table["start_up_seconds"].to_dict() == {"seed0/train/base.csr": 4.5, "tables": 1.5, "all jobs": 6.0}
-    assert table.loc["all jobs", "seconds"] == 61.5

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from viper.analysis.predictions import path_of
+from viper.analysis.predictions import Predictions
 from viper.analysis.words import PRIOR, compare, log_odds, read_reasoning
 from viper.errors import ViperError
 
@@ -49,25 +49,23 @@ def test_chance_alone_seldom_gains_a_word():
     assert (table.loc[table["words"] == 1, "z"].abs() > 1.96).mean() < 0.15
 
 
-def test_items_that_are_asked_four_times_count_four_times_and_the_base_once(tmp_path):
+def test_items_that_are_asked_four_times_count_four_times_and_the_base_once(prediction_path):
     said = [
         "<think> look here </think>",
         json.dumps(["<think> scan it </think>"] * 4),
         '["not JSON <think> scan </think>',
     ]
-    for lineage in ("base", "base.csr"):
-        for seed in (0, 1):
-            path = path_of(tmp_path, seed, lineage, "test", "B")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            table = pd.DataFrame({"index": ["a", "b", "c"], "prediction": said, "hit": 0})
-            table.to_csv(path, sep="\t", index=False)
-    assert len(read_reasoning(tmp_path, "base", [0, 1], "test", ["B"])) == 6
-    assert len(read_reasoning(tmp_path, "base.csr", [0, 1], "test", ["B"])) == 12
+    paths = [prediction_path(lineage, "B", seed) for lineage in ("base", "base.csr") for seed in (0, 1)]
+    for path in paths:
+        table = pd.DataFrame({"index": ["a", "b", "c"], "prediction": said, "hit": 0})
+        table.to_csv(path, sep="\t", index=False)
+    predictions = Predictions.of(paths, ["base", "base.csr"])
+    assert len(read_reasoning(predictions, "base", ["B"])) == 6
+    assert len(read_reasoning(predictions, "base.csr", ["B"])) == 12
 
 
-def test_a_model_that_does_not_reason_is_an_error(tmp_path):
-    path = path_of(tmp_path, 0, "base", "test", "B")
-    path.parent.mkdir(parents=True)
+def test_a_model_that_does_not_reason_is_an_error(prediction_path):
+    path = prediction_path("base", "B")
     pd.DataFrame({"index": ["a", "b"], "prediction": ["red", ""], "hit": 0}).to_csv(path, sep="\t", index=False)
     with pytest.raises(ViperError, match="none of 2 answers has reasoning"):
-        read_reasoning(tmp_path, "base", [0], "test", ["B"])
+        read_reasoning(Predictions.of([path], ["base"]), "base", ["B"])

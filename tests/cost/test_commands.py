@@ -58,10 +58,10 @@ def test_jobs_say_what_they_need_and_hold(checkout):
     jobs = json.loads(checkout.run("python", "-c", script).stdout)
     assert Counter(job["rule"] for job in jobs)["train"] == 2
     first, second = sorted((job for job in jobs if job["rule"] == "train"), key=lambda job: job["wildcards"]["lineage"])
-    assert "models/smoke/seed0/base.csr/manifest.json" in first["outputs"]
-    assert "models/smoke/seed0/base.csr/manifest.json" in second["inputs"]
+    assert "models/smoke/base.csr/seed0/manifest.json" in first["outputs"]
+    assert "models/smoke/base.csr/seed0/manifest.json" in second["inputs"]
     assert (first["threads"], first["gpus"], first["minutes"]) == (2, 0, 60)
-    assert first["benchmark"] == "benchmarks/smoke/seed0/base.csr/train.tsv"
+    assert first["benchmark"] == "benchmarks/smoke/base.csr/seed0/train.tsv"
 
 
 @pytest.mark.parametrize(

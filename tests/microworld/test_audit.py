@@ -1,14 +1,23 @@
 """The audit tells whose mistake was whose, on cases with known answers."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from microworld import audit
 from microworld.operations import apply_operation
 from microworld.parse import parse_operation
 from microworld.scene import Object, make_scene, to_json
+from scripted_loop import FakeEditor, FakePainter, FakeVLM, make_seed_rows, write_tables
 from viper.errors import ViperError
+from viper.layout import Layout
+from viper.synthesis.assemble import Shards
+from viper.synthesis.loop import run_loop as run_loop_alone
+from viper.synthesis.rows import unpack_image
+from viper.synthesis.schemas import SCHEMAS
 
 CIRCLE, STAR = Object("circle", "red", "large", 0, 1, -1), Object("star", "blue", "small", 8)
 REAL = make_scene([CIRCLE, STAR], "dark", "plain")
@@ -71,13 +80,9 @@ class PerfectChecker:
 
 def test_a_loop_of_known_quality(run_loop, album, seed_rows, tmp_path):
     shards, _tables = run_loop()
-    truth = tmp_path / "truth"
-    truth.mkdir()
-    for shard in range(2):
-        lines = [
-            f'{{"id": "{row["id"]}", "scene": {to_json(album.scenes[_pixels(row)])}}}\n' for row in seed_rows[shard::2]
-        ]
-        (truth / f"shard{shard}.jsonl").write_text("".join(lines))
+    truth = [tmp_path / f"truth{shard}.jsonl" for shard in range(2)]
+    for shard, path in enumerate(truth):
+        write_truth(path, album, seed_rows[shard::2])
     table = audit.audit(shards, truth, PerfectChecker(album)).set_index(["step", "measure"])
     objects = sum(len(album.scenes[_pixels(row)].objects) for row in seed_rows)
     assert table.loc[("caption", "object is there"), "n"] == objects
@@ -93,13 +98,63 @@ def test_a_loop_of_known_quality(run_loop, album, seed_rows, tmp_path):
     assert (table["share"] <= table["high"]).all()
 
 
+def test_several_syntheses_are_measured_one_by_one(album, options, tmp_path, monkeypatch):
+    """Those of two lineages and three run seeds: rows are the same as if each was measured alone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(audit.Checker, "from_pretrained", lambda folder: PerfectChecker(album))
+    layout, tables, truth, expected = Layout("toy"), [], [], {}
+    for seed, broken in ((7, ""), (0, "critique"), (1, "refine")):
+        rows = make_seed_rows(album, np.random.default_rng(seed), 6)
+        scenes = [Path(layout.truth(seed=seed, shard=shard)) for shard in range(2)]
+        for shard, path in enumerate(scenes):
+            write_truth(path, album, rows[shard::2])
+        for lineage in ("base", "base.csr.vop"):
+            models = FakeVLM(album, broken if lineage == "base" else ""), FakePainter(album), FakeEditor(album)
+            shards = Shards(
+                {
+                    step: [Path(layout.synthesis(step, lineage=lineage, seed=seed, shard=shard)) for shard in range(2)]
+                    for step in SCHEMAS
+                    if step != "seeds"
+                }
+            )
+            for shard in range(2):
+                made = run_loop_alone(rows[shard::2], *models, options, lineage=lineage, seed=seed)
+                del made["seeds"]
+                write_tables(shards, shard, made)
+            expected[lineage, seed] = audit.audit(shards, scenes, PerfectChecker(album))
+            tables += [path for paths in shards.tables.values() for path in paths]
+        truth += scenes
+    assert not expected["base", 0].equals(expected["base", 1])
+    assert not expected["base", 0].equals(expected["base.csr.vop", 0])
+
+    found = audit.audit_all(tables, truth, checker=tmp_path)
+    assert list(found)[:2] == ["lineage", "seed"]
+    by_run = {run: part for run, part in found.groupby(["lineage", "seed"], sort=False)}
+    assert list(by_run) == sorted(expected, key=lambda run: run[1])
+    for run, part in by_run.items():
+        alone = part.drop(columns=["lineage", "seed"])
+        pd.testing.assert_frame_equal(alone.reset_index(drop=True), expected[run].reset_index(drop=True))
+
+    with pytest.raises(ViperError, match=r"0 files of truth for 2 shards"):
+        audit.audit_all(tables, truth[2:], checker=tmp_path)
+    with pytest.raises(ViperError, match=r"different numbers of shards"):
+        audit.audit_all(tables[1:], truth, checker=tmp_path)
+    with pytest.raises(ViperError, match=r"^x\.parquet: .*name files of data/SCALE/ as the rules write them"):
+        audit.audit_all([*tables, Path("x.parquet")], truth, checker=tmp_path)
+
+
 def test_photographs_have_no_truth(run_loop, album, tmp_path):
     shards, _ = run_loop()
     with pytest.raises(ViperError, match=r"seeds\.source: world"):
-        audit.audit(shards, tmp_path / "truth", PerfectChecker(album))
+        audit.audit(shards, [tmp_path / f"truth{shard}.jsonl" for shard in range(2)], PerfectChecker(album))
+
+
+def write_truth(path, album, rows):
+    """Write the scenes of some seed images."""
+    lines = [f'{{"id": "{row["id"]}", "scene": {to_json(album.scenes[_pixels(row)])}}}\n' for row in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(lines))
 
 
 def _pixels(row):
-    from viper.synthesis.rows import unpack_image
-
     return unpack_image(row["image"]).tobytes()

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from method import method
 from microworld.adapters.benchmarks import write
-from scripted_loop import write_tables
+from scripted_loop import make_data_sets, make_shards, write_tables
 from viper.config.evaluation import Asking
 from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.reward import Reward as RewardSection
@@ -22,7 +22,7 @@ from viper.models.embedder import SentenceEmbedder
 from viper.models.painter import load_painter
 from viper.models.vlm import load_vlm
 from viper.reward.scoring import Reward
-from viper.synthesis.assemble import Shards, assemble
+from viper.synthesis.assemble import assemble
 from viper.synthesis.loop import run_loop
 from viper.synthesis.rows import pack_image
 from viper.training.run import Places, train
@@ -58,12 +58,12 @@ def processor_options(name):
 
 
 def synthesize(vlm, painter, editor, root: Path, images) -> dict[str, Path]:
-    """The loop's steps on one shard; return the folders of the data sets."""
+    """The loop's steps on one shard; return the data sets."""
     seeds = [{"id": f"{number}", "image": pack_image(image), "source": "noise"} for number, image in enumerate(images)]
-    shards = Shards(root / "seeds", root, 1)
+    shards, data_sets = make_shards(root, 1), make_data_sets(root / "dataset")
     write_tables(shards, 0, run_loop(seeds, vlm, painter, editor, SYNTHESIS, **MADE))
-    assemble(shards, root / "dataset", SYNTHESIS, **MADE)
-    return {name: root / "dataset" / name / "train.parquet" for name in ("csr", "vop")}
+    assemble(shards, data_sets, SYNTHESIS, **MADE)
+    return {"csr": data_sets.csr, "vop": data_sets.vop}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,7 @@ def test_a_family_synthesizes_and_trains(synthesized, reward, tmp_path, method):
         work=tmp_path / "work",
         model=tmp_path / "model",
         metrics=tmp_path / "metrics" / "train.csv",
+        rollouts=tmp_path / "metrics" / "rollouts.jsonl",
     )
     train(options, where, seed=0, scorer=reward, processor_options=processor_options(family.name))
     before, after = (load_file(folder / "model.safetensors") for folder in (family.folder, where.model))

@@ -92,7 +92,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Checkout:
     repository.run("dvc", "repro", "train_main")
     repository.edit("src/viper/evaluation/run.py", "\nfrom ", "\nraise SystemExit('broken')\nfrom ")
     repository.facts["broken"] = repository.run("dvc", "repro", "main", check=False)
-    trained = repository.root / "models/smoke/seed0/base.csr/manifest.json"
+    trained = repository.root / "models/smoke/base.csr/seed0/manifest.json"
     before = trained.stat().st_mtime_ns
     repository.run("git", "checkout", "--quiet", "src")
     repository.facts["resumed"] = repository.run("dvc", "repro")

@@ -12,7 +12,7 @@ from PIL import Image
 import documents
 from repository import ROOT, Checkout, clone
 
-FIGURE, TABLE = "results/smoke/figures/main.png", "results/smoke/tables/main.csv"
+FIGURE, TABLE = "results/smoke/main/main.png", "results/smoke/main/main.csv"
 
 # Shown, but neither run nor planned here.
 _NAMED = "the name of a program in a sentence, not a command to type"
@@ -208,7 +208,7 @@ def test_a_recorded_figure_of_this_repository_is_made_again_from_its_hash(tmp_pa
     if not (ROOT / ".git").exists():
         pytest.skip("no clone: there is no history to look the hash up in")
     fresh = clone(Checkout(ROOT), tmp_path / "clone")
-    path = "results/micro/figures/main.png"
+    path = "results/micro/main/main.png"
     lock = (fresh.root / "dvc.lock").read_text()
     value = re.search(rf"path: {re.escape(path)}\n +hash: md5\n +md5: (\w+)", lock).group(1)
     for name in (value, f"{path}@HEAD"):

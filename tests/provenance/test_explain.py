@@ -9,7 +9,7 @@ from viper.provenance.fetching import UnreachableError
 from viper.provenance.regenerate import DIFFERENT, OTHER_VERSIONS, Recorded
 from viper.provenance.sidecar import SUFFIX
 
-TABLE = "results/toy/tables/main.csv"
+TABLE = "results/toy/main/main.csv"
 
 
 def record(commit="a" * 40, dirty=False, version="1.0", command="tables", inputs=None):

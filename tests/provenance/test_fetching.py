@@ -53,7 +53,7 @@ def test_one_flipped_bit_in_any_copy_is_named_and_nothing_is_taken_for_whole(tmp
 
 def test_what_no_store_has_is_somebody_elses_to_fetch(tmp_path):
     assert not _put(tmp_path, FOLDER, "0" * 32 + ".dir", [tmp_path / "cache"])
-    assert not _put(tmp_path, "results/toy/tables/main.csv", "0" * 32, [])
+    assert not _put(tmp_path, "results/toy/main/main.csv", "0" * 32, [])
 
 
 @given(files=st.dictionaries(NAMES, st.binary(min_size=1, max_size=40), min_size=1), data=st.data())
@@ -76,7 +76,7 @@ def test_the_objects_of_a_folder_may_lie_in_several_places(tmp_path_factory, fil
 
 # --- by path and hash, whatever dvc.yaml says
 
-TABLE = "results/toy/tables/main.csv"
+TABLE = "results/toy/main/main.csv"
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def repository(tmp_path):
     for name in ("store", "archive"):
         config += f"['remote \"{name}\"']\n    url = ../{name}\n"
     (root / ".dvc" / "config").write_text(config)
-    stage = {"cmd": "true", "outs": ["results/toy/tables/other.csv"]}
+    stage = {"cmd": "true", "outs": ["results/toy/main/other.csv"]}
     (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"main": stage}}))
     return root
 

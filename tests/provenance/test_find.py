@@ -1,5 +1,7 @@
 """From a hash, or a path and a revision, to the commit that recorded it."""
 
+import hashlib
+import json
 import os
 import subprocess
 
@@ -8,10 +10,12 @@ import yaml
 
 from repository import Checkout
 from viper.errors import ViperError
+from viper.listings import place_of
+from viper.provenance.objects import STORE
 from viper.provenance.regenerate import UNCOMMITTED, UNKNOWN, RegenerateError, find
 from viper.recorded import Lock
 
-FIGURE, OLD, NEW, UNSAVED = "results/toy/figures/main.png", "a" * 32, "b" * 32, "c" * 32
+FIGURE, OLD, NEW, UNSAVED = "results/toy/main/main.png", "a" * 32, "b" * 32, "c" * 32
 
 
 def lock(md5):
@@ -41,7 +45,7 @@ def repository(tmp_path):
         (f"{FIGURE}@HEAD~1", 0, OLD),
         (f"HEAD~1:{FIGURE}", 0, OLD),
         (FIGURE, 1, NEW),
-        ("./results/toy/../toy/figures/main.png@HEAD", 1, NEW),
+        ("./results/toy/../toy/main/main.png@HEAD", 1, NEW),
         (f"HEAD~1:./{FIGURE}", 0, OLD),
     ],
 )
@@ -56,9 +60,13 @@ def test_the_commit_is_found(repository, name, which, md5):
     [
         ("f" * 32, UNKNOWN, "no commit's dvc.lock records it"),
         (f"{FIGURE}@v9", UNKNOWN, "no revision 'v9'"),
-        ("HEAD:results/toy/figures/other.png", UNKNOWN, "not recorded at HEAD"),
-        ("models/toy/base.csr/manifest.json", UNKNOWN, "part of the folder models/toy/base.csr: name a table"),
-        ("models/toy/base.csr", UNKNOWN, "part of the folder"),
+        ("HEAD:results/toy/main/other.png", UNKNOWN, "not recorded at HEAD"),
+        (
+            "models/toy/base.csr/manifest.json",
+            UNKNOWN,
+            "part of the folder models/toy/base.csr, whose list of files is not here: name a table",
+        ),
+        ("models/toy/base.csr", UNKNOWN, "models/toy/base.csr: a folder: name one of its files"),
         (UNSAVED, UNCOMMITTED, "in no commit"),
     ],
 )
@@ -66,6 +74,26 @@ def test_what_cannot_be_found_says_why(repository, name, status, message):
     with pytest.raises(RegenerateError, match=message) as error:
         find(name, repository[0])
     assert error.value.status == status
+
+
+@pytest.mark.parametrize("name", ["e" * 32, "results/toy/predictions/a.tsv", "results/toy/predictions/a.tsv@HEAD"])
+def test_a_file_of_a_recorded_folder_is_found_by_the_listing(repository, name):
+    """Later commits that leave dvc.lock as it is record nothing: the commit is the one that did."""
+    root, *_ = repository
+    listing = json.dumps([{"md5": "e" * 32, "relpath": "a.tsv"}])
+    md5 = hashlib.md5(listing.encode()).hexdigest() + ".dir"
+    place = place_of(root / STORE, md5)
+    place.parent.mkdir(parents=True)
+    place.write_text(listing)
+    recorded = yaml.safe_load(lock(NEW))
+    recorded["stages"]["main"]["outs"].append({"path": "results/toy/predictions", "md5": md5})
+    (root / "dvc.lock").write_text(yaml.safe_dump(recorded))
+    made = Checkout(root)
+    commit = made.commit("with a folder")
+    (root / "notes").write_text("later")
+    made.commit("later")
+    found = find(name, root)
+    assert (found.commit, found.path, found.md5) == (commit, "results/toy/predictions/a.tsv", "e" * 32)
 
 
 def test_an_absolute_path_is_found(repository):

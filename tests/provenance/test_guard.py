@@ -14,7 +14,7 @@ from viper.listings import digest_of
 from viper.provenance.guard import is_harmless, message, unrecorded
 from viper.workflow.metadata import INCOMPLETE, METADATA
 
-TABLE, MODEL = "results/toy/tables/main.csv", "models/toy/base.csr"
+TABLE, MODEL = "results/toy/main/main.csv", "models/toy/base.csr"
 FILES = {TABLE: "x", f"{MODEL}/manifest.json": "x", f"{MODEL}/weights": "y", "results/toy2/tables/main.csv": "x"}
 
 
@@ -28,7 +28,7 @@ def tree(tmp_path, monkeypatch):
     outs = [
         {"path": path, "md5": digest_of(tmp_path / path)} for path in (TABLE, MODEL, "results/toy2/tables/main.csv")
     ]
-    outs.append({"path": "results/toy/tables/gone.csv", "md5": "0" * 32})
+    outs.append({"path": "results/toy/main/gone.csv", "md5": "0" * 32})
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"main": {"cmd": "x", "outs": outs}}}))
     return tmp_path
 
@@ -95,11 +95,11 @@ def test_nothing_recorded_nothing_to_guard(tmp_path):
 @given(states=st.lists(st.sampled_from(["absent", "half", "whole", "recorded"]), min_size=3, max_size=3))
 def test_whatever_a_kill_leaves_is_no_reason_to_refuse(tmp_path_factory, states):
     root = tmp_path_factory.mktemp("kill")
-    names = ["data/toy/seed0/seeds/shard0.parquet", "data/toy/seed0/seeds/shard1.parquet", TABLE]
+    names = ["data/toy/seeds/seed0/shard0.parquet", "data/toy/seeds/seed0/shard1.parquet", TABLE]
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("whole")
-    outs = [{"path": path, "md5": digest_of(root / path)} for path in ("data/toy/seed0/seeds", TABLE)]
+    outs = [{"path": path, "md5": digest_of(root / path)} for path in ("data/toy/seeds/seed0", TABLE)]
     (root / "dvc.lock").write_text(yaml.safe_dump({"stages": {"all": {"outs": outs}}}))
     for name, state in zip(names, states, strict=True):
         write_record(root, name, METADATA if state == "recorded" else INCOMPLETE)

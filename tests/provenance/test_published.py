@@ -13,17 +13,19 @@ from viper.errors import ViperError
 from viper.provenance import published
 
 ROOT = Path(__file__).parents[2]
+FOLDER = "results/smoke/claims"  # recorded as a whole, the rest file by file
 CONTENTS = {
-    "results/smoke/tables/claims.csv": "claim,verdict\nfirst,supported\n",
-    "results/smoke/tables/claims.md": "# Claims\n\n| claim | verdict |\n|---|---|\n| first | supported |\n",
-    "results/smoke/tables/main.md": "# Main\n\n| base | 1.0 |\n|---|---|\n",
-    "results/smoke/tables/subdomains.md": "# Sub-domains\n\n| base | 2.0 |\n|---|---|\n",
-    "results/smoke/tables/ablation_x.md": "# X\n\n| base | 3.0 |\n|---|---|\n",
-    "results/smoke/figures/main.png": "a picture",
-    "results/smoke/figures/main.rst": "How ``base`` does.\n",
-    "results/smoke/figures/main.svg": "not shown",
-    "results/micro/tables/main.md": "# Another scale\n",
-    "data/smoke/tables/x.csv": "no result\n",
+    "results/smoke/claims/claims.csv": "claim,verdict\nfirst,supported\n",
+    "results/smoke/claims/claims.md": "# Claims\n\n| claim | verdict |\n|---|---|\n| first | supported |\n",
+    "results/smoke/main/main.md": "# Main\n\n| base | 1.0 |\n|---|---|\n",
+    "results/smoke/main/subdomains.md": "# Sub-domains\n\n| base | 2.0 |\n|---|---|\n",
+    "results/smoke/ablation_x/ablation_x.md": "# X\n\n| base | 3.0 |\n|---|---|\n",
+    "results/smoke/main/main.png": "a picture",
+    "results/smoke/main/main.rst": "How ``base`` does.\n",
+    "results/smoke/main/main.svg": "not shown",
+    "results/micro/main/main.md": "# Another scale\n",
+    "data/smoke/dataset/base/x.csv": "no result\n",
+    "results/smoke/predictions/test/base/x.csv": "answers, no table\n",
 }
 
 
@@ -38,18 +40,29 @@ def test_no_table_of_the_readme_was_typed_by_hand():
     assert "[+" not in outside, "an interval outside of the recorded tables"
 
 
+def store(root, text, end=""):
+    """Put an object into the repository's store; return its name."""
+    md5 = hashlib.md5(text.encode()).hexdigest() + end
+    place = root / "store/files/md5" / md5[:2] / md5[2:]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+    return md5
+
+
 @pytest.fixture
 def repository(tmp_path):
     """A repository with a store, a dvc.lock, and a README that wants a table."""
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     subprocess.run(["dvc", "init", "--quiet"], cwd=tmp_path, check=True)
-    outs = []
+    outs, listing = [], []
     for path, text in CONTENTS.items():
-        md5 = hashlib.md5(text.encode()).hexdigest()
-        place = tmp_path / "store/files/md5" / md5[:2] / md5[2:]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-        outs.append({"path": path, "md5": md5, "hash": "md5"})
+        md5 = store(tmp_path, text)
+        _, is_in_folder, name = path.partition(f"{FOLDER}/")
+        if is_in_folder:
+            listing.append({"md5": md5, "relpath": name})
+        else:
+            outs.append({"path": path, "md5": md5, "hash": "md5"})
+    outs.append({"path": FOLDER, "md5": store(tmp_path, json.dumps(listing), ".dir"), "hash": "md5"})
     stage = {"cmd": "snakemake --config scale=smoke -- all"}
     params = {"scales/smoke.yaml": {"run_seeds": [0, 2]}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": stage}}))
@@ -66,20 +79,22 @@ def test_tables_and_pictures_of_the_recorded_scale_are_shown(repository):
     folder = repository / "results/recorded"
     shown = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert shown == {
-        name.removeprefix("results/") for name in CONTENTS if name.startswith("results/smoke") and "svg" not in name
+        name.removeprefix("results/")
+        for name in CONTENTS
+        if name.startswith("results/smoke") and "svg" not in name and "predictions" not in name
     }
-    assert (folder / "smoke/tables/claims.csv").read_text() == CONTENTS["results/smoke/tables/claims.csv"]
+    assert (folder / "smoke/claims/claims.csv").read_text() == CONTENTS["results/smoke/claims/claims.csv"]
     page = (repository / "results/README.md").read_text()
     for part in ("Run seeds 0, 2", "| first | supported |", "| base | 1.0 |", "### ablation_x", "How `base` does."):
         assert part in page
-    assert "(recorded/smoke/figures/main.png)" in page
+    assert "(recorded/smoke/main/main.png)" in page
     assert "| base | 1.0 |" in (repository / "README.md").read_text()
     assert "More." in (repository / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
     "name",
-    ["results/recorded/smoke/tables/claims.csv", "results/README.md", "README.md", "results/recorded/smoke/x.md"],
+    ["results/recorded/smoke/claims/claims.csv", "results/README.md", "README.md", "results/recorded/smoke/x.md"],
 )
 def test_an_edit_by_hand_is_noticed(repository, name):
     published.publish(repository)
@@ -99,7 +114,7 @@ def test_what_is_no_longer_recorded_is_no_longer_shown(repository):
     lock = yaml.safe_load((repository / "dvc.lock").read_text())
     lock["stages"]["all"]["outs"] = [out for out in lock["stages"]["all"]["outs"] if "ablation" not in out["path"]]
     (repository / "dvc.lock").write_text(json.dumps(lock))
-    assert published.stale(repository) == ["results/recorded/smoke/tables/ablation_x.md"]
+    assert published.stale(repository) == ["results/recorded/smoke/ablation_x/ablation_x.md"]
     published.publish(repository)
     assert published.stale(repository) == []
 

@@ -5,9 +5,9 @@ import pytest
 from viper.provenance.rebuild import Plan, Start, plan
 from viper.workflow.graph import Graph, Job
 
-FIGURE, TABLE, ANSWERS = "results/toy/figures/main.png", "results/toy/tables/main.csv", "results/toy/predictions/a.tsv"
-TRAINED, BASE = "models/toy/seed0/base.csr/manifest.json", "models/toy/pretrained/vlm/manifest.json"
-BENCHMARK, DATA = "data/toy/benchmarks/a.tsv", "data/toy/seed0/dataset/train.parquet"
+FIGURE, TABLE, ANSWERS = "results/toy/main/main.png", "results/toy/main/main.csv", "results/toy/predictions/a.tsv"
+TRAINED, BASE = "models/toy/base.csr/seed0/manifest.json", "models/toy/pretrained/vlm/manifest.json"
+BENCHMARK, DATA = "data/toy/benchmarks/a.tsv", "data/toy/dataset/base/seed0/csr/train.parquet"
 JOBS = [
     ("figure_main", [TABLE], [FIGURE]),
     ("tables", [ANSWERS], [TABLE]),

@@ -16,7 +16,7 @@ from viper.workflow.graph import from_json
 
 pytestmark = pytest.mark.slow
 
-FIGURE, TABLE = "results/smoke/figures/main.png", "results/smoke/tables/main.csv"
+FIGURE, TABLE = "results/smoke/main/main.png", "results/smoke/main/main.csv"
 # Nothing that runs code when it is loaded.
 HARMLESS = {".safetensors", ".parquet", ".json", ".jsonl", ".csv", ".tsv", ".md", ".png", ".svg", ".rst", ".html"}
 HARMLESS |= {".jinja", ".txt"}  # chat templates and vocabularies of checkpoints
@@ -64,7 +64,7 @@ def test_recording_refuses_what_is_out_of_date_or_missing(recorded):
     assert refused.returncode == 2
     assert "Snakemake would run" in refused.stderr
     assert "tables" in refused.stderr
-    part = recorded.root / "results/smoke/metrics/seed0/base.csr/rollouts.jsonl"
+    part = recorded.root / "results/smoke/metrics/base.csr/seed0/rollouts.jsonl"
     part.rename(part.with_suffix(".away"))
     kept = recorded.run("viper", "record", check=False)
     part.with_suffix(".away").rename(part)
@@ -128,7 +128,7 @@ def test_figures_are_drawn_from_the_repository_alone(clone):
     assert guarded.returncode != 0
     assert "make pull" in guarded.stdout + guarded.stderr
     assert "train" in repository.run("viper", "cost", "--scale", "smoke").stdout  # a plan from nothing trusts no file
-    assert "models/smoke/seed0/base.csr" in repository.run("viper", "pull").stdout
+    assert "models/smoke/base.csr/seed0" in repository.run("viper", "pull").stdout
     assert repository.plan() == set()
 
 
@@ -182,7 +182,7 @@ def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(pulled
 
 @pytest.mark.parametrize(
     ("name", "start"),
-    [("hash", "data"), ("HEAD:results/smoke/tables/loop_examples.parquet", "scratch")],
+    [("hash", "data"), ("HEAD:results/smoke/main/loop_examples.parquet", "scratch")],
 )
 def test_a_figure_is_made_again_from_its_hash(recorded, name, start):
     name = md5(recorded.root / FIGURE) if name == "hash" else name
@@ -211,7 +211,7 @@ def test_what_stands_in_the_way_of_a_hash_has_its_own_exit_status(clone):
 
 
 def test_a_damaged_copy_in_the_cache_is_named_before_anything_runs(pulled):
-    weights = "models/smoke/seed0/base.csr/model.safetensors"  # of which the repository's own store has no other copy
+    weights = "models/smoke/base.csr/seed0/model.safetensors"  # of which the repository's own store has no other copy
     value = md5(pulled.root / weights)
     place = pulled.root / ".dvc/cache/files/md5" / value[:2] / value[2:]
     facts, content = place.stat(), bytearray(place.read_bytes())
@@ -222,7 +222,7 @@ def test_a_damaged_copy_in_the_cache_is_named_before_anything_runs(pulled):
     os.utime(place, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # a flipped bit changes no time: DVC trusts the copy
     result = pulled.run("viper", "regenerate", FIGURE, "--from", "checkpoints", check=False)
     assert result.returncode == 4, result
-    assert "models/smoke/seed0/base.csr, MD5" in result.stderr
+    assert "models/smoke/base.csr/seed0, MD5" in result.stderr
     assert f"{value[:2]}/{value[2:]}: damaged" in result.stderr
     assert pulled.run("git", "worktree", "list").stdout.count("\n") == 1
 
@@ -250,9 +250,9 @@ def test_verify_says_how_alike_each_artefact_is(pulled):
 def test_dvc_shows_scores_curves_and_changed_parameters(pulled):
     repository = pulled
     scores = json.loads(repository.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
-    assert "overall" in scores["results/smoke/scores.json"]["data"]["base.csr"]
+    assert "overall" in scores["results/smoke/main/scores.json"]["data"]["base.csr"]
     repository.run("dvc", "plots", "show", "--out", "plots")
-    rewards = pd.read_csv(repository.root / "results/smoke/metrics/seed0/base.csr/train.csv", dtype=str)["reward"]
+    rewards = pd.read_csv(repository.root / "results/smoke/metrics/base.csr/seed0/train.csv", dtype=str)["reward"]
     page = (repository.root / "plots/index.html").read_text()
     assert all(f'"reward": "{reward}"' in page for reward in rewards)
     repository.run("dvc", "exp", "run", "--set-param", "scales/smoke.yaml:analysis.resamples=150", "main")

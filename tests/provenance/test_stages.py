@@ -24,10 +24,10 @@ def job(rule, inputs, outputs, sections=()):
 @pytest.fixture
 def graph():
     """Seeds → data → two trained lineages, one of which two experiments share."""
-    seeds = [f"data/toy/seed0/seeds/shard{shard}.parquet" for shard in range(2)]
-    data = "data/toy/seed0/dataset/base/csr/train.parquet"
-    csr, vop = (f"models/toy/seed0/{name}/manifest.json" for name in ("base.csr", "base.csr.vop"))
-    tables = ["results/toy/tables/main.csv", "results/toy/tables/ablation.csv"]
+    seeds = [f"data/toy/seeds/seed0/shard{shard}.parquet" for shard in range(2)]
+    data = "data/toy/dataset/base/seed0/csr/train.parquet"
+    csr, vop = (f"models/toy/{name}/seed0/manifest.json" for name in ("base.csr", "base.csr.vop"))
+    tables = ["results/toy/main/main.csv", "results/toy/ablation/ablation.csv"]
     jobs = [
         job("draw_seeds", [], seeds, ("seeds",)),
         job("assemble_datasets", seeds, [data]),
@@ -57,17 +57,17 @@ def test_what_two_targets_need_belongs_to_the_first(graph):
 def test_deps_are_the_outs_of_other_stages_and_the_stored_models(graph):
     found = cut(graph, ["seeds", "main", "ablation"])
     data = [dep for dep in found["main"].deps if not dep.startswith(("src/", "rules/", "Snakefile"))]
-    assert data == ["data/toy/seed0/seeds", LISTING]
-    assert "models/toy/seed0/base.csr" in found["ablation"].deps
-    assert "models/toy/seed0/base.csr" in found["main"].outs
+    assert data == ["data/toy/seeds", LISTING]
+    assert "models/toy/base.csr" in found["ablation"].deps
+    assert "models/toy/base.csr" in found["main"].outs
 
 
 @pytest.fixture
 def kept(graph):
     """The same with targets that only keep data and checkpoints, so that the experiments' own are of results."""
-    csr, vop = (f"models/toy/seed0/{name}/manifest.json" for name in ("base.csr", "base.csr.vop"))
-    data = ["data/toy/seed0/dataset/base/csr/train.parquet"]
-    curves = "results/toy/metrics/seed0/base.csr/train.csv"
+    csr, vop = (f"models/toy/{name}/seed0/manifest.json" for name in ("base.csr", "base.csr.vop"))
+    data = ["data/toy/dataset/base/seed0/csr/train.parquet"]
+    curves = "results/toy/metrics/base.csr/seed0/train.csv"
     jobs = [replace(each, outputs=(csr, curves)) if each.outputs == (csr,) else each for each in graph.jobs]
     targets = {"seeds": graph.targets["seeds"], "dataset": data, "train_main": [csr], "train_ablation": [vop]}
     return Graph(tuple(jobs), targets | graph.targets)
@@ -87,18 +87,26 @@ def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
     assert {"rules/draw_seeds.smk", "rules/train.smk", "rules/tables.smk"} <= set(found["main"].deps)
     assert {"scales.toy.seeds", "scales.toy.training", "scales.toy.analysis"} <= set(found["main"].params)
     # What training makes is in two stages: the curves are kept, the checkpoint is not.
-    assert found["train_main"].outs == ("models/toy/seed0/base.csr",)
-    assert "results/toy/metrics/seed0/base.csr/train.csv" in found["main"].outs
-    assert "data/toy/seed0/dataset/base/csr" in found["train_main"].deps
+    assert found["train_main"].outs == ("models/toy/base.csr",)
+    assert "results/toy/metrics" in found["main"].outs
+    assert "data/toy/dataset" in found["train_main"].deps
 
 
-def test_checkpoints_are_folders_and_tables_are_files_with_their_record(graph):
-    outs = cut(graph, ["seeds", "main", "ablation"])["ablation"].outs
-    assert outs == (
-        "models/toy/seed0/base.csr.vop",
-        "results/toy/tables/ablation.csv",
-        "results/toy/tables/ablation.csv.provenance.json",
-    )
+def test_checkpoints_and_results_are_folders_whatever_the_number_of_seeds(graph):
+    stage = cut(graph, ["seeds", "main", "ablation"])["ablation"]
+    assert stage.outs == ("models/toy/base.csr.vop", "results/toy/ablation")
+    assert stage.files == ("models/toy/base.csr.vop/seed0/manifest.json", "results/toy/ablation/ablation.csv")
+
+
+def test_a_table_in_a_folder_of_two_stages_is_a_file_with_its_record(graph):
+    jobs = [
+        replace(each, outputs=("results/toy/main/more.csv",)) if each.rule == "new_rule" else each
+        for each in graph.jobs
+    ]
+    targets = graph.targets | {"ablation": ("results/toy/main/more.csv",)}
+    outs = cut(Graph(tuple(jobs), targets), ["seeds", "main", "ablation"])["ablation"].outs
+    files = ("results/toy/main/more.csv", "results/toy/main/more.csv.provenance.json")
+    assert outs == ("models/toy/base.csr.vop", *files)
 
 
 def test_stored_models_are_nobodys_outs(graph):
@@ -133,8 +141,8 @@ def test_a_missing_target_is_named(graph):
 def test_small_outs_lie_in_the_repository_and_large_ones_in_the_archive(graph):
     text = dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values()))
     outs = yaml.safe_load(text)["stages"]["ablation"]["outs"]
-    assert outs[0] == {"models/toy/seed0/base.csr.vop": {"persist": True, "remote": "archive"}}
-    assert outs[1] == {"results/toy/tables/ablation.csv": {"persist": True}}
+    assert outs[0] == {"models/toy/base.csr.vop": {"persist": True, "remote": "archive"}}
+    assert outs[1] == {"results/toy/ablation": {"persist": True}}
 
 
 def test_differences_say_what_is_missing(graph):
@@ -145,7 +153,7 @@ def test_differences_say_what_is_missing(graph):
     lines = dvc_yaml._differences(new, yaml.safe_load(yaml.safe_dump(new | {"stages": new["stages"] | {}})))
     assert lines == []
     whole = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values())))
-    assert dvc_yaml._differences(new, whole)[0].startswith("stage ablation lacks the out models/toy/seed0/base.csr.vop")
+    assert dvc_yaml._differences(new, whole)[0].startswith("stage ablation lacks the out models/toy/base.csr.vop")
 
 
 def test_a_graph_survives_json(graph):

@@ -14,8 +14,8 @@ from viper.provenance import tree
 from viper.recorded import Lock
 from viper.workflow.graph import Graph, Job
 
-TABLE, FIGURE = "results/toy/tables/main.csv", "results/toy/figures/main.png"
-SEEDS = [f"data/toy/seed{seed}/seeds/shard0.parquet" for seed in (0, 1)]
+TABLE, FIGURE = "results/toy/main/main.csv", "results/toy/main/main.png"
+SEEDS = [f"data/toy/seeds/seed{seed}/shard0.parquet" for seed in (0, 1)]
 VLM = "models/toy/pretrained/vlm/manifest.json"
 
 
@@ -74,7 +74,7 @@ def test_files_of_one_rule_are_counted_by_what_they_are(place):
 
 
 def test_a_file_of_a_recorded_folder_is_held_to_the_list_of_that_folder(place, tmp_path):
-    folder = "data/toy/seed0/seeds"
+    folder = "data/toy/seeds/seed0"
     listing = json.dumps([{"relpath": "shard0.parquet", "md5": md5("mine")}])
     name = f"{md5(listing)}.dir"
     recorded = {folder: name}
@@ -94,12 +94,12 @@ def test_base_models_are_fetched_and_belong_to_no_recording(place):
 WAYS = [
     FIGURE,
     f"./{FIGURE}",
-    "results/toy/../toy/figures/./main.png",
-    "results//toy/figures/main.png",
-    "{here}/results/toy/figures/main.png",
-    "{here}/data/../results/toy/figures/main.png",
-    "../{name}/results/toy/figures/main.png",
-    "{link}/results/toy/figures/main.png",
+    "results/toy/../toy/main/./main.png",
+    "results//toy/main/main.png",
+    "{here}/results/toy/main/main.png",
+    "{here}/data/../results/toy/main/main.png",
+    "../{name}/results/toy/main/main.png",
+    "{link}/results/toy/main/main.png",
 ]
 
 

@@ -31,18 +31,18 @@ def test_edits_are_named_and_nothing_runs(toy):
     assert set(steps) - {"all"} == toy.plan_of("main") - {"main"}
     toy.set("synthesis.caption.temperature", 0.123)
     toy.edit("src/viper/analysis/bootstrap.py", "import numpy as np\n", "import numpy as np\n\nEDITED = 1\n")
-    (toy.root / "results/smoke/figures/main.png").unlink()
+    (toy.root / "results/smoke/main/main.png").unlink()
     steps = said(toy, "main", "--scale", "smoke")
     assert steps["caption_images"].startswith("synthesis.caption.temperature ")
     assert steps["caption_images"].endswith(" → 0.123; prompt micro/caption")
     assert "code viper/analysis/bootstrap.py" in steps["tables"]
     assert steps["figure_main"] == "missing; code viper/analysis/bootstrap.py"
-    assert set(before) - set(state(toy)) == {toy.root / "results/smoke/figures/main.png"}
+    assert set(before) - set(state(toy)) == {toy.root / "results/smoke/main/main.png"}
     assert state(toy).items() <= before.items()
 
 
 def test_hours_are_those_of_the_run_and_of_other_parameters_those_of_the_rates(toy):
-    (toy.root / "results/smoke/figures/main.png").unlink()
+    (toy.root / "results/smoke/main/main.png").unlink()
     lines = toy.run("viper", "why", "main").stdout.splitlines()
     assert "measured" in next(line for line in lines if line.split()[0] == "figure_main")
     config = '{"run_seeds": [5]}'

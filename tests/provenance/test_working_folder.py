@@ -19,7 +19,7 @@ import yaml
 from repository import command as words_of
 from repository import environment
 from viper.listings import digest_of
-from viper.provenance.objects import STORE
+from viper.provenance.objects import STORE, entries
 from viper.provenance.sidecar import SUFFIX
 from viper.recorded import Lock, read_lock
 
@@ -35,7 +35,7 @@ OPERATIONS = {
     "verify": ["viper", "verify"],
     "repro": ["dvc", "repro", "main"],
     "another scale": ["snakemake", "--cores", "2", "--config", "scale=micro", "--", "seeds"],
-    "plain pull": ["dvc", "checkout", "--allow-missing", "results/smoke/tables/main.csv"],
+    "plain pull": ["dvc", "checkout", "--allow-missing", "results/smoke/main/main.csv"],
     "kill": [],
     "edit": [],
     "put back": [],
@@ -83,7 +83,7 @@ def do(repository, name, chance) -> subprocess.CompletedProcess | None:
     """One operation; None where there is nothing for it to do."""
     if name == "kill":
         shutil.rmtree(repository.root / "data/smoke", ignore_errors=True)
-        kill_once_there(repository, OPERATIONS["all"][0:], "data/smoke/*/seeds/*.parquet")
+        kill_once_there(repository, OPERATIONS["all"][0:], "data/smoke/seeds/*/*.parquet")
         return None
     if name == "edit":
         repository.set("analysis.resamples", chance.choice([200, 210]))
@@ -128,11 +128,15 @@ def test_any_order_works_or_says_what_to_do(request, seed):
     repository.run("git", "checkout", "--quiet", ".")
     for command in (["snakemake", "--unlock"], ["viper", "pull"]):
         result = repository.run(*command)
-    lock = read_lock(repository.root)
-    kept = [entry for entry in lock.outs.values() if entry.path.startswith("results/")]
+    kept = {path: md5 for path, md5 in recorded_files(repository.root).items() if path.startswith("results/")}
     assert len(kept) > 30
-    assert all(digest_of(repository.root / entry.path) == entry.md5 for entry in kept)
+    assert {path: digest_of(repository.root / path) for path in kept} == kept
     assert repository.plan() == set()
+
+
+def recorded_files(root: Path) -> dict[str, str]:
+    """Every file that dvc.lock records, as far as its listing is in the repository, with its MD5."""
+    return {path: entry.md5 for path, entry in entries(read_lock(root), root / STORE).items()}
 
 
 # --- the cases by name
@@ -143,24 +147,27 @@ def test_a_run_that_was_killed_goes_on_although_its_files_are_recorded(toy):
     for name in ("data/smoke", "models/smoke", "results/smoke"):
         shutil.rmtree(toy.root / name)
     seeds = ["snakemake", "--cores", "1", "--", "seeds"]
-    kill_once_there(toy, seeds, "data/smoke/seed*/seeds/*.parquet")
-    assert list(toy.root.glob("data/smoke/seed*/seeds/*.parquet"))
+    kill_once_there(toy, seeds, "data/smoke/seeds/*/*.parquet")
+    assert list(toy.root.glob("data/smoke/seeds/*/*.parquet"))
     toy.run("snakemake", "--unlock")
     toy.run(*seeds)
     toy.run("snakemake", "--cores", "2", "--", "all")
-    outs = read_lock(toy.root).outs
-    assert all(digest_of(toy.root / path) == outs[path].md5 for path in outs if path.endswith(("main.csv", "seeds")))
+    wanted = {path: md5 for path, md5 in recorded_files(toy.root).items() if path.endswith(("main.csv", "0.parquet"))}
+    assert {path.split("/")[0] for path in wanted} == {"data", "results"}
+    assert {path: digest_of(toy.root / path) for path in wanted} == wanted
 
 
 def test_figures_leave_the_working_folder_alone_and_say_why_they_differ(toy_clone):
     drawn = toy_clone.run("viper", "figures")
     assert "DIFFERENT" not in drawn.stdout
     assert not (toy_clone.root / "results").exists()
-    assert list((toy_clone.root / "work/figures/results/smoke/figures").glob("main.png"))
-    toy_clone.run(*ONE_SEED)
-    mine = (toy_clone.root / "results/smoke/figures/main.png").read_bytes()
+    assert list((toy_clone.root / "work/figures/results/smoke/main").glob("main.png"))
+    toy_clone.set("analysis.resamples", 210)
+    toy_clone.run("snakemake", "--cores", "2", "--", "main")
+    mine = (toy_clone.root / "results/smoke/main/main.png").read_bytes()
+    toy_clone.run("git", "checkout", "--quiet", "scales")
     assert "DIFFERENT" not in toy_clone.run("viper", "figures").stdout  # drawn from the recorded tables, not from mine
-    assert (toy_clone.root / "results/smoke/figures/main.png").read_bytes() == mine
+    assert (toy_clone.root / "results/smoke/main/main.png").read_bytes() == mine
     toy_clone.set("analysis.published_model", "7B")
     different = toy_clone.run("viper", "figures", check=False)
     assert different.returncode in (0, 1)
@@ -168,27 +175,61 @@ def test_figures_leave_the_working_folder_alone_and_say_why_they_differ(toy_clon
         assert "other parameters" in different.stdout
 
 
-def test_own_results_are_set_aside_by_pull_and_come_back(toy_clone):
+def test_a_run_with_fewer_seeds_lies_beside_the_recorded_one_and_shares_what_each_seed_made(toy):
+    before = {path: path.read_bytes() for path in (toy.root / "results/smoke").rglob("*") if path.is_file()}
+    said = text_of(toy.run(*ONE_SEED))
+    assert "rule train:" not in said
+    assert "rule evaluate:" not in said
+    folders = {path.name for path in (toy.root / "results/smoke").iterdir()}
+    assert "main-seed0" in folders
+    assert {path: path.read_bytes() for path in before} == before
+    assert "Nothing to be done" in text_of(toy.run("snakemake", "--cores", "2", "--", "all"))
+    assert toy.run("viper", "record").stdout.strip()
+    assert toy.run("git", "status", "--porcelain").stdout == ""
+    verified = toy.run("viper", "verify").stdout
+    for folder in ("main", "main-seed0"):
+        assert f"identical         results/smoke/{folder}/main.csv" in verified
+    traced = toy.run("viper", "provenance", "results/smoke/main-seed0/main.csv").stdout
+    assert "base.csr/seed0/" in traced
+    assert "seed1" not in traced
+
+
+def test_what_one_seed_made_before_a_pull_stays_and_counts(toy_clone):
     toy_clone.run(*ONE_SEED)
-    table = toy_clone.root / "results/smoke/tables/main.csv"
+    data = toy_clone.root / "data/smoke/seeds/seed0/shard0.parquet"
+    before = data.stat().st_mtime_ns
+    said = toy_clone.run("viper", "pull").stdout
+    assert "of your own files" not in said
+    assert data.stat().st_mtime_ns == before
+    assert "data/smoke/seeds\n" in said  # the other seed's images lie in a remote out of reach
+    assert toy_clone.plan() == set()
+    assert toy_clone.run("git", "status", "--porcelain").stdout == ""
+    refused = toy_clone.run("viper", "record")
+    assert "nothing to record" in refused.stdout
+    assert toy_clone.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_own_results_are_set_aside_by_pull_and_come_back(toy_clone):
+    toy_clone.set("analysis.resamples", 210)
+    again = ["snakemake", "--cores", "2", "--", "main"]
+    toy_clone.run(*again)
+    table = toy_clone.root / "results/smoke/main/main.csv"
     mine = table.read_bytes()
     said = toy_clone.run("viper", "pull").stdout
     back = re.search(r"python -m viper put-back (\S+)", said).group(1)
-    recorded = read_lock(toy_clone.root).outs["results/smoke/tables/main.csv"].md5
+    recorded = recorded_files(toy_clone.root)["results/smoke/main/main.csv"]
     assert digest_of(table) == recorded
-    assert toy_clone.plan() == set()
-    assert toy_clone.run("git", "status", "--porcelain").stdout == ""
+    assert "tables" in toy_clone.plan()  # the edit still stands
     toy_clone.run("viper", "put-back", back)
     assert table.read_bytes() == mine
     assert not (toy_clone.root / back).exists()
-    again = toy_clone.run(*ONE_SEED)
-    assert "Nothing to be done" in text_of(again)  # Snakemake's records came back too
+    assert "Nothing to be done" in text_of(toy_clone.run(*again))  # Snakemake's records came back too
     toy_clone.run("viper", "pull")
     assert digest_of(table) == recorded
 
 
 def test_after_a_pull_a_stage_of_results_has_nothing_to_do_without_the_archive(toy_clone):
-    assert "models/smoke/seed0/base.csr" in toy_clone.run("viper", "pull").stdout
+    assert "models/smoke/base.csr" in toy_clone.run("viper", "pull").stdout
     for stage in ("main", "claims", "all"):
         said = text_of(toy_clone.run("dvc", "repro", stage))
         assert "Running stage" not in said, said
@@ -197,9 +238,9 @@ def test_after_a_pull_a_stage_of_results_has_nothing_to_do_without_the_archive(t
     # … every table that is made from results is checked, and made again from predictions
     said = toy_clone.run("viper", "verify").stdout
     assert "not checked" not in said
-    for table in ("main.csv", "subdomains.csv", "claims.csv"):
-        assert f"identical         results/smoke/tables/{table}" in said
-    made = toy_clone.run("viper", "regenerate", "results/smoke/tables/main.csv@HEAD", "--from", "predictions").stdout
+    for table in ("main/main.csv", "main/subdomains.csv", "claims/claims.csv"):
+        assert f"identical         results/smoke/{table}" in said
+    made = toy_clone.run("viper", "regenerate", "results/smoke/main/main.csv@HEAD", "--from", "predictions").stdout
     assert made.strip().endswith("identical")
     # … and an edit of what is out of reach is seen all the same.
     toy_clone.set("synthesis.caption.max_new_tokens", 17)
@@ -212,7 +253,13 @@ def test_repro_on_a_fresh_clone_fetches_the_base_models_itself(toy_clone):
     assert (toy_clone.root / "models/micro/pretrained/vlm/manifest.json").is_file(), said
     made = read_lock(toy_clone.root).outs
     recorded = Lock(toy_clone.run("git", "show", "HEAD:dvc.lock").stdout).outs
-    assert {path for path in recorded if recorded[path].md5 != made[path].md5 and not path.endswith(SUFFIX)} == set()
+    others = {path for path in recorded if recorded[path].md5 != made[path].md5}
+    assert {path for path in others if not path.startswith("results/")} == set()
+    # Of results the records beside the tables say when they were made.
+    listed = {path: md5 for path, md5 in recorded_files(toy_clone.root).items() if not path.endswith(SUFFIX)}
+    kept = {path: md5 for path, md5 in listed.items() if path.startswith("results/smoke/main/")}
+    assert kept
+    assert {path: digest_of(toy_clone.root / path) for path in kept} == kept
 
 
 def test_an_older_record_of_data_sets_is_not_taken_for_the_results(toy, tmp_path):
@@ -222,9 +269,9 @@ def test_an_older_record_of_data_sets_is_not_taken_for_the_results(toy, tmp_path
     toy.commit("results with other captions")
     said = toy.run("viper", "pull").stdout
     assert "of an older run than the others" in said
-    assert not (toy.root / "models/smoke/seed0/base.csr").exists()
+    assert not (toy.root / "models/smoke/base.csr").exists()
     assert "evaluate" not in toy.plan()
-    table = "results/smoke/tables/main.csv"
+    table = "results/smoke/main/main.csv"
     refused = toy.run("viper", "regenerate", table, "--from", "checkpoints", check=False)
     assert (refused.returncode, "older run" in refused.stderr) == (4, True), text_of(refused)
     # Recorded whole, all is of one run again.
@@ -243,10 +290,10 @@ def test_verify_checks_what_is_there_and_names_what_is_damaged(toy_clone):
     assert "make the results first" in nothing.stderr
     toy_clone.run(*ONE_SEED)
     said = toy_clone.run("viper", "verify").stdout
-    assert "identical         results/smoke/tables/main.csv" in said
-    assert "identical         results/smoke/figures/main.png" in said
-    assert "results/smoke/tables/claims.csv (it, or an input of it, is not here)" in said
-    answers = toy_clone.root / "results/smoke/predictions/seed0/base.csr/test/MicroStar.tsv"
+    assert "identical         results/smoke/main-seed0/main.csv" in said
+    assert "identical         results/smoke/main-seed0/main.png" in said
+    assert "results/smoke/claims-seed0/claims.csv (it, or an input of it, is not here)" in said
+    answers = toy_clone.root / "results/smoke/predictions/test/base.csr/seed0/MicroStar.tsv"
     flip(answers)
     damaged = toy_clone.run("viper", "verify", check=False)
     assert damaged.returncode == 2
@@ -267,10 +314,10 @@ def flip(path: Path) -> None:
 @pytest.mark.parametrize("fault", ["flipped", "removed", "emptied"])
 @pytest.mark.parametrize(
     "command",
-    [["viper", "pull"], ["viper", "figures"], ["viper", "regenerate", "results/smoke/tables/main.csv"]],
+    [["viper", "pull"], ["viper", "figures"], ["viper", "regenerate", "results/smoke/main/main.csv"]],
 )
 def test_a_damaged_object_of_the_store_is_named_and_restored(toy_clone, fault, command):
-    table = read_lock(toy_clone.root).outs["results/smoke/tables/main.csv"].md5
+    table = recorded_files(toy_clone.root)["results/smoke/main/main.csv"]
     place = toy_clone.root / STORE / table[:2] / table[2:]
     if fault == "flipped":
         flip(place)
@@ -281,7 +328,7 @@ def test_a_damaged_object_of_the_store_is_named_and_restored(toy_clone, fault, c
     refused = toy_clone.run(*command, check=False)
     assert refused.returncode == 2
     assert f"{STORE}/{table[:2]}/{table[2:]}" in refused.stderr
-    assert "of results/smoke/tables/main.csv: restored from git" in refused.stderr
+    assert "of results/smoke/main/main.csv: restored from git" in refused.stderr
     assert toy_clone.run("git", "status", "--porcelain").stdout == ""
     toy_clone.run(*command)
 
@@ -298,25 +345,25 @@ def test_a_damaged_base_model_in_the_store_stops_the_rule_that_fetches_it(toy_cl
 
 def test_a_damaged_object_of_the_cache_is_named_and_replaced(toy_clone):
     toy_clone.run("viper", "pull")
-    table = read_lock(toy_clone.root).outs["results/smoke/tables/main.csv"].md5
+    table = recorded_files(toy_clone.root)["results/smoke/main/main.csv"]
     flip(toy_clone.root / ".dvc/cache/files/md5" / table[:2] / table[2:])
-    (toy_clone.root / "results/smoke/tables/main.csv").unlink()
+    (toy_clone.root / "results/smoke/main/main.csv").unlink()
     said = toy_clone.run("viper", "pull").stdout
-    assert "results/smoke/tables/main.csv: damaged in DVC's cache" in said
-    assert digest_of(toy_clone.root / "results/smoke/tables/main.csv") == table
+    assert "results/smoke/main/main.csv: damaged in DVC's cache" in said
+    assert digest_of(toy_clone.root / "results/smoke/main/main.csv") == table
 
 
 def test_a_damaged_file_that_was_pulled_is_found(toy_clone):
     toy_clone.run("viper", "pull")
-    flip(toy_clone.root / "results/smoke/tables/main.csv")
+    flip(toy_clone.root / "results/smoke/main/main.csv")
     named = toy_clone.run("snakemake", "--cores", "1", "--forcerun", "figure_main", "--", "figures", check=False)
     assert named.returncode != 0
     logs = "".join(path.read_text() for path in (toy_clone.root / "logs").rglob("*.log"))
-    assert "results/smoke/tables/main.csv: damaged or changed" in text_of(named) + logs
+    assert "results/smoke/main/main.csv: damaged or changed" in text_of(named) + logs
 
 
 def test_a_run_at_another_scale_minds_no_pulled_files_of_this_one(toy_clone):
-    toy_clone.run("dvc", "pull", "results/smoke/tables/main.csv")
+    toy_clone.run("dvc", "pull", "results/smoke/main/main.csv")
     assert toy_clone.run("snakemake", "--dry-run", "--", "all", check=False).returncode != 0
     toy_clone.run("snakemake", "--dry-run", "--config", "scale=micro", "--", "seeds")
 

@@ -19,7 +19,7 @@ def test_a_number_needs_no_file():
 
 def test_missing_calibration_says_what_to_run(section, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ViperError, match=r"snakemake results/micro/tables/tau\.json"):
+    with pytest.raises(ViperError, match=r"snakemake results/micro/threshold/tau\.json"):
         resolve_tau(section, "micro")
 
 

@@ -6,10 +6,11 @@ from collections import Counter
 import pytest
 from datasets import load_dataset
 
+from scripted_loop import make_data_sets
 from viper.config import load
 from viper.errors import ViperError
 from viper.prompts import render
-from viper.synthesis.assemble import assemble
+from viper.synthesis.assemble import Shards, assemble
 from viper.synthesis.card import write_card
 from viper.synthesis.rows import by_id, read_rows
 
@@ -17,11 +18,12 @@ from viper.synthesis.rows import by_id, read_rows
 def write(shards, out, *, csr=7, vop=3, held_out=0, allow_fewer=False, seed=3):
     sizes = {"csr_size": csr, "vop_size": vop, "vop_held_out": held_out, "allow_fewer": allow_fewer}
     section = load("smoke").synthesis.model_copy(update={"vop_share": 1.0, **sizes})
-    assemble(shards, out, section, lineage="base", seed=seed)
-    write_card(out, out / "README.md", lineage="base", seed=seed)
-    with (out / "dropped.csv").open() as file:
+    data_sets = make_data_sets(out)
+    assemble(shards, data_sets, section, lineage="base", seed=seed)
+    write_card(data_sets, out / "README.md", lineage="base", seed=seed)
+    with data_sets.dropped.open() as file:
         account = {(row["dataset"], row["reason"]): int(row["rows"]) for row in csv.DictReader(file)}
-    return read_rows(out / "csr" / "train.parquet"), read_rows(out / "vop" / "train.parquet"), account
+    return read_rows(data_sets.csr), read_rows(data_sets.vop), account
 
 
 def test_rows_hold_what_the_steps_made(run_loop, tmp_path):
@@ -150,3 +152,22 @@ def test_the_seed_chooses_and_equal_seeds_give_equal_bytes(run_loop, tmp_path):
     write(shards, tmp_path / "again", csr=4, seed=1)
     for name in ("csr/train.parquet", "vop/train.parquet", "dropped.csv", "README.md"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_steps_with_other_numbers_of_shards_are_refused(run_loop):
+    shards, _ = run_loop()
+    tables = {step: list(paths) for step, paths in shards.tables.items()}
+    assert Shards(tables).count == 2
+    with pytest.raises(ViperError, match=r"different numbers of shards: .*2 of seeds.*1 of edits.*name every shard"):
+        Shards(tables | {"edits": tables["edits"][:1]})
+    with pytest.raises(ViperError, match=r"0 of captions"):
+        Shards(tables | {"captions": []})
+
+
+def test_the_data_sets_need_no_reconstructions(run_loop, tmp_path):
+    shards, _ = run_loop()
+    expected = write(shards, tmp_path / "all")
+    fewer = Shards({step: paths for step, paths in shards.tables.items() if step != "reconstructions"})
+    for path in shards.tables["reconstructions"]:
+        path.unlink()
+    assert write(fewer, tmp_path / "fewer") == expected

@@ -7,6 +7,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from microworld.audit import read_truth
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
 from repository import ROOT, Checkout
 from viper.config import load
@@ -43,12 +44,16 @@ def manifest(tmp_path_factory):
 
 def test_seeds_and_captions_with_a_real_model(viper, manifest, tmp_path):
     scale = load("smoke", overrides={**FEW, "synthesis.caption.max_new_tokens": 4})
-    viper("make-seeds", tmp_path, "--options", to_json(scale, ["seeds"]), "--seed", 4)
-    assert sorted(path.name for path in (tmp_path / "truth").iterdir()) == ["shard0.jsonl", "shard1.jsonl"]
+    images = [tmp_path / "seeds" / f"shard{shard}.parquet" for shard in range(2)]
+    truth = [tmp_path / "truth" / f"shard{shard}.jsonl" for shard in range(2)]
+    told = [word for path in truth for word in ("--truth", path)]
+    viper("draw-seeds", *images, *told, "--options", to_json(scale, ["seeds"]), "--seed", 4)
+    for table, path in zip(images, truth, strict=True):
+        assert [row["id"] for row in read_rows(table)] == list(read_truth(path))
     options = to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])
     out = tmp_path / "captions.parquet"
     viper(
-        *("caption-images", "--seeds", tmp_path / "seeds" / "shard0.parquet", "--out", out, "--checkpoint", manifest),
+        *("caption-images", "--seeds", images[0], "--out", out, "--checkpoint", manifest),
         *("--options", options, "--lineage", "base.csr", "--seed", 4),
     )
     rows = read_rows(out)
@@ -97,7 +102,7 @@ def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
     write_rows(entities, [found | texts], REFINEMENTS.columns)
     made = ("--lineage", "base", "--seed", "0")
     commands = [
-        ["make-seeds", tmp_path, "--options", to_json(scale, ["seeds"])],
+        ["collect-seeds", table, "--skipped", tmp_path / "skipped.csv", "--options", to_json(scale, ["seeds"])],
         [
             *("caption-images", "--seeds", table, "--out", captions, *made, "--checkpoint", manifest),
             *("--options", to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])),

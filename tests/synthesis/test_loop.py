@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from scripted_loop import Album, FakeEditor, FakePainter, FakeVLM, make_seed_rows, small_section, write_tables
+from scripted_loop import (
+    Album,
+    FakeEditor,
+    FakePainter,
+    FakeVLM,
+    make_seed_rows,
+    make_shards,
+    small_section,
+    write_tables,
+)
 from viper.synthesis.assemble import Shards
 from viper.synthesis.commands import register
 from viper.synthesis.loop import STEPS, run_loop
@@ -59,8 +68,8 @@ def test_one_function_and_single_commands_make_the_same_rows(drawn, count, seed,
     tables = run_loop(seeds, *models.values(), section, lineage="base", seed=seed)
     assert list(tables) == list(SCHEMAS)
     with tempfile.TemporaryDirectory() as folder:
-        alone = Shards(Path(folder, "alone/seeds"), Path(folder, "alone"), 1)
-        together = Shards(Path(folder, "together/seeds"), Path(folder, "together"), 1)
+        alone = make_shards(Path(folder, "alone"), 1)
+        together = make_shards(Path(folder, "together"), 1)
         write_tables(together, 0, tables)
         write_tables(alone, 0, {"seeds": seeds})
         run_commands(alone, models, section, lineage="base", seed=seed)
@@ -82,10 +91,10 @@ def test_rules_read_and_make_what_is_declared():
     jobs = {job.rule: job for job in read([*SCHEMAS], "smoke").jobs}
     for step in STEPS:
         job = jobs[step.name]
-        tables = {name for name in SCHEMAS if any(f"/{name}/shard" in path for path in job.inputs)}
+        tables = {name for name in SCHEMAS if any(f"/{name}/seed" in path for path in job.inputs)}
         assert tables == {schema.name for schema in step.reads}
         (made,) = job.outputs
-        assert f"/{step.makes.name}/shard" in made
+        assert f"/{step.makes.name}/seed" in made
         models = {section for section in job.sections if section.startswith("models.")}
         assert models == ({f"models.{step.model}"} if step.model else set())
         assert any(section.startswith("synthesis.") for section in job.sections) == step.has_options

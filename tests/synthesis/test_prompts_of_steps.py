@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 from microworld.adapters import cold_start as truth
+from scripted_loop import make_data_sets
 from viper import prompts
 from viper.config.training import ColdStart
 from viper.synthesis import assemble, card, steps
@@ -44,9 +45,9 @@ def test_every_prompt_that_is_rendered_is_in_the_fingerprint_of_its_step(run_loo
     shards, _ = run_loop()
     running[0] = "assemble"
     sizes = options.model_copy(update={"csr_size": 7, "vop_size": 3, "allow_fewer": False})
-    assemble.assemble(shards, tmp_path / "out", sizes, lineage="base", seed=3)
+    assemble.assemble(shards, make_data_sets(tmp_path), sizes, lineage="base", seed=3)
     running[0] = "card"
-    card.write_card(tmp_path / "out", tmp_path / "out/README.md", lineage="base", seed=3)
+    card.write_card(make_data_sets(tmp_path), tmp_path / "README.md", lineage="base", seed=3)
     running[0] = "cold"
     cold_start.write_samples(ColdStart(source="truth", samples=12), seed=0, out=tmp_path / "cold.parquet")
     assert seen == {

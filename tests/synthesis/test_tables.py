@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scripted_loop import make_data_sets
 from viper.errors import ViperError
 from viper.synthesis.assemble import assemble
 from viper.synthesis.schemas import SCHEMAS
@@ -91,5 +92,5 @@ def test_data_sets_are_not_made_of_tables_that_were_cut(run_loop, step, options,
     rewrite(shards.path(step, 1), lambda table: table.slice(1))
     options = options.model_copy(update={"allow_fewer": True})
     with pytest.raises(ViperError, match=rf"{step}/shard1\.parquet: rows of 1 images are missing"):
-        assemble(shards, tmp_path / "out", options, lineage="base", seed=3)
+        assemble(shards, make_data_sets(tmp_path / "out"), options, lineage="base", seed=3)
     assert not (tmp_path / "out").exists()

@@ -108,6 +108,7 @@ def main(toy: Path, out: Path, methods: list[str]) -> None:
             work=out / method / "work",
             model=out / method / "model",
             metrics=out / method / "train.csv",
+            rollouts=out / method / "rollouts.jsonl",
         )
         train(options, where, seed=3, scorer=letter_reward())
     (out / "sharding").write_text(" ".join(sorted(kinds)))

@@ -18,6 +18,7 @@ def places(toy, root):
         work=root / "work",
         model=root / "model",
         metrics=root / "metrics" / "train.csv",
+        rollouts=root / "metrics" / "rollouts.jsonl",
     )
 
 

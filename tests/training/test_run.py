@@ -25,6 +25,7 @@ def places(toy, root, data=("csr", "vop")):
         work=root / "work",
         model=root / "model",
         metrics=root / "metrics" / "train.csv",
+        rollouts=root / "metrics" / "rollouts.jsonl",
     )
 
 

@@ -14,27 +14,27 @@ WITHOUT_DVC = ("store", "dvc.yaml", ".dvc/config", ".dvc/.gitignore")
 
 # What depends on parameters and seeds alone, however the jobs were run.
 SAME_BYTES = [
-    "data/smoke/seed0/seeds/*.parquet",
+    "data/smoke/seeds/seed0/*.parquet",
     "data/smoke/seed0/synthesis/base/*/*.parquet",
-    "data/smoke/seed0/dataset/base/*/train.parquet",
+    "data/smoke/dataset/base/seed0/*/train.parquet",
     "data/smoke/benchmarks/test/*.tsv",
     "models/smoke/seed0/*/*.safetensors",
     "results/smoke/predictions/base*/test/*.tsv",
-    "results/smoke/predictions/seed0/*/test/*.tsv",
-    "results/smoke/tables/main.csv",
-    "results/smoke/tables/main.md",
-    "results/smoke/tables/subdomains.csv",
-    "results/smoke/tables/main_claims.csv",
-    "results/smoke/figures/main.*",
+    "results/smoke/predictions/test/*/seed0/*.tsv",
+    "results/smoke/main/main.csv",
+    "results/smoke/main/main.md",
+    "results/smoke/main/subdomains.csv",
+    "results/smoke/main/main_claims.csv",
+    "results/smoke/main/main.*",
 ]
 SAME_BYTES_WHERE_ASKED_FOR = [
-    "results/smoke/tables/attention*",
-    "results/smoke/tables/words.csv",
-    "results/smoke/tables/ablation_*",
-    "results/smoke/tables/claims.*",
-    "results/smoke/figures/ablation_*",
-    "results/smoke/figures/attention.*",
-    "results/smoke/figures/wordcloud.*",
+    "results/smoke/figure_attention/attention*",
+    "results/smoke/figure_wordcloud/words.csv",
+    "results/smoke/main/ablation_*",
+    "results/smoke/claims/claims.*",
+    "results/smoke/main/ablation_*",
+    "results/smoke/figure_attention/attention.*",
+    "results/smoke/figure_wordcloud/wordcloud.*",
 ]
 
 

@@ -65,7 +65,7 @@ def test_a_new_ablation_is_one_line_of_params(workflow):
     scales = json.dumps({"smoke": {"experiments": {"ablation_order": ["base.csr.vop", "base.vop.csr"]}}})
     plan = planned(workflow, "ablation_order", f"scales={scales}")
     assert {lineage for _, lineage in trained(plan)} == TWO_STAGE | {"base.vop", "base.vop.csr"}
-    assert "results/smoke/figures/ablation_order_subdomain-bars.svg" in plan
+    assert "results/smoke/main/ablation_order_subdomain-bars.svg" in plan
 
 
 def test_pretraining_is_only_planned_when_asked_for(workflow):
@@ -107,7 +107,7 @@ def test_photographs_of_any_name_are_collected_and_watched(copy_repository):
     (folder / "dangling.jpg").symlink_to("nowhere")
     seeds = {"source": "folder", "paths": ["my photos/*.jpg"], "number": 99, "shards": 1}
     config = f"scales={json.dumps({'smoke': {'seeds': seeds}})}"
-    target = "data/smoke/seed0/seeds/shard0.parquet"
+    target = "data/smoke/seeds/seed0/shard0.parquet"
     workflow.snakemake(config, "--", target)
     rows = read_rows(workflow.root / target, ["source"])
     assert len(rows) == len(sound) + 1
@@ -168,5 +168,5 @@ def test_nothing_is_fetched_at_micro_scale(workflow):
 
 def test_plain_snakemake_runs_without_being_told_how_many_cores(copy_repository):
     workflow = copy_repository()
-    workflow.snakemake("--", "data/smoke/seed0/seeds/shard0.parquet", cores=None)
-    assert (workflow.root / "data/smoke/seed0/seeds/shard0.parquet").is_file()
+    workflow.snakemake("--", "data/smoke/seeds/seed0/shard0.parquet", cores=None)
+    assert (workflow.root / "data/smoke/seeds/seed0/shard0.parquet").is_file()

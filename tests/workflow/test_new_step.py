@@ -135,7 +135,7 @@ def test_provenance_runs_it_and_knows_what_it_depends_on(checkout):
 
 
 def test_it_runs_with_its_log_and_benchmark_and_its_result_says_what_made_it(checkout):
-    target = "results/smoke/tables/counted.csv"
+    target = "results/smoke/main/counted.csv"
     run(checkout, "-m", "snakemake", "--cores", "1", "--config", "scale=smoke", "--", target)
     assert (checkout / target).read_text().split()[1].isdigit()
     assert (checkout / "logs/smoke/count_words.log").is_file()
@@ -147,7 +147,7 @@ def test_it_runs_with_its_log_and_benchmark_and_its_result_says_what_made_it(che
 def test_a_section_that_it_did_not_name_cannot_be_read(checkout):
     module = checkout / "src/viper/synthesis/commands.py"
     module.write_text(module.read_text().replace(".synthesis.caption, out)", ".synthesis.critique, out)"))
-    target = "results/smoke/tables/counted.csv"
+    target = "results/smoke/main/counted.csv"
     refused = run(checkout, "-m", "snakemake", "--cores", "1", "--config", "scale=smoke", "--", target, check=False)
     assert refused.returncode != 0
     log = (checkout / "logs/smoke/count_words.log").read_text()

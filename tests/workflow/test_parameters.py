@@ -118,7 +118,7 @@ def refusing(copy_repository):
 def test_values_of_one_run_reach_its_own_account_with_their_types(refusing):
     plan = refusing.snakemake(
         "scales={smoke: {run_seeds: [3], models: {checker: null}}}",
-        "--dry-run", "--printshellcmds", "--", "results/smoke/tables/cost.csv",
+        "--dry-run", "--printshellcmds", "--", "results/smoke/report/cost.csv",
     )  # fmt: skip
     changed = re.search(r"viper cost --scale smoke --target main --config '(.*?)'", plan.stdout + plan.stderr).group(1)
     assert json.loads(changed) == {"scales": {"smoke": {"run_seeds": [3], "models": {"checker": None}}}}

@@ -219,10 +219,10 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, c
 
 # Read back by what really runs: the models, the launcher, pairs and samples of one's own.
 RUN_FOR_REAL = [
-    "data/smoke/seed0/synthesis/base/edits/shard0.parquet",
-    "data/smoke/seed0/cold/train.parquet",
-    "models/smoke/seed0/base.cold/manifest.json",
-    "results/smoke/tables/tau.json",
+    "data/smoke/synthesis/base/edits/seed0/shard0.parquet",
+    "data/smoke/cold/seed0/train.parquet",
+    "models/smoke/base.cold/seed0/manifest.json",
+    "results/smoke/threshold/tau.json",
 ]
 
 

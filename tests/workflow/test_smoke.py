@@ -103,7 +103,7 @@ def test_attention_is_measured_on_pairs_that_nobody_trained_on(finished):
     pairs = pd.read_csv(workflow.root / TABLES / "attention_pairs.csv")
     assert set(pairs["lineage"]) == {"base", "base.csr", "base.csr.vop"}
     assert pairs.groupby("lineage")["id"].agg(frozenset).nunique() == 1
-    data = workflow.root / "data/smoke/seed0/dataset/base"
+    data = workflow.root / "data/smoke/dataset/base/seed0"
     trained_on = [pd.read_parquet(data / name / "train.parquet")["id"] for name in ("csr", "vop")]
     assert not set(pairs["id"]) & set(pd.concat(trained_on))
     shares = pd.read_csv(workflow.root / TABLES / "attention.csv")
@@ -127,7 +127,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 def test_the_report_opens_without_errors_and_shows_everything(finished, visit):
     workflow = finished
     # As if a model had written markup: the page is made anew by the code that makes it in a run.
-    words, shown = workflow.root / TABLES / "words.csv", workflow.root / "results/smoke/pages/words.html"
+    words, shown = workflow.root / TABLES / "words.csv", workflow.root / "results/smoke/report/words.html"
     before = shown.read_text()
     hostile = pd.read_csv(words).head(1).assign(term=HOSTILE)
     hostile.to_csv(workflow.root / "words.csv", index=False)
@@ -162,11 +162,11 @@ def test_photographs_become_a_trained_and_evaluated_checkpoint_by_a_parameter_al
         for number, part in enumerate(_tiles(getattr(skimage.data, name)())):
             Image.fromarray(part).save(folder / f"{name}{number}.png")
     seeds = {"source": "folder", "paths": ["photographs/*.png"], "image_size": [64, 64], "number": 120}
-    target = "results/smoke/predictions/seed0/base.csr/test/scores.json"
+    target = "results/smoke/predictions/test/base.csr/seed0/scores.json"
     workflow.snakemake(f"scales={json.dumps({'smoke': {'seeds': seeds}})}", "--", target)
     assert (workflow.root / target).exists()
-    assert (workflow.root / "models/smoke/seed0/base.csr/manifest.json").exists()
-    data = pd.read_parquet(workflow.root / "data/smoke/seed0/dataset/base/csr/train.parquet")
+    assert (workflow.root / "models/smoke/base.csr/seed0/manifest.json").exists()
+    data = pd.read_parquet(workflow.root / "data/smoke/dataset/base/seed0/csr/train.parquet")
     assert len(data) > 0
 
 

@@ -17,6 +17,7 @@ from viper.config.places import PARAMS, SCALE, SCALES, SHARED, Sources, read_tre
 from viper.config.schema import Params, Scale
 from viper.config.yaml_file import parse_yaml, read_yaml
 from viper.errors import ViperError
+from viper.layout import Layout, apart
 
 
 def load(scale: str | None = None, path: str | Path = PARAMS, overrides: Mapping[str, Any] | None = None) -> Scale:
@@ -70,6 +71,17 @@ def declared_seeds(scale: str) -> list[int] | None:
     written = read()
     section = resolve(written, Sources(PARAMS, written).spell)[SCALES].get(scale, {})
     return section.get("run_seeds")
+
+
+def layout_of(params: Params) -> Layout:
+    """Where the files of a run lie: tables of other run seeds than the scale's own lie apart, so that neither replaces
+    the other.
+
+    Raises:
+        ViperError: see `read`.
+    """
+    seeds = params.scales[params.scale].run_seeds
+    return Layout(params.scale, apart(seeds, declared_seeds(params.scale) or seeds))
 
 
 def read_with(*given: tuple[str, Mapping[str, Any]]) -> Params:

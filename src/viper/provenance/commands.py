@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command("regenerate", help=REGENERATE_HELP)(regenerate_command)
     app.command("verify")(verify_command)
     app.command("graph")(graph_command)
+    app.command()(folder)
 
 
 def dvc_yaml_command(
@@ -228,6 +229,16 @@ def verify_command(
     if not verdicts:
         raise ViperError("nothing could be checked: make the results first, or fetch them with `make pull`")
     raise typer.Exit(1 if counts[Verdict.DIFFERENT] else 3 if counts[Verdict.CLOSE] else 0)
+
+
+def folder(
+    target: Annotated[str, typer.Argument(help="an experiment, or another target with tables")],
+    config: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as Snakemake's --config takes them")] = None,
+) -> None:
+    """Print the folder with the tables and figures of a target, which depends on the run seeds."""
+    from viper.config.loading import layout_of, read_run
+
+    typer.echo(Path(layout_of(read_run(config or ())).table(target, "")).parent)
 
 
 def graph_command(

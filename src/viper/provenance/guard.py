@@ -59,7 +59,11 @@ def _is_pulled(root: Path, entry: Entry) -> bool:
     if parts is None:
         return _came_later(root, _files(place, root), lambda: digest_of(place) == entry.md5)
     return any(
-        _came_later(root, _files(root / part, root), lambda part=part, files=files: files_in(part, root) == files)
+        _came_later(
+            root,
+            _files(root / part, root),
+            lambda part=part, files=files: files_in(part, root).items() <= files.items(),
+        )
         for part, files in parts.items()
     )
 

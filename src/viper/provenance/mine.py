@@ -40,7 +40,7 @@ def differing(recorded: Mapping[str, str], folders: Sequence[Path], root: Path =
         if parts is None:
             found += [] if _has(place, md5) else [path]
         else:
-            found += [part for part, files in parts.items() if files_in(part, root) not in ({}, files)]
+            found += [part for part, files in parts.items() if not files_in(part, root).items() <= files.items()]
     return found
 
 
@@ -81,7 +81,11 @@ def put_back(folder: Path, root: Path = Path()) -> tuple[list[str], Path | None]
         raise ViperError(f"{folder / CONTENTS}: names a file outside the repository, '{outside[0]}'. {remedy}")
     folders = [root / STORE, cache_folder(root)]
     recorded = {part: files for path, md5 in tracked(root).items() for part, files in _parts(path, md5, folders)}
-    unsaved = [path for path in paths if (root / path).exists() and files_in(path, root) != recorded.get(path)]
+    unsaved = [
+        path
+        for path in paths
+        if (root / path).exists() and not files_in(path, root).items() <= recorded.get(path, {}).items()
+    ]
     aside = set_aside(unsaved, root)
     for path in paths:
         _remove(root / path)

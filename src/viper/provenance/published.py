@@ -6,7 +6,7 @@ All of it is rendered from what dvc.lock records. README.md takes its tables fro
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -77,11 +77,13 @@ def _recorded(lock: Lock, root: Path) -> tuple[str, dict[str, str]]:
 def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[str, object]) -> dict[Path, str]:
     """The pages that show the published files: path → text."""
     tables = {
-        PurePosixPath(name).stem: _body(_read(root / PLACE / name)) for name in sorted(recorded) if name.endswith(".md")
+        PurePosixPath(name).stem: _body(_read(root / PLACE / name))
+        for name in _by_name(recorded)
+        if name.endswith(".md")
     }
     figures = {
         name: _CODE.sub(r"`\1`", _read((root / PLACE / name).with_suffix(".rst")).strip())
-        for name in sorted(recorded)
+        for name in _by_name(recorded)
         if name.endswith(".png")
     }
     environment = Environment(
@@ -94,6 +96,11 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
     if (root / README).is_file():
         pages[README] = BLOCK.sub(lambda found: _filled(found, tables), _read(root / README))
     return pages
+
+
+def _by_name(paths: Iterable[str]) -> list[str]:
+    """Paths in the order of their files' names: those are unique, whatever the folder."""
+    return sorted(paths, key=lambda path: PurePosixPath(path).name)
 
 
 def _filled(found: re.Match, tables: Mapping[str, str]) -> str:

@@ -74,8 +74,10 @@ def find(name: str, root: Path = Path()) -> Recorded:
     if covering and covering.md5.endswith(".dir") and (entry is None or entry.path == covering.path):
         raise RegenerateError(
             UNKNOWN,
-            f"{path}: {'' if entry else 'recorded as part of '}the folder {covering.path}"
-            f"{'' if entry else ', whose list of files is not here'}: name a table or a figure, a single file",
+            f"{path}: a folder: name one of its files"
+            if entry
+            else f"{path}: recorded as part of the folder {covering.path}, whose list of files is not here: name a table or"
+            " a figure",
         )
     if entry is None:
         if entry_of(path, read_lock(root), *_folders(root)) and revision == "HEAD":
@@ -113,7 +115,7 @@ def _listings_with(value: str, root: Path) -> list[str]:
 
 def _folders(root: Path) -> list[Path]:
     """Where listings of recorded folders may be."""
-    return [root / STORE, cache_folder(root)]
+    return [root / STORE, *([cache_folder(root)] if (root / ".dvc").is_dir() else [])]
 
 
 def lock_at(commit: str, root: Path = Path()) -> Lock:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from viper.config.reward import Reward as RewardSection
 from viper.errors import ViperError
+from viper.layout import Layout
 from viper.reading import read_json
 
 
@@ -19,7 +20,7 @@ class Threshold(BaseModel, strict=True):
 
 def tau_path(scale: str) -> Path:
     """Where the rule `calibrate_tau` writes the choice for `scale`."""
-    return Path("results") / scale / "tables" / "tau.json"
+    return Path(Layout(scale).tau())
 
 
 def read_tau(path: str | Path, embedder: str) -> float:

@@ -32,7 +32,7 @@ def stop_in_the_middle(workflow, lineage, process):
 
 
 def log_of(workflow, lineage):
-    return (workflow.root / f"logs/smoke/seed0/{lineage}/train.log").read_text()
+    return (workflow.root / f"logs/smoke/{lineage}/seed0/train.log").read_text()
 
 
 def test_a_job_that_fails_once_is_tried_again_with_more_memory_and_time(workflow):
@@ -58,7 +58,7 @@ def test_a_cancelled_job_is_tried_again(workflow):
 
 
 def test_a_requeued_training_goes_on_from_its_last_checkpoint(workflow):
-    process = workflow.start(f"scales={CHECKPOINTS}", "--", "models/smoke/seed0/base.csr/manifest.json")
+    process = workflow.start(f"scales={CHECKPOINTS}", "--", "models/smoke/base.csr/seed0/manifest.json")
     job = stop_in_the_middle(workflow, "base.csr", process)
     workflow.cluster.ask("scontrol", "requeue", job)
     workflow.wait_for(lambda: workflow.cluster.job(job)["JobState"] == "PENDING", process)
@@ -74,7 +74,7 @@ def test_a_requeued_training_goes_on_from_its_last_checkpoint(workflow):
 
 
 def test_a_killed_snakemake_leaves_no_second_writer(workflow):
-    target = "models/smoke/seed0/base.csr.vop/manifest.json"
+    target = "models/smoke/base.csr.vop/seed0/manifest.json"
     process = workflow.start(f"scales={CHECKPOINTS}", "--", target)
     orphan = stop_in_the_middle(workflow, "base.csr.vop", process)
     process.kill()
@@ -91,7 +91,7 @@ def test_a_killed_snakemake_leaves_no_second_writer(workflow):
 
 
 def test_a_job_that_no_partition_takes_is_named_and_the_rest_goes_on(workflow):
-    targets = ("results/smoke/tables/fidelity.csv", f"{BENCHMARKS}/MicroMantis.tsv")
+    targets = ("results/smoke/measure_base_models/fidelity.csv", f"{BENCHMARKS}/MicroMantis.tsv")
     said = workflow.run("--set-resources", "measure_base_models:mem_mb=2000000", "--", *targets, check=False)
     assert "Rule measure_base_models asks for more than any partition in slurm/partitions.yaml offers" in said
     assert "mem_mb 2000000" in said
