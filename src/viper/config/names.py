@@ -17,7 +17,8 @@ RULES = (
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
     "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity", "loop", "loop_examples",
-    "metrics", "predictions", "report", "subdomains", "synthesis_audit", "tau", "tau_pairs", "tau_roc", "timings", "wordcloud", "words",
+    "metrics", "predictions", "report", "subdomains",
+    "synthesis_audit", "tau", "tau_pairs", "tau_roc", "timings", "wordcloud", "words",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")

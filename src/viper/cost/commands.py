@@ -61,7 +61,7 @@ def timings(
     output: Annotated[Path, typer.Option(help="CSV to write")],
     config: Annotated[str, typer.Option(help="JSON: what --config would set besides, over the files")] = "{}",
 ) -> None:
-    """Seconds, start-up and peak memory of every job behind TARGET, from Snakemake's `benchmark:` files and the logs."""
+    """Seconds, start-up and peak memory of every job behind TARGET: Snakemake's `benchmark:` files, and the logs."""
     from viper.cost.timings import collect
     from viper.files import write_table
     from viper.layout import Layout

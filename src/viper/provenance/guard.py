@@ -10,6 +10,7 @@ work on them (.snakemake/incomplete); or what such bytes replaced after Snakemak
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from viper.digests import CACHES, noted
@@ -51,7 +52,7 @@ def _is_of(scale: str, path: str) -> bool:
 
 
 def _is_pulled(root: Path, entry: Entry) -> bool:
-    """Whether an out, or what one run seed has of it, came from the cache: with other seeds Snakemake may have made it."""
+    """Whether an out, or what one run seed has of it, came from the cache."""
     place = root / entry.path
     if not place.exists():
         return False
@@ -59,13 +60,13 @@ def _is_pulled(root: Path, entry: Entry) -> bool:
     if parts is None:
         return _came_later(root, _files(place, root), lambda: digest_of(place) == entry.md5)
     return any(
-        _came_later(
-            root,
-            _files(root / part, root),
-            lambda part=part, files=files: files_in(part, root).items() <= files.items(),
-        )
-        for part, files in parts.items()
+        _came_later(root, _files(root / part, root), partial(_has, part, files, root)) for part, files in parts.items()
     )
+
+
+def _has(part: str, files: dict[str, str], root: Path) -> bool:
+    """Whether what is here of a part is as recorded; some of it may be missing."""
+    return files_in(part, root).items() <= files.items()
 
 
 def _files(place: Path, root: Path) -> list[str]:

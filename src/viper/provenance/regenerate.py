@@ -76,8 +76,8 @@ def find(name: str, root: Path = Path()) -> Recorded:
             UNKNOWN,
             f"{path}: a folder: name one of its files"
             if entry
-            else f"{path}: recorded as part of the folder {covering.path}, whose list of files is not here: name a table or"
-            " a figure",
+            else f"{path}: recorded as part of the folder {covering.path}, whose list of files is not here: name a "
+            "table or a figure",
         )
     if entry is None:
         if entry_of(path, read_lock(root), *_folders(root)) and revision == "HEAD":

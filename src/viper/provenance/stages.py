@@ -163,8 +163,8 @@ def _sections(job: Job) -> tuple[str, ...]:
 
 
 def _outs(files: dict[str, str]) -> dict[str, str]:
-    """Files and their stages as outs: the outermost folder below data/SCALE/, models/SCALE/ and results/SCALE/ where all
-    files in it are one stage's.
+    """Files and their stages as outs: the outermost folder below data/SCALE/, models/SCALE/ and results/SCALE/ in which
+    all files are one stage's.
 
     Folders, because they also hold what the graph does not name: a checkpoint's weights beside its manifest. And
     because one line of dvc.yaml then stands for all run seeds.
