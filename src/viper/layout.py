@@ -179,9 +179,12 @@ def is_of_target(path: str) -> bool:
     return len(parts) > 3 and parts[0] == RESULTS and parts[1] != RECORDED and parts[2] not in SHARED
 
 
-def _seed_place(parts: Sequence[str]) -> tuple[int, int] | None:
-    """Where in a path the run seed stands, and which it is. The first two parts are an area and a scale of any name."""
-    for place, part in enumerate(parts[2:], 2):
+def _seed_place(path: str) -> tuple[int, int] | None:
+    """Where in a path the run seed stands, and which it is. The first two parts are an area and a scale of any name; a
+    target, too, may have any name."""
+    if is_of_target(path):
+        return None
+    for place, part in enumerate(PurePosixPath(path).parts[2:], 2):
         if found := _SEED.fullmatch(part.partition(".")[0]):
             return place, int(found.group(1))
     return None
@@ -189,14 +192,13 @@ def _seed_place(parts: Sequence[str]) -> tuple[int, int] | None:
 
 def seed_of(path: str) -> int | None:
     """The run seed that a file belongs to; None where it belongs to none, or to all."""
-    found = _seed_place(PurePosixPath(path).parts)
+    found = _seed_place(path)
     return found[1] if found else None
 
 
 def part_of(path: str) -> str:
     """What a file is made and replaced with: the folder of its run seed, or else the folder that it lies in."""
-    place = PurePosixPath(path)
-    found = _seed_place(place.parts)
+    place, found = PurePosixPath(path), _seed_place(path)
     return str(PurePosixPath(*place.parts[: found[0] + 1])) if found else str(place.parent)
 
 
@@ -206,8 +208,7 @@ def run_of(path: str) -> tuple[str, int]:
     Raises:
         ValueError: it has another form.
     """
-    parts = PurePosixPath(path).parts
-    found = _seed_place(parts)
+    parts, found = PurePosixPath(path).parts, _seed_place(path)
     if found is None:
         raise ValueError(f"{path}: not LINEAGE/seedN")
     return parts[found[0] - 1], found[1]
@@ -219,9 +220,10 @@ def step_of(path: str) -> tuple[str, str, int]:
     Raises:
         ValueError: it has another form.
     """
-    step, seed = run_of(path)
-    parts = PurePosixPath(path).parts
-    return parts[parts.index(step) - 1], step, seed
+    parts, found = PurePosixPath(path).parts, _seed_place(path)
+    if found is None or found[0] < 2:
+        raise ValueError(f"{path}: not LINEAGE/STEP/seedN/…")
+    return parts[found[0] - 2], parts[found[0] - 1], found[1]
 
 
 @dataclass(frozen=True)
@@ -245,9 +247,10 @@ def answers_of(path: str) -> Answers:
     Raises:
         ValueError: it has another form.
     """
-    area, _, kind, *inner = (*PurePosixPath(path).parts, "", "", "")[: len(PurePosixPath(path).parts) or 3]
-    split, lineage, *run, file = inner if len(inner) in (3, 4) else ("", "", "", "", "")
-    seed = seed_of(path)
-    if (area, kind) != (RESULTS, PREDICTIONS) or not split or (seed is not None) != bool(run):
-        raise ValueError(f"{path}: not {RESULTS}/SCALE/{PREDICTIONS}/SPLIT/LINEAGE/[seedN/]NAME.tsv")
-    return Answers(lineage, seed, split, PurePosixPath(file).stem)
+    match PurePosixPath(path).parts:
+        case (area, _, kind, split, lineage, *run, file) if (area, kind) == (RESULTS, PREDICTIONS):
+            seeds = [found for part in run if (found := _SEED.fullmatch(part))]
+            if len(run) == len(seeds) <= 1:
+                seed = int(seeds[0].group(1)) if seeds else None
+                return Answers(lineage, seed, split, PurePosixPath(file).stem)
+    raise ValueError(f"{path}: not {RESULTS}/SCALE/{PREDICTIONS}/SPLIT/LINEAGE/[seedN/]NAME.tsv")

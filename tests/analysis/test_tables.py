@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from method import method
 from viper.analysis import tables
 from viper.analysis.commands import register
-from viper.analysis.published import BENCHMARKS, SUBDOMAINS
 from viper.analysis.predictions import Predictions
+from viper.analysis.published import BENCHMARKS, SUBDOMAINS
 from viper.config.analysis import Analysis
 
 LINEAGES = {"base": 0.4, "base.csr": 0.55, "base.csr.vop": 0.7}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from viper import layout
 from viper.config.loading import load
 from viper.config.names import FILES, OWN_RULES, RULES
 from viper.errors import ViperError
@@ -20,14 +21,24 @@ def test_rules_and_targets_are_those_of_the_files():
 
 
 def test_tables_and_figures_are_those_of_the_files():
-    named = set(re.findall(r"(?:TABLES\}|FIGURES\}|/tables|/figures)/([a-z_]+)\.(?:\{|[a-z])", TEXT))
-    assert named - {"main", "main_claims"} <= set(FILES)
+    made = re.findall(r"\b(?:L\.table|L\.figure|L\.once|figure)\((\w+|[\"']\w+[\"']), [\"']([a-z_]+)[.\"']", TEXT)
+    named = {name for _, name in made}
+    assert {"subdomains", "attention_maps", "loop", "cost", "fidelity", "tau_roc", "synthesis_audit"} <= named
+    assert named - {"main", "main_claims", "scores"} <= set(FILES)  # `scores` is a target, too
+
+
+def test_folders_beside_those_of_experiments_are_no_names_of_experiments():
+    targets = {target.strip("\"'") for target in re.findall(r"\b(?:L\.\w+|figure)\(([\"']\w+[\"']), ", TEXT)}
+    assert {"claims", "threshold", "audit_synthesis", "figure_attention"} <= targets
+    taken = {*RULES, *FILES, "main", *OWN_RULES}
+    assert {*targets, *layout.SHARED, layout.REPORT, "bench"} <= taken
 
 
 @pytest.mark.parametrize(
     "names",
     [
         *([name] for name in ("main_claims", "main_subdomains", "tau", "claims", "fidelity", "tau_roc", "words")),
+        *([name] for name in (*layout.SHARED, layout.REPORT)),
         *([name] for name in ("all", "fetch", "seeds", "train", "evaluate_base", "train_main", "plot_speed", "cost")),
         ["order", "order_claims"],
         ["order", "order_rewards"],

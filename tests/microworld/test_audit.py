@@ -129,7 +129,7 @@ def test_several_syntheses_are_measured_one_by_one(album, options, tmp_path, mon
 
     found = audit.audit_all(tables, truth, checker=tmp_path)
     assert list(found)[:2] == ["lineage", "seed"]
-    by_run = {run: part for run, part in found.groupby(["lineage", "seed"], sort=False)}
+    by_run = dict(iter(found.groupby(["lineage", "seed"], sort=False)))
     assert list(by_run) == sorted(expected, key=lambda run: run[1])
     for run, part in by_run.items():
         alone = part.drop(columns=["lineage", "seed"])
