@@ -18,7 +18,7 @@ LINEAGES = st.lists(st.sampled_from(["csr", "vop", "mix", "cold", "seed3", "capt
 )
 CONTROLLED = st.tuples(LINEAGES, st.sampled_from(["", "+look", "+seed1"])).map("".join)
 # Whatever people call their scales and splits: also what a path has in other places.
-NAMES = st.sampled_from(["micro", "3b", "seeds", "captions", "predictions", "metrics", "seed1", "recorded"])
+NAMES = st.sampled_from(["micro", "3b", "images", "captions", "predictions", "metrics", "seed1", "recorded"])
 SPLITS = st.sampled_from(["test", "dev", "final.2", "predictions"])
 BENCHMARKS = st.sampled_from(["MicroStar", "MMStar", "SEEDBench_IMG", "A-Bench_TEST", "v1.5"])
 STEPS = st.sampled_from(["captions", "reconstructions", "critiques", "refinements", "operations", "edits"])
@@ -98,7 +98,7 @@ def test_what_belongs_to_no_run_seed_lies_with_its_target(scale, target, is_apar
 @given(
     st.lists(SEEDS, min_size=1, max_size=5, unique=True),
     st.lists(SEEDS, min_size=1, max_size=5, unique=True),
-    st.sampled_from(["main", "mix-2", "seed", "x-seed", "seeds"]),
+    st.sampled_from(["main", "mix-2", "seed", "x-seed", "images"]),
 )
 def test_seeds_of_tables_that_lie_apart_are_read_from_their_folder(seeds, declared, target):
     behind = layout.apart(seeds, declared)
@@ -146,7 +146,7 @@ def test_without_values_paths_have_the_wildcards_of_rules():
     assert where.metrics("train.csv") == "results/micro/metrics/{lineage}/seed{seed}/train.csv"
     assert where.predictions() == "results/micro/predictions/{split}/{lineage}/seed{seed}/{name}.tsv"
     assert where.synthesis("edits") == "data/micro/synthesis/{lineage}/edits/seed{seed}/shard{shard}.parquet"
-    assert where.images() == "data/micro/seeds/seed{seed}/shard{shard}.parquet"
+    assert where.images() == "data/micro/images/seed{seed}/shard{shard}.parquet"
 
 
 # What one module spells.
@@ -205,7 +205,9 @@ def test_no_rule_spells_a_path(file):
 
 
 def test_what_is_looked_for_would_be_found():
-    code = 'a = f"results/{scale}/x"\nb = f"{folder}/seed{seed}/train.csv"\nc = "data/micro"\n"results/of a docstring"\n'
+    code = (
+        'a = f"results/{scale}/x"\nb = f"{folder}/seed{seed}/train.csv"\nc = "data/micro"\n"results/of a docstring"\n'
+    )
     assert {text for text in strings(code) if SPELLED.search(text)} == {"results/", "/seed", "data/micro"}
     assert SPELLED.search("x/seed{seed}/y")
     assert not SPELLED.search("metadata/x seeds")

@@ -28,7 +28,7 @@ def test_tables_and_figures_are_those_of_the_files():
     "names",
     [
         *([name] for name in ("main_claims", "main_subdomains", "tau", "claims", "fidelity", "tau_roc", "words")),
-        *([name] for name in ("all", "fetch", "seeds", "train", "evaluate_base", "train_main", "plot_speed", "cost")),
+        *([name] for name in ("all", "fetch", "images", "train", "evaluate_base", "train_main", "plot_speed", "cost")),
         ["order", "order_claims"],
         ["order", "order_rewards"],
         ["order", "train_order"],

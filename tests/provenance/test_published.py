@@ -64,7 +64,7 @@ def repository(tmp_path):
             outs.append({"path": path, "md5": md5, "hash": "md5"})
     outs.append({"path": FOLDER, "md5": store(tmp_path, json.dumps(listing), ".dir"), "hash": "md5"})
     stage = {"cmd": "snakemake --config scale=smoke -- all"}
-    params = {"scales/smoke.yaml": {"run_seeds": [0, 2]}}
+    params = {"scales/smoke.yaml": {"seeds": [0, 2]}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": stage}}))
     record = {"schema": "2.0", "stages": {"all": stage | {"params": params, "outs": outs}}}
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump(record))
@@ -85,7 +85,7 @@ def test_tables_and_pictures_of_the_recorded_scale_are_shown(repository):
     }
     assert (folder / "smoke/claims/claims.csv").read_text() == CONTENTS["results/smoke/claims/claims.csv"]
     page = (repository / "results/README.md").read_text()
-    for part in ("Run seeds 0, 2", "| first | supported |", "| base | 1.0 |", "### ablation_x", "How `base` does."):
+    for part in ("Seeds 0, 2", "| first | supported |", "| base | 1.0 |", "### ablation_x", "How `base` does."):
         assert part in page
     assert "(recorded/smoke/main/main.png)" in page
     assert "| base | 1.0 |" in (repository / "README.md").read_text()

@@ -62,7 +62,7 @@ class Checker(nn.Module):
             if image.size != (IMAGE_SIZE, IMAGE_SIZE):
                 raise ViperError(
                     f"the checker reads {IMAGE_SIZE}x{IMAGE_SIZE} pictures of the micro world, got {image.size}: "
-                    "audit only runs whose seeds.source is 'world'"
+                    "audit only runs whose images.source is 'world'"
                 )
         stack = np.stack([np.asarray(image.convert("RGB")) for image in images])
         pictures = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -22,6 +22,7 @@ PLACE = Path(RESULTS, RECORDED)
 PAGE = Path(RESULTS, "README.md")
 README = Path("README.md")
 KINDS = (".csv", ".md", ".png", ".rst")  # what is published of the results of each target
+_SEEDS = ("seeds", "run_seeds")  # of a record; the second is what earlier versions called them
 _TEMPLATE = "published.md.jinja"
 BLOCK = re.compile(r"(<!-- recorded: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _CODE = re.compile("``(.+?)``")
@@ -113,8 +114,8 @@ def _filled(found: re.Match, tables: Mapping[str, str]) -> str:
 def _facts(lock: Lock) -> dict[str, object]:
     """What the page says of the run."""
     params = [keys for record in lock.stages.values() for keys in record.params.values()]
-    named = [value for keys in params for key, value in keys.items() if key.rpartition(".")[2] == "run_seeds"]
-    return {"seeds": sorted({seed for values in named for seed in values})}
+    named = [value for keys in params for key, value in keys.items() if key.rpartition(".")[2] in _SEEDS]
+    return {"seeds": sorted({seed for values in named if isinstance(values, list) for seed in values})}
 
 
 def _example(recorded: Mapping[str, str]) -> str:
