@@ -26,7 +26,7 @@ SOURCES = [
 ]
 COMMAND = '''
     @app.command()
-    def count_words(seeds: Table, out: Out, options: Options) -> None:
+    def count_words(images: Table, out: Out, options: Options) -> None:
         """Count the words that one may say."""
         from viper.synthesis.counting import count
 
