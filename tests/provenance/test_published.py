@@ -1,7 +1,9 @@
 """What git shows of the recorded run is what dvc.lock records, and nothing else."""
 
+import csv
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -38,6 +40,18 @@ def test_no_table_of_the_readme_was_typed_by_hand():
     assert {name for _, name, _, _ in published.BLOCK.findall(text)} == {"main", "claims"}
     outside = published.BLOCK.sub("", text)
     assert "[+" not in outside, "an interval outside of the recorded tables"
+
+
+def test_how_good_the_base_models_are_was_not_typed_by_hand():
+    text = (ROOT / "docs/base-models.md").read_text(encoding="utf-8")
+    ((_, name, table, _),) = published.BLOCK.findall(text)
+    with next((ROOT / "results/recorded").glob("*/*/fidelity.csv")).open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert name == "fidelity"
+    assert len(rows) > 20
+    assert [line.strip("| ").split(" | ") for line in table.strip().splitlines()][2:] == rows[1:]
+    outside = published.BLOCK.sub("", text).partition("## How good")[2].partition("## What did not work")[0]
+    assert not re.search(r"\| *\d", outside), "a number in a table outside of the recorded ones"
 
 
 def store(root, text, end=""):
