@@ -1,4 +1,4 @@
-# Benchmarks drawn or linked once a split, and every checkpoint evaluated on all of them in one process.
+# Benchmarks drawn or linked once per split, and every checkpoint evaluated on all of them in one process.
 
 BENCHMARK_FILES = S.evaluation.names
 

@@ -22,7 +22,7 @@ def world_scene(seed: int, index: int) -> Scene:
 def draw_images(images: Images, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
     """Draw `images.number` scenes into the shards `out`, and their truth, for audits only, into `truth`.
 
-    Each truth file holds one JSON line an image: {"id": …, "scene": …} (see `microworld.scene.from_json`).
+    Each truth file holds one JSON line per image: {"id": …, "scene": …} (see `microworld.scene.from_json`).
     """
     for indices, table, scenes_path in zip(np.array_split(np.arange(images.number), len(out)), out, truth, strict=True):
         rows, lines = [], []

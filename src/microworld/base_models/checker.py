@@ -1,6 +1,6 @@
 """An independent reader of micro-world pictures, to audit painter and editor: it shares nothing with the VLM.
 
-Nine small crops, one a cell, go through one multilayer perceptron; the background through another. Trained on true
+Nine small crops, one per cell, go through one multilayer perceptron; the background through another. Trained on true
 pictures, slightly blurred and noisy, so that a painter's soft edges do not count as mistakes. Never part of the loop.
 """
 

@@ -44,7 +44,7 @@ def seed_rows(count: int) -> list[Row]:
 
 
 def comparisons(loop: Loop, rate: float) -> Iterator[Comparison]:
-    """Seed images a second through the whole loop; `rate` is that of `viper.bench.floor.matrix_rate`."""
+    """Seed images per second through the whole loop; `rate` is that of `viper.bench.floor.matrix_rate`."""
     images = seed_rows(_IMAGES)
 
     def one_by_one() -> int:

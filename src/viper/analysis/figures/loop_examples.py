@@ -10,7 +10,7 @@ from viper.synthesis.rows import IMAGE, TEXT, TEXTS, Row, by_id, unpack_image, w
 from viper.synthesis.tables import read_step
 
 _STEPS = ("captions", "reconstructions", "critiques", "operations", "edits")
-_LINE, _MOST_LINES = 42, 12  # characters a line below a picture, and lines
+_LINE, _MOST_LINES = 42, 12  # characters per line below a picture, and lines
 CAPTION = (
     "One turn of the loop on {count} seed images, as the micro base models made it. From left to right: the seed image "
     "with the VLM's caption; the painter's picture of that caption, with the refinements that the VLM lists when it "
