@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-ONE_RUN = scale=$(SCALE) 'scales={$(SCALE): {run_seeds: [$(SEEDS)]}}'
+ONE_RUN = scale=$(SCALE) 'scales={$(SCALE): {seeds: [$(SEEDS)]}}'
 SNAKEMAKE := snakemake --cores $(CORES) --config scale=$(SCALE) --
 
 help:  ## this list
@@ -36,11 +36,11 @@ $(STAMP): envs/cpu.txt envs/cpu-nodeps.txt envs/setup.sh envs/torchvision.pth py
 	@envs/setup.sh '$(PYTHON)'
 	@touch $@
 
-micro: $(STAMP)  ## the main experiment at micro scale with one run seed: its table and figure in results/micro/main-seed0
+micro: $(STAMP)  ## the main experiment at micro scale with one seed: its table and figure in results/micro/main-seed0
 	snakemake --cores $(CORES) --config $(ONE_RUN) -- main
 	@cat $$(python -m viper folder main $(ONE_RUN))/main.md
 
-all: $(STAMP)  ## every experiment with all run seeds (an hour at micro scale): tables, figures, claims in results/SCALE
+all: $(STAMP)  ## every experiment with all seeds (an hour at micro scale): tables, figures, claims in results/SCALE
 	$(SNAKEMAKE) all
 	@cat results/$(SCALE)/claims/claims.md
 

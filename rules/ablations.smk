@@ -20,7 +20,7 @@ rule ablation_tables:
         compared=lambda wildcards: compared(S.experiments[wildcards.experiment]),
         sections=lambda wildcards: [
             f"experiments.{wildcards.experiment}",
-            "run_seeds",
+            "seeds",
             "evaluation.benchmarks",
             "analysis",
         ],
@@ -40,7 +40,7 @@ rule reward_curves:
         crossings=L.table("{experiment}", "{experiment}_crossings"),
     params:
         compared=lambda wildcards: compared(S.experiments[wildcards.experiment]),
-        sections=lambda wildcards: [f"experiments.{wildcards.experiment}", "run_seeds", "analysis"],
+        sections=lambda wildcards: [f"experiments.{wildcards.experiment}", "seeds", "analysis"],
     shell:
         "python -m viper reward-curves {input:q} {params.compared:q} --options {params.options:q} --curves {output.curves:q}"
         " --crossings {output.crossings:q} > {log:q} 2>&1"
@@ -102,14 +102,14 @@ if ATTENTION:
         """Attention inside the changed region, before and after each stage, with intervals over pairs and seeds."""
         input:
             attention=attention(ATTENTION),
-            held_out=L.dataset("vop/test.parquet", lineage="base", seed=S.run_seeds[0]),
+            held_out=L.dataset("vop/test.parquet", lineage="base", seed=S.seeds[0]),
         output:
             table=L.table("figure_attention", "attention"),
             pairs=L.table("figure_attention", "attention_pairs"),
             maps=L.table("figure_attention", "attention_maps", ".parquet"),
         params:
             compared=compared(ATTENTION),
-            sections=["experiments.figure_attention", "run_seeds", "analysis"],
+            sections=["experiments.figure_attention", "seeds", "analysis"],
         shell:
             "python -m viper attention-table {input.attention:q} {params.compared:q}"
             " --held-out {input.held_out:q} --options {params.options:q} --table {output.table:q}"
@@ -140,7 +140,7 @@ if "figure_wordcloud" in S.experiments:
             L.table("figure_wordcloud", "words"),
         params:
             compared=["--before", BEFORE, "--after", AFTER],
-            sections=["experiments.figure_wordcloud", "run_seeds", "evaluation.benchmarks", "analysis"],
+            sections=["experiments.figure_wordcloud", "seeds", "evaluation.benchmarks", "analysis"],
         shell:
             "python -m viper word-table {input:q} {params.compared:q} --options {params.options:q} --output {output:q}"
             " > {log:q} 2>&1"

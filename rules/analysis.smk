@@ -13,7 +13,7 @@ rule tables:
         claims=L.table("main", "main_claims"),
     params:
         compared=compared(S.experiments["main"]),
-        sections=["experiments.main", "run_seeds", "evaluation.benchmarks", "analysis"],
+        sections=["experiments.main", "seeds", "evaluation.benchmarks", "analysis"],
         title=f"Main experiment at scale {SCALE}",
     shell:
         "python -m viper tables {input:q} {params.compared:q} --options {params.options:q} --title {params.title:q}"
@@ -33,7 +33,7 @@ rule claims:
         compared=compared(LINEAGES),
         attention=lambda wildcards, input: repeated("--attention", input.attention),
         attention_lineages=repeated("--attention-lineage", ATTENTION),
-        sections=["experiments", "run_seeds", "evaluation.benchmarks", "analysis"],
+        sections=["experiments", "seeds", "evaluation.benchmarks", "analysis"],
         scale=SCALE,
     shell:
         "python -m viper claims {input.predictions:q} {params.attention:q} {params.attention_lineages:q}"
@@ -70,16 +70,16 @@ rule loop_examples:
     """The seed images that the figure of the loop shows, with what each step made of them."""
     input:
         **{
-            step: L.synthesis(step, lineage="base", seed=S.run_seeds[0], shard=0)
+            step: L.synthesis(step, lineage="base", seed=S.seeds[0], shard=0)
             for step in ["captions", "reconstructions", "critiques", "operations", "edits"]
         },
-        seeds=L.images(seed=S.run_seeds[0], shard=0),
+        images=L.images(seed=S.seeds[0], shard=0),
     output:
         L.table("main", "loop_examples", ".parquet"),
     params:
-        sections=["run_seeds"],
+        sections=["seeds"],
     shell:
-        "python -m viper loop-examples {input.seeds:q} --captions {input.captions:q}"
+        "python -m viper loop-examples {input.images:q} --captions {input.captions:q}"
         " --reconstructions {input.reconstructions:q} --critiques {input.critiques:q}"
         " --operations {input.operations:q} --edits {input.edits:q} --output {output:q} > {log:q} 2>&1"
 

@@ -35,7 +35,7 @@ LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for
 
 
 def checkpoint(lineage, seed):
-    """The manifest of the checkpoint that answers for a lineage: the base is the same for every run seed."""
+    """The manifest of the checkpoint that answers for a lineage: the base is the same for every seed."""
     lineage, _ = split_control(lineage)
     if lineage == "base":
         return manifest(S.models.vlm.path)
@@ -68,25 +68,25 @@ def embedder_manifest(wildcards):
 
 
 def predictions(lineages):
-    """Per-item predictions of these lineages on every benchmark of the reported split: with every run seed where they
+    """Per-item predictions of these lineages on every benchmark of the reported split: with every seed where they
     are trained, once where they are not."""
     return [
         L.predictions(f"{name}.tsv", lineage=lineage, split=S.analysis.split, seed=seed)
         for lineage in lineages
-        for seed in (S.run_seeds if is_trained(lineage) else [None])
+        for seed in (S.seeds if is_trained(lineage) else [None])
         for name in S.evaluation.benchmarks.values()
     ]
 
 
 def attention(lineages):
-    """Measured attention of these lineages: every run seed holds out pairs of its own, so each measures the base too."""
-    return [L.attention(lineage=lineage, seed=seed) for lineage in lineages for seed in S.run_seeds]
+    """Measured attention of these lineages: every seed holds out pairs of its own, so each measures the base too."""
+    return [L.attention(lineage=lineage, seed=seed) for lineage in lineages for seed in S.seeds]
 
 
 def reward_metrics(lineages):
-    """The metrics of all phases of these lineages, for every run seed."""
+    """The metrics of all phases of these lineages, for every seed."""
     stages = [stage for lineage in lineages for stage in parse_lineage(lineage).stages]
-    return [L.metrics("train.csv", lineage=stage, seed=seed) for stage in dict.fromkeys(stages) for seed in S.run_seeds]
+    return [L.metrics("train.csv", lineage=stage, seed=seed) for stage in dict.fromkeys(stages) for seed in S.seeds]
 
 
 def repeated(option, values):
@@ -134,23 +134,23 @@ def ablation_figures(experiment):
     return [path for name in names for path in figure(experiment, name).values()]
 
 
-# --- seeds
+# --- images
 
 
 @cache
 def named_photographs():
-    """What `seeds.paths` names, in two parts: files that Snakemake can take as inputs, and all else."""
+    """What `images.paths` names, in two parts: files that Snakemake can take as inputs, and all else."""
     from viper.synthesis.photographs import find_photographs, is_plain
 
     try:
-        found = find_photographs(S.seeds.paths)
+        found = find_photographs(S.images.paths)
     except ViperError as error:
         stop(error)
     return [path for path in found if is_plain(path)], [path for path in found if not is_plain(path)]
 
 
 def photographs(wildcards):
-    """The files that `seeds.paths` names: a changed or added photograph makes the seed images anew."""
+    """The files that `images.paths` names: a changed or added photograph makes the seed images anew."""
     return [str(path) for path in named_photographs()[0]]
 
 
@@ -166,7 +166,7 @@ def other_photographs(wildcards):
 
 def shards(step):
     """The tables of one step of all shards."""
-    return [L.synthesis(step, shard=shard) for shard in range(S.seeds.shards)]
+    return [L.synthesis(step, shard=shard) for shard in range(S.images.shards)]
 
 
 # --- training

@@ -1,9 +1,9 @@
-# Benchmarks drawn or linked once a split, and every checkpoint evaluated on all of them in one process.
+# Benchmarks drawn or linked once per split, and every checkpoint evaluated on all of them in one process.
 
 BENCHMARK_FILES = S.evaluation.names
 
 
-# What is trained has results for every run seed; the base is the same for all of them and evaluated once.
+# What is trained has results for every seed; the base is the same for all of them and evaluated once.
 CONTROL = r"(\+[a-z0-9]+)?"
 TRAINED = rf"base(\.[a-z0-9]+)+{CONTROL}"
 

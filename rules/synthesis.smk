@@ -5,7 +5,7 @@
 rule caption_images:
     """The VLM describes each seed image."""
     input:
-        seeds=L.images(),
+        images=L.images(),
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
         L.synthesis("captions"),
@@ -15,7 +15,7 @@ rule caption_images:
     params:
         sections=["models.vlm", "synthesis.prompts", "synthesis.caption"],
     shell:
-        "python -m viper caption-images --seeds {input.seeds:q} --checkpoint {input.checkpoint:q}"
+        "python -m viper caption-images --images {input.images:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -41,7 +41,7 @@ rule reconstruct_images:
 rule critique_captions:
     """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
     input:
-        seeds=L.images(),
+        images=L.images(),
         captions=L.synthesis("captions"),
         reconstructions=L.synthesis("reconstructions"),
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
@@ -53,7 +53,7 @@ rule critique_captions:
     params:
         sections=["models.vlm", "synthesis.prompts", "synthesis.critique"],
     shell:
-        "python -m viper critique-captions --seeds {input.seeds:q} --captions {input.captions:q}"
+        "python -m viper critique-captions --images {input.images:q} --captions {input.captions:q}"
         " --reconstructions {input.reconstructions:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
@@ -62,7 +62,7 @@ rule critique_captions:
 rule refine_captions:
     """The VLM works its refinements into each caption, then names the hard entities."""
     input:
-        seeds=L.images(),
+        images=L.images(),
         captions=L.synthesis("captions"),
         critiques=L.synthesis("critiques"),
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
@@ -80,7 +80,7 @@ rule refine_captions:
             "synthesis.vop_share",
         ],
     shell:
-        "python -m viper refine-captions --seeds {input.seeds:q} --captions {input.captions:q}"
+        "python -m viper refine-captions --images {input.images:q} --captions {input.captions:q}"
         " --critiques {input.critiques:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
@@ -102,7 +102,7 @@ rule plan_operations:
 rule edit_images:
     """The editor carries out the operations of each image."""
     input:
-        seeds=L.images(),
+        images=L.images(),
         operations=L.synthesis("operations"),
         checkpoint=manifest(S.models.editor.path),
     output:
@@ -113,7 +113,7 @@ rule edit_images:
     params:
         sections=["models.editor", "synthesis.edit"],
     shell:
-        "python -m viper edit-images --seeds {input.seeds:q} --operations {input.operations:q}"
+        "python -m viper edit-images --images {input.images:q} --operations {input.operations:q}"
         " --checkpoint {input.checkpoint:q} --options {params.options:q}"
         " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q} 2>&1 | tee {log:q}"
 
@@ -121,7 +121,7 @@ rule edit_images:
 rule assemble_datasets:
     """Gather all shards into the CSR and VOP data sets; count what was dropped, by reason."""
     input:
-        seeds=SEED_SHARDS,
+        images=IMAGE_SHARDS,
         captions=shards("captions"),
         critiques=shards("critiques"),
         refinements=shards("refinements"),
@@ -168,7 +168,7 @@ rule describe_datasets:
         " > {log:q} 2>&1"
 
 
-if S.seeds.source == "world" and S.models.checker:
+if S.images.source == "world" and S.models.checker:
 
     # The models that synthesized the data of some lineage of this scale.
     SYNTHESIZERS = list(
@@ -186,9 +186,9 @@ if S.seeds.source == "world" and S.models.checker:
                 for lineage in SYNTHESIZERS
                 for step in AUDITED
                 for path in shards(step)
-                for seed in S.run_seeds
+                for seed in S.seeds
             ],
-            truth=[L.truth(seed=seed, shard=shard) for seed in S.run_seeds for shard in range(S.seeds.shards)],
+            truth=[L.truth(seed=seed, shard=shard) for seed in S.seeds for shard in range(S.images.shards)],
             checkpoint=manifest(S.models.checker),
         output:
             L.table("audit_synthesis", "synthesis_audit"),
@@ -198,7 +198,7 @@ if S.seeds.source == "world" and S.models.checker:
         params:
             tables=lambda wildcards, input: repeated("--table", input[: -len(input.truth) - 1]),
             truth=lambda wildcards, input: repeated("--truth", input.truth),
-            sections=["run_seeds", "experiments"],
+            sections=["seeds", "experiments"],
         shell:
             "python -m viper audit-synthesis {params.tables:q} {params.truth:q} --checkpoint {input.checkpoint:q}"
             " --out {output:q} > {log:q} 2>&1"

@@ -2,27 +2,27 @@
 # `snakemake … -- captions` and `dvc repro captions` mean the same. Experiments are targets by their names in params.yaml.
 
 
-rule seeds:
-    """The images that the loop starts from, for every run seed."""
+rule images:
+    """The images that the loop starts from, for every seed."""
     input:
-        expand(SEED_SHARDS, seed=S.run_seeds),
+        expand(IMAGE_SHARDS, seed=S.seeds),
 
 
 # What the base synthesizes, step by step; what a trained model synthesizes belongs to the experiment that wants it.
 for step in ["captions", "reconstructions", "critiques", "refinements", "operations", "edits"]:
 
     rule:
-        """What this step of the synthesis made of the seed images, for every run seed."""
+        """What this step of the synthesis made of the seed images, for every seed."""
         name:
             step
         input:
-            expand(shards(step), seed=S.run_seeds, lineage="base"),
+            expand(shards(step), seed=S.seeds, lineage="base"),
 
 
 rule dataset:
     """The CSR and VOP data sets that the base synthesized."""
     input:
-        expand(rules.assemble_datasets.output + rules.describe_datasets.output, seed=S.run_seeds, lineage="base"),
+        expand(rules.assemble_datasets.output + rules.describe_datasets.output, seed=S.seeds, lineage="base"),
 
 
 rule benchmarks:
@@ -41,11 +41,11 @@ rule threshold:
 for experiment, lineages in S.experiments.items():
 
     rule:
-        """The trained checkpoints of this experiment, for every run seed."""
+        """The trained checkpoints of this experiment, for every seed."""
         name:
             f"train_{experiment}"
         input:
-            [checkpoint(lineage, seed) for lineage in lineages for seed in S.run_seeds],
+            [checkpoint(lineage, seed) for lineage in lineages for seed in S.seeds],
 
     rule:
         """The answers of this experiment's checkpoints on every benchmark."""

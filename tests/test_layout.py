@@ -18,7 +18,7 @@ LINEAGES = st.lists(st.sampled_from(["csr", "vop", "mix", "cold", "seed3", "capt
 )
 CONTROLLED = st.tuples(LINEAGES, st.sampled_from(["", "+look", "+seed1"])).map("".join)
 # Whatever people call their scales and splits: also what a path has in other places.
-NAMES = st.sampled_from(["micro", "3b", "seeds", "captions", "predictions", "metrics", "seed1"])
+NAMES = st.sampled_from(["micro", "3b", "images", "captions", "predictions", "metrics", "seed1"])
 SPLITS = st.sampled_from(["test", "dev", "final.2", "predictions"])
 BENCHMARKS = st.sampled_from(["MicroStar", "MMStar", "SEEDBench_IMG", "A-Bench_TEST", "v1.5"])
 STEPS = st.sampled_from(["captions", "reconstructions", "critiques", "refinements", "operations", "edits"])
@@ -97,7 +97,7 @@ def test_what_compares_run_seeds_belongs_to_none(scale, target, is_apart, data):
 @given(
     st.lists(SEEDS, min_size=1, max_size=5, unique=True),
     st.lists(SEEDS, min_size=1, max_size=5, unique=True),
-    st.sampled_from(["main", "mix-2", "seed", "x-seed", "seeds"]),
+    st.sampled_from(["main", "mix-2", "seed", "x-seed", "images"]),
 )
 def test_seeds_of_tables_that_lie_apart_are_read_from_their_folder(seeds, declared, target):
     behind = layout.apart(seeds, declared)
@@ -144,7 +144,7 @@ def test_without_values_paths_have_the_wildcards_of_rules():
     assert where.metrics("train.csv") == "results/micro/metrics/{lineage}/seed{seed}/train.csv"
     assert where.predictions() == "results/micro/predictions/{split}/{lineage}/seed{seed}/{name}.tsv"
     assert where.synthesis("edits") == "data/micro/synthesis/{lineage}/edits/seed{seed}/shard{shard}.parquet"
-    assert where.images() == "data/micro/seeds/seed{seed}/shard{shard}.parquet"
+    assert where.images() == "data/micro/images/seed{seed}/shard{shard}.parquet"
 
 
 # What one module spells.

@@ -60,6 +60,6 @@ def test_a_control_is_no_part_of_the_checkpoint():
     assert split_control("base.csr") == ("base.csr", "")
 
 
-def test_only_what_is_trained_differs_between_run_seeds():
+def test_only_what_is_trained_differs_between_seeds():
     names = ["base", "base+look", "base.csr", "base.csr+look"]
     assert [name for name in names if is_trained(name)] == ["base.csr", "base.csr+look"]

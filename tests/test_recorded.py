@@ -122,20 +122,20 @@ def stage(outs, deps=(), **params):
 
 def test_what_a_run_of_one_target_left_behind_is_older():
     recorded = lock(
-        seeds=stage([("data/s", "0a")], scale={"seeds": {"number": 1}}),
+        images=stage([("data/s", "0a")], scale={"images": {"number": 1}}),
         captions=stage([("data/c", "0b")], [("data/s", "0a")]),
         results=stage([("results/p", "0c")], **{"scale.seeds": {"number": 2}}),
         table=stage([("results/t", "0d")], [("results/p", "0c")]),
         other=stage([("results/o", "0e")], [("results/p", "ff")]),
     )
-    assert recorded.older({"seeds"}) == {"seeds", "captions", "other"}
+    assert recorded.older({"images"}) == {"images", "captions", "other"}
 
 
 def test_an_edit_since_the_recording_makes_nothing_older():
     recorded = lock(
-        seeds=stage([("data/s", "0a")], number=1),
+        images=stage([("data/s", "0a")], number=1),
         results=stage([("results/p", "0c")], number=1),
         table=stage([("results/t", "0d")], [("results/p", "0c")]),
     )
-    assert recorded.older({"seeds", "results"}) == frozenset()
-    assert recorded.older({"seeds", "results", "table"}) == frozenset()
+    assert recorded.older({"images", "results"}) == frozenset()
+    assert recorded.older({"images", "results", "table"}) == frozenset()

@@ -40,10 +40,10 @@ class Truth(BaseModel):
 
 
 def audit_all(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -> pd.DataFrame:
-    """Measure the syntheses of several lineages, each with several run seeds.
+    """Measure the syntheses of several lineages, each with several seeds.
 
     Args:
-        tables: of the steps, where `viper.layout` puts them: their paths say lineage, step and run seed.
+        tables: of the steps, where `viper.layout` puts them: their paths say lineage, step and seed.
         truth: of the seed images, likewise.
         checker: folder of the checker.
 
@@ -114,7 +114,7 @@ def read_truth(path: Path) -> dict[str, Scene]:
         ViperError: there is no such file, it is damaged, or a line is no scene.
     """
     if not path.exists():
-        raise ViperError(f"{path} is missing: only drawn seed images (seeds.source: world) have a truth to audit with")
+        raise ViperError(f"{path} is missing: only drawn seed images (images.source: world) have a truth to audit with")
     scenes = {}
     for line in read_json_lines(path, Truth):
         try:

@@ -111,7 +111,7 @@ def described_scene(caption: str) -> Scene:
 
 
 def parse_entities(text: str) -> list[Object]:
-    """Hard entities, one a sentence; sentences outside the grammar are left out."""
+    """Hard entities, one per sentence; sentences outside the grammar are left out."""
     matches = (_ENTITY.fullmatch(part) for part in sentences_of(text))
     return [_object(match) for match in matches if match]
 

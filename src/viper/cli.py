@@ -72,5 +72,5 @@ def _out_of_memory(error: Exception) -> str | None:
     reason = (str(error).strip().splitlines() or ["no memory left"])[0]
     return (
         f"out of memory ({reason}). Do less at once: lower models.*.batch_size or training.phases.*.responses_per_pass,"
-        " or raise seeds.shards; or ask for more: mem_mb of models.*.job or training.machine.job"
+        " or raise images.shards; or ask for more: mem_mb of models.*.job or training.machine.job"
     )

@@ -1,12 +1,12 @@
 """Where everything lies: every path that a rule writes is spelled here, and nowhere else.
 
-    data/SCALE/            what training and evaluation read, by kind, lineage and run seed
-    models/SCALE/          checkpoints, by lineage and run seed
-    results/SCALE/         what every experiment reads: metrics, predictions, attention, by lineage and run seed
+    data/SCALE/            what training and evaluation read, by kind, lineage and seed
+    models/SCALE/          checkpoints, by lineage and seed
+    results/SCALE/         what every experiment reads: metrics, predictions, attention, by lineage and seed
     results/SCALE/TARGET/  what one target makes of it: tables and figures
     results/recorded/      the recorded run, in git
 
-The run seed is always the innermost folder, so that what is recorded of a lineage is one folder, however many seeds it
+The seed is always the innermost folder, so that what is recorded of a lineage is one folder, however many seeds it
 was run with. A run with other seeds than the scale's own has folders of its own for its tables and figures.
 """
 
@@ -41,11 +41,11 @@ class Layout:
 
     def images(self, *, seed: int | str = "{seed}", shard: int | str = "{shard}") -> str:
         """A shard of the seed images."""
-        return f"{DATA}/{self.scale}/seeds/seed{seed}/shard{shard}.parquet"
+        return f"{DATA}/{self.scale}/images/seed{seed}/shard{shard}.parquet"
 
     def skipped(self, *, seed: int | str = "{seed}") -> str:
         """Which photographs could not be used, counted by reason."""
-        return f"{DATA}/{self.scale}/seeds/seed{seed}/skipped.csv"
+        return f"{DATA}/{self.scale}/images/seed{seed}/skipped.csv"
 
     def truth(self, *, seed: int | str = "{seed}", shard: int | str = "{shard}") -> str:
         """What is in a shard of drawn seed images; only audits read it."""
@@ -115,13 +115,13 @@ class Layout:
         return "/".join([RESULTS, self.scale, PREDICTIONS, split, lineage, *run, file])
 
     def attention(self, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
-        """Measured attention on the pairs that one run seed held out."""
+        """Measured attention on the pairs that one seed held out."""
         return f"{RESULTS}/{self.scale}/{ATTENTION}/{lineage}/seed{seed}.parquet"
 
     # --- results of a target
 
     def table(self, target: str, name: str, end: str = ".csv") -> str:
-        """A table of a target that compares run seeds."""
+        """A table of a target that compares seeds."""
         return f"{RESULTS}/{self.scale}/{target}{self.apart}/{name}{end}"
 
     def figure(self, target: str, name: str, end: str = "") -> str:
@@ -129,7 +129,7 @@ class Layout:
         return self.table(target, name, end)
 
     def once(self, target: str, file: str) -> str:
-        """A file of a target that has nothing to do with run seeds."""
+        """A file of a target that has nothing to do with seeds."""
         return f"{RESULTS}/{self.scale}/{target}/{file}"
 
     def bench(self, file: str) -> str:
@@ -168,7 +168,7 @@ def apart(seeds: Sequence[int], declared: Sequence[int]) -> str:
 
 
 def seeds_apart(folder: str) -> tuple[int, ...]:
-    """The run seeds that `apart` put behind the name of a target's folder; () where it put nothing."""
+    """The seeds that `apart` put behind the name of a target's folder; () where it put nothing."""
     found = _APART.search(folder)
     return tuple(map(int, found.group(1).split("-"))) if found else ()
 
@@ -180,7 +180,7 @@ def is_of_target(path: str) -> bool:
 
 
 def _seed_place(path: str) -> tuple[int, int] | None:
-    """Where in a path the run seed stands, and which it is. The first two parts are an area and a scale of any name; a
+    """Where in a path the seed stands, and which it is. The first two parts are an area and a scale of any name; a
     target, too, may have any name."""
     if is_of_target(path):
         return None
@@ -191,19 +191,19 @@ def _seed_place(path: str) -> tuple[int, int] | None:
 
 
 def seed_of(path: str) -> int | None:
-    """The run seed that a file belongs to; None where it belongs to none, or to all."""
+    """The seed that a file belongs to; None where it belongs to none, or to all."""
     found = _seed_place(path)
     return found[1] if found else None
 
 
 def part_of(path: str) -> str:
-    """What a file is made and replaced with: the folder of its run seed, or else the folder that it lies in."""
+    """What a file is made and replaced with: the folder of its seed, or else the folder that it lies in."""
     place, found = PurePosixPath(path), _seed_place(path)
     return str(PurePosixPath(*place.parts[: found[0] + 1])) if found else str(place.parent)
 
 
 def run_of(path: str) -> tuple[str, int]:
-    """The lineage and the run seed of a file of metrics or of attention: the seed's folder or file, and the one above.
+    """The lineage and the seed of a file of metrics or of attention: the seed's folder or file, and the one above.
 
     Raises:
         ValueError: it has another form.
@@ -215,7 +215,7 @@ def run_of(path: str) -> tuple[str, int]:
 
 
 def step_of(path: str) -> tuple[str, str, int]:
-    """The lineage, step and run seed of a table of the synthesis: LINEAGE/STEP/seedN/….
+    """The lineage, step and seed of a table of the synthesis: LINEAGE/STEP/seedN/….
 
     Raises:
         ValueError: it has another form.

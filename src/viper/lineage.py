@@ -27,7 +27,7 @@ def split_control(name: str) -> tuple[str, str]:
 
 
 def is_trained(name: str) -> bool:
-    """Whether a lineage has a checkpoint for every run seed; the base is one and the same for all of them."""
+    """Whether a lineage has a checkpoint for every seed; the base is one and the same for all of them."""
     return split_control(name)[0] != BASE
 
 

@@ -86,7 +86,7 @@ def test_pairs_of_one_seed_must_be_the_same_for_all(paths):
     with pytest.raises(ViperError, match=r"base\.csr/seed1\.parquet: missing"):
         read(with_seeds(paths, 1), LINEAGES)
     paths.remove(path)
-    with pytest.raises(ViperError, match=r"base\.csr with run seed 1: missing"):
+    with pytest.raises(ViperError, match=r"base\.csr with seed 1: missing"):
         read(paths, LINEAGES)
 
 

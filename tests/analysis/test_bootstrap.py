@@ -81,7 +81,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     assert 180 <= covered <= 198  # 190 expected, standard deviation 3
 
 
-def test_disagreeing_run_seeds_widen_the_interval():
+def test_disagreeing_seeds_widen_the_interval():
     rng = np.random.default_rng(3)
     agreeing = answers(rng, [0.5, 0.6], 200, n_seeds=3)
     disagreeing = agreeing.copy()
@@ -93,7 +93,7 @@ def test_disagreeing_run_seeds_widen_the_interval():
     assert widths[1] > 3 * widths[0]
 
 
-def test_identical_run_seeds_change_nothing():
+def test_identical_seeds_change_nothing():
     hits = answers(np.random.default_rng(4), [0.5, 0.6], 400)
     settings = FAST | {"resamples": 4000}
     one = resample([accuracy("B", hits)], ["base", "base.csr"], **settings)

@@ -57,7 +57,7 @@ def test_no_gain_is_seldom_taken_for_one():
 
 
 def simulate_seeds(rng, gain, *, spread, n_items=150, n_seeds=3):
-    """The same with several run seeds: one base, and as many trained models whose ability varies by `spread`.
+    """The same with several seeds: one base, and as many trained models whose ability varies by `spread`.
 
     Items differ in difficulty; ability and luck are in its standard deviations.
     """

@@ -50,17 +50,17 @@ def test_a_run_whose_file_nobody_named_is_named(write_predictions):
     for seed in (0, 1):
         write_predictions("base.csr", "B", [1, 0], seed=seed)
     paths = write_predictions("base.csr.vop", "B", [1, 0], seed=1)
-    with pytest.raises(ViperError, match=r"base\.csr\.vop with run seed 0 on B: no file of predictions was named"):
+    with pytest.raises(ViperError, match=r"base\.csr\.vop with seed 0 on B: no file of predictions was named"):
         Predictions.of(paths, ["base.csr", "base.csr.vop"]).read("B")
     with pytest.raises(ViperError, match=r"^base on B: no file of predictions was named"):
         Predictions.of(paths, ["base", "base.csr"]).read("B")
-    with pytest.raises(ViperError, match=r"base\.csr with run seed 0 on C: no file"):
+    with pytest.raises(ViperError, match=r"base\.csr with seed 0 on C: no file"):
         Predictions.of(paths, ["base.csr"]).read("C")
     with pytest.raises(ViperError, match="no lineage was asked for"):
         Predictions.of(paths, [])
 
 
-def test_run_seeds_are_those_of_the_lineages_that_are_compared_in_their_order(write_predictions):
+def test_seeds_are_those_of_the_lineages_that_are_compared_in_their_order(write_predictions):
     write_predictions("base", "B", [1, 1])
     for seed, hits in ((7, [1, 0]), (2, [0, 0])):
         paths = write_predictions("base.csr", "B", hits, seed=seed)

@@ -81,7 +81,7 @@ def test_what_has_no_reward_has_no_curve(write_metrics):
 
 def test_missing_files_are_named(write_metrics):
     paths = write_metrics("base.csr", [1.0], seed=4)
-    with pytest.raises(ViperError, match=r"base\.mix with run seed 4: no file of metrics was named"):
+    with pytest.raises(ViperError, match=r"base\.mix with seed 4: no file of metrics was named"):
         read(paths, ["base.mix"], window=1)
     paths[0].unlink()
     with pytest.raises(ViperError, match=r"base\.csr/seed4/train\.csv: missing"):

@@ -125,7 +125,7 @@ def test_others_are_compared_with_the_first(write_predictions):
     assert table["high"].le(100).all()
 
 
-def test_the_base_is_read_once_for_all_run_seeds(run, write_predictions, tmp_path):
+def test_the_base_is_read_once_for_all_seeds(run, write_predictions, tmp_path):
     rng = np.random.default_rng(2)
     for name in BENCHMARKS:
         index = [f"VD_x_0_{i}_0_0" for i in range(30)] if name == "HallusionBench" else None

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--config", "scales.micro.seeds.number=3"], r"nested, it is 'scales=\{micro: \{seeds: \{number: 3\}\}\}'"),
+        (["--config", "scales.micro.images.number=3"], r"nested, it is 'scales=\{micro: \{images: \{number: 3\}\}\}'"),
         (["-n", "-C", "scale=smoke", "a.b=1"], r"nested, it is 'a=\{b: 1\}'"),
         (["--config", "scale=smoke", "main"], "--config main: write KEY=VALUE.* targets stand behind --"),
         (["--config", "1=3"], "the keys are scale and scales"),
@@ -36,7 +36,7 @@ def test_what_cannot_be_parameters_is_one_message(arguments, message):
     [
         [],
         ["-n", "--cores", "2", "--", "main"],
-        ["--config", "scale=smoke", "scales={smoke: {run_seeds: [1], models: {checker: null}}}", "--", "main"],
+        ["--config", "scale=smoke", "scales={smoke: {seeds: [1], models: {checker: null}}}", "--", "main"],
         ["--config", "scale=smoke", "--config", "scales="],
         ["--config"],
         ["--configfile"],
@@ -51,7 +51,7 @@ def test_a_file_for_one_run_is_read_without_executing_it(tmp_path):
     path.write_text(f"__use_yte__: true\nbeside: ?open('{tmp_path}/executed', 'w')\n")
     for arguments, message in (
         (["--configfile", str(path)], "__use_yte__ is refused"),
-        (["--config", "scales.smoke.seeds.number=3"], "Error: --config scales.smoke.seeds.number=3: no such key"),
+        (["--config", "scales.smoke.images.number=3"], "Error: --config scales.smoke.images.number=3: no such key"),
     ):
         result = subprocess.run(
             [sys.executable, "-m", "snakemake", "--dry-run", *arguments],

@@ -129,10 +129,10 @@ REFUSED = {
     "models.painter.arguments": {"num_inference_steps": -1},
     "models.editor.arguments": {"guidance_scale": "high"},
     "evaluation.splits.test": {"seed": 1001, "size": 12, "pictures": "dev"},
-    "seeds": {"source": "folder", "paths": ["{a}/*.jpg"], "number": 48},
-    "seeds.number": 2**32,
-    "seeds.shards": 20_000,
-    "run_seeds": list(range(1001)),
+    "images": {"source": "folder", "paths": ["{a}/*.jpg"], "number": 48},
+    "images.number": 2**32,
+    "images.shards": 20_000,
+    "seeds": list(range(1001)),
     "reward.embedder.device": "gpu",
     "models.vlm.path": "a" * 256,
     "training.cold_start.source": "a/" * 1001,
@@ -141,7 +141,7 @@ REFUSED = {
     "experiments": {"main": ["base"], "a" * 65: ["base"]},
 }
 REFUSED_TOO = [
-    ("run_seeds", [2**32]),
+    ("seeds", [2**32]),
     ("experiments", {"main": ["base", "base" + ".csr" * 50]}),
     ("models.vlm.processor", {"min_pixels": 9, "max_pixels": 8}),
     ("models.vlm.processor", {"min_pixel": 9}),
@@ -173,7 +173,7 @@ def test_fewer_rows_only_where_they_are_allowed():
     values = corrupted(("synthesis", "csr_size"), 500)
     validate(values)
     values["scales"]["smoke"]["synthesis"]["allow_fewer"] = False
-    with pytest.raises(ViperError, match=r"synthesis\.csr_size 500: seeds\.number 48 less"):
+    with pytest.raises(ViperError, match=r"synthesis\.csr_size 500: images\.number 48 less"):
         validate(values)
 
 
@@ -182,16 +182,16 @@ def test_assignments_of_the_command_line_keep_their_types(tmp_path):
     other.write_text("scales: {smoke: {analysis: {seed: 4, resamples: 300}}}\n")
     assignments = [
         "scale=smoke",
-        "scales={smoke: {run_seeds: [3], analysis: {resamples: 400}, models: {checker: null}}}",
+        "scales={smoke: {seeds: [3], analysis: {resamples: 400}, models: {checker: null}}}",
     ]
     params = read_run(assignments, [other])
     assert changes(assignments, [other])["scales"]["smoke"] == {
-        "run_seeds": [3],
+        "seeds": [3],
         "analysis": {"seed": 4, "resamples": 400},
         "models": {"checker": None},
     }
     scale = params.scales[params.scale]
-    assert (scale.run_seeds, scale.analysis.seed, scale.analysis.resamples) == ([3], 4, 400)
+    assert (scale.seeds, scale.analysis.seed, scale.analysis.resamples) == ([3], 4, 400)
     assert scale.models.checker is None
 
 
@@ -202,7 +202,7 @@ def test_assignments_of_the_command_line_keep_their_types(tmp_path):
         ("scale=", "scale = None"),
         ("scale=5", "scale = 5"),
         ("scales=[", "--config scales, line"),
-        ("scales.smoke.seeds.number=3", "unknown key"),
+        ("scales.smoke.images.number=3", "unknown key"),
         ("__use_yte__=true", "refused"),
         ("scales={__use_yte__: true}", "refused"),
         ("scales=3", "scales = 3"),

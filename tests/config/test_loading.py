@@ -46,10 +46,10 @@ def test_the_default_scale_is_micro():
 
 
 def test_overrides_change_one_scale_only():
-    changed = load("smoke", PARAMS, {"training.phases.csr.learning_rate": 0.5, "run_seeds": [3]})
+    changed = load("smoke", PARAMS, {"training.phases.csr.learning_rate": 0.5, "seeds": [3]})
     assert changed.training.phases["csr"].learning_rate == 0.5
     assert changed.training.phases["vop"].learning_rate != 0.5
-    assert changed.run_seeds == [3]
+    assert changed.seeds == [3]
     with pytest.raises(ViperError, match=r"no section scales\.smoke\.trainin"):
         load("smoke", PARAMS, {"trainin.phases": 1})
 
@@ -76,12 +76,12 @@ MISTAKES = {
         r"lineage 'base\+peek' is asked with the unknown control 'peek'; known: look\.",
     ),
     "wrong type": (
-        lambda s: s["seeds"].update(number="many"),
-        r"scales/smoke\.yaml: seeds\.number = 'many': Input should be a valid integer",
+        lambda s: s["images"].update(number="many"),
+        r"scales/smoke\.yaml: images\.number = 'many': Input should be a valid integer",
     ),
     "missing key": (
-        lambda s: s["analysis"].clear() or s.pop("seeds"),
-        r"scales/smoke\.yaml: seeds: is missing: add it",
+        lambda s: s["analysis"].clear() or s.pop("images"),
+        r"scales/smoke\.yaml: images: is missing: add it",
     ),
     "value out of range": (
         lambda s: s["analysis"].update(confidence=95),
@@ -103,12 +103,12 @@ MISTAKES = {
         lambda s: phases(s)["csr"].update(responses_per_pass=7),
         r"cannot be divided by responses_per_pass 7 .* set responses_per_pass to one of 1, 2",
     ),
-    "run seed given twice": (
-        lambda s: s.update(run_seeds=[0, 1, 0]),
-        r"run_seeds \[0, 1, 0\] names a seed twice",
+    "seed given twice": (
+        lambda s: s.update(seeds=[0, 1, 0]),
+        r"seeds \[0, 1, 0\] names a seed twice",
     ),
     "folder of photographs without a folder": (
-        lambda s: s["seeds"].update(source="folder"),
+        lambda s: s["images"].update(source="folder"),
         r"source is 'folder' but paths is empty",
     ),
 }

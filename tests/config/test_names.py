@@ -39,7 +39,7 @@ def test_folders_beside_those_of_experiments_are_no_names_of_experiments():
     [
         *([name] for name in ("main_claims", "main_subdomains", "tau", "claims", "fidelity", "tau_roc", "words")),
         *([name] for name in (*layout.SHARED, layout.REPORT)),
-        *([name] for name in ("all", "fetch", "seeds", "train", "evaluate_base", "train_main", "plot_speed", "cost")),
+        *([name] for name in ("all", "fetch", "images", "train", "evaluate_base", "train_main", "plot_speed", "cost")),
         ["order", "order_claims"],
         ["order", "order_rewards"],
         ["order", "train_order"],

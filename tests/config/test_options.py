@@ -8,7 +8,7 @@ from viper.config import load
 from viper.config.options import read_options, to_json
 from viper.errors import ViperError
 
-EVERYTHING = ("models", "seeds", "synthesis", "reward", "training", "evaluation", "analysis")
+EVERYTHING = ("models", "images", "synthesis", "reward", "training", "evaluation", "analysis")
 
 
 @pytest.fixture(params=["smoke", "micro", "3b", "7b"])
@@ -35,15 +35,15 @@ def test_parts_keep_their_paths_and_types(scale):
         "models.vlm.processor",
         "synthesis.caption",
         "synthesis.prompts",
-        "run_seeds",
-        "seeds.shards",
+        "seeds",
+        "images.shards",
     ]
     found = read_options(to_json(scale, [*named, "training.phases.mix", "training.phases.csr.steps"]))
     assert found.models.vlm == without_jobs(scale.models.vlm)
     assert found.synthesis.caption == scale.synthesis.caption
     assert found.synthesis.prompts == scale.synthesis.prompts
-    assert found.run_seeds == scale.run_seeds
-    assert found.seeds.shards == scale.seeds.shards
+    assert found.seeds == scale.seeds
+    assert found.images.shards == scale.images.shards
     assert found.training.phases["mix"] == scale.training.phases["mix"]
     assert found.training.phases["csr"].steps == scale.training.phases["csr"].steps
 

@@ -98,8 +98,8 @@ def test_an_edit_by_dvc_reaches_what_extends_it(parameters):
         ("scales/7b.yaml", "- extends\n", r"scales/7b\.yaml: must hold keys with values, found a list"),
         (
             "scales/7b.yaml",
-            "extends: 3b\nseeds: {number: x}\n",
-            r"scales/7b\.yaml: seeds\.number = 'x': Input should be",
+            "extends: 3b\nimages: {number: x}\n",
+            r"scales/7b\.yaml: images\.number = 'x': Input should be",
         ),
         ("scales/Big.yaml", "extends: 3b\n", r"scales/Big\.yaml: is no scale's: call it NAME\.yaml"),
         ("scales/big.yml", "extends: 3b\n", r"scales/big\.yml: is no scale's"),
@@ -124,14 +124,14 @@ def test_a_mistake_is_told_with_its_file(parameters, file, content, message):
 
 
 def test_a_scale_is_a_file(parameters):
-    (parameters / "scales/mine.yaml").write_text("extends: smoke\nrun_seeds: [7]\n")
-    assert load("mine", parameters / "params.yaml").run_seeds == [7]
+    (parameters / "scales/mine.yaml").write_text("extends: smoke\nseeds: [7]\n")
+    assert load("mine", parameters / "params.yaml").seeds == [7]
     assert set(read_tree(parameters / "params.yaml")["scales"]) == {"params", "3b", "7b", "micro", "mine", "smoke"}
 
 
 def test_a_run_may_set_what_scales_share_and_a_scale_of_its_own():
-    params = read_run(["scale=mine", "scales={mine: {extends: smoke, run_seeds: [7]}}", "analysis={margin: 3.5}"])
-    assert (params.scales["mine"].run_seeds, params.scales["mine"].analysis.margin) == ([7], 3.5)
+    params = read_run(["scale=mine", "scales={mine: {extends: smoke, seeds: [7]}}", "analysis={margin: 3.5}"])
+    assert (params.scales["mine"].seeds, params.scales["mine"].analysis.margin) == ([7], 3.5)
     assert params.scales["3b"].analysis.margin == 3.5
 
 
@@ -141,7 +141,7 @@ def test_a_run_may_set_what_scales_share_and_a_scale_of_its_own():
         ("analysis={margin: a}", "--config: analysis.margin = 'a': Input"),
         ("sclae=smoke", "--config: sclae = 'smoke': unknown key; did you mean 'scale'"),
         ("scales={params: {}}", "--config: scales.params: is no scale"),
-        ("scales={smoke: {run_seeds: [true]}}", "--config: scales.smoke.run_seeds.0 = True: Input"),
+        ("scales={smoke: {seeds: [true]}}", "--config: scales.smoke.seeds.0 = True: Input"),
         (
             "scales={smoke: {synthesis: {edit: {min_change: 1.0, max_change: 0.5}}}}",
             "--config, scales/smoke.yaml, scales/micro.yaml, params.yaml: scales.smoke.synthesis.edit: min_change 1.0",

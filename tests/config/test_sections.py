@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from viper.config.images import Images
 from viper.config.models import Models
-from viper.config.seeds import Seeds
 from viper.config.synthesis import EditSection, OperationsSection
 
 PART = {"path": "models/x"}
@@ -13,10 +13,10 @@ PART = {"path": "models/x"}
 @pytest.mark.parametrize(
     ("section", "values", "message"),
     [
-        (Seeds, {"source": "folder", "number": 3}, "paths is empty"),
-        (Seeds, {"source": "world", "number": 3, "paths": ["*.jpg"]}, "set source: folder"),
-        (Seeds, {"source": "world", "number": 3, "shards": 4}, "lower shards or raise number"),
-        (Seeds, {"source": "world", "number": 3, "sharts": 2}, "sharts"),
+        (Images, {"source": "folder", "number": 3}, "paths is empty"),
+        (Images, {"source": "world", "number": 3, "paths": ["*.jpg"]}, "set source: folder"),
+        (Images, {"source": "world", "number": 3, "shards": 4}, "lower shards or raise number"),
+        (Images, {"source": "world", "number": 3, "sharts": 2}, "sharts"),
         (OperationsSection, {"language": "micro", "types": ["color", "color"]}, "keep each once"),
         (OperationsSection, {"language": "micro", "types": ["colour"]}, "colour"),
         (EditSection, {"one_by_one": True, "min_change": 2.0, "max_change": 1.0}, "less than or equal to 1"),

@@ -33,7 +33,7 @@ def test_every_job_of_the_workflow_is_counted(checkout):
 
 
 def test_other_parameters_make_another_plan(checkout):
-    config = json.dumps({"scales": {"smoke": {"seeds": {"shards": 4}}}})
+    config = json.dumps({"scales": {"smoke": {"images": {"shards": 4}}}})
     assert jobs_of(checkout, "--scale", "smoke", "--config", config)["caption_images"] == 4
 
 

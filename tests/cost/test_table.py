@@ -34,9 +34,9 @@ def hours(number):
 def diamond():
     """One job, two that need it, one that needs both; and a trained checkpoint's own chain."""
     return [
-        make_job("seeds", "seeds"),
-        make_job("caption", "a", ["seeds"], gpus=1, threads=8, shard="0"),
-        make_job("caption", "b", ["seeds"], gpus=1, threads=8, shard="1"),
+        make_job("images", "images"),
+        make_job("caption", "a", ["images"], gpus=1, threads=8, shard="0"),
+        make_job("caption", "b", ["images"], gpus=1, threads=8, shard="1"),
         make_job("train", "first", ["a", "b"], gpus=8, lineage="base.csr"),
         make_job("train", "second", ["first"], gpus=8, lineage="base.csr.vop"),
     ]
@@ -62,13 +62,13 @@ def test_steps_stand_in_the_order_in_which_they_end(diamond):
     late = make_job("figure", "f", ["second"])
     early = make_job("fetch", "g")
     rows = table.by_step([late, *reversed(diamond), early], [hours(1)] * 7)
-    assert list(rows["step"]) == ["seeds", "fetch", "caption", "train", "figure", "all"]
+    assert list(rows["step"]) == ["images", "fetch", "caption", "train", "figure", "all"]
 
 
 def test_a_step_is_as_sure_as_its_least_sure_job(diamond):
     costs = [Estimate(1, 0, basis) for basis in ("measured", "measured", "estimate", "limit", "measured")]
     rows = table.by_step(diamond, costs).set_index("step")
-    assert dict(rows["basis"]) == {"seeds": "measured", "caption": "estimate", "train": "limit", "all": "limit"}
+    assert dict(rows["basis"]) == {"images": "measured", "caption": "estimate", "train": "limit", "all": "limit"}
 
 
 def test_painting_takes_two_passes_a_step_where_it_is_guided(scale, rates):

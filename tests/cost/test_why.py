@@ -17,7 +17,7 @@ NOTHING = {"missing": [], "again": False, "inputs": [], "made": [], "inputs_set"
 def why(has=None, **reason):
     """The causes for a job whose rule has these parameters now."""
     job = Job("caption_images", "rules/synthesis.smk", ("in",), ("out",), params=has or {})
-    return causes(job, NOTHING | reason, {"in": "draw_seeds"})
+    return causes(job, NOTHING | reason, {"in": "draw_images"})
 
 
 def noted(*values):
@@ -31,7 +31,7 @@ def noted(*values):
         ({"missing": ["out"]}, ["missing"]),
         ({"again": True}, ["broken off"]),
         ({"inputs": ["a", "b", "c", "d", "e"]}, ["input a", "input b", "input c", "input 2 more"]),
-        ({"made": ["in"]}, ["after draw_seeds"]),
+        ({"made": ["in"]}, ["after draw_images"]),
         ({"made": ["in"], "missing": ["out"]}, ["missing"]),
         ({"made": ["in"], "inputs_set": True}, ["other input files"]),
         ({"inputs_set": True}, ["other input files"]),

@@ -36,7 +36,7 @@ def test_the_changed_region_is_where_the_pictures_differ():
 
 
 class Letters:
-    """A tokenizer with a token a letter, so that tags are several tokens."""
+    """A tokenizer with a token per letter, so that tags are several tokens."""
 
     def decode(self, tokens, skip_special_tokens=True):
         return "".join(chr(token) for token in tokens if token)

@@ -99,7 +99,7 @@ def test_a_loop_of_known_quality(run_loop, album, seed_rows, tmp_path):
 
 
 def test_several_syntheses_are_measured_one_by_one(album, options, tmp_path, monkeypatch):
-    """Those of two lineages and three run seeds: rows are the same as if each was measured alone."""
+    """Those of two lineages and three seeds: rows are the same as if each was measured alone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(audit.Checker, "from_pretrained", lambda folder: PerfectChecker(album))
     layout, tables, truth, expected = Layout("toy"), [], [], {}
@@ -114,12 +114,12 @@ def test_several_syntheses_are_measured_one_by_one(album, options, tmp_path, mon
                 {
                     step: [Path(layout.synthesis(step, lineage=lineage, seed=seed, shard=shard)) for shard in range(2)]
                     for step in SCHEMAS
-                    if step != "seeds"
+                    if step != "images"
                 }
             )
             for shard in range(2):
                 made = run_loop_alone(rows[shard::2], *models, options, lineage=lineage, seed=seed)
-                del made["seeds"]
+                del made["images"]
                 write_tables(shards, shard, made)
             expected[lineage, seed] = audit.audit(shards, scenes, PerfectChecker(album))
             tables += [path for paths in shards.tables.values() for path in paths]
@@ -145,7 +145,7 @@ def test_several_syntheses_are_measured_one_by_one(album, options, tmp_path, mon
 
 def test_photographs_have_no_truth(run_loop, album, tmp_path):
     shards, _ = run_loop()
-    with pytest.raises(ViperError, match=r"seeds\.source: world"):
+    with pytest.raises(ViperError, match=r"images\.source: world"):
         audit.audit(shards, [tmp_path / f"truth{shard}.jsonl" for shard in range(2)], PerfectChecker(album))
 
 

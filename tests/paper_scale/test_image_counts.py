@@ -1,4 +1,4 @@
-"""LLaVA-OneVision is told how many images a row has, where its processor's word on that is lost."""
+"""LLaVA-OneVision is told how many images per row has, where its processor's word on that is lost."""
 
 import torch
 from PIL import Image

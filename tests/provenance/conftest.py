@@ -16,16 +16,16 @@ from viper.config.loading import read
 # Two lineages, two benchmarks, one shard: every kind of stage, in as few processes as possible.
 SMALL = {
     "experiments": {"main": ["base", "base.csr"]},
-    "seeds": {"source": "world", "number": 48, "shards": 1},
+    "images": {"source": "world", "number": 48, "shards": 1},
     "benchmarks": {"MMStar": "MicroStar", "HallusionBench": "MicroHallusion"},
 }
 
 
-def shrink(root: Path, run_seeds: Sequence[int]) -> None:
+def shrink(root: Path, seeds: Sequence[int]) -> None:
     """Make the small experiment the smoke scale, whole in its file, and that the scale of params.yaml."""
     smoke = resolve(read(root / "params.yaml"))["scales"]["smoke"]
-    smoke["run_seeds"] = list(run_seeds)
-    smoke["experiments"], smoke["seeds"] = SMALL["experiments"], SMALL["seeds"]
+    smoke["seeds"] = list(seeds)
+    smoke["experiments"], smoke["images"] = SMALL["experiments"], SMALL["images"]
     smoke["evaluation"]["benchmarks"] = SMALL["benchmarks"]
     smoke["models"].pop("checker")
     pretraining = smoke.pop("pretraining")
@@ -71,10 +71,10 @@ def sources(tmp_path: Path) -> Checkout:
     return small(tmp_path / "sources")
 
 
-def small(root: Path, run_seeds: Sequence[int] = (0,)) -> Checkout:
+def small(root: Path, seeds: Sequence[int] = (0,)) -> Checkout:
     """A checkout of the sources with the parameters of the small experiment, and its dvc.yaml."""
     made = copy(root, leave_out=["dvc.yaml"])
-    shrink(made.root, run_seeds)
+    shrink(made.root, seeds)
     made.run("viper", "dvc-yaml")
     return made
 
@@ -141,8 +141,8 @@ def cheapen(repository: Checkout) -> None:
 
 @pytest.fixture(scope="session")
 def toy_recorded(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """Two run seeds of the small experiment, of cheap rules: run, recorded, committed. Tests leave it as it is."""
-    repository = small(tmp_path_factory.mktemp("toy") / "recorded", run_seeds=(0, 1))
+    """Two seeds of the small experiment, of cheap rules: run, recorded, committed. Tests leave it as it is."""
+    repository = small(tmp_path_factory.mktemp("toy") / "recorded", seeds=(0, 1))
     cheapen(repository)
     repository.run("viper", "dvc-yaml")
     repository.init()

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 # One edit in each section, as an override of the scale.
 EDITS = {
-    "seeds": {"seeds": {"number": 50}},
+    "images": {"images": {"number": 50}},
     "synthesis.caption": {"synthesis": {"caption": {"max_new_tokens": 90}}},
     "synthesis.critique": {"synthesis": {"critique": {"max_new_tokens": 90}}},
     "synthesis.operations": {"synthesis": {"operations": {"max_operations": 1}}},

@@ -14,7 +14,7 @@ TABLE = "results/toy/main/main.csv"
 
 def record(commit="a" * 40, dirty=False, version="1.0", command="tables", inputs=None):
     made_from = {"command": [command], "inputs": inputs or {}}
-    run = {"commit": commit, "dirty": dirty, "packages": {"numpy": version}, "run_seeds": [], "seconds": 1.0}
+    run = {"commit": commit, "dirty": dirty, "packages": {"numpy": version}, "seeds": [], "seconds": 1.0}
     run |= {"finished": "2026-01-01", "machine": {"system": "x", "processor": "x", "cores": 1}, "python": "3.11"}
     return {"file": TABLE, "md5": "0" * 32, "id": "0" * 64, "made_from": made_from, "run": run}
 

@@ -95,11 +95,11 @@ def test_nothing_recorded_nothing_to_guard(tmp_path):
 @given(states=st.lists(st.sampled_from(["absent", "half", "whole", "recorded"]), min_size=3, max_size=3))
 def test_whatever_a_kill_leaves_is_no_reason_to_refuse(tmp_path_factory, states):
     root = tmp_path_factory.mktemp("kill")
-    names = ["data/toy/seeds/seed0/shard0.parquet", "data/toy/seeds/seed0/shard1.parquet", TABLE]
+    names = ["data/toy/images/seed0/shard0.parquet", "data/toy/images/seed0/shard1.parquet", TABLE]
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("whole")
-    outs = [{"path": path, "md5": digest_of(root / path)} for path in ("data/toy/seeds/seed0", TABLE)]
+    outs = [{"path": path, "md5": digest_of(root / path)} for path in ("data/toy/images/seed0", TABLE)]
     (root / "dvc.lock").write_text(yaml.safe_dump({"stages": {"all": {"outs": outs}}}))
     for name, state in zip(names, states, strict=True):
         write_record(root, name, METADATA if state == "recorded" else INCOMPLETE)

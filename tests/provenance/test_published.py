@@ -1,7 +1,9 @@
 """What git shows of the recorded run is what dvc.lock records, and nothing else."""
 
+import csv
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -40,6 +42,18 @@ def test_no_table_of_the_readme_was_typed_by_hand():
     assert "[+" not in outside, "an interval outside of the recorded tables"
 
 
+def test_how_good_the_base_models_are_was_not_typed_by_hand():
+    text = (ROOT / "docs/base-models.md").read_text(encoding="utf-8")
+    ((_, name, table, _),) = published.BLOCK.findall(text)
+    with next((ROOT / "results/recorded").glob("*/*/fidelity.csv")).open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert name == "fidelity"
+    assert len(rows) > 20
+    assert [line.strip("| ").split(" | ") for line in table.strip().splitlines()][2:] == rows[1:]
+    outside = published.BLOCK.sub("", text).partition("## How good")[2].partition("## What did not work")[0]
+    assert not re.search(r"\| *\d", outside), "a number in a table outside of the recorded ones"
+
+
 def store(root, text, end=""):
     """Put an object into the repository's store; return its name."""
     md5 = hashlib.md5(text.encode()).hexdigest() + end
@@ -64,7 +78,7 @@ def repository(tmp_path):
             outs.append({"path": path, "md5": md5, "hash": "md5"})
     outs.append({"path": FOLDER, "md5": store(tmp_path, json.dumps(listing), ".dir"), "hash": "md5"})
     stage = {"cmd": "snakemake --config scale=smoke -- all"}
-    params = {"scales/smoke.yaml": {"run_seeds": [0, 2]}}
+    params = {"scales/smoke.yaml": {"seeds": [0, 2]}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": stage}}))
     record = {"schema": "2.0", "stages": {"all": stage | {"params": params, "outs": outs}}}
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump(record))
@@ -85,7 +99,7 @@ def test_tables_and_pictures_of_the_recorded_scale_are_shown(repository):
     }
     assert (folder / "smoke/claims/claims.csv").read_text() == CONTENTS["results/smoke/claims/claims.csv"]
     page = (repository / "results/README.md").read_text()
-    for part in ("Run seeds 0, 2", "| first | supported |", "| base | 1.0 |", "### ablation_x", "How `base` does."):
+    for part in ("Seeds 0, 2", "| first | supported |", "| base | 1.0 |", "### ablation_x", "How `base` does."):
         assert part in page
     assert "(recorded/smoke/main/main.png)" in page
     assert "| base | 1.0 |" in (repository / "README.md").read_text()

@@ -101,14 +101,14 @@ def test_a_picture_carries_the_hash_of_its_record(recorded):
     record = json.loads((recorded.root / f"{FIGURE}{SUFFIX}").read_text())
     assert Image.open(recorded.root / FIGURE).info["Provenance"] == record["id"]
     assert record["id"] in (recorded.root / FIGURE).with_suffix(".svg").read_text()
-    assert record["run"]["run_seeds"] == [0]
+    assert record["run"]["seeds"] == [0]
     assert record["run"]["packages"]["matplotlib"]
 
 
 def test_the_tree_goes_back_to_seeds_and_base_models(recorded):
     text = recorded.run("viper", "provenance", FIGURE).stdout
     stored = "models/micro/pretrained.dvc  (given; MD5 "
-    for part in (md5(recorded.root / TABLE), "draw_seeds", stored, "train", "calibrate_tau"):
+    for part in (md5(recorded.root / TABLE), "draw_images", stored, "train", "calibrate_tau"):
         assert part in text
 
 

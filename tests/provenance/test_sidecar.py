@@ -58,7 +58,7 @@ def test_the_record_names_inputs_parameters_and_seeds(run):
     }
     assert record["id"] == identity(record["made_from"]) == printed
     assert record["md5"] == md5(root / "results/toy/main/main.csv")
-    assert record["run"]["run_seeds"] == [3, 5]
+    assert record["run"]["seeds"] == [3, 5]
     assert record["run"]["commit"] is None  # no git repository here
     assert not (root / f"results/toy/metrics/base.csr/seed3/train.csv{SUFFIX}").exists()  # neither table nor figure
 

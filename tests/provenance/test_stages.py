@@ -14,7 +14,7 @@ from viper.workflow.source import SOURCE
 VLM = "models/toy/pretrained/vlm/manifest.json"
 LISTING = "store/files/md5/66/models.dir"
 SECTIONS = ("training", "analysis", "synthesis", "models", "reward", "evaluation", "experiments")
-KEYS = {"scales": {"toy": {"seeds": {"number": 3}, **{name: {} for name in SECTIONS}, "run_seeds": [0]}}}
+KEYS = {"scales": {"toy": {"images": {"number": 3}, **{name: {} for name in SECTIONS}, "seeds": [0]}}}
 
 
 def job(rule, inputs, outputs, sections=()):
@@ -24,12 +24,12 @@ def job(rule, inputs, outputs, sections=()):
 @pytest.fixture
 def graph():
     """Seeds → data → two trained lineages, one of which two experiments share."""
-    seeds = [f"data/toy/seeds/seed0/shard{shard}.parquet" for shard in range(2)]
+    seeds = [f"data/toy/images/seed0/shard{shard}.parquet" for shard in range(2)]
     data = "data/toy/dataset/base/seed0/csr/train.parquet"
     csr, vop = (f"models/toy/{name}/seed0/manifest.json" for name in ("base.csr", "base.csr.vop"))
     tables = ["results/toy/main/main.csv", "results/toy/ablation/ablation.csv"]
     jobs = [
-        job("draw_seeds", [], seeds, ("seeds",)),
+        job("draw_images", [], seeds, ("images",)),
         job("assemble_datasets", seeds, [data]),
         job("fetch_pretrained", ["models/toy/pretrained.dvc"], [VLM]),
         job("train", [VLM, data], [csr], ("training",)),
@@ -37,7 +37,7 @@ def graph():
         job("tables", [csr], tables[:1], ("analysis",)),
         job("new_rule", [csr, vop], tables[1:], None),
     ]
-    targets = {"seeds": seeds, "main": tables[:1], "ablation": tables[1:], "all": tables}
+    targets = {"images": seeds, "main": tables[:1], "ablation": tables[1:], "all": tables}
     return Graph(tuple(jobs), {name: tuple(files) for name, files in targets.items()})
 
 
@@ -46,7 +46,7 @@ def cut(graph, names):
 
 
 def test_what_two_targets_need_belongs_to_the_first(graph):
-    found = cut(graph, ["seeds", "main", "ablation", "all"])
+    found = cut(graph, ["images", "main", "ablation", "all"])
     assert found["main"].rules == ("assemble_datasets", "tables", "train")
     assert found["ablation"].rules == ("new_rule", "train")
     assert found["all"].outs == ()
@@ -55,9 +55,9 @@ def test_what_two_targets_need_belongs_to_the_first(graph):
 
 
 def test_deps_are_the_outs_of_other_stages_and_the_stored_models(graph):
-    found = cut(graph, ["seeds", "main", "ablation"])
+    found = cut(graph, ["images", "main", "ablation"])
     data = [dep for dep in found["main"].deps if not dep.startswith(("src/", "rules/", "Snakefile"))]
-    assert data == ["data/toy/seeds", LISTING]
+    assert data == ["data/toy/images", LISTING]
     assert "models/toy/base.csr" in found["ablation"].deps
     assert "models/toy/base.csr" in found["main"].outs
 
@@ -69,12 +69,12 @@ def kept(graph):
     data = ["data/toy/dataset/base/seed0/csr/train.parquet"]
     curves = "results/toy/metrics/base.csr/seed0/train.csv"
     jobs = [replace(each, outputs=(csr, curves)) if each.outputs == (csr,) else each for each in graph.jobs]
-    targets = {"seeds": graph.targets["seeds"], "dataset": data, "train_main": [csr], "train_ablation": [vop]}
+    targets = {"images": graph.targets["images"], "dataset": data, "train_main": [csr], "train_ablation": [vop]}
     return Graph(tuple(jobs), targets | graph.targets)
 
 
 def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
-    names = ["seeds", "dataset", "train_main", "main", "train_ablation", "ablation", "all"]
+    names = ["images", "dataset", "train_main", "main", "train_ablation", "ablation", "all"]
     sections = ("synthesis", "reward", "models", "experiments", "evaluation")
     keys = {"scales": {"toy": KEYS["scales"]["toy"] | {key: {} for key in sections}}}
     cuts = stages(kept, names, "toy", keys, {"models/toy/pretrained": LISTING})
@@ -84,8 +84,8 @@ def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
         assert not [dep for dep in found[name].deps if dep.startswith(("data/", "models/"))], name
     # … but on what is behind it: the stored models, and the sections and sources of every rule on the way
     assert LISTING in found["main"].deps
-    assert {"rules/draw_seeds.smk", "rules/train.smk", "rules/tables.smk"} <= set(found["main"].deps)
-    assert {"scales.toy.seeds", "scales.toy.training", "scales.toy.analysis"} <= set(found["main"].params)
+    assert {"rules/draw_images.smk", "rules/train.smk", "rules/tables.smk"} <= set(found["main"].deps)
+    assert {"scales.toy.images", "scales.toy.training", "scales.toy.analysis"} <= set(found["main"].params)
     # What training makes is in two stages: the curves are kept, the checkpoint is not.
     assert found["train_main"].outs == ("models/toy/base.csr",)
     assert "results/toy/metrics" in found["main"].outs
@@ -93,7 +93,7 @@ def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
 
 
 def test_checkpoints_and_results_are_folders_whatever_the_number_of_seeds(graph):
-    stage = cut(graph, ["seeds", "main", "ablation"])["ablation"]
+    stage = cut(graph, ["images", "main", "ablation"])["ablation"]
     assert stage.outs == ("models/toy/base.csr.vop", "results/toy/ablation")
     assert stage.files == ("models/toy/base.csr.vop/seed0/manifest.json", "results/toy/ablation/ablation.csv")
 
@@ -104,19 +104,19 @@ def test_a_table_in_a_folder_of_two_stages_is_a_file_with_its_record(graph):
         for each in graph.jobs
     ]
     targets = graph.targets | {"ablation": ("results/toy/main/more.csv",)}
-    outs = cut(Graph(tuple(jobs), targets), ["seeds", "main", "ablation"])["ablation"].outs
+    outs = cut(Graph(tuple(jobs), targets), ["images", "main", "ablation"])["ablation"].outs
     files = ("results/toy/main/more.csv", "results/toy/main/more.csv.provenance.json")
     assert outs == ("models/toy/base.csr.vop", *files)
 
 
 def test_stored_models_are_nobodys_outs(graph):
-    outs = [out for stage in cut(graph, ["seeds", "main", "ablation"]).values() for out in stage.outs]
+    outs = [out for stage in cut(graph, ["images", "main", "ablation"]).values() for out in stage.outs]
     assert not [out for out in outs if out.startswith("models/toy/pretrained")]
 
 
 def test_params_are_the_sections_of_the_rules_or_the_whole_scale(graph):
-    found = cut(graph, ["seeds", "main", "ablation"])
-    assert found["seeds"].params == ("scales.toy.run_seeds", "scales.toy.seeds")
+    found = cut(graph, ["images", "main", "ablation"])
+    assert found["images"].params == ("scales.toy.images", "scales.toy.seeds")
     everything = tuple(sorted(f"scales.toy.{section}" for section in KEYS["scales"]["toy"]))
     assert found["ablation"].params == everything  # new_rule names none
 
@@ -124,9 +124,9 @@ def test_params_are_the_sections_of_the_rules_or_the_whole_scale(graph):
 def test_params_are_named_with_their_file(graph):
     keys = {"scales": {"params": {"analysis": {"seed": 0}}, "toy": {"extends": "params", **KEYS["scales"]["toy"]}}}
     keys["scales"]["toy"]["pretraining"] = {"checker": {}}
-    found = {stage.name: stage for stage in stages(graph, ["seeds", "ablation"], "toy", keys)}
+    found = {stage.name: stage for stage in stages(graph, ["images", "ablation"], "toy", keys)}
     content = yaml.safe_load(dvc_yaml.text("toy", list(found.values())))["stages"]
-    assert content["seeds"]["params"] == [{"scales/toy.yaml": ["extends", "run_seeds", "seeds"]}]
+    assert content["images"]["params"] == [{"scales/toy.yaml": ["extends", "images", "seeds"]}]
     own = [*sorted(["extends", *KEYS["scales"]["toy"]])]
     assert content["ablation"]["params"] == [
         "analysis", {"scales/toy-pretraining.yaml": None}, {"scales/toy.yaml": own}
@@ -135,24 +135,24 @@ def test_params_are_named_with_their_file(graph):
 
 def test_a_missing_target_is_named(graph):
     with pytest.raises(ViperError, match="no rule 'evaluation'"):
-        cut(graph, ["seeds", "evaluation"])
+        cut(graph, ["images", "evaluation"])
 
 
 def test_small_outs_lie_in_the_repository_and_large_ones_in_the_archive(graph):
-    text = dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values()))
+    text = dvc_yaml.text("toy", list(cut(graph, ["images", "main", "ablation"]).values()))
     outs = yaml.safe_load(text)["stages"]["ablation"]["outs"]
     assert outs[0] == {"models/toy/base.csr.vop": {"persist": True, "remote": "archive"}}
     assert outs[1] == {"results/toy/ablation": {"persist": True}}
 
 
 def test_differences_say_what_is_missing(graph):
-    new = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values())))
-    old = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main"]).values())))
+    new = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["images", "main", "ablation"]).values())))
+    old = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["images", "main"]).values())))
     assert dvc_yaml._differences(old, new) == ["stage ablation is missing: the graph has a target of that name"]
     del new["stages"]["ablation"]["outs"][0]
     lines = dvc_yaml._differences(new, yaml.safe_load(yaml.safe_dump(new | {"stages": new["stages"] | {}})))
     assert lines == []
-    whole = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["seeds", "main", "ablation"]).values())))
+    whole = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["images", "main", "ablation"]).values())))
     assert dvc_yaml._differences(new, whole)[0].startswith("stage ablation lacks the out models/toy/base.csr.vop")
 
 
@@ -164,7 +164,7 @@ def test_a_graph_survives_json(graph):
 @pytest.mark.parametrize(
     ("stage", "prompts"),
     [
-        ("seeds", []),
+        ("images", []),
         ("captions", ["micro/caption"]),
         ("reconstructions", []),
         ("critiques", ["micro/critique"]),

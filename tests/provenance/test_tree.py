@@ -15,7 +15,7 @@ from viper.recorded import Lock
 from viper.workflow.graph import Graph, Job
 
 TABLE, FIGURE = "results/toy/main/main.csv", "results/toy/main/main.png"
-SEEDS = [f"data/toy/seeds/seed{seed}/shard0.parquet" for seed in (0, 1)]
+SEEDS = [f"data/toy/images/seed{seed}/shard0.parquet" for seed in (0, 1)]
 VLM = "models/toy/pretrained/vlm/manifest.json"
 
 
@@ -28,7 +28,7 @@ def place(tmp_path, monkeypatch):
     """Return a function that writes files and says what the tree of the figure prints, line by line."""
     monkeypatch.chdir(tmp_path)
     jobs = [
-        *(Job("draw_seeds", "x.smk", (), (path,)) for path in SEEDS),
+        *(Job("draw_images", "x.smk", (), (path,)) for path in SEEDS),
         Job("fetch_pretrained", "x.smk", (), (VLM,)),
         Job("tables", "x.smk", (*SEEDS, VLM), (TABLE,)),
         Job("figure_main", "x.smk", (TABLE,), (FIGURE,)),
@@ -69,12 +69,12 @@ def test_each_file_shows_its_own_bytes_beside_the_recorded_ones(place, state):
 
 def test_files_of_one_rule_are_counted_by_what_they_are(place):
     text = "\n".join(place({SEEDS[0]: "mine"}, {SEEDS[0]: md5("mine"), SEEDS[1]: md5("other")}))
-    assert f"{SEEDS[0]}  (draw_seeds; MD5 {md5('mine')}, as recorded)" in text
-    assert f"{SEEDS[1]}  (draw_seeds; not here; dvc.lock records {md5('other')})" in text
+    assert f"{SEEDS[0]}  (draw_images; MD5 {md5('mine')}, as recorded)" in text
+    assert f"{SEEDS[1]}  (draw_images; not here; dvc.lock records {md5('other')})" in text
 
 
 def test_a_file_of_a_recorded_folder_is_held_to_the_list_of_that_folder(place, tmp_path):
-    folder = "data/toy/seeds/seed0"
+    folder = "data/toy/images/seed0"
     listing = json.dumps([{"relpath": "shard0.parquet", "md5": md5("mine")}])
     name = f"{md5(listing)}.dir"
     recorded = {folder: name}

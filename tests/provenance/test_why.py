@@ -26,7 +26,7 @@ def test_edits_are_named_and_nothing_runs(toy):
     assert steps["caption_images"] == "prompt micro/caption"
     assert steps["reconstruct_images"] == "after caption_images"
     assert steps["critique_captions"] == "after caption_images; after reconstruct_images"
-    assert "draw_seeds" not in steps
+    assert "draw_images" not in steps
     assert "cold_samples" not in steps
     assert set(steps) - {"all"} == toy.plan_of("main") - {"main"}
     toy.set("synthesis.caption.temperature", 0.123)
@@ -45,7 +45,7 @@ def test_hours_are_those_of_the_run_and_of_other_parameters_those_of_the_rates(t
     (toy.root / "results/smoke/main/main.png").unlink()
     lines = toy.run("viper", "why", "main").stdout.splitlines()
     assert "measured" in next(line for line in lines if line.split()[0] == "figure_main")
-    config = '{"run_seeds": [5]}'
+    config = '{"seeds": [5]}'
     lines = toy.run("viper", "why", "main", "--config", f'{{"scales": {{"smoke": {config}}}}}').stdout.splitlines()
     assert "estimate" in next(line for line in lines if line.split()[0] == "all")
 

@@ -25,7 +25,7 @@ from viper.recorded import Lock, read_lock
 
 pytestmark = pytest.mark.long
 
-ONE_SEED = ["snakemake", "--cores", "2", "--config", "scale=smoke", "scales={smoke: {run_seeds: [0]}}", "--", "main"]
+ONE_SEED = ["snakemake", "--cores", "2", "--config", "scale=smoke", "scales={smoke: {seeds: [0]}}", "--", "main"]
 OPERATIONS = {
     "one seed": ONE_SEED,
     "all": ["snakemake", "--cores", "2", "--", "all"],
@@ -34,7 +34,7 @@ OPERATIONS = {
     "record": ["viper", "record"],
     "verify": ["viper", "verify"],
     "repro": ["dvc", "repro", "main"],
-    "another scale": ["snakemake", "--cores", "2", "--config", "scale=micro", "--", "seeds"],
+    "another scale": ["snakemake", "--cores", "2", "--config", "scale=micro", "--", "images"],
     "plain pull": ["dvc", "checkout", "--allow-missing", "results/smoke/main/main.csv"],
     "kill": [],
     "edit": [],
@@ -83,7 +83,7 @@ def do(repository, name, chance) -> subprocess.CompletedProcess | None:
     """One operation; None where there is nothing for it to do."""
     if name == "kill":
         shutil.rmtree(repository.root / "data/smoke", ignore_errors=True)
-        kill_once_there(repository, OPERATIONS["all"][0:], "data/smoke/seeds/*/*.parquet")
+        kill_once_there(repository, OPERATIONS["all"][0:], "data/smoke/images/*/*.parquet")
         return None
     if name == "edit":
         repository.set("analysis.resamples", chance.choice([200, 210]))
@@ -146,9 +146,9 @@ def test_a_run_that_was_killed_goes_on_although_its_files_are_recorded(toy):
     shutil.rmtree(toy.root / ".snakemake")
     for name in ("data/smoke", "models/smoke", "results/smoke"):
         shutil.rmtree(toy.root / name)
-    seeds = ["snakemake", "--cores", "1", "--", "seeds"]
-    kill_once_there(toy, seeds, "data/smoke/seeds/*/*.parquet")
-    assert list(toy.root.glob("data/smoke/seeds/*/*.parquet"))
+    seeds = ["snakemake", "--cores", "1", "--", "images"]
+    kill_once_there(toy, seeds, "data/smoke/images/*/*.parquet")
+    assert list(toy.root.glob("data/smoke/images/*/*.parquet"))
     toy.run("snakemake", "--unlock")
     toy.run(*seeds)
     toy.run("snakemake", "--cores", "2", "--", "all")
@@ -196,12 +196,12 @@ def test_a_run_with_fewer_seeds_lies_beside_the_recorded_one_and_shares_what_eac
 
 def test_what_one_seed_made_before_a_pull_stays_and_counts(toy_clone):
     toy_clone.run(*ONE_SEED)
-    data = toy_clone.root / "data/smoke/seeds/seed0/shard0.parquet"
+    data = toy_clone.root / "data/smoke/images/seed0/shard0.parquet"
     before = data.stat().st_mtime_ns
     said = toy_clone.run("viper", "pull").stdout
     assert "of your own files" not in said
     assert data.stat().st_mtime_ns == before
-    assert "data/smoke/seeds\n" in said  # the other seed's images lie in a remote out of reach
+    assert "data/smoke/images\n" in said  # the other seed's images lie in a remote out of reach
     assert toy_clone.plan() == set()
     assert toy_clone.run("git", "status", "--porcelain").stdout == ""
     refused = toy_clone.run("viper", "record")
@@ -365,7 +365,7 @@ def test_a_damaged_file_that_was_pulled_is_found(toy_clone):
 def test_a_run_at_another_scale_minds_no_pulled_files_of_this_one(toy_clone):
     toy_clone.run("dvc", "pull", "results/smoke/main/main.csv")
     assert toy_clone.run("snakemake", "--dry-run", "--", "all", check=False).returncode != 0
-    toy_clone.run("snakemake", "--dry-run", "--config", "scale=micro", "--", "seeds")
+    toy_clone.run("snakemake", "--dry-run", "--config", "scale=micro", "--", "images")
 
 
 @pytest.mark.parametrize(

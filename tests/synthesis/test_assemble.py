@@ -29,7 +29,7 @@ def write(shards, out, *, csr=7, vop=3, held_out=0, allow_fewer=False, seed=3):
 def test_rows_hold_what_the_steps_made(run_loop, tmp_path):
     shards, tables = run_loop()
     csr, vop, account = write(shards, tmp_path / "out")
-    images, captions, edits = (by_id(tables[step]) for step in ("seeds", "captions", "edits"))
+    images, captions, edits = (by_id(tables[step]) for step in ("images", "captions", "edits"))
     refinements, operations = by_id(tables["critiques"]), by_id(tables["operations"])
     assert (len(csr), len(vop)) == (7, 3)
     for row in csr:
@@ -128,7 +128,7 @@ def test_too_few_rows_stop_with_the_remedy(run_loop, tmp_path):
     with pytest.raises(ViperError) as error:
         write(shards, tmp_path / "out", csr=70, vop=3)
     assert "CSR: 12 usable rows of 12 seed images, 70 wanted" in str(error.value)
-    assert "raise seeds.number (to about 78)" in str(error.value)
+    assert "raise images.number (to about 78)" in str(error.value)
     assert "synthesis.allow_fewer: true" in str(error.value)
     assert not (tmp_path / "out").exists()
 
@@ -158,7 +158,7 @@ def test_steps_with_other_numbers_of_shards_are_refused(run_loop):
     shards, _ = run_loop()
     tables = {step: list(paths) for step, paths in shards.tables.items()}
     assert Shards(tables).count == 2
-    with pytest.raises(ViperError, match=r"different numbers of shards: .*2 of seeds.*1 of edits.*name every shard"):
+    with pytest.raises(ViperError, match=r"different numbers of shards: .*2 of images.*1 of edits.*name every shard"):
         Shards(tables | {"edits": tables["edits"][:1]})
     with pytest.raises(ViperError, match=r"0 of captions"):
         Shards(tables | {"captions": []})

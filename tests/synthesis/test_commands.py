@@ -18,7 +18,7 @@ from viper.synthesis.commands import register
 from viper.synthesis.rows import read_rows, write_rows
 from viper.synthesis.schemas import OPERATIONS, REFINEMENTS
 
-FEW = {"seeds.number": 3, "seeds.shards": 2, "synthesis.vop_held_out": 2, "synthesis.allow_fewer": True}
+FEW = {"images.number": 3, "images.shards": 2, "synthesis.vop_held_out": 2, "synthesis.allow_fewer": True}
 
 
 @pytest.fixture
@@ -44,16 +44,16 @@ def manifest(tmp_path_factory):
 
 def test_seeds_and_captions_with_a_real_model(viper, manifest, tmp_path):
     scale = load("smoke", overrides={**FEW, "synthesis.caption.max_new_tokens": 4})
-    images = [tmp_path / "seeds" / f"shard{shard}.parquet" for shard in range(2)]
+    images = [tmp_path / "images" / f"shard{shard}.parquet" for shard in range(2)]
     truth = [tmp_path / "truth" / f"shard{shard}.jsonl" for shard in range(2)]
     told = [word for path in truth for word in ("--truth", path)]
-    viper("draw-seeds", *images, *told, "--options", to_json(scale, ["seeds"]), "--seed", 4)
+    viper("draw-images", *images, *told, "--options", to_json(scale, ["images"]), "--seed", 4)
     for table, path in zip(images, truth, strict=True):
         assert [row["id"] for row in read_rows(table)] == list(read_truth(path))
     options = to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])
     out = tmp_path / "captions.parquet"
     viper(
-        *("caption-images", "--seeds", images[0], "--out", out, "--checkpoint", manifest),
+        *("caption-images", "--images", images[0], "--out", out, "--checkpoint", manifest),
         *("--options", options, "--lineage", "base.csr", "--seed", 4),
     )
     rows = read_rows(out)
@@ -82,11 +82,11 @@ for words in json.loads(sys.argv[1]):
 def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
     Image.effect_noise((80, 64), 60).convert("RGB").save(tmp_path / "photograph.png")
     changes = {
-        "seeds.source": "folder",
-        "seeds.paths": [str(tmp_path / "*.png")],
-        "seeds.image_size": [64, 64],
-        "seeds.number": 10,
-        "seeds.shards": 1,
+        "images.source": "folder",
+        "images.paths": [str(tmp_path / "*.png")],
+        "images.image_size": [64, 64],
+        "images.number": 10,
+        "images.shards": 1,
         "synthesis.prompts": "paper",
         "synthesis.caption.max_new_tokens": 4,
         "synthesis.operations.language": "english",
@@ -95,16 +95,16 @@ def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
         "synthesis.allow_fewer": True,
     }
     scale = load("smoke", overrides=changes)
-    table, captions = tmp_path / "seeds" / "shard0.parquet", tmp_path / "captions.parquet"
+    table, captions = tmp_path / "images" / "shard0.parquet", tmp_path / "captions.parquet"
     entities, operations = tmp_path / "refinements.parquet", tmp_path / "operations.parquet"
     texts = dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), "")
     found = {"id": "a", "refined_caption": "A mug.", "entities": "mug | blue | small | - | 1 | - | left", "seed": 0}
     write_rows(entities, [found | texts], REFINEMENTS.columns)
     made = ("--lineage", "base", "--seed", "0")
     commands = [
-        ["collect-seeds", table, "--skipped", tmp_path / "skipped.csv", "--options", to_json(scale, ["seeds"])],
+        ["collect-images", table, "--skipped", tmp_path / "skipped.csv", "--options", to_json(scale, ["images"])],
         [
-            *("caption-images", "--seeds", table, "--out", captions, *made, "--checkpoint", manifest),
+            *("caption-images", "--images", table, "--out", captions, *made, "--checkpoint", manifest),
             *("--options", to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])),
         ],
         [

@@ -71,7 +71,7 @@ def test_one_function_and_single_commands_make_the_same_rows(drawn, count, seed,
         alone = make_shards(Path(folder, "alone"), 1)
         together = make_shards(Path(folder, "together"), 1)
         write_tables(together, 0, tables)
-        write_tables(alone, 0, {"seeds": seeds})
+        write_tables(alone, 0, {"images": seeds})
         run_commands(alone, models, section, lineage="base", seed=seed)
         for name, rows in tables.items():
             assert read_rows(alone.path(name, 0)) == read_rows(together.path(name, 0)) == rows

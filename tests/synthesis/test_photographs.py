@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from viper.config.seeds import Seeds
+from viper.config.images import Images
 from viper.errors import ViperError
 from viper.synthesis.photographs import (
     UnusablePhotographError,
@@ -27,8 +27,8 @@ PHOTOGRAPHS = Path(skimage.data.__file__).parent
 
 
 @pytest.fixture
-def seeds() -> Seeds:
-    return Seeds(source="folder", paths=["*"], number=10, min_side=16, max_pixels=10_000)
+def seeds() -> Images:
+    return Images(source="folder", paths=["*"], number=10, min_side=16, max_pixels=10_000)
 
 
 def photograph(name: str) -> Image.Image:
@@ -284,7 +284,7 @@ def test_damaged_exif_leaves_the_picture_as_stored(seeds, tmp_path, exif, turned
 def test_no_exif_stops(tmp_path_factory, tags, cut):
     path = tmp_path_factory.getbasetemp() / "exif.jpg"
     Image.new("RGB", (40, 30)).save(path, exif=_exif(*tags, cut=cut))
-    image = read_photograph(path, Seeds(source="folder", paths=["*"], number=1, min_side=16))
+    image = read_photograph(path, Images(source="folder", paths=["*"], number=1, min_side=16))
     assert sorted(image.size) == [30, 40]
 
 

@@ -11,7 +11,7 @@ from viper.synthesis.rows import by_id, drawn_for_vop, unpack_image
 
 def test_critique_finds_the_forgotten_object(run_loop, album, seed_rows):
     _, tables = run_loop()
-    for seed, critique in zip(sorted(tables["seeds"], key=_name), sorted(tables["critiques"], key=_name), strict=True):
+    for seed, critique in zip(sorted(tables["images"], key=_name), sorted(tables["critiques"], key=_name), strict=True):
         forgotten = album.look(unpack_image(seed["image"])).objects[-1]
         assert critique["refinements"] == [f"The caption misses a {grammar.placed_phrase(forgotten)}."]
         assert critique["failure"] == ""
@@ -19,14 +19,14 @@ def test_critique_finds_the_forgotten_object(run_loop, album, seed_rows):
 
 def test_refined_caption_is_the_truth(run_loop, album):
     _, tables = run_loop()
-    originals = by_id(tables["seeds"])
+    originals = by_id(tables["images"])
     for row in tables["refinements"]:
         assert row["refined_caption"] == grammar.caption(album.look(unpack_image(originals[row["id"]]["image"])))
 
 
 def test_statements_tell_what_the_edited_picture_shows(run_loop, album):
     _, tables = run_loop()
-    originals, edits = by_id(tables["seeds"]), by_id(tables["edits"])
+    originals, edits = by_id(tables["images"]), by_id(tables["edits"])
     assert len(edits) == len(originals)
     for row in tables["operations"]:
         before = album.look(unpack_image(originals[row["id"]]["image"]))
@@ -49,7 +49,7 @@ def test_statements_tell_what_the_edited_picture_shows(run_loop, album):
 def test_every_row_says_what_made_it(run_loop):
     _, tables = run_loop()
     for step, rows in tables.items():
-        if step != "seeds":
+        if step != "images":
             assert {(row["lineage"], row["seed"]) for row in rows} == {("base", 3)}
             assert all(row["prompt_name"] for row in rows)
     assert tables["captions"][0]["prompt_name"] == "micro/caption"

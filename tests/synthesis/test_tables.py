@@ -31,7 +31,7 @@ def test_tables_of_one_shard_are_read_with_their_columns(run_loop):
     }
 
 
-@pytest.mark.parametrize("step", [step for step in SCHEMAS if step != "seeds"])
+@pytest.mark.parametrize("step", [step for step in SCHEMAS if step != "images"])
 def test_rows_that_are_gone_stop_the_step(run_loop, step):
     shards, _ = run_loop()
     rewrite(shards.path(step, 0), lambda table: table.slice(2))
@@ -39,7 +39,7 @@ def test_rows_that_are_gone_stop_the_step(run_loop, step):
         read_shard(paths(shards), seed=3, vop_share=1.0)
 
 
-@pytest.mark.parametrize("step", [step for step in SCHEMAS if step != "seeds"])
+@pytest.mark.parametrize("step", [step for step in SCHEMAS if step != "images"])
 def test_another_shard_stops_the_step(run_loop, step):
     shards, _ = run_loop()
     shutil.copy(shards.path(step, 1), shards.path(step, 0))

@@ -78,7 +78,7 @@ def write_data(path, images_per_row, rows=12):
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory):
-    """Folder with base/ (a checkpoint), csr/train.parquet (one image a row) and vop/train.parquet (two)."""
+    """Folder with base/ (a checkpoint), csr/train.parquet (one image per row) and vop/train.parquet (two)."""
     root = tmp_path_factory.mktemp("toy")
     words = split_words(" ".join([*STATEMENTS, *PROMPTS, "user assistant Look ."]))
     processor = build_processor(words)

@@ -14,7 +14,7 @@ WITHOUT_DVC = ("store", "dvc.yaml", ".dvc/config", ".dvc/.gitignore")
 
 # What depends on parameters and seeds alone, however the jobs were run.
 SAME_BYTES = [
-    "data/smoke/seeds/seed0/*.parquet",
+    "data/smoke/images/seed0/*.parquet",
     "data/smoke/seed0/synthesis/base/*/*.parquet",
     "data/smoke/dataset/base/seed0/*/train.parquet",
     "data/smoke/benchmarks/test/*.tsv",

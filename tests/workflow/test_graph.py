@@ -44,15 +44,15 @@ EVERYTHING = set().union(*TRAINED.values())
 
 
 def trained(plan):
-    """Run seed and lineage of every checkpoint that a plan trains, in order."""
+    """Seed and lineage of every checkpoint that a plan trains, in order."""
     return re.findall(r"rule train:\n(?: .*\n)*?    output: models/smoke/seed(\d+)/([a-z.]+)/manifest\.json", plan)
 
 
 def test_lineages_that_experiments_share_are_trained_once(workflow):
-    plan = planned(workflow, "all", f"scales={json.dumps({'smoke': {'run_seeds': [0, 1]}})}")
+    plan = planned(workflow, "all", f"scales={json.dumps({'smoke': {'seeds': [0, 1]}})}")
     assert plan.count("rule train:") == len(trained(plan))
     assert sorted(trained(plan)) == sorted((seed, lineage) for seed in "01" for lineage in EVERYTHING)
-    assert plan.count("rule evaluate_base:") == 2  # base and base+look are the same for every run seed
+    assert plan.count("rule evaluate_base:") == 2  # base and base+look are the same for every seed
     assert plan.count("rule evaluate:") == 2 * (len(EVERYTHING) - 2)  # nobody asks how the cold start's stages score
 
 
@@ -107,7 +107,7 @@ def test_photographs_of_any_name_are_collected_and_watched(copy_repository):
     (folder / "dangling.jpg").symlink_to("nowhere")
     seeds = {"source": "folder", "paths": ["my photos/*.jpg"], "number": 99, "shards": 1}
     config = f"scales={json.dumps({'smoke': {'seeds': seeds}})}"
-    target = "data/smoke/seeds/seed0/shard0.parquet"
+    target = "data/smoke/images/seed0/shard0.parquet"
     workflow.snakemake(config, "--", target)
     rows = read_rows(workflow.root / target, ["source"])
     assert len(rows) == len(sound) + 1
@@ -115,7 +115,7 @@ def test_photographs_of_any_name_are_collected_and_watched(copy_repository):
     assert "not a file,1" in (workflow.root / target).with_name("skipped.csv").read_text()
     assert "Nothing to be done" in planned(workflow, target, config)
     Image.new("RGB", (99, 64), "blue").save(folder / "{a}.jpg", "JPEG")
-    assert "rule collect_seeds" in planned(workflow, target, config)
+    assert "rule collect_images" in planned(workflow, target, config)
 
 
 @pytest.fixture(scope="module")
@@ -168,5 +168,5 @@ def test_nothing_is_fetched_at_micro_scale(workflow):
 
 def test_plain_snakemake_runs_without_being_told_how_many_cores(copy_repository):
     workflow = copy_repository()
-    workflow.snakemake("--", "data/smoke/seeds/seed0/shard0.parquet", cores=None)
-    assert (workflow.root / "data/smoke/seeds/seed0/shard0.parquet").is_file()
+    workflow.snakemake("--", "data/smoke/images/seed0/shard0.parquet", cores=None)
+    assert (workflow.root / "data/smoke/images/seed0/shard0.parquet").is_file()

@@ -26,11 +26,11 @@ SOURCES = [
 ]
 COMMAND = '''
     @app.command()
-    def count_words(seeds: Table, out: Out, options: Options) -> None:
+    def count_words(images: Table, out: Out, options: Options) -> None:
         """Count the words that one may say."""
         from viper.synthesis.counting import count
 
-        count(seeds, read_options(options).synthesis.caption, out)
+        count(images, read_options(options).synthesis.caption, out)
 
 '''
 MODULE = '''"""Counting."""
@@ -41,7 +41,7 @@ from viper.config.synthesis import Answering
 from viper.files import atomic_write
 
 
-def count(seeds: Path, answering: Answering, out: Path) -> None:
+def count(images: Path, answering: Answering, out: Path) -> None:
     """Write how many tokens a caption may have."""
     with atomic_write(out) as partial:
         partial.write_text(f"words\\n{answering.max_new_tokens}\\n", encoding="utf-8")
@@ -51,13 +51,13 @@ RULE = '''
 rule count_words:
     """Count the words that one may say."""
     input:
-        seeds=f"data/{SCALE}/seed{S.run_seeds[0]}/seeds/shard0.parquet",
+        images=L.images(seed=S.seeds[0], shard=0),
     output:
-        f"{TABLES}/counted.csv",
+        L.table("main", "counted"),
     params:
         sections=["synthesis.caption"],
     shell:
-        "python -m viper count-words --seeds {input.seeds:q} --out {output:q} --options {params.options:q}"
+        "python -m viper count-words --images {input.images:q} --out {output:q} --options {params.options:q}"
         " > {log:q} 2>&1"
 '''
 
@@ -98,7 +98,7 @@ def test_dvc_records_it_with_its_own_parameters_and_code(checkout):
     run(checkout, "-m", "viper", "dvc-yaml")
     scale = yaml.safe_load((checkout / "params.yaml").read_text())["scale"]
     stages = yaml.safe_load((checkout / "dvc.yaml").read_text())["stages"]
-    making = {name: stage for name, stage in stages.items() if "counted.csv" in str(stage.get("outs"))}
+    making = {name: stage for name, stage in stages.items() if "results/micro/main" in str(stage.get("outs"))}
     assert list(making) == ["main"]
     (of_scale,) = [each for each in making["main"]["params"] if f"scales/{scale}.yaml" in each]
     assert "synthesis.caption" in of_scale[f"scales/{scale}.yaml"]

@@ -33,12 +33,12 @@ def test_a_broken_file_stops_the_plan(copy_repository, text, message):
 def test_a_file_for_one_run_changes_values_and_may_execute_nothing(copy_repository):
     workflow = copy_repository()
     other = workflow.root / "other.yaml"
-    other.write_text("scales: {smoke: {run_seeds: [7], evaluation: {attention: null}}}\n")
+    other.write_text("scales: {smoke: {seeds: [7], evaluation: {attention: null}}}\n")
     refused = workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main", check=False)
     assert "figure_attention needs evaluation.attention" in refused.stdout + refused.stderr
-    other.write_text("scales: {smoke: {run_seeds: [7]}}\n")
+    other.write_text("scales: {smoke: {seeds: [7]}}\n")
     assert "data/smoke/seed7/" in workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main").stdout
-    other.write_text("__use_yte__: false\nscales: {smoke: {run_seeds: [7]}}\n")
+    other.write_text("__use_yte__: false\nscales: {smoke: {seeds: [7]}}\n")
     refused = workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main", check=False)
     assert "__use_yte__ is refused" in refused.stdout + refused.stderr
 
@@ -66,8 +66,8 @@ def one_message(refused, message):
 @pytest.mark.parametrize(
     ("change", "target", "message"),
     [
-        ("{seeds: {source: folder, paths: [none/*.jpg]}}", "seeds", "seeds.paths: 'none/*.jpg' names no file"),
-        ("{seeds: {source: folder, paths: ['{a,b}/*.jpg']}}", "seeds", "braces"),
+        ("{images: {source: folder, paths: [none/*.jpg]}}", "images", "images.paths: 'none/*.jpg' names no file"),
+        ("{images: {source: folder, paths: ['{a,b}/*.jpg']}}", "images", "braces"),
         ("{training: {cold_start: {source: none.jsonl}}}", "ablation_cold_start", "none.jsonl is not there"),
         ("{training: {phases: {csr: {learning_rate: .inf}}}}", "main", "phases.csr.learning_rate = inf"),
         ("{training: {phases: {vop: {extends: vop}}}}", "main", "cannot extend itself"),
@@ -78,7 +78,7 @@ def one_message(refused, message):
         ("{reward: {calibration: {pairs: none.csv}}}", "main", "reward.calibration.pairs: none.csv is not there"),
         ("{training: {machine: {accelerate_config: none.yaml}}}", "main", "accelerate_config: none.yaml is not there"),
         ("{evaluation: {benchmarks: {}}}", "main", "scales.smoke.evaluation.benchmarks = {}"),
-        ("{run_seeds: [true]}", "main", "run_seeds.0 = True"),
+        ("{seeds: [true]}", "main", "seeds.0 = True"),
     ],
 )
 def test_a_plan_ends_in_one_message_without_frames(refusing, change, target, message):
@@ -91,7 +91,7 @@ def test_what_a_target_does_not_need_may_be_missing(refusing):
         "{reward: {embedder: {path: 'package:nosuch'}, calibration: {pairs: none.csv}}, "
         "training: {machine: {accelerate_config: none.yaml}}}"
     )
-    refusing.snakemake(f"scales={{smoke: {missing}}}", "--dry-run", "--", "seeds")
+    refusing.snakemake(f"scales={{smoke: {missing}}}", "--dry-run", "--", "images")
     others = "{reward: {calibration: {pairs: none.csv}}, training: {machine: {accelerate_config: none.yaml}}}"
     refusing.snakemake(f"scales={{3b: {others}}}", "--dry-run", "--", "main")
 
@@ -117,8 +117,8 @@ def refusing(copy_repository):
 
 def test_values_of_one_run_reach_its_own_account_with_their_types(refusing):
     plan = refusing.snakemake(
-        "scales={smoke: {run_seeds: [3], models: {checker: null}}}",
+        "scales={smoke: {seeds: [3], models: {checker: null}}}",
         "--dry-run", "--printshellcmds", "--", "results/smoke/report/cost.csv",
     )  # fmt: skip
     changed = re.search(r"viper cost --scale smoke --target main --config '(.*?)'", plan.stdout + plan.stderr).group(1)
-    assert json.loads(changed) == {"scales": {"smoke": {"run_seeds": [3], "models": {"checker": None}}}}
+    assert json.loads(changed) == {"scales": {"smoke": {"seeds": [3], "models": {"checker": None}}}}

@@ -64,7 +64,7 @@ PATHS = {
     "3b": {
         "models.cache": "folder",
         "evaluation.folder": "folder",
-        "seeds.paths[]": "*.png",
+        "images.paths[]": "*.png",
         "training.cold_start.source": "cold.jsonl",
         "training.machine.accelerate_config": "launch.yaml",
     },

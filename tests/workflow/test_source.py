@@ -11,7 +11,7 @@ def names(command):
 
 
 def test_a_command_uses_its_own_modules_and_not_those_of_its_neighbours():
-    used = names("draw-seeds")
+    used = names("draw-images")
     assert {"viper/synthesis/world.py", "microworld/draw.py", "microworld/scene.py", "viper/files.py"} <= used
     assert (
         not {f"viper/{name}.py" for name in ("synthesis/steps", "models/vlm", "training/grpo", "config/schema")} & used
@@ -21,7 +21,7 @@ def test_a_command_uses_its_own_modules_and_not_those_of_its_neighbours():
 def test_prompts_and_data_files_belong_to_what_names_them():
     assert "viper/prompts/micro/caption.jinja" in names("caption-images")
     assert "viper/analysis/published.csv" in names("tables")
-    assert not any(name.endswith(".csv") for name in names("draw-seeds"))
+    assert not any(name.endswith(".csv") for name in names("draw-images"))
 
 
 def test_helpers_beside_a_command_count_for_it():

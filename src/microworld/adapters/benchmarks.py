@@ -39,7 +39,7 @@ def draw_groups(name: str, seed: int, size: int, pictures: str) -> list[list[Que
 
 
 def table(groups: list[list[Question]]) -> pd.DataFrame:
-    """One row a question, with the columns that the benchmark's VLMEvalKit class reads."""
+    """One row per question, with the columns that the benchmark's VLMEvalKit class reads."""
     return pd.DataFrame(
         [
             _row(question, number, len(group), turn)

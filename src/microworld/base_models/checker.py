@@ -1,6 +1,6 @@
 """An independent reader of micro-world pictures, to audit painter and editor: it shares nothing with the VLM.
 
-Nine small crops, one a cell, go through one multilayer perceptron; the background through another. Trained on true
+Nine small crops, one per cell, go through one multilayer perceptron; the background through another. Trained on true
 pictures, slightly blurred and noisy, so that a painter's soft edges do not count as mistakes. Never part of the loop.
 """
 
@@ -62,7 +62,7 @@ class Checker(nn.Module):
             if image.size != (IMAGE_SIZE, IMAGE_SIZE):
                 raise ViperError(
                     f"the checker reads {IMAGE_SIZE}x{IMAGE_SIZE} pictures of the micro world, got {image.size}: "
-                    "audit only runs whose seeds.source is 'world'"
+                    "audit only runs whose images.source is 'world'"
                 )
         stack = np.stack([np.asarray(image.convert("RGB")) for image in images])
         pictures = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -12,7 +12,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import nn
 from torch.nn import functional
 
-_GRID = 3  # cells a side
+_GRID = 3  # cells per side
 
 
 class LayoutUNet(ModelMixin, ConfigMixin):

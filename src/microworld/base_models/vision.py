@@ -21,7 +21,7 @@ def scene_targets(scenes: list[Scene]) -> dict[str, torch.Tensor]:
     """What each scene shows, as class numbers.
 
     Returns:
-        "kind", "color", "size": (n, 9) int64, one a cell; kind 0 is an empty cell, whose color and size are -100.
+        "kind", "color", "size": (n, 9) int64, one per cell; kind 0 is an empty cell, whose color and size are -100.
         "shade", "texture": (n,) int64.
     """
     targets = {name: np.full((len(scenes), 9), 0 if name == "kind" else IGNORED) for name in _WIDTHS}

@@ -25,7 +25,7 @@ MAPS = ["id", "method", "lineage", "share", "answer", "rows", "columns", "change
 def read(paths: Sequence[Path], lineages: Sequence[str]) -> pd.DataFrame:
     """Read what `viper.evaluation.attention` measured: its columns, with lineage and seed.
 
-    Every run seed has pairs of its own, held out from its own data sets, so the base too is measured with each.
+    Every seed has pairs of its own, held out from its own data sets, so the base too is measured with each.
 
     Raises:
         ViperError: a file is missing, or two lineages of a seed have other pairs.
@@ -36,7 +36,7 @@ def read(paths: Sequence[Path], lineages: Sequence[str]) -> pd.DataFrame:
         for lineage in lineages:
             path = files.get((lineage, seed))
             if path is None or not path.is_file():
-                told = path or f"{lineage} with run seed {seed}"
+                told = path or f"{lineage} with seed {seed}"
                 raise ViperError(f"{told}: missing: measure this lineage first (snakemake measures it by itself)")
             table = read_parquet(path).assign(lineage=lineage, seed=seed)
             found = sorted(table["id"].unique())
@@ -54,7 +54,7 @@ def score(table: pd.DataFrame, lineages: Sequence[str], options: Analysis) -> Sc
     each other, that is as good as drawing them apart.
 
     Raises:
-        ViperError: run seeds with different numbers of pairs.
+        ViperError: seeds with different numbers of pairs.
     """
     benchmarks = []
     for method in dict.fromkeys(table["method"]):
@@ -63,7 +63,7 @@ def score(table: pd.DataFrame, lineages: Sequence[str], options: Analysis) -> Sc
         areas = [_pairs(part, lineages[0], seed)["area"].to_numpy() for seed in _seeds(part)]
         if len({len(area) for area in areas}) > 1:
             raise ViperError(
-                f"run seeds have different numbers of pairs: {[len(area) for area in areas]}: give all of them "
+                f"seeds have different numbers of pairs: {[len(area) for area in areas]}: give all of them "
                 "synthesis.vop_held_out"
             )
         values = np.array([*shares, areas])[:, :, None, :]
@@ -115,7 +115,7 @@ def tidy(table: pd.DataFrame, scores: Scores, lineages: Sequence[str]) -> pd.Dat
 
 
 def maps(table: pd.DataFrame, held_out: str | Path, seed: int, count: int) -> pd.DataFrame:
-    """The maps of the first `count` pairs of one run seed, not of chosen ones, with the edited picture as PNG bytes.
+    """The maps of the first `count` pairs of one seed, not of chosen ones, with the edited picture as PNG bytes.
 
     Args:
         held_out: the data set of that seed's pairs.

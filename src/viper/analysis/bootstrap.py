@@ -1,11 +1,11 @@
-"""Scores with paired-bootstrap intervals, over items and, where there are several, over run seeds.
+"""Scores with paired-bootstrap intervals, over items and, where there are several, over seeds.
 
 All lineages answer the same items, so one draw of items is used for all of them: what they share (an easy draw) drops
-out of their difference. With several run seeds, seeds are drawn first and items within them (hierarchical); the items
+out of their difference. With several seeds, seeds are drawn first and items within them (hierarchical); the items
 are the same for every seed, so one draw of items serves all drawn seeds. The base is the same for every seed: its rows
 repeat, so it adds no variance of seeds. The resampling itself is `scipy.stats.bootstrap`.
 
-With one run seed the interval is the percentile interval of the draws. With a handful it cannot be: three drawn seeds
+With one seed the interval is the percentile interval of the draws. With a handful it cannot be: three drawn seeds
 are all the lowest one in one draw of 27, so a percentile interval ends at the lowest of three seeds, and three seeds of
 a worthless method agree on a gain in one case of eight. Their spread is therefore taken as what it is, an estimate from
 few values: see `Scores.estimate`.
@@ -93,8 +93,8 @@ class Scores:
     """Percentages by (lineage, column), a column being a benchmark, a sub-domain or `overall`.
 
     Attributes:
-        point: (lineage, column) → the score, the mean over run seeds.
-        by_seed: (lineage, column) → (seeds,) the score of each run seed.
+        point: (lineage, column) → the score, the mean over seeds.
+        by_seed: (lineage, column) → (seeds,) the score of each seed.
         draws: (lineage, column) → (resamples,) the score in each resample; the same draw for every lineage.
         confidence: level of the intervals.
     """
@@ -107,7 +107,7 @@ class Scores:
     def estimate(self, measure: Measure) -> Estimate:
         """The value of `measure` and its interval.
 
-        With one run seed: the percentile interval of the draws. With k seeds, whose values have the standard deviation
+        With one seed: the percentile interval of the draws. With k seeds, whose values have the standard deviation
         s, the variance of the hierarchical draws falls into two parts: that of the drawn seeds, (k - 1)/k · s²/k, and
         the rest, that of the items. Each gets the half-width that it would have alone, and the squares are added
         (Graybill and Wang's modified large-sample interval): t · s/√k with Student's t of k - 1 degrees of freedom, as
@@ -179,7 +179,7 @@ def resample(
 
 
 def _seed_scores(benchmark: Benchmark, indices: np.ndarray) -> np.ndarray:
-    """Score in percent of every run seed on the drawn units, (lineages, seeds, resamples)."""
+    """Score in percent of every seed on the drawn units, (lineages, seeds, resamples)."""
     weights = _counts(indices, benchmark.denominators.shape[1])
     right = benchmark.numerators @ weights.T  # (lineages, seeds, components, resamples)
     parts = right / (benchmark.denominators @ weights.T)

@@ -102,7 +102,7 @@ def reward_curves(
     metrics: Annotated[list[Path], typer.Argument(help="metrics/LINEAGE/seedN/train.csv")],
     lineage: Lineages,
     options: Options,
-    curves: Annotated[Path, typer.Option(help="CSV to write: reward by lineage and step, over run seeds")],
+    curves: Annotated[Path, typer.Option(help="CSV to write: reward by lineage and step, over seeds")],
     crossings: Annotated[Path, typer.Option(help="CSV to write: where the first lineage overtakes each other one")],
 ) -> None:
     """Reward curves of training, the phases of each lineage laid end to end, and where they cross."""
@@ -116,14 +116,14 @@ def reward_curves(
 def attention_table(
     attention: Annotated[list[Path], typer.Argument(help="attention/LINEAGE/seedN.parquet")],
     lineage: Lineages,
-    held_out: Annotated[Path, typer.Option(help="vop/test.parquet of the first run seed, whose pairs are drawn")],
+    held_out: Annotated[Path, typer.Option(help="vop/test.parquet of the first seed, whose pairs are drawn")],
     options: Options,
     table: Annotated[Path, typer.Option(help="CSV to write: share inside the changed region by lineage and method")],
     pairs: Annotated[Path, typer.Option(help="CSV to write: the same for every pair")],
     maps: Annotated[Path, typer.Option(help="Parquet file to write: maps and pictures for the figure")],
     drawn: Annotated[int, typer.Option(min=1, help="pairs whose maps are drawn")] = 2,
 ) -> None:
-    """Attention inside the changed region, with intervals over pairs and run seeds."""
+    """Attention inside the changed region, with intervals over pairs and seeds."""
     from viper.analysis import attention_table as module
     from viper.layout import seed_of
 
@@ -167,7 +167,7 @@ def table_pages(
 
 
 def loop_examples(
-    seeds: Annotated[Path, typer.Argument(help="table of seed images: one shard")],
+    images: Annotated[Path, typer.Argument(help="table of seed images: one shard")],
     captions: StepTable,
     reconstructions: StepTable,
     critiques: StepTable,
@@ -181,7 +181,7 @@ def loop_examples(
 
     tables = {"captions": captions, "reconstructions": reconstructions, "critiques": critiques}
     tables |= {"operations": operations, "edits": edits}
-    module.write_examples(output, module.collect(seeds, tables, count))
+    module.write_examples(output, module.collect(images, tables, count))
 
 
 def scores(

@@ -2,5 +2,5 @@
 
 
 def seeds_phrase(n_seeds: int) -> str:
-    """What a sentence about intervals adds about run seeds."""
-    return f" and {n_seeds} run seeds" if n_seeds > 1 else " (one run seed)"
+    """What a sentence about intervals adds about seeds."""
+    return f" and {n_seeds} seeds" if n_seeds > 1 else " (one seed)"

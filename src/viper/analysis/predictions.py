@@ -1,4 +1,4 @@
-"""Per-item predictions of several lineages and run seeds, checked to be about the same items."""
+"""Per-item predictions of several lineages and seeds, checked to be about the same items."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Predictions:
     """The files of predictions that are compared.
 
     Attributes:
-        files: by lineage, run seed (None for what is not trained, the same for every seed) and benchmark.
+        files: by lineage, seed (None for what is not trained, the same for every seed) and benchmark.
         lineages: the first is the one that the others are compared with.
-        seeds: the run seeds that every trained lineage has.
+        seeds: the seeds that every trained lineage has.
     """
 
     files: Mapping[tuple[str, int | None, str], Path]
@@ -53,20 +53,20 @@ class Predictions:
         return cls(files, tuple(lineages), tuple(seeds))
 
     def path(self, lineage: str, seed: int | None, benchmark: str) -> Path:
-        """The file of one lineage and run seed.
+        """The file of one lineage and seed.
 
         Raises:
             ViperError: it was not named.
         """
         key = (lineage, seed if is_trained(lineage) else None, benchmark)
         if key not in self.files:
-            run = f" with run seed {key[1]}" if is_trained(lineage) else ""
+            run = f" with seed {key[1]}" if is_trained(lineage) else ""
             raise ViperError(f"{lineage}{run} on {benchmark}: no file of predictions was named")
         return self.files[key]
 
     @property
     def runs(self) -> tuple[int | None, ...]:
-        """The run seeds; one without a number where nothing is trained."""
+        """The seeds; one without a number where nothing is trained."""
         return self.seeds or (None,)
 
     def read(self, benchmark: str) -> tuple[pd.DataFrame, np.ndarray]:

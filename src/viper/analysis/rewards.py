@@ -27,7 +27,7 @@ def read(paths: Sequence[Path], lineages: Sequence[str], window: int) -> pd.Data
     """Read the metrics of every rewarded phase of the lineages.
 
     Args:
-        paths: a train.csv for each phase of a lineage and run seed, found by what they say (`viper.layout`).
+        paths: a train.csv for each phase of a lineage and seed, found by what they say (`viper.layout`).
         window: steps; `smoothed` is the mean of as many steps of the same phase up to each.
 
     Returns:
@@ -42,7 +42,7 @@ def read(paths: Sequence[Path], lineages: Sequence[str], window: int) -> pd.Data
             done = 0
             for stage in list(accumulate(lineage.split("."), "{}.{}".format))[1:]:
                 if (stage, seed) not in files:
-                    raise ViperError(f"{stage} with run seed {seed}: no file of metrics was named")
+                    raise ViperError(f"{stage} with seed {seed}: no file of metrics was named")
                 phase = _read_phase(files[stage, seed])
                 if phase["reward"].notna().any():
                     smoothed = phase["reward"].rolling(window, min_periods=1).mean()
@@ -65,7 +65,7 @@ def _read_phase(path: Path) -> pd.DataFrame:
 
 
 def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean over run seeds of reward and smoothed reward; `low` and `high` are the lowest and highest smoothed seed."""
+    """Mean over seeds of reward and smoothed reward; `low` and `high` are the lowest and highest smoothed seed."""
     return (
         runs.groupby(["lineage", "stage", "step"], sort=False)
         .agg(

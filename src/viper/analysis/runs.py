@@ -1,4 +1,4 @@
-"""Files of several lineages and run seeds, told apart by their paths."""
+"""Files of several lineages and seeds, told apart by their paths."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from viper.layout import run_of
 
 
 def by_run(paths: Sequence[Path]) -> dict[tuple[str, int], Path]:
-    """Files of metrics or attention by lineage and run seed, as their paths say.
+    """Files of metrics or attention by lineage and seed, as their paths say.
 
     Raises:
         ViperError: a path says nothing.

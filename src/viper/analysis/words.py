@@ -26,7 +26,7 @@ _LONGEST = 2  # words: "look closely", "zoom in"
 
 
 def read_reasoning(predictions: Predictions, lineage: str, benchmarks: Sequence[str]) -> list[str]:
-    """The reasoning of every answer of a lineage on the benchmarks, of all run seeds.
+    """The reasoning of every answer of a lineage on the benchmarks, of all seeds.
 
     Raises:
         ViperError: predictions are missing, or no answer has any reasoning.

@@ -23,7 +23,7 @@ from viper.training.records import RolloutWriter
 
 _TARGETS = {"micro": (2.5, 3.0), "paper-like": (3.5, 4.5)}
 _METHOD = {"method", "temperature", "epsilon_low", "epsilon_high", "beta"}  # of params.yaml
-_PAPER_LIKE_SIDE, _PAPER_LIKE_TOKENS = 512, 64  # pixels, 256 tokens an image; tokens of a response
+_PAPER_LIKE_SIDE, _PAPER_LIKE_TOKENS = 512, 64  # pixels, 256 tokens per image; tokens of a response
 
 
 class _Length:

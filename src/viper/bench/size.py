@@ -15,10 +15,10 @@ _SMALLEST = 128  # one full batch of the VLM
 
 def run_once(loop: Loop, images: int) -> dict:
     """Seconds and peak memory, in MB, of the loop over so many seed images in this process."""
-    seeds = seed_rows(images)
-    loop.run(seeds[:8])
+    rows = seed_rows(images)
+    loop.run(rows[:8])
     start = time.perf_counter()
-    loop.run(seeds)
+    loop.run(rows)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"images": images, "seconds": time.perf_counter() - start, "peak_mb": peak}
 

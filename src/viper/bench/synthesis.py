@@ -31,10 +31,10 @@ class Loop:
         self.painter, self.editor = load_painter(painter), load_editor(editor)
         self.synthesis = synthesis.model_copy(update={"vop_share": 1.0})
 
-    def run(self, seeds: list[Row]) -> int:
+    def run(self, images: list[Row]) -> int:
         """Every step for these seed images; returns their number."""
-        run_loop(seeds, self.vlm, self.painter, self.editor, self.synthesis, lineage="base", seed=0)
-        return len(seeds)
+        run_loop(images, self.vlm, self.painter, self.editor, self.synthesis, lineage="base", seed=0)
+        return len(images)
 
 
 def seed_rows(count: int) -> list[Row]:
@@ -44,15 +44,15 @@ def seed_rows(count: int) -> list[Row]:
 
 
 def comparisons(loop: Loop, rate: float) -> Iterator[Comparison]:
-    """Seed images a second through the whole loop; `rate` is that of `viper.bench.floor.matrix_rate`."""
-    seeds = seed_rows(_IMAGES)
+    """Seed images per second through the whole loop; `rate` is that of `viper.bench.floor.matrix_rate`."""
+    images = seed_rows(_IMAGES)
 
     def one_by_one() -> int:
-        for row in seeds[:_ONE_BY_ONE]:
+        for row in images[:_ONE_BY_ONE]:
             loop.run([row])
         return _ONE_BY_ONE
 
     def together() -> int:
-        return loop.run(seeds)
+        return loop.run(images)
 
     yield Comparison("synthesis", "micro", "image", one_by_one, together, target=5, floor=floor_seconds(together, rate))

@@ -17,7 +17,7 @@ class Split(Section):
     """One draw of every benchmark of the micro world; of official data, how many of the first items are taken."""
 
     seed: Seed = Field(0, description="seed of the items; official data have none")
-    size: Count | None = Field(None, ge=4, description="items a benchmark; null: all, for official data only")
+    size: Count | None = Field(None, ge=4, description="items per benchmark; null: all, for official data only")
     pictures: Literal["dev", "test"] = Field(
         "test", description="which pictures it may use: those of 'dev' and 'test' never overlap, nor with training's"
     )
@@ -88,7 +88,7 @@ class Evaluation(Section):
             )
         for name, split in self.splits.items():
             if self.source == "world" and split.size is None:
-                raise ValueError(f"splits.{name}.size is missing: say how many items a benchmark shall have")
+                raise ValueError(f"splits.{name}.size is missing: say how many items per benchmark shall have")
         return self
 
     @model_validator(mode="after")

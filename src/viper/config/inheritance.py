@@ -1,7 +1,7 @@
 """Sections that take over another's values, by `extends: NAME`.
 
 NAME is a neighbour of the section (`csr` beside `vop`; beside scales/smoke.yaml: `micro`, and `params` for params.yaml;
-in a list, the number of another item, from 0), or a full key (`scales.micro.seeds`). What a section says itself comes
+in a list, the number of another item, from 0), or a full key (`scales.micro.images`). What a section says itself comes
 first, then what it extends, to any depth: sections are merged key by key, while a list or a single value (null too)
 replaces the whole. A neighbour is looked up where the section ends up: `smoke` takes over `vop: {extends: csr}` from
 `micro`, and its `vop` follows smoke's `csr`, not micro's. `extends: null` extends nothing. An empty section

@@ -52,7 +52,7 @@ def read_run(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) 
     """Return the checked parameters of a run of Snakemake.
 
     Args:
-        assignments: of --config, such as "scale=smoke" or "scales={micro: {run_seeds: [0]}}"; they have the last word.
+        assignments: of --config, such as "scale=smoke" or "scales={micro: {seeds: [0]}}"; they have the last word.
         files: of --configfile, merged into params.yaml and scales/ in their order.
 
     Raises:
@@ -63,24 +63,24 @@ def read_run(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) 
 
 
 def declared_seeds(scale: str) -> list[int] | None:
-    """The run seeds that the files give a scale, whatever a run sets besides; None where they have no such scale.
+    """The seeds that the files give a scale, whatever a run sets besides; None where they have no such scale.
 
     Raises:
         ViperError: see `read`.
     """
     written = read()
     section = resolve(written, Sources(PARAMS, written).spell)[SCALES].get(scale, {})
-    return section.get("run_seeds")
+    return section.get("seeds")
 
 
 def layout_of(params: Params) -> Layout:
-    """Where the files of a run lie: tables of other run seeds than the scale's own lie apart, so that neither replaces
+    """Where the files of a run lie: tables of other seeds than the scale's own lie apart, so that neither replaces
     the other.
 
     Raises:
         ViperError: see `read`.
     """
-    seeds = params.scales[params.scale].run_seeds
+    seeds = params.scales[params.scale].seeds
     return Layout(params.scale, apart(seeds, declared_seeds(params.scale) or seeds))
 
 

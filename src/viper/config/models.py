@@ -156,7 +156,7 @@ class EditorSection(PipelineSection):
     """A pipeline that also takes a picture."""
 
     image_argument: Literal["image", "input_images"] = Field(
-        "image", description="the call's name for the picture; input_images: a list of pictures a prompt"
+        "image", description="the call's name for the picture; input_images: a list of pictures per prompt"
     )
 
 

@@ -103,7 +103,7 @@ def read_options(text: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise ViperError(f"--options is no JSON ({error}): give sections of a scale of params.yaml") from error
     if not isinstance(values, dict):
-        raise ViperError('--options must be an object of sections of a scale, such as {"seeds": {…}}')
+        raise ViperError('--options must be an object of sections of a scale, such as {"images": {…}}')
     schema = _part_of(Scale, values)
     try:
         return schema.model_validate_json(text)

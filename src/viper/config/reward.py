@@ -22,7 +22,7 @@ class Embedder(Section):
     device: str | None = Field(
         None, pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="a torch device; null: a GPU where there is one"
     )
-    batch_size: Batch = Field(64, description="sentences a forward pass")
+    batch_size: Batch = Field(64, description="sentences per forward pass")
     cache_sentences: Count = Field(50_000, description="embeddings kept between calls; the oldest unused go first")
 
 

@@ -9,12 +9,12 @@ from viper.config.analysis import Analysis
 from viper.config.base import LONGEST_LINEAGE, LeaveOutNull, Section, Seed
 from viper.config.evaluation import Evaluation
 from viper.config.hub import fill_paths
+from viper.config.images import Images
 from viper.config.models import Models
 from viper.config.names import collision
 from viper.config.places import NAME
 from viper.config.pretraining import Pretraining
 from viper.config.reward import Reward
-from viper.config.seeds import Seeds
 from viper.config.synthesis import Synthesis
 from viper.config.training import Training
 from viper.errors import ViperError
@@ -25,7 +25,7 @@ from viper.lineage import split_control
 class Scale(Section):
     """One size of the experiment: everything that a run at this scale depends on."""
 
-    run_seeds: list[Seed] = Field(
+    seeds: list[Seed] = Field(
         min_length=1, max_length=1000, description="the experiment is repeated with each of these seeds"
     )
     experiments: Annotated[dict[str, list[str]], LeaveOutNull] = Field(
@@ -33,7 +33,7 @@ class Scale(Section):
     )
     models: Models
     pretraining: Pretraining | None = Field(None, description="only where models.source is trained")
-    seeds: Seeds
+    images: Images
     synthesis: Synthesis
     reward: Reward
     training: Training
@@ -46,9 +46,9 @@ class Scale(Section):
         return fill_paths(values)
 
     @model_validator(mode="after")
-    def _check_run_seeds(self) -> "Scale":
-        if len(set(self.run_seeds)) < len(self.run_seeds):
-            raise ValueError(f"run_seeds {self.run_seeds} names a seed twice: keep each once")
+    def _check_seeds(self) -> "Scale":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {self.seeds} names a seed twice: keep each once")
         return self
 
     @model_validator(mode="after")
@@ -94,17 +94,17 @@ class Scale(Section):
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "Scale":
-        images, held_out = self.seeds.number, self.synthesis.vop_held_out
+        images, held_out = self.images.number, self.synthesis.vop_held_out
         if held_out >= images:
             raise ValueError(
-                f"synthesis.vop_held_out {held_out}: there are {images} seed images (seeds.number); lower it"
+                f"synthesis.vop_held_out {held_out}: there are {images} seed images (images.number); lower it"
             )
         for name in ("csr_size", "vop_size") if not self.synthesis.allow_fewer else ():
             size = getattr(self.synthesis, name)
             if size > images - held_out:
                 raise ValueError(
-                    f"synthesis.{name} {size}: seeds.number {images} less synthesis.vop_held_out {held_out} is fewer; "
-                    "lower it, raise seeds.number, or set synthesis.allow_fewer: true"
+                    f"synthesis.{name} {size}: images.number {images} less synthesis.vop_held_out {held_out} is fewer; "
+                    "lower it, raise images.number, or set synthesis.allow_fewer: true"
                 )
         return self
 

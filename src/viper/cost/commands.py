@@ -125,12 +125,12 @@ def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
     scale, planning = params.scales[params.scale], overrides
     # Any file can stand for one that is not there yet where nothing is read.
     stand_in: dict[str, Any] = {}
-    if scale.seeds.source == "folder":
+    if scale.images.source == "folder":
         try:
-            find_photographs(scale.seeds.paths)
+            find_photographs(scale.images.paths)
         except ViperError as error:
-            typer.echo(f"{error}. Counted are seeds.number photographs all the same.", err=True)
-            stand_in["seeds"] = {"paths": ["params.yaml"]}
+            typer.echo(f"{error}. Counted are images.number photographs all the same.", err=True)
+            stand_in["images"] = {"paths": ["params.yaml"]}
     samples = scale.training.cold_start.source
     if samples != "truth" and not Path(samples).is_file():
         typer.echo(

@@ -35,7 +35,7 @@ class Rates(Strict):
     light: dict[str, float] = Field(description="pattern of rules → seconds of one job")
     guessed: dict[str, float] = Field(description="rule → seconds of one job")
     photograph: Photograph
-    download: float = Field(gt=0, description="megabytes a second")
+    download: float = Field(gt=0, description="megabytes per second")
     items: dict[str, int] = Field(description="official benchmark → its items")
 
 

@@ -88,8 +88,8 @@ def _name(scale: Scale, part: Part) -> str:
 # --- the work of each step that does not take the same number of seconds at every scale
 
 
-def _collect_seeds(job: Job, scale: Scale, rates: Rates) -> Estimate:
-    number = scale.seeds.number
+def _collect_images(job: Job, scale: Scale, rates: Rates) -> Estimate:
+    number = scale.images.number
     return Estimate(number * rates.photograph.seconds, number * rates.photograph.megabytes * 1e6, "estimate")
 
 
@@ -102,7 +102,7 @@ def _assemble_datasets(job: Job, scale: Scale, rates: Rates) -> Estimate:
     """Both data sets hold their pictures once more: seed images, and of pairs the edited ones."""
     synthesis, editor = scale.synthesis, rates.models.get(_name(scale, "editor"))
     edited = editor.picture if editor else 0
-    seed = rates.photograph.megabytes if scale.seeds.source == "folder" else edited
+    seed = rates.photograph.megabytes if scale.images.source == "folder" else edited
     pairs = synthesis.vop_size + synthesis.vop_held_out
     disk = 1e6 * (synthesis.csr_size * seed + pairs * (seed + edited))
     return Estimate(rates.light[job.rule], disk, "estimate")
@@ -110,7 +110,7 @@ def _assemble_datasets(job: Job, scale: Scale, rates: Rates) -> Estimate:
 
 def _images(scale: Scale) -> float:
     """Seed images of one shard."""
-    return scale.seeds.number / scale.seeds.shards
+    return scale.images.number / scale.images.shards
 
 
 def _caption_images(job: Job, scale: Scale, rates: Rates) -> Work:
@@ -172,7 +172,7 @@ def _measure_attention(job: Job, scale: Scale, rates: Rates) -> Work | None:
 # Rule → what counts its work, or says at once what it takes; None where the rates do not know. Every other rule has its
 # seconds in rates.yaml.
 WORK: dict[str, Callable[[Job, Scale, Rates], Work | Estimate | None]] = {
-    "collect_seeds": _collect_seeds,
+    "collect_images": _collect_images,
     "fetch_model": _fetch_model,
     "assemble_datasets": _assemble_datasets,
     "caption_images": _caption_images,

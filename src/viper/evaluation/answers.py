@@ -223,13 +223,13 @@ def _unwrapped(text: str) -> str:
 
 
 def options_in(question: str) -> dict[str, str]:
-    """The options that stand in a question's own text (CRPE), one a line: 'A. text'."""
+    """The options that stand in a question's own text (CRPE), one per line: 'A. text'."""
     found = dict(_OPTION_LINE.findall(question))
     return found if len(found) > 1 else dict.fromkeys("ABCD", "")
 
 
 def _unpacked(answer: str) -> str:
-    """The answer without a fence of ``` around it; of an object with keys, the values under a label, one a line."""
+    """The answer without a fence of ``` around it; of an object with keys, the values under a label, one per line."""
     text = answer.strip()
     if (fence := _FENCE.match(text)) and text.endswith("```"):
         text = text[fence.end() : -3].strip()

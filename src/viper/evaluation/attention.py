@@ -35,7 +35,7 @@ def measure(vlm: TransformersVLM, pairs: list[Row], section: AttentionSection) -
     """Measure the attention of the model's own greedy answer to each pair of a VOP data set.
 
     Returns:
-        COLUMNS, one row a pair and method: `share` of the attention on both pictures that lies in the changed region,
+        COLUMNS, one row per pair and method: `share` of the attention on both pictures that lies in the changed region,
         `area` the region's share of the pictures, `in_answer` whether attention was followed from the text inside
         <answer> (otherwise, where there is none, from the whole completion), `answer` the completion; the token grid
         has `rows` × `columns` fields, in reading order: whether they `changed`, and the attention on the picture

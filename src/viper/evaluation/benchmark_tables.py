@@ -56,7 +56,7 @@ def read_benchmark(
         lists: columns whose cells are lists of texts.
 
     Returns:
-        One row an item: texts as they are (options and hints that are empty are NaN), `index` as whole numbers where
+        One row per item: texts as they are (options and hints that are empty are NaN), `index` as whole numbers where
         all are such, lists as lists, `image` the paths of the item's pictures.
 
     Raises:

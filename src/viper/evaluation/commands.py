@@ -88,7 +88,7 @@ def register(app: typer.Typer) -> None:
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder.")],
         pairs: Annotated[Path, typer.Option(help="Data set of held-out pairs, vop/test.parquet.")],
         options: Options,
-        output: Annotated[Path, typer.Option(help="Parquet file to write, one row a pair and method.")],
+        output: Annotated[Path, typer.Option(help="Parquet file to write, one row per pair and method.")],
     ) -> None:
         """Where one checkpoint looks while it says what was changed between two pictures."""
         from viper.evaluation.attention import measure

@@ -31,7 +31,7 @@ class Result:
     """One benchmark's results.
 
     Attributes:
-        items: `COLUMNS`, one row an item. `prediction` is the raw completion with its reasoning, `reading` how its
+        items: `COLUMNS`, one row per item. `prediction` is the raw completion with its reasoning, `reading` how its
             answer was found in it (`viper.evaluation.answers.How`), `extracted` what was scored, `hit` 0 or 1. An item
             of CRPE is asked four times: its prediction, answer, reading and extracted hold all four (JSON lists), and
             it is a hit when all four are right.

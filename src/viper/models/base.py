@@ -41,7 +41,7 @@ class Painter(Protocol):
     """Text to image."""
 
     def paint(self, prompts: list[str], *, seeds: list[int]) -> list[Image]:
-        """Return one RGB picture a prompt, each from noise of its own seed."""
+        """Return one RGB picture per prompt, each from noise of its own seed."""
         ...
 
 

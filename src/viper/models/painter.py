@@ -28,7 +28,7 @@ class DiffusersPainter:
         self.pipeline, self.section = pipeline, section
 
     def paint(self, prompts: list[str], *, seeds: list[int]) -> list[Image]:
-        """Return one RGB picture a prompt; see `viper.models.base.Painter`."""
+        """Return one RGB picture per prompt; see `viper.models.base.Painter`."""
         return call_in_batches(
             self.pipeline,
             {"prompt": prompts},

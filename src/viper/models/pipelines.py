@@ -138,7 +138,7 @@ def call_in_batches(
     arguments: dict[str, Any],
     progress: str,
 ) -> list[Image]:
-    """Call `pipeline` on rows given as columns (argument name → one value a row); return one RGB image a row.
+    """Call `pipeline` on rows given as columns (argument name → one value a row); return one RGB image per row.
 
     Each row has a generator of its own, on the CPU: its noise depends neither on its batch nor on the device.
     """
@@ -168,7 +168,7 @@ def _arrived(images: list[Image], expected: int) -> list[Image]:
     if len(images) != expected:
         raise ViperError(
             f"the pipeline returned {len(images)} pictures for {expected} prompts: set models.*.batch_size to 1, or "
-            "take out of models.*.arguments what asks for several pictures a prompt"
+            "take out of models.*.arguments what asks for several pictures per prompt"
         )
     images = [image.convert("RGB") for image in images]
     flat = sum(map(is_flat, images))

@@ -2,7 +2,7 @@
 
 The folder `cards` holds the texts that accompany data sets.
 
-Call `render` with the prompt's name in words: which prompts a step depends on is read from these calls
+Call `render` with the prompt's name in words: which prompts per step depends on is read from these calls
 (viper/workflow/rendered.py). An edit of a prompt then runs the steps again that ask with it, and what follows.
 
 The name of a prompt is the name of its step: caption, critique, refine, entities (synthesis), csr and vop (the two

@@ -235,7 +235,7 @@ def folder(
     target: Annotated[str, typer.Argument(help="an experiment, or another target with tables")],
     config: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as Snakemake's --config takes them")] = None,
 ) -> None:
-    """Print the folder with the tables and figures of a target, which depends on the run seeds."""
+    """Print the folder with the tables and figures of a target, which depends on the seeds."""
     from viper.config.loading import layout_of, read_run
 
     typer.echo(Path(layout_of(read_run(config or ())).table(target, "")).parent)

@@ -52,7 +52,7 @@ def _is_of(scale: str, path: str) -> bool:
 
 
 def _is_pulled(root: Path, entry: Entry) -> bool:
-    """Whether an out, or what one run seed has of it, came from the cache."""
+    """Whether an out, or what one seed has of it, came from the cache."""
     place = root / entry.path
     if not place.exists():
         return False

@@ -26,7 +26,7 @@ CONTENTS = ".contents.json"  # the paths that were set aside, files and whole fo
 
 def differing(recorded: Mapping[str, str], folders: Sequence[Path], root: Path = Path()) -> list[str]:
     """What is here of recorded files and folders with other bytes: files, and parts of folders, or whole folders where
-    no listing tells of their parts. What is not here, such as other run seeds, does not count.
+    no listing tells of their parts. What is not here, such as other seeds, does not count.
 
     Args:
         folders: stores and caches that may have the listings.

@@ -1,12 +1,14 @@
 """The recorded run as files that git tracks: results/README.md, tables and pictures, to be read without a run.
 
-All of it is rendered from what dvc.lock records. README.md takes its tables from there as well, between two comments:
-`<!-- recorded: TABLE -->` and `<!-- end -->`.
+All of it is rendered from what dvc.lock records. README.md and the pages of docs/ take their tables from there as well,
+between two comments: `<!-- recorded: TABLE -->` and `<!-- end -->`.
 """
 
+import csv
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,8 +22,9 @@ from viper.recorded import Lock, read_lock
 
 PLACE = Path(RESULTS, RECORDED)
 PAGE = Path(RESULTS, "README.md")
-README = Path("README.md")
+README, DOCS = Path("README.md"), Path("docs")
 KINDS = (".csv", ".md", ".png", ".rst")  # what is published of the results of each target
+_SEEDS = ("seeds", "run_seeds")  # of a record; the second is what earlier versions called them
 _TEMPLATE = "published.md.jinja"
 BLOCK = re.compile(r"(<!-- recorded: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _CODE = re.compile("``(.+?)``")
@@ -81,6 +84,7 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
         for name in _by_name(recorded)
         if name.endswith(".md")
     }
+    others = {PurePosixPath(name).stem: root / PLACE / name for name in _by_name(recorded) if name.endswith(".csv")}
     figures = {
         name: _CODE.sub(r"`\1`", _read((root / PLACE / name).with_suffix(".rst")).strip())
         for name in _by_name(recorded)
@@ -93,8 +97,9 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
         scale=scale, tables=tables, figures=figures, hashes=recorded, facts=facts, example=_example(recorded)
     )
     pages = {PAGE: text}
-    if (root / README).is_file():
-        pages[README] = BLOCK.sub(lambda found: _filled(found, tables), _read(root / README))
+    for page in (README, *sorted(path.relative_to(root) for path in (root / DOCS).glob("*.md"))):
+        if (root / page).is_file() and BLOCK.search(text := _read(root / page)):
+            pages[page] = BLOCK.sub(partial(_filled, page, tables, others), text)
     return pages
 
 
@@ -103,18 +108,26 @@ def _by_name(paths: Iterable[str]) -> list[str]:
     return sorted(paths, key=lambda path: PurePosixPath(path).name)
 
 
-def _filled(found: re.Match, tables: Mapping[str, str]) -> str:
+def _filled(page: Path, tables: Mapping[str, str], others: Mapping[str, Path], found: re.Match) -> str:
+    """A block with its table: as the recorded page shows it, or else every row of the recorded CSV file."""
     begin, name, _, end = found.groups()
-    if name not in tables:
-        raise ViperError(f"{README}: no recorded table is called '{name}'; there are: {', '.join(tables)}")
-    return f"{begin}\n{tables[name]}\n\n{end}"
+    if name not in tables.keys() | others.keys():
+        raise ViperError(f"{page}: no recorded table is called '{name}'; there are: {', '.join({**tables, **others})}")
+    return f"{begin}\n{tables.get(name) or _rows(others[name])}\n\n{end}"
+
+
+def _rows(path: Path) -> str:
+    """A CSV file as a Markdown table; cells are text as it is written, only a pipe would end one."""
+    with path.open(newline="", encoding="utf-8") as file:
+        first, *rest = ([cell.replace("|", "\\|") for cell in row] for row in csv.reader(file))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (first, ["---"] * len(first), *rest))
 
 
 def _facts(lock: Lock) -> dict[str, object]:
     """What the page says of the run."""
     params = [keys for record in lock.stages.values() for keys in record.params.values()]
-    named = [value for keys in params for key, value in keys.items() if key.rpartition(".")[2] == "run_seeds"]
-    return {"seeds": sorted({seed for values in named for seed in values})}
+    named = [value for keys in params for key, value in keys.items() if key.rpartition(".")[2] in _SEEDS]
+    return {"seeds": sorted({seed for values in named if isinstance(values, list) for seed in values})}
 
 
 def _example(recorded: Mapping[str, str]) -> str:

@@ -208,7 +208,7 @@ def status(root: Path = Path()) -> State:
     folders = [root / objects.STORE, cache_folder(root)]
 
     def differs(path: str) -> bool:
-        # Of a folder some may be missing, such as other run seeds, while the rest is as recorded.
+        # Of a folder some may be missing, such as other seeds, while the rest is as recorded.
         return path not in recorded or bool(mine.differing({path: recorded[path]}, folders, root))
 
     missing, other, outdated = set(), set(), {}

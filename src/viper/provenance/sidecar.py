@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel, Field
 
 from viper.errors import ViperError
 from viper.files import atomic_write
@@ -132,7 +132,7 @@ class _Machine(BaseModel):
 class _Run(BaseModel):
     commit: str | None
     dirty: bool
-    run_seeds: list[int]
+    seeds: list[int] = Field(validation_alias=AliasChoices("seeds", "run_seeds"))  # the second: of earlier versions
     seconds: float
     finished: str
     machine: _Machine
@@ -170,12 +170,12 @@ def describe_run(seconds: float, made_from: dict[str, Any]) -> dict[str, Any]:
     seeds |= {str(seed) for path in made_from["inputs"] if (seed := seed_of(path)) is not None}
     # A figure has the seeds of its tables.
     seeds |= {
-        seed for path in made_from["inputs"] for seed in (read_sidecar(path) or {"run": {}})["run"].get("run_seeds", ())
+        seed for path in made_from["inputs"] for seed in (read_sidecar(path) or {"run": {}})["run"].get("seeds", ())
     }
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock")),
-        "run_seeds": sorted(map(int, seeds)),
+        "seeds": sorted(map(int, seeds)),
         "seconds": seconds,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},

@@ -55,7 +55,7 @@ def stage_names(name: str, scale: Scale) -> list[str]:
         name, scale: of one scale. Where it takes another's base models, its target `pretrain` is no part of it.
     """
     has_own_models = scale.models.vlm.path.startswith(f"models/{name}/")
-    names = [*(["pretrain"] if has_own_models else []), "seeds", *SYNTHESIS, "benchmarks"]
+    names = [*(["pretrain"] if has_own_models else []), "images", *SYNTHESIS, "benchmarks"]
     names += ["threshold"] if scale.reward.tau == "calibrated" else []
     names += ["measure_base_models"] if scale.models.checker else []
     for experiment in scale.experiments:
@@ -129,7 +129,7 @@ def _stage(
     data = {stored.get(_covering(path, stored), "") or _covering(path, outs) or path for path in read} - mine
     sections = {key for job in jobs for key in _sections(job)}
     written = sorted(path for path, stage in files.items() if stage == name)
-    sections |= {"run_seeds"} if jobs and any(seed_of(path) is not None for path in written) else set()
+    sections |= {"seeds"} if jobs and any(seed_of(path) is not None for path in written) else set()
     return Stage(
         name,
         " ".join(graph.docs.get(name, "").split()),
@@ -167,7 +167,7 @@ def _outs(files: dict[str, str]) -> dict[str, str]:
     all files are one stage's.
 
     Folders, because they also hold what the graph does not name: a checkpoint's weights beside its manifest. And
-    because one line of dvc.yaml then stands for all run seeds.
+    because one line of dvc.yaml then stands for all seeds.
     """
     owners: dict[str, set[str]] = {}
     for path, stage in files.items():

@@ -54,9 +54,9 @@ def show(path: Path) -> None:
 
 
 def seeds_of(name: str, scale: str) -> list[str]:
-    """What Snakemake is told of run seeds, where a file is a table or figure of others than the scale's own."""
+    """What Snakemake is told of seeds, where a file is a table or figure of others than the scale's own."""
     seeds = seeds_apart(PurePosixPath(name).parts[2]) if is_of_target(name) else ()
-    return [f"scales={json.dumps({scale: {'run_seeds': list(seeds)}})}"] if seeds else []
+    return [f"scales={json.dumps({scale: {'seeds': list(seeds)}})}"] if seeds else []
 
 
 def describe(name: str) -> list[str]:
@@ -71,7 +71,7 @@ def describe(name: str) -> list[str]:
         f"made      {run['finished']} in {run['seconds']} s, from {commit}",
         f"machine   {machine['system']}, {machine['cores']} cores, Python {run['python']}",
         f"packages  {', '.join(f'{package} {version}' for package, version in run['packages'].items())}",
-        f"run seeds {', '.join(map(str, run['run_seeds'])) or 'none'}",
+        f"seeds {', '.join(map(str, run['seeds'])) or 'none'}",
         f"command   {' '.join(record['made_from']['command'])}",
         f"id        {record['id']}",
     ]

@@ -23,7 +23,7 @@ def verify(
 ) -> Iterator[tuple[str, Comparison | None]]:
     """Yield each artefact with its comparison; None where it cannot be checked, because it or an input is not here.
 
-    Tables and figures of other run seeds than the scale's own (`make micro`) lie in folders that say so, and are made
+    Tables and figures of other seeds than the scale's own (`make micro`) lie in folders that say so, and are made
     again with those.
 
     Args:
@@ -37,7 +37,7 @@ def verify(
     read_lock(root)  # inputs are held to it
     done: set[str] = set()
     for seeds in (None, *_other_seeds(scale, root)):
-        more = [f"scales={{{scale}: {{run_seeds: {list(seeds)}}}}}"] if seeds else []
+        more = [f"scales={{{scale}: {{seeds: {list(seeds)}}}}}"] if seeds else []
         jobs = _chosen(read([EVERYTHING], scale, root, more), rules, everything)
         yield from _verify([job for job in jobs if done.isdisjoint(job.outputs)], scale, more, root)
         done |= {path for job in jobs for path in job.outputs}
@@ -79,7 +79,7 @@ def _check(path: Path) -> None:
 
 
 def _other_seeds(scale: str, root: Path) -> list[tuple[int, ...]]:
-    """The run seeds of which there are tables and figures in folders apart."""
+    """The seeds of which there are tables and figures in folders apart."""
     names = sorted(path.name for path in (root / RESULTS / scale).glob("*") if path.is_dir())
     return sorted({seeds for name in names if (seeds := seeds_apart(name))})
 

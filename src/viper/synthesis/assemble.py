@@ -31,7 +31,7 @@ NOT_DRAWN = "not drawn (vop_share)"
 
 @dataclass(frozen=True)
 class Shards:
-    """The tables of the steps ('seeds', 'captions', …), those of each in the order of the shards.
+    """The tables of the steps ('images', 'captions', …), those of each in the order of the shards.
 
     Raises:
         ViperError: one step has more tables than another.
@@ -67,7 +67,7 @@ class Shards:
         for shard in range(self.count):
             paths = {step: self.path(step, shard) for step in SCHEMAS if step in self.tables}
             light = {
-                step: read_step(path, step, ["id"] if step == "seeds" else ["id", "failure"])
+                step: read_step(path, step, ["id"] if step == "images" else ["id", "failure"])
                 for step, path in paths.items()
                 if step != "reconstructions"  # no data set shows them
             }
@@ -84,7 +84,7 @@ def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
         step: {row["id"]: row["failure"] for row in shards.rows(step, light)}
         for step in ("captions", "critiques", "refinements", "operations", "edits")
     }
-    images = {row["id"]: _image_name(row) for row in shards.rows("seeds", ["id", "image.path"])}
+    images = {row["id"]: _image_name(row) for row in shards.rows("images", ["id", "image.path"])}
     captions = {row["id"]: row["caption"] for row in shards.rows("captions", ["id", "caption"])}
     edited = {row["id"]: _image_name(row) for row in shards.rows("edits", ["id", "image.path"])}
     csr, vop, seen = {}, {}, set()
@@ -148,10 +148,10 @@ def _hold_out(shards: Shards, csr: dict[str, str], vop: dict[str, str], number: 
     if len(usable) < number:
         raise ViperError(
             f"too few usable rows: {len(usable)} VOP pairs, synthesis.vop_held_out {number} of them are to be held "
-            "out: lower it, or raise seeds.number or synthesis.vop_share"
+            "out: lower it, or raise images.number or synthesis.vop_share"
         )
     held_out = _choose(usable, number, row_seed(seed, "hold out", ""))
-    images = {row["id"]: _image_name(row) for row in shards.rows("seeds", ["id", "image.path"])}
+    images = {row["id"]: _image_name(row) for row in shards.rows("images", ["id", "image.path"])}
     shown = {images[row_id] for row_id in held_out}
     for fate in (csr, vop):
         fate.update({row_id: HELD_OUT for row_id, reason in fate.items() if not reason and images[row_id] in shown})
@@ -181,7 +181,7 @@ def _sizes(options: Synthesis, available: dict[str, int], csr: dict[str, str], v
         for name, fates in _named(csr, vop)
     ]
     needed = "more" if factor == 0 else f"to about {int(len(csr) / factor * 1.1) + 1}"
-    remedy = f"raise seeds.number ({needed}), or lower synthesis.csr_size and synthesis.vop_size"
+    remedy = f"raise images.number ({needed}), or lower synthesis.csr_size and synthesis.vop_size"
     if any(reason.endswith(NOT_DRAWN) for reason in vop.values()):
         remedy += ", or raise synthesis.vop_share"
     if not options.allow_fewer:
@@ -218,7 +218,7 @@ def _csr_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str
                 "prompt_name": f"{options.prompts}/csr",
                 "seed": seed,
             }
-            for row in read_step(shards.path("seeds", shard), "seeds", ["id", "image"])
+            for row in read_step(shards.path("images", shard), "images", ["id", "image"])
             if row["id"] in chosen
         ]
 
@@ -237,6 +237,6 @@ def _vop_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str
                 "prompt_name": f"{options.prompts}/vop",
                 "seed": seed,
             }
-            for row in read_step(shards.path("seeds", shard), "seeds", ["id", "image"])
+            for row in read_step(shards.path("images", shard), "images", ["id", "image"])
             if row["id"] in chosen
         ]

@@ -1,4 +1,4 @@
-"""Commands of the loop: one per step and shard, called by rules/seeds.smk and rules/synthesis.smk."""
+"""Commands of the loop: one per step and shard, called by rules/images.smk and rules/synthesis.smk."""
 
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this area to the command line."""
 
     @app.command()
-    def draw_seeds(
+    def draw_images(
         images: Shards,
         truth: Annotated[list[Path], typer.Option(help="what is in each shard: JSON Lines to write")],
         options: Options,
@@ -41,28 +41,28 @@ def register(app: typer.Typer) -> None:
         """Draw scenes of the micro world, and write what is in them apart."""
         from viper.synthesis import world
 
-        world.draw_seeds(read_options(options).seeds, seed=seed, out=images, truth=truth)
+        world.draw_images(read_options(options).images, seed=seed, out=images, truth=truth)
 
-    @app.command("collect-seeds")
-    def collect_seeds_command(
+    @app.command("collect-images")
+    def collect_images_command(
         images: Shards,
         skipped: Annotated[Path, typer.Option(help="CSV to write: photographs that could not be used, by reason")],
         options: Options,
         seed: Seed = 0,
     ) -> None:
         """Read photographs: upright, RGB, of the wanted size."""
-        from viper.synthesis.seeds import collect_seeds
+        from viper.synthesis.images import collect_images
 
-        collect_seeds(read_options(options).seeds, seed=seed, out=images, skipped=skipped)
+        collect_images(read_options(options).images, seed=seed, out=images, skipped=skipped)
 
     @app.command()
     def caption_images(
-        seeds: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
+        images: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
     ) -> None:
         """The VLM describes each seed image of a shard."""
         from viper.synthesis.loop import CAPTION_IMAGES
 
-        paths = {"seeds": seeds}
+        paths = {"images": images}
         _make(CAPTION_IMAGES, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
@@ -77,7 +77,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def critique_captions(
-        seeds: Table,
+        images: Table,
         captions: Table,
         reconstructions: Table,
         out: Out,
@@ -89,12 +89,12 @@ def register(app: typer.Typer) -> None:
         """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
         from viper.synthesis.loop import CRITIQUE_CAPTIONS
 
-        paths = {"seeds": seeds, "captions": captions, "reconstructions": reconstructions}
+        paths = {"images": images, "captions": captions, "reconstructions": reconstructions}
         _make(CRITIQUE_CAPTIONS, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def refine_captions(
-        seeds: Table,
+        images: Table,
         captions: Table,
         critiques: Table,
         out: Out,
@@ -106,7 +106,7 @@ def register(app: typer.Typer) -> None:
         """The VLM works its refinements into each caption and names the hard entities."""
         from viper.synthesis.loop import REFINE_CAPTIONS
 
-        paths = {"seeds": seeds, "captions": captions, "critiques": critiques}
+        paths = {"images": images, "captions": captions, "critiques": critiques}
         _make(REFINE_CAPTIONS, paths, partial(_vlm, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
@@ -119,7 +119,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def edit_images(
-        seeds: Table,
+        images: Table,
         operations: Table,
         out: Out,
         checkpoint: Checkpoint,
@@ -130,12 +130,12 @@ def register(app: typer.Typer) -> None:
         """The editor carries out the operations of each image."""
         from viper.synthesis.loop import EDIT_IMAGES
 
-        paths = {"seeds": seeds, "operations": operations}
+        paths = {"images": images, "operations": operations}
         _make(EDIT_IMAGES, paths, partial(_editor, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def assemble_datasets(
-        seeds: Tables,
+        images: Tables,
         captions: Tables,
         critiques: Tables,
         refinements: Tables,
@@ -152,7 +152,7 @@ def register(app: typer.Typer) -> None:
         """Choose the rows of both data sets; drop what is unusable, counted by reason."""
         from viper.synthesis.assemble import DataSets, Shards, assemble
 
-        tables = {"seeds": seeds, "captions": captions, "critiques": critiques, "refinements": refinements}
+        tables = {"images": images, "captions": captions, "critiques": critiques, "refinements": refinements}
         shards = Shards(tables | {"operations": operations, "edits": edits})
         out = DataSets(csr, vop, held_out, dropped)
         assemble(shards, out, read_options(options).synthesis, lineage=lineage, seed=seed)

@@ -51,7 +51,7 @@ class EnglishLanguage:
     """Entities of any picture; what they change to comes from the lists in english.yaml."""
 
     def read(self, caption: str, answer: str) -> tuple[list[Entity], list[Entity]]:
-        """The entities, one a line, twice: nothing else is known of the picture."""
+        """The entities, one per line, twice: nothing else is known of the picture."""
         entities = list(dict.fromkeys(filter(None, map(parse_entity, answer.splitlines()))))
         return entities, entities
 

@@ -26,7 +26,7 @@ from viper.synthesis.schemas import (
     OPERATIONS,
     RECONSTRUCTIONS,
     REFINEMENTS,
-    SEEDS,
+    SEED_IMAGES,
     Schema,
 )
 
@@ -76,7 +76,7 @@ class Step:
         return self.function(*read, *given, lineage=lineage, seed=seed)
 
 
-CAPTION_IMAGES = Step("caption_images", steps.caption, reads=(SEEDS,), makes=CAPTIONS, model="vlm")
+CAPTION_IMAGES = Step("caption_images", steps.caption, reads=(SEED_IMAGES,), makes=CAPTIONS, model="vlm")
 RECONSTRUCT_IMAGES = Step(
     "reconstruct_images",
     steps.reconstruct,
@@ -86,24 +86,24 @@ RECONSTRUCT_IMAGES = Step(
     has_options=False,
 )
 CRITIQUE_CAPTIONS = Step(
-    "critique_captions", steps.critique, reads=(SEEDS, CAPTIONS, RECONSTRUCTIONS), makes=CRITIQUES, model="vlm"
+    "critique_captions", steps.critique, reads=(SEED_IMAGES, CAPTIONS, RECONSTRUCTIONS), makes=CRITIQUES, model="vlm"
 )
 REFINE_CAPTIONS = Step(
-    "refine_captions", steps.refine, reads=(SEEDS, CAPTIONS, CRITIQUES), makes=REFINEMENTS, model="vlm"
+    "refine_captions", steps.refine, reads=(SEED_IMAGES, CAPTIONS, CRITIQUES), makes=REFINEMENTS, model="vlm"
 )
 PLAN_OPERATIONS = Step("plan_operations", steps.operate, reads=(REFINEMENTS,), makes=OPERATIONS)
-EDIT_IMAGES = Step("edit_images", steps.edit, reads=(SEEDS, OPERATIONS), makes=EDITS, model="editor")
+EDIT_IMAGES = Step("edit_images", steps.edit, reads=(SEED_IMAGES, OPERATIONS), makes=EDITS, model="editor")
 
 STEPS = (CAPTION_IMAGES, RECONSTRUCT_IMAGES, CRITIQUE_CAPTIONS, REFINE_CAPTIONS, PLAN_OPERATIONS, EDIT_IMAGES)
 
 
 def run_loop(
-    seeds: list[Row], vlm: VLM, painter: Painter, editor: Editor, section: Synthesis, *, lineage: str, seed: int
+    images: list[Row], vlm: VLM, painter: Painter, editor: Editor, section: Synthesis, *, lineage: str, seed: int
 ) -> Tables:
     """Every step on these seed images, one after the other in this process.
 
     Args:
-        seeds: rows with the columns of `SEEDS`.
+        images: rows with the columns of `SEED_IMAGES`.
         section: the section `synthesis` of params.yaml.
         lineage: name of the VLM, which goes into the rows.
         seed: of the run.
@@ -112,7 +112,7 @@ def run_loop(
         Name → rows of each table, the seed images among them: what `viper.synthesis.assemble` reads.
     """
     models = {"vlm": vlm, "painter": painter, "editor": editor}
-    tables = {SEEDS.name: seeds}
+    tables = {SEED_IMAGES.name: images}
     for step in STEPS:
         model = models[step.model] if step.model else None
         tables[step.makes.name] = step(tables, model, section if step.has_options else None, lineage=lineage, seed=seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from viper.config.seeds import Seeds
+from viper.config.images import Images
 from viper.errors import ViperError
 from viper.pictures import PictureError, open_picture
 
@@ -45,7 +45,7 @@ def find_photographs(patterns: list[str]) -> list[Path]:
         paths = {path for path in map(Path, names) if path.suffix or not os.path.isdir(path)}  # noqa: PTH112
         if not any(map(os.path.isfile, paths)):
             raise ViperError(
-                f"seeds.paths: '{printable(pattern)}' names no file: put photographs there, or correct the pattern "
+                f"images.paths: '{printable(pattern)}' names no file: put photographs there, or correct the pattern "
                 "(a bracket in the name of a folder is written [[])"
             )
         found |= paths
@@ -78,8 +78,8 @@ def printable(path: str | Path) -> str:
     )
 
 
-def read_photograph(path: Path, seeds: Seeds) -> Image.Image:
-    """Return the photograph as an upright RGB image, no larger than `seeds` allows.
+def read_photograph(path: Path, images: Images) -> Image.Image:
+    """Return the photograph as an upright RGB image, no larger than `images` allows.
 
     EXIF rotation is applied, transparency is laid on white, more than 8 bits a channel are scaled down to 8, animations
     give their first frame; then the picture is scaled to at most `max_pixels`, or cropped to `image_size`.
@@ -89,17 +89,17 @@ def read_photograph(path: Path, seeds: Seeds) -> Image.Image:
     """
     try:
         with open_picture(path, printable(path)) as image:
-            if min(image.size) < seeds.min_side:
-                raise UnusablePhotographError(f"a side is shorter than {seeds.min_side} pixels")
+            if min(image.size) < images.min_side:
+                raise UnusablePhotographError(f"a side is shorter than {images.min_side} pixels")
             image.load()
             rgb = _to_rgb(_upright(image))
     except PictureError as error:
         raise UnusablePhotographError(error.reason) from error
-    if seeds.image_size is not None:
-        return ImageOps.fit(rgb, seeds.image_size, Image.Resampling.LANCZOS)
+    if images.image_size is not None:
+        return ImageOps.fit(rgb, images.image_size, Image.Resampling.LANCZOS)
     pixels = rgb.width * rgb.height
-    if pixels > seeds.max_pixels:
-        scale = (seeds.max_pixels / pixels) ** 0.5
+    if pixels > images.max_pixels:
+        scale = (images.max_pixels / pixels) ** 0.5
         size = (max(1, int(rgb.width * scale)), max(1, int(rgb.height * scale)))
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
     if max(rgb.size) > MAX_ASPECT * min(rgb.size):

@@ -32,8 +32,8 @@ class Schema:
 
 _MADE_BY = {"failure": TEXT, "lineage": TEXT, "prompt_name": TEXT, "seed": INTEGER}
 
-SEEDS = Schema("seeds", {"id": TEXT, "image": IMAGE, "source": TEXT})
-CAPTIONS = Schema("captions", {"id": TEXT, "caption": TEXT, "completion": TEXT, **_MADE_BY}, "seeds")
+SEED_IMAGES = Schema("images", {"id": TEXT, "image": IMAGE, "source": TEXT})
+CAPTIONS = Schema("captions", {"id": TEXT, "caption": TEXT, "completion": TEXT, **_MADE_BY}, "images")
 RECONSTRUCTIONS = Schema("reconstructions", {"id": TEXT, "image": IMAGE, **_MADE_BY}, "captions")
 CRITIQUES = Schema("critiques", {"id": TEXT, "refinements": TEXTS, "completion": TEXT, **_MADE_BY}, "captions")
 REFINEMENTS = Schema(
@@ -58,7 +58,8 @@ EDITS = Schema(
 
 # In the order in which the loop makes them.
 SCHEMAS = {
-    schema.name: schema for schema in (SEEDS, CAPTIONS, RECONSTRUCTIONS, CRITIQUES, REFINEMENTS, OPERATIONS, EDITS)
+    schema.name: schema
+    for schema in (SEED_IMAGES, CAPTIONS, RECONSTRUCTIONS, CRITIQUES, REFINEMENTS, OPERATIONS, EDITS)
 }
 
 # The data sets that are assembled from them.

@@ -20,12 +20,12 @@ BROKEN = "broken format"
 _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
 
 
-def caption(seeds: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
+def caption(images: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """The VLM describes each seed image. Failure: broken format."""
     text = render(options.prompts, "caption")
-    chats = [Chat([unpack_image(row["image"])], text) for row in seeds]
+    chats = [Chat([unpack_image(row["image"])], text) for row in images]
     answering = options.caption
-    completions = _ask(vlm, chats, answering, _row_seeds(seed, "caption", seeds))
+    completions = _ask(vlm, chats, answering, _row_seeds(seed, "caption", images))
     return [
         {
             "id": row["id"],
@@ -33,7 +33,7 @@ def caption(seeds: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, see
             "completion": completion,
             **_made_by("" if said else BROKEN, lineage, f"{options.prompts}/caption", seed),
         }
-        for row, completion in zip(seeds, completions, strict=True)
+        for row, completion in zip(images, completions, strict=True)
     ]
 
 
@@ -49,7 +49,7 @@ def reconstruct(captions: list[Row], painter: Painter, *, lineage: str, seed: in
 
 
 def critique(
-    seeds: list[Row],
+    images: list[Row],
     captions: list[Row],
     reconstructions: list[Row],
     vlm: VLM,
@@ -62,7 +62,7 @@ def critique(
 
     Failures: the reconstruction has one flat color (then nobody is asked); broken format; nothing to change.
     """
-    originals, usable = by_id(seeds), _usable(captions)
+    originals, usable = by_id(images), _usable(captions)
     redrawn = {row["id"]: unpack_image(row["image"]) for row in reconstructions}
     asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
     chats = [
@@ -93,7 +93,7 @@ def critique(
 
 
 def refine(
-    seeds: list[Row],
+    images: list[Row],
     captions: list[Row],
     critiques: list[Row],
     vlm: VLM,
@@ -108,7 +108,7 @@ def refine(
     without refinements is its own refined caption: what CSR cannot use may still serve VOP.
     Failures: refined caption or entities of broken format.
     """
-    originals, found = by_id(seeds), by_id(critiques)
+    originals, found = by_id(images), by_id(critiques)
     usable = [row for row in _usable(captions) if drawn_for_vop(row["id"], options.vop_share, seed)]
     images = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
     to_refine = [row for row in usable if found[row["id"]]["refinements"]]
@@ -184,14 +184,14 @@ def operate(refinements: list[Row], options: Synthesis, *, lineage: str, seed: i
 
 
 def edit(
-    seeds: list[Row], operations: list[Row], editor: Editor, options: Synthesis, *, lineage: str, seed: int
+    images: list[Row], operations: list[Row], editor: Editor, options: Synthesis, *, lineage: str, seed: int
 ) -> list[Row]:
     """The editor carries out the operations of each picture.
 
     Failures: an edit changed nothing visible (`min_change`); the picture is no longer the same (`max_change`).
     """
     section = options.edit
-    originals, usable = by_id(seeds), _usable(operations)
+    originals, usable = by_id(images), _usable(operations)
     before = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
     after, least = dict(before), {row["id"]: 1.0 for row in usable}
     todo = {row["id"]: row["instructions"] if section.one_by_one else [" ".join(row["instructions"])] for row in usable}

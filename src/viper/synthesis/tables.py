@@ -59,7 +59,7 @@ def check_rows(
     """Hold the rows of one shard's tables to each other, as far as their makers are among `tables`.
 
     Args:
-        tables: step → rows with the columns id and, but for seeds, failure.
+        tables: step → rows with the columns id and, but for images, failure.
 
     Raises:
         ViperError: rows are missing, twice there, or about other images: of which table, and which.
@@ -69,8 +69,8 @@ def check_rows(
         if len(set(ids)) < len(ids):
             twice = sorted({row_id for row_id in ids if ids.count(row_id) > 1})
             raise _wrong(paths[step], f"{len(twice)} images have several rows", twice)
-        if "seeds" in tables:
-            _need(paths[step], set(), set(ids) - {row["id"] for row in tables["seeds"]})
+        if "images" in tables:
+            _need(paths[step], set(), set(ids) - {row["id"] for row in tables["images"]})
     for step in tables:
         schema = SCHEMAS[step]
         if schema.rows_of not in tables or (schema.is_drawn and vop_share is None):

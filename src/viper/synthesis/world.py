@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from viper.config.seeds import Seeds
+from viper.config.images import Images
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from viper.synthesis.heuristics import Language
 
 
-def draw_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
-    """See `microworld.adapters.seeds.draw_seeds`."""
-    from microworld.adapters import seeds as drawn
+def draw_images(images: Images, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
+    """See `microworld.adapters.images.draw_images`."""
+    from microworld.adapters import images as drawn
 
-    drawn.draw_seeds(seeds, seed=seed, out=out, truth=truth)
+    drawn.draw_images(images, seed=seed, out=out, truth=truth)
 
 
 def language() -> "Language":

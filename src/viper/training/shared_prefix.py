@@ -21,7 +21,7 @@ from viper.models.prompt_batch import FAMILIES, PromptBatch, position_ids, prefi
 from viper.models.sampling import sample_responses
 
 _TRL = Version("1.16")  # major and minor version whose methods are overridden here
-_GROUPS_BY_LENGTH = 4  # more would leave too few rows a pass
+_GROUPS_BY_LENGTH = 4  # more would leave too few rows per pass
 _REMEDY = "set shared_prefix: false in this phase to train with TRL's own steps"
 
 

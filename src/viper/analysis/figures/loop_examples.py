@@ -10,7 +10,7 @@ from viper.synthesis.rows import IMAGE, TEXT, TEXTS, Row, by_id, unpack_image, w
 from viper.synthesis.tables import read_step
 
 _STEPS = ("captions", "reconstructions", "critiques", "operations", "edits")
-_LINE, _MOST_LINES = 42, 12  # characters a line below a picture, and lines
+_LINE, _MOST_LINES = 42, 12  # characters per line below a picture, and lines
 CAPTION = (
     "One turn of the loop on {count} seed images, as the micro base models made it. From left to right: the seed image "
     "with the VLM's caption; the painter's picture of that caption, with the refinements that the VLM lists when it "
@@ -28,11 +28,11 @@ EXAMPLE = {
 }
 
 
-def collect(seeds: Path, steps: Mapping[str, Path], count: int) -> list[Row]:
+def collect(images: Path, steps: Mapping[str, Path], count: int) -> list[Row]:
     """The first `count` seed images of a shard that survived every step, as rows with the columns of EXAMPLE.
 
     Args:
-        seeds: table of seed images.
+        images: table of seed images.
         steps: the table that each of _STEPS made of them.
 
     Raises:
@@ -40,7 +40,7 @@ def collect(seeds: Path, steps: Mapping[str, Path], count: int) -> list[Row]:
     """
     tables = [by_id(read_step(steps[step], step)) for step in _STEPS]
     examples = []
-    for row in read_step(seeds, "seeds"):
+    for row in read_step(images, "images"):
         made = [table.get(row["id"]) for table in tables]
         if all(step and not step["failure"] for step in made) and made[2]["refinements"]:
             caption, painted, critique, operations, edit = made
@@ -50,8 +50,8 @@ def collect(seeds: Path, steps: Mapping[str, Path], count: int) -> list[Row]:
         if len(examples) == count:
             return examples
     raise ViperError(
-        f"{seeds}: only {len(examples)} seed images of it got through all steps, {count} are shown: "
-        "raise seeds.number, or look into the dropped rows of the data set"
+        f"{images}: only {len(examples)} seed images of it got through all steps, {count} are shown: "
+        "raise images.number, or look into the dropped rows of the data set"
     )
 
 

@@ -9,7 +9,7 @@ from viper.plotting import Figure, plt
 
 
 def draw(table: pd.DataFrame, published_model: str) -> Figure:
-    """One axis a sub-domain, one closed line a lineage with its interval as a band; open markers are published."""
+    """One axis a sub-domain, one closed line per lineage with its interval as a band; open markers are published."""
     columns = [column for column in SUBDOMAINS if column in set(table["column"])]
     lineages = list(dict.fromkeys(table["lineage"]))
     angles = np.linspace(0, 2 * np.pi, len(columns), endpoint=False)

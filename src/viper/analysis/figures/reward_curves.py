@@ -7,7 +7,7 @@ from viper.plotting import Figure, plt
 
 
 def draw(curves: pd.DataFrame, crossings: pd.DataFrame) -> Figure:
-    """Smoothed mean reward over run seeds with a band from the lowest to the highest of them.
+    """Smoothed mean reward over seeds with a band from the lowest to the highest of them.
 
     Args:
         curves: columns lineage, stage, step, reward, smoothed, low, high, seeds.
@@ -44,9 +44,9 @@ def caption(curves: pd.DataFrame, crossings: pd.DataFrame, window: int) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     n_seeds = int(curves["seeds"].max())
     seeds = (
-        f"the mean over {n_seeds} run seeds; the band goes from the lowest seed to the highest"
+        f"the mean over {n_seeds} seeds; the band goes from the lowest seed to the highest"
         if n_seeds > 1
-        else "of one run seed"
+        else "of one seed"
     )
     found = [
         f"From step {row.step:.0f} on, {row.compared_with} stays ahead of {row.lineage} (vertical dashes)."

@@ -1,4 +1,4 @@
-"""The section `seeds` of params.yaml: the images that the loop starts from."""
+"""The section `images` of params.yaml: the images that the loop starts from."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from viper.config.paths import PathText
 Side = Annotated[Pixels, Field(ge=8)]
 
 
-class Seeds(Section):
+class Images(Section):
     """Where the seed images come from, how many, and in how many parts they are worked on."""
 
     source: Literal["world", "folder"] = Field(description="world: drawn; folder: photographs named by `paths`")
@@ -30,7 +30,7 @@ class Seeds(Section):
     )
 
     @model_validator(mode="after")
-    def _check(self) -> "Seeds":
+    def _check(self) -> "Images":
         if self.source == "folder" and not self.paths:
             raise ValueError("source is 'folder' but paths is empty: name the photographs, or set source: world")
         if self.source == "world" and self.paths:

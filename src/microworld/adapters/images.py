@@ -8,10 +8,10 @@ from tqdm import tqdm
 
 from microworld.draw import render
 from microworld.scene import Scene, sample_scene, to_json
-from viper.config.seeds import Seeds
+from viper.config.images import Images
 from viper.files import atomic_write
 from viper.synthesis.rows import pack_image, row_seed, write_rows
-from viper.synthesis.schemas import SEEDS
+from viper.synthesis.schemas import SEED_IMAGES
 
 
 def world_scene(seed: int, index: int) -> Scene:
@@ -19,17 +19,17 @@ def world_scene(seed: int, index: int) -> Scene:
     return sample_scene(np.random.default_rng(row_seed(seed, "seeds", str(index))))
 
 
-def draw_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
-    """Draw `seeds.number` scenes into the shards `out`, and their truth, for audits only, into `truth`.
+def draw_images(images: Images, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
+    """Draw `images.number` scenes into the shards `out`, and their truth, for audits only, into `truth`.
 
-    Each truth file holds one JSON line an image: {"id": …, "scene": …} (see `microworld.scene.from_json`).
+    Each truth file holds one JSON line per image: {"id": …, "scene": …} (see `microworld.scene.from_json`).
     """
-    for indices, table, scenes_path in zip(np.array_split(np.arange(seeds.number), len(out)), out, truth, strict=True):
+    for indices, table, scenes_path in zip(np.array_split(np.arange(images.number), len(out)), out, truth, strict=True):
         rows, lines = [], []
         for index in tqdm(indices.tolist(), desc=f"draw {Path(table).stem}", unit="image"):
             scene, row_id = world_scene(seed, index), f"world-{seed}-{index:06d}"
             rows.append({"id": row_id, "image": pack_image(render(scene)), "source": "world"})
             lines.append(f'{{"id": "{row_id}", "scene": {to_json(scene)}}}\n')
-        write_rows(table, rows, SEEDS.columns)
+        write_rows(table, rows, SEED_IMAGES.columns)
         with atomic_write(scenes_path) as partial:
             partial.write_text("".join(lines), encoding="utf-8")

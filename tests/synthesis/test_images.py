@@ -11,13 +11,13 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from microworld.adapters.seeds import draw_seeds
+from microworld.adapters.images import draw_images
 from microworld.draw import render
 from microworld.scene import from_json, split_of
-from viper.config.seeds import Seeds
+from viper.config.images import Images
 from viper.errors import ViperError
+from viper.synthesis.images import collect_images
 from viper.synthesis.rows import read_rows, unpack_image
-from viper.synthesis.seeds import collect_seeds
 
 PHOTOGRAPHS = Path(skimage.data.__file__).parent
 
@@ -25,7 +25,7 @@ PHOTOGRAPHS = Path(skimage.data.__file__).parent
 def draw(folder: Path, *, number: int, shards: int, seed: int = 0) -> list[dict]:
     tables = [folder / f"shard{shard}.parquet" for shard in range(shards)]
     truth = [folder / f"shard{shard}.jsonl" for shard in range(shards)]
-    draw_seeds(Seeds(source="world", number=number, shards=shards), seed=seed, out=tables, truth=truth)
+    draw_images(Images(source="world", number=number, shards=shards), seed=seed, out=tables, truth=truth)
     return [row for table in tables for row in read_rows(table)]
 
 
@@ -64,9 +64,9 @@ def folder(tmp_path) -> Path:
 
 def collect(folder: Path, out: Path, **parameters) -> tuple[list[list[dict]], list[dict]]:
     parameters = {"number": 10, "shards": 2, "image_size": (64, 64), **parameters}
-    seeds = Seeds(source="folder", paths=[f"{folder}/*"], **parameters)
-    tables = [out / f"shard{shard}.parquet" for shard in range(seeds.shards)]
-    collect_seeds(seeds, seed=0, out=tables, skipped=out / "skipped.csv")
+    images = Images(source="folder", paths=[f"{folder}/*"], **parameters)
+    tables = [out / f"shard{shard}.parquet" for shard in range(images.shards)]
+    collect_images(images, seed=0, out=tables, skipped=out / "skipped.csv")
     with (out / "skipped.csv").open() as file:
         return [read_rows(table) for table in tables], list(csv.DictReader(file))
 

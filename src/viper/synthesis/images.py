@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from viper.config.seeds import Seeds
+from viper.config.images import Images
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.synthesis.photographs import (
@@ -20,22 +20,22 @@ from viper.synthesis.photographs import (
     read_photograph,
 )
 from viper.synthesis.rows import Row, pack_image, write_rows
-from viper.synthesis.schemas import SEEDS
+from viper.synthesis.schemas import SEED_IMAGES
 
 log = logging.getLogger(__name__)
 
 
-def collect_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], skipped: Path) -> None:
-    """Read the photographs that `seeds.paths` names into the shards `out`; count the unusable ones by reason.
+def collect_images(images: Images, *, seed: int, out: Sequence[Path], skipped: Path) -> None:
+    """Read the photographs that `images.paths` names into the shards `out`; count the unusable ones by reason.
 
-    At most `seeds.number` are taken, shuffled by `seed`. `skipped` gets the columns reason, number, examples.
+    At most `images.number` are taken, shuffled by `seed`. `skipped` gets the columns reason, number, examples.
 
     Raises:
         ViperError: no file, or no usable one.
     """
-    files = find_photographs(seeds.paths)
+    files = find_photographs(images.paths)
     files = [files[position] for position in np.random.default_rng(seed).permutation(len(files))]
-    wanted = min(seeds.number, len(files))
+    wanted = min(images.number, len(files))
     sizes = [len(part) for part in np.array_split(np.arange(wanted), len(out))]
     reasons: dict[str, list[str]] = defaultdict(list)
     known: set[str] = set()
@@ -44,7 +44,7 @@ def collect_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], skipped: Path
         rows: list[Row] = []
         while len(rows) < size and (path := next(remaining, None)) is not None:
             try:
-                image = read_photograph(path, seeds)
+                image = read_photograph(path, images)
                 digest = pixel_hash(image)
                 if digest in known:
                     raise UnusablePhotographError("duplicate")
@@ -54,12 +54,12 @@ def collect_seeds(seeds: Seeds, *, seed: int, out: Sequence[Path], skipped: Path
                 continue
             known.add(digest)
             rows.append({"id": f"photo-{digest[:16]}", "image": pack_image(image), "source": printable(path)})
-        write_rows(table, rows, SEEDS.columns)
+        write_rows(table, rows, SEED_IMAGES.columns)
     if not known:
         counts = ", ".join(f"{len(paths)} {reason}" for reason, paths in sorted(reasons.items()))
-        raise ViperError(f"seeds.paths: none of {len(files)} files is usable ({counts}): name other photographs")
-    if len(known) < seeds.number:
-        log.warning("%d of the %d wanted seed images are there", len(known), seeds.number)
+        raise ViperError(f"images.paths: none of {len(files)} files is usable ({counts}): name other photographs")
+    if len(known) < images.number:
+        log.warning("%d of the %d wanted seed images are there", len(known), images.number)
     with atomic_write(skipped) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["reason", "number", "examples"])
