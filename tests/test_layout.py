@@ -19,8 +19,8 @@ LINEAGES = st.lists(st.sampled_from(["csr", "vop", "mix", "cold", "seed3", "capt
 CONTROLLED = st.tuples(LINEAGES, st.sampled_from(["", "+look", "+seed1"])).map("".join)
 # Whatever people call their scales and splits: also what a path has in other places.
 NAMES = st.sampled_from(["micro", "3b", "images", "captions", "predictions", "metrics", "seed1"])
-SPLITS = st.sampled_from(["test", "dev", "final.2", "predictions"])
-BENCHMARKS = st.sampled_from(["MicroStar", "MMStar", "SEEDBench_IMG", "A-Bench_TEST", "v1.5"])
+SPLITS = st.sampled_from(["test", "dev", "final.2", "predictions", "seed1"])
+BENCHMARKS = st.sampled_from(["MicroStar", "MMStar", "SEEDBench_IMG", "A-Bench_TEST", "v1.5", "seed7"])
 STEPS = st.sampled_from(["captions", "reconstructions", "critiques", "refinements", "operations", "edits"])
 
 
@@ -155,7 +155,6 @@ SPELLED = re.compile(rf"^(?:{'|'.join(AREAS)})/|/seed$|\bseed\{{")
 OTHERS = {
     ("src/viper/workflow/declaration.py", "seed{seed}"),  # a folder of logs and measurements
     ("src/viper/provenance/figures.py", "work/figures"),  # what was drawn last, to look at; no rule makes it
-    ("src/viper/provenance/stages.py", "models/"),  # of a path that the parameters name
 }
 
 

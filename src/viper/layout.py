@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 DATA, MODELS, RESULTS, WORK = "data", "models", "results", "work"
+BENCHMARKS = "benchmarks"  # below data/SCALE/
 RECORDED = "recorded"  # below results/, beside the scales
 # Folders of results/SCALE/ that are no target's: what experiments share.
 METRICS, PREDICTIONS, ATTENTION = "metrics", "predictions", "attention"
@@ -72,7 +73,7 @@ class Layout:
 
     def benchmark(self, *, split: str = "{split}", name: str = "{name}") -> str:
         """The questions of one benchmark and split."""
-        return f"{DATA}/{self.scale}/benchmarks/{split}/{name}.tsv"
+        return f"{DATA}/{self.scale}/{BENCHMARKS}/{split}/{name}.tsv"
 
     # --- models
 
@@ -180,12 +181,15 @@ def is_of_target(path: str) -> bool:
 
 
 def _seed_place(path: str) -> tuple[int, int] | None:
-    """Where in a path the seed stands, and which it is. The first two parts are an area and a scale of any name; a
-    target, too, may have any name."""
-    if is_of_target(path):
+    """Where in a path the seed stands, and which it is. Scales, targets, splits and benchmarks may have any name."""
+    parts = PurePosixPath(path).parts
+    first, last = 3, len(parts)  # behind area, scale and kind
+    if is_of_target(path) or parts[2:3] == (BENCHMARKS,):
         return None
-    for place, part in enumerate(PurePosixPath(path).parts[2:], 2):
-        if found := _SEED.fullmatch(part.partition(".")[0]):
+    if parts[2:3] == (PREDICTIONS,):
+        first, last = 5, len(parts) - 1  # behind split and lineage, and a folder
+    for place in range(first, last):
+        if found := _SEED.fullmatch(parts[place].partition(".")[0]):
             return place, int(found.group(1))
     return None
 

@@ -13,7 +13,7 @@ from viper.config.inheritance import origins
 from viper.config.places import SCALES
 from viper.config.schema import Scale
 from viper.errors import ViperError
-from viper.layout import DATA, MODELS, RESULTS, seed_of
+from viper.layout import DATA, MODELS, RESULTS, Layout, manifest, seed_of
 from viper.prompts import FOLDER as PROMPTS
 from viper.provenance.sidecar import SUFFIX, has_sidecar
 from viper.workflow.graph import Graph, Job
@@ -54,7 +54,7 @@ def stage_names(name: str, scale: Scale) -> list[str]:
     Args:
         name, scale: of one scale. Where it takes another's base models, its target `pretrain` is no part of it.
     """
-    has_own_models = scale.models.vlm.path.startswith(f"models/{name}/")
+    has_own_models = manifest(scale.models.vlm.path) == Layout(name).base_model("vlm")
     names = [*(["pretrain"] if has_own_models else []), "images", *SYNTHESIS, "benchmarks"]
     names += ["threshold"] if scale.reward.tau == "calibrated" else []
     names += ["measure_base_models"] if scale.models.checker else []
