@@ -100,7 +100,7 @@ def compared(lineages):
 
 
 def figure(target, name):
-    """The outputs of a rule that draws a figure of a target: two pictures, one of them in the report, and the caption."""
+    """What drawing a figure of a target makes: two pictures, one of which the report shows, and its caption."""
     caption = L.table(target, name, ".rst")
     svg = report(L.table(target, name, ".svg"), caption=f"../{caption}", category="Figures")
     return {"png": L.table(target, name, ".png"), "svg": svg, "caption": caption}
