@@ -11,6 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from viper.listings import place_of
+from viper.provenance.objects import STORE
 from viper.provenance.sidecar import SUFFIX, has_sidecar
 from viper.workflow.graph import from_json
 
@@ -65,9 +67,9 @@ def test_recording_refuses_what_is_out_of_date_or_missing(recorded):
     assert "Snakemake would run" in refused.stderr
     assert "tables" in refused.stderr
     part = recorded.root / "results/smoke/metrics/base.csr/seed0/rollouts.jsonl"
-    part.rename(part.with_suffix(".away"))
+    part.rename(recorded.root / "away.part")
     kept = recorded.run("viper", "record", check=False)
-    part.with_suffix(".away").rename(part)
+    (recorded.root / "away.part").rename(part)
     assert kept.returncode == 0  # what else is there is as recorded, and of what is missing the record stays
     assert recorded.run("git", "status", "--porcelain").stdout == ""
 
@@ -128,7 +130,7 @@ def test_figures_are_drawn_from_the_repository_alone(clone):
     assert guarded.returncode != 0
     assert "make pull" in guarded.stdout + guarded.stderr
     assert "train" in repository.run("viper", "cost", "--scale", "smoke").stdout  # a plan from nothing trusts no file
-    assert "models/smoke/base.csr/seed0" in repository.run("viper", "pull").stdout
+    assert "models/smoke/base.csr\n" in repository.run("viper", "pull").stdout
     assert repository.plan() == set()
 
 
@@ -191,6 +193,20 @@ def test_a_figure_is_made_again_from_its_hash(recorded, name, start):
     assert recorded.run("git", "worktree", "list").stdout.count("\n") == 1
 
 
+def record_falsely(repository, path, md5):
+    """Let dvc.lock say that a file of a recorded folder has another MD5."""
+    folder, name = path.rsplit("/", 1)
+    outs = [out for stage in lock_of(repository)["stages"].values() for out in stage.get("outs", [])]
+    recorded = next(out["md5"] for out in outs if out["path"] == folder)
+    listing = json.loads(place_of(repository.root / STORE, recorded).read_text())
+    rows = [row | {"md5": md5} if row["relpath"] == name else row for row in listing]
+    text = json.dumps(rows)
+    other = hashlib.md5(text.encode()).hexdigest() + ".dir"
+    place_of(repository.root / STORE, other).parent.mkdir(exist_ok=True)
+    place_of(repository.root / STORE, other).write_text(text)
+    repository.edit("dvc.lock", recorded, other)
+
+
 def test_what_stands_in_the_way_of_a_hash_has_its_own_exit_status(clone):
     repository = clone
     unknown = repository.run("viper", "regenerate", "0" * 32, check=False)
@@ -201,8 +217,7 @@ def test_what_stands_in_the_way_of_a_hash_has_its_own_exit_status(clone):
     assert (out_of_reach.returncode, "within reach" in out_of_reach.stderr) == (4, True), out_of_reach
     # Other bytes in the lock than the code makes, first uncommitted, then committed.
     false = "f" * 32
-    outs = [out for stage in lock_of(repository)["stages"].values() for out in stage.get("outs", [])]
-    repository.edit("dvc.lock", next(out["md5"] for out in outs if out["path"] == FIGURE), false)
+    record_falsely(repository, FIGURE, false)
     assert repository.run("viper", "regenerate", false, check=False).returncode == 5
     repository.commit("a hash that nothing has")
     different = repository.run("viper", "regenerate", false, check=False)
@@ -222,7 +237,7 @@ def test_a_damaged_copy_in_the_cache_is_named_before_anything_runs(pulled):
     os.utime(place, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # a flipped bit changes no time: DVC trusts the copy
     result = pulled.run("viper", "regenerate", FIGURE, "--from", "checkpoints", check=False)
     assert result.returncode == 4, result
-    assert "models/smoke/base.csr/seed0, MD5" in result.stderr
+    assert "models/smoke/base.csr, MD5" in result.stderr
     assert f"{value[:2]}/{value[2:]}: damaged" in result.stderr
     assert pulled.run("git", "worktree", "list").stdout.count("\n") == 1
 
@@ -232,16 +247,16 @@ def test_a_damaged_copy_in_the_cache_is_named_before_anything_runs(pulled):
 
 def test_verify_says_how_alike_each_artefact_is(pulled):
     for name, more in (("main", 0.0001), ("subdomains", 1)):
-        path = pulled.root / f"results/smoke/tables/{name}.csv"
+        path = pulled.root / f"results/smoke/main/{name}.csv"
         table = pd.read_csv(path)
         table.assign(score=table["score"] + more).to_csv(path, index=False)
     result = pulled.run("viper", "verify", "tables", check=False)
     assert result.returncode == 1
     verdicts = {line.split("results/")[1].split()[0]: line for line in result.stdout.splitlines() if "results/" in line}
-    assert "largest difference 0.0001" in verdicts["smoke/tables/main.csv"]
-    assert verdicts["smoke/tables/main.csv"].startswith("within tolerance")
-    assert verdicts["smoke/tables/subdomains.csv"].startswith("different")
-    assert verdicts["smoke/tables/main.md"].startswith("identical")
+    assert "largest difference 0.0001" in verdicts["smoke/main/main.csv"]
+    assert verdicts["smoke/main/main.csv"].startswith("within tolerance")
+    assert verdicts["smoke/main/subdomains.csv"].startswith("different")
+    assert verdicts["smoke/main/main.md"].startswith("identical")
 
 
 # --- dvc's own views

@@ -14,7 +14,7 @@ from pathlib import Path
 from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.layout import part_of
+from viper.layout import RESULTS, part_of
 from viper.listings import digests_of, place_of, read_listing
 from viper.provenance.sidecar import not_made
 from viper.recorded import Entry, Lock, read_dvc_file, read_lock
@@ -219,11 +219,15 @@ def fill_cache(cache: Path, recorded: Mapping[str, str], root: Path = Path()) ->
 
 
 def keep_listings(cache: Path, root: Path = Path()) -> None:
-    """Copy the listings of all recorded folders into the repository's store, so that git tells what is in a folder that
-    lies in a remote out of reach."""
-    for md5 in tracked(root).values():
+    """Copy the listings of recorded data sets and checkpoints into the repository's store, so that git tells what is in
+    a folder that lies in a remote out of reach.
+
+    Not those of results, which `dvc push` brings: where it finds a listing, it takes the files for pushed as well.
+    """
+    for path, md5 in tracked(root).items():
         source, target = place_of(cache, md5), place_of(root / STORE, md5)
-        if md5.endswith(".dir") and source.is_file() and not target.exists():
+        is_wanted = md5.endswith(".dir") and not path.startswith(f"{RESULTS}/")
+        if is_wanted and source.is_file() and not target.exists():
             with atomic_write(target) as partial:
                 shutil.copyfile(source, partial)
 
