@@ -15,7 +15,7 @@ from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.listings import cache_folder, digest_of
 from viper.provenance.objects import STORE, files_in, parts_of, tracked
-from viper.provenance.sidecar import not_made
+from viper.provenance.sidecar import SUFFIX, not_made
 from viper.reading import read_json
 from viper.workflow.metadata import METADATA
 
@@ -26,7 +26,8 @@ CONTENTS = ".contents.json"  # the paths that were set aside, files and whole fo
 
 def differing(recorded: Mapping[str, str], folders: Sequence[Path], root: Path = Path()) -> list[str]:
     """What is here of recorded files and folders with other bytes: files, and parts of folders, or whole folders where
-    no listing tells of their parts. What is not here, such as other seeds, does not count.
+    no listing tells of their parts. What is not here, such as other seeds, does not count, nor does a record beside a
+    table, which says when that was made.
 
     Args:
         folders: stores and caches that may have the listings.
@@ -40,8 +41,13 @@ def differing(recorded: Mapping[str, str], folders: Sequence[Path], root: Path =
         if parts is None:
             found += [] if _has(place, md5) else [path]
         else:
-            found += [part for part, files in parts.items() if not files_in(part, root).items() <= files.items()]
+            found += [part for part, files in parts.items() if not _content(files_in(part, root)) <= files.items()]
     return found
+
+
+def _content(files: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Files and their MD5, without the records beside tables and figures."""
+    return {(path, md5) for path, md5 in files.items() if not path.endswith(SUFFIX)}
 
 
 def _has(place: Path, md5: str) -> bool:
@@ -84,7 +90,7 @@ def put_back(folder: Path, root: Path = Path()) -> tuple[list[str], Path | None]
     unsaved = [
         path
         for path in paths
-        if (root / path).exists() and not files_in(path, root).items() <= recorded.get(path, {}).items()
+        if (root / path).exists() and not _content(files_in(path, root)) <= recorded.get(path, {}).items()
     ]
     aside = set_aside(unsaved, root)
     for path in paths:
