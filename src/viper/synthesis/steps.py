@@ -41,10 +41,10 @@ def reconstruct(captions: list[Row], painter: Painter, *, lineage: str, seed: in
     """The painter draws each caption, without having seen the image."""
     usable = _usable(captions)
     noise = _row_seeds(seed, "reconstruct", usable)
-    images = painter.paint([row["caption"] for row in usable], seeds=noise) if usable else []
+    painted = painter.paint([row["caption"] for row in usable], seeds=noise) if usable else []
     return [
         {"id": row["id"], "image": pack_image(image), **_made_by("", lineage, "painter", seed)}
-        for row, image in zip(usable, images, strict=True)
+        for row, image in zip(usable, painted, strict=True)
     ]
 
 
@@ -110,11 +110,11 @@ def refine(
     """
     originals, found = by_id(images), by_id(critiques)
     usable = [row for row in _usable(captions) if drawn_for_vop(row["id"], options.vop_share, seed)]
-    images = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
+    pictures = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
     to_refine = [row for row in usable if found[row["id"]]["refinements"]]
     chats = [
         Chat(
-            [images[row["id"]]],
+            [pictures[row["id"]]],
             render(
                 options.prompts,
                 "refine",
@@ -132,7 +132,7 @@ def refine(
     }
     to_name = [row for row in usable if refined[row["id"]]]
     chats = [
-        Chat([images[row["id"]]], render(options.prompts, "entities", caption=refined[row["id"]])) for row in to_name
+        Chat([pictures[row["id"]]], render(options.prompts, "entities", caption=refined[row["id"]])) for row in to_name
     ]
     answers = _ask(vlm, chats, options.entities, _row_seeds(seed, "entities", to_name))
     named = {row["id"]: answer for row, answer in zip(to_name, answers, strict=True)}
