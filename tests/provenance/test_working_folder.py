@@ -197,10 +197,11 @@ def test_a_run_with_fewer_seeds_lies_beside_the_recorded_one_and_shares_what_eac
 def test_what_one_seed_made_before_a_pull_stays_and_counts(toy_clone):
     toy_clone.run(*ONE_SEED)
     data = toy_clone.root / "data/smoke/images/seed0/shard0.parquet"
-    before = data.stat().st_mtime_ns
+    before = data.read_bytes()
     said = toy_clone.run("viper", "pull").stdout
     assert "of your own files" not in said
-    assert data.stat().st_mtime_ns == before
+    assert not (toy_clone.root / "mine").exists()
+    assert data.read_bytes() == before
     assert "data/smoke/images\n" in said  # the other seed's images lie in a remote out of reach
     assert toy_clone.plan() == set()
     assert toy_clone.run("git", "status", "--porcelain").stdout == ""
