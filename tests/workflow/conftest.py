@@ -15,11 +15,11 @@ WITHOUT_DVC = ("store", "dvc.yaml", ".dvc/config", ".dvc/.gitignore")
 # What depends on parameters and seeds alone, however the jobs were run.
 SAME_BYTES = [
     "data/smoke/images/seed0/*.parquet",
-    "data/smoke/seed0/synthesis/base/*/*.parquet",
+    "data/smoke/synthesis/base/*/seed0/*.parquet",
     "data/smoke/dataset/base/seed0/*/train.parquet",
     "data/smoke/benchmarks/test/*.tsv",
-    "models/smoke/seed0/*/*.safetensors",
-    "results/smoke/predictions/base*/test/*.tsv",
+    "models/smoke/*/seed0/*.safetensors",
+    "results/smoke/predictions/test/base*/*.tsv",
     "results/smoke/predictions/test/*/seed0/*.tsv",
     "results/smoke/main/main.csv",
     "results/smoke/main/main.md",

@@ -44,28 +44,28 @@ EVERYTHING = set().union(*TRAINED.values())
 
 
 def trained(plan):
-    """Seed and lineage of every checkpoint that a plan trains, in order."""
-    return re.findall(r"rule train:\n(?: .*\n)*?    output: models/smoke/seed(\d+)/([a-z.]+)/manifest\.json", plan)
+    """Lineage and seed of every checkpoint that a plan trains, in order."""
+    return re.findall(r"rule train:\n(?: .*\n)*?    output: models/smoke/([a-z.]+)/seed(\d+)/manifest\.json", plan)
 
 
 def test_lineages_that_experiments_share_are_trained_once(workflow):
     plan = planned(workflow, "all", f"scales={json.dumps({'smoke': {'seeds': [0, 1]}})}")
     assert plan.count("rule train:") == len(trained(plan))
-    assert sorted(trained(plan)) == sorted((seed, lineage) for seed in "01" for lineage in EVERYTHING)
+    assert sorted(trained(plan)) == sorted((lineage, seed) for lineage in EVERYTHING for seed in "01")
     assert plan.count("rule evaluate_base:") == 2  # base and base+look are the same for every seed
     assert plan.count("rule evaluate:") == 2 * (len(EVERYTHING) - 2)  # nobody asks how the cold start's stages score
 
 
 @pytest.mark.parametrize("target", [*TRAINED, "claims"])
 def test_each_target_alone_trains_what_it_compares(workflow, target):
-    assert {lineage for _, lineage in trained(planned(workflow, target))} == TRAINED.get(target, EVERYTHING)
+    assert {lineage for lineage, _ in trained(planned(workflow, target))} == TRAINED.get(target, EVERYTHING)
 
 
 def test_a_new_ablation_is_one_line_of_params(workflow):
     scales = json.dumps({"smoke": {"experiments": {"ablation_order": ["base.csr.vop", "base.vop.csr"]}}})
     plan = planned(workflow, "ablation_order", f"scales={scales}")
-    assert {lineage for _, lineage in trained(plan)} == TWO_STAGE | {"base.vop", "base.vop.csr"}
-    assert "results/smoke/main/ablation_order_subdomain-bars.svg" in plan
+    assert {lineage for lineage, _ in trained(plan)} == TWO_STAGE | {"base.vop", "base.vop.csr"}
+    assert "results/smoke/ablation_order/ablation_order_subdomain-bars.svg" in plan
 
 
 def test_pretraining_is_only_planned_when_asked_for(workflow):
@@ -144,7 +144,7 @@ def test_an_experiment_may_be_left_out_of_params(copy_repository):
     params = workflow.root / "params.yaml"
     params.write_text(re.sub(r"  ablation_cold_start:.*\n(?:  - .*\n)+", "", params.read_text()))
     plan = planned(workflow, "all")
-    assert {lineage for _, lineage in trained(plan)} == TWO_STAGE | {"base.vop", "base.mix", "base.sft"}
+    assert {lineage for lineage, _ in trained(plan)} == TWO_STAGE | {"base.vop", "base.mix", "base.sft"}
     assert "rule claims:" in plan
     assert "rule cold_samples:" not in plan
 

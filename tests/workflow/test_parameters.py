@@ -37,7 +37,9 @@ def test_a_file_for_one_run_changes_values_and_may_execute_nothing(copy_reposito
     refused = workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main", check=False)
     assert "figure_attention needs evaluation.attention" in refused.stdout + refused.stderr
     other.write_text("scales: {smoke: {seeds: [7]}}\n")
-    assert "data/smoke/seed7/" in workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main").stdout
+    plan = workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main").stdout
+    assert "data/smoke/images/seed7/" in plan
+    assert "results/smoke/main-seed7/main.csv" in plan
     other.write_text("__use_yte__: false\nscales: {smoke: {seeds: [7]}}\n")
     refused = workflow.snakemake("--configfile", "other.yaml", "--dry-run", "--", "main", check=False)
     assert "__use_yte__ is refused" in refused.stdout + refused.stderr
@@ -118,7 +120,7 @@ def refusing(copy_repository):
 def test_values_of_one_run_reach_its_own_account_with_their_types(refusing):
     plan = refusing.snakemake(
         "scales={smoke: {seeds: [3], models: {checker: null}}}",
-        "--dry-run", "--printshellcmds", "--", "results/smoke/report/cost.csv",
+        "--dry-run", "--printshellcmds", "--", "results/smoke/report-seed3/cost.csv",
     )  # fmt: skip
     changed = re.search(r"viper cost --scale smoke --target main --config '(.*?)'", plan.stdout + plan.stderr).group(1)
     assert json.loads(changed) == {"scales": {"smoke": {"seeds": [3], "models": {"checker": None}}}}

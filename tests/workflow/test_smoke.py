@@ -18,7 +18,6 @@ pytestmark = pytest.mark.slow
 # Small photographs that come with the package itself: the others would be downloaded.
 PHOTOGRAPHS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 
-TABLES = "results/smoke/tables"
 ABLATIONS = {
     "ablation_stages": ["base", "base.csr", "base.vop", "base.csr.vop"],
     "ablation_mixed_rl": ["base.csr.vop", "base.mix"],
@@ -46,23 +45,29 @@ for (const content of ["rulegraph", "stats"]) {
 HOSTILE = "</script><script>nowhere()</script><img src=x onerror=nowhere()>"
 
 
+def made(workflow, name):
+    """A table of the scale by its name, which no two targets share."""
+    (path,) = (workflow.root / "results/smoke").glob(f"*/{name}")
+    return path
+
+
 def test_the_tables_are_complete(finished):
     workflow = finished
-    table = pd.read_csv(workflow.root / TABLES / "main.csv").set_index(["lineage", "column"])
+    table = pd.read_csv(made(workflow, "main.csv")).set_index(["lineage", "column"])
     assert set(table.index.get_level_values("lineage")) == {"base", "base+look", "base.csr", "base.csr.vop"}
     assert len(table) == 4 * 8
     assert table["score"].between(0, 100).all()
     assert (table["low"] <= table["high"]).all()
     assert table.loc[("base.csr.vop", "overall"), "published_3B"] == 60.4
-    claims = pd.read_csv(workflow.root / TABLES / "main_claims.csv").set_index("claim")
+    claims = pd.read_csv(made(workflow, "main_claims.csv")).set_index("claim")
     assert claims.loc["two_stage_beats_base", "verdict"] in {"supported", "not supported", "inconclusive"}
-    timings = pd.read_csv(workflow.root / TABLES / "timings.csv")
-    assert timings["step"].str.endswith("base.csr.vop/train").any()
+    timings = pd.read_csv(made(workflow, "timings.csv"))
+    assert timings["step"].str.endswith("base.csr.vop/seed0/train").any()
 
 
 def test_what_the_run_took_stands_beside_what_was_planned(finished):
     workflow = finished
-    costs = pd.read_csv(workflow.root / TABLES / "cost.csv").set_index("step")
+    costs = pd.read_csv(made(workflow, "cost.csv")).set_index("step")
     ran = costs.drop(index=["all", "fetch_pretrained"])  # the copy has the stored models already
     assert (ran["jobs_taken"] == ran["jobs_planned"]).all()
     assert (ran["cpu_hours_taken"] > 0).all()
@@ -73,7 +78,7 @@ def test_what_the_run_took_stands_beside_what_was_planned(finished):
 
 def test_training_changed_the_weights(finished):
     workflow = finished
-    models = [workflow.root / f"models/smoke/seed0/{lineage}/manifest.json" for lineage in ("base.csr", "base.csr.vop")]
+    models = [workflow.root / f"models/smoke/{lineage}/seed0/manifest.json" for lineage in ("base.csr", "base.csr.vop")]
     base = workflow.root / "models/micro/pretrained/vlm/manifest.json"
     assert len({path.read_text() for path in [*models, base]}) == 3
 
@@ -82,37 +87,37 @@ def test_training_changed_the_weights(finished):
 def test_every_ablation_has_its_tables(finished, name):
     workflow = finished
     for table in (name, f"{name}_subdomains"):
-        rows = pd.read_csv(workflow.root / TABLES / f"{table}.csv")
+        rows = pd.read_csv(made(workflow, f"{table}.csv"))
         assert list(dict.fromkeys(rows["lineage"])) == ABLATIONS[name]
         assert set(rows["compared_with"].dropna()) == {ABLATIONS[name][0]}
-    claims = pd.read_csv(workflow.root / TABLES / f"{name}_claims.csv")
+    claims = pd.read_csv(made(workflow, f"{name}_claims.csv"))
     assert len(claims)
 
 
 def test_every_claim_is_judged(finished):
     workflow = finished
-    claims = pd.read_csv(workflow.root / TABLES / "claims.csv")
+    claims = pd.read_csv(made(workflow, "claims.csv"))
     assert list(claims["claim"]) == [claim.name for claim in CLAIMS]
     assert claims["published"].notna().all()
-    text = (workflow.root / TABLES / "claims.md").read_text()
+    text = (made(workflow, "claims.md")).read_text()
     assert all(f"| {claim} |" in text for claim in claims["text"])
 
 
 def test_attention_is_measured_on_pairs_that_nobody_trained_on(finished):
     workflow = finished
-    pairs = pd.read_csv(workflow.root / TABLES / "attention_pairs.csv")
+    pairs = pd.read_csv(made(workflow, "attention_pairs.csv"))
     assert set(pairs["lineage"]) == {"base", "base.csr", "base.csr.vop"}
     assert pairs.groupby("lineage")["id"].agg(frozenset).nunique() == 1
     data = workflow.root / "data/smoke/dataset/base/seed0"
     trained_on = [pd.read_parquet(data / name / "train.parquet")["id"] for name in ("csr", "vop")]
     assert not set(pairs["id"]) & set(pd.concat(trained_on))
-    shares = pd.read_csv(workflow.root / TABLES / "attention.csv")
+    shares = pd.read_csv(made(workflow, "attention.csv"))
     assert shares["share"].between(0, 100).all()
 
 
 def test_reward_curves_lay_the_phases_end_to_end(finished):
     workflow = finished
-    curves = pd.read_csv(workflow.root / TABLES / "ablation_cold_start_rewards.csv")
+    curves = pd.read_csv(made(workflow, "ablation_cold_start_rewards.csv"))
     for lineage, part in curves.groupby("lineage"):
         assert list(part["step"]) == [1, 2, 3, 4]
         assert list(part["stage"]) == [lineage.removesuffix(".vop")] * 2 + [lineage] * 2
@@ -127,7 +132,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 def test_the_report_opens_without_errors_and_shows_everything(finished, visit):
     workflow = finished
     # As if a model had written markup: the page is made anew by the code that makes it in a run.
-    words, shown = workflow.root / TABLES / "words.csv", workflow.root / "results/smoke/report/words.html"
+    words, shown = made(workflow, "words.csv"), workflow.root / "results/smoke/report/words.html"
     before = shown.read_text()
     hostile = pd.read_csv(words).head(1).assign(term=HOSTILE)
     hostile.to_csv(workflow.root / "words.csv", index=False)
@@ -161,9 +166,9 @@ def test_photographs_become_a_trained_and_evaluated_checkpoint_by_a_parameter_al
     for name in PHOTOGRAPHS:
         for number, part in enumerate(_tiles(getattr(skimage.data, name)())):
             Image.fromarray(part).save(folder / f"{name}{number}.png")
-    seeds = {"source": "folder", "paths": ["photographs/*.png"], "image_size": [64, 64], "number": 120}
+    images = {"source": "folder", "paths": ["photographs/*.png"], "image_size": [64, 64], "number": 120}
     target = "results/smoke/predictions/test/base.csr/seed0/scores.json"
-    workflow.snakemake(f"scales={json.dumps({'smoke': {'seeds': seeds}})}", "--", target)
+    workflow.snakemake(f"scales={json.dumps({'smoke': {'images': images}})}", "--", target)
     assert (workflow.root / target).exists()
     assert (workflow.root / "models/smoke/base.csr/seed0/manifest.json").exists()
     data = pd.read_parquet(workflow.root / "data/smoke/dataset/base/seed0/csr/train.parquet")

@@ -22,9 +22,9 @@ CHECKPOINTS = json.dumps({"smoke": {"training": {"records": {"checkpoint_every":
 
 def stop_in_the_middle(workflow, lineage, process):
     """Wait for the first checkpoint of a training, stop its process there, and return the number of its Slurm job."""
-    work = workflow.root / "work/smoke/seed0" / lineage
+    work = workflow.root / "work/smoke" / lineage / "seed0"
     workflow.wait_for((work / "checkpoint-1/manifest.json").exists, process)
-    holder = (work.parent / f".{lineage}.lock").read_text()
+    holder = (work.parent / ".seed0.lock").read_text()
     number, job = re.fullmatch(r"process (\d+) on .* \(Slurm job (\d+)\)", holder).groups()
     os.kill(int(number), signal.SIGSTOP)
     assert not (work / "final").exists(), "there is training left to do"
@@ -139,6 +139,6 @@ def test_without_slurm_there_is_one_sentence(workflow, tmp_path):
 
 def test_the_results_are_those_of_a_local_run(workflow, finished, differing_files):
     workflow.run(f"scales={CHECKPOINTS}", "--", "all")
-    trained = {path.parent.name for path in workflow.root.glob("models/smoke/seed0/*/manifest.json")}
+    trained = {path.parents[1].name for path in workflow.root.glob("models/smoke/*/seed0/manifest.json")}
     assert len(workflow.cluster.jobs("train")) == len(trained) + 1, "only the killed training was done again"
     assert not differing_files(workflow, finished)
