@@ -105,8 +105,8 @@ def test_photographs_of_any_name_are_collected_and_watched(copy_repository):
     for number, name in enumerate([*sound, os.fsdecode(b"caf\xe9.jpg")]):
         Image.new("RGB", (64 + number, 64), "red").save(folder / name, "JPEG")
     (folder / "dangling.jpg").symlink_to("nowhere")
-    seeds = {"source": "folder", "paths": ["my photos/*.jpg"], "number": 99, "shards": 1}
-    config = f"scales={json.dumps({'smoke': {'seeds': seeds}})}"
+    images = {"source": "folder", "paths": ["my photos/*.jpg"], "number": 99, "shards": 1}
+    config = f"scales={json.dumps({'smoke': {'images': images}})}"
     target = "data/smoke/images/seed0/shard0.parquet"
     workflow.snakemake(config, "--", target)
     rows = read_rows(workflow.root / target, ["source"])
