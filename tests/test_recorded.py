@@ -124,7 +124,7 @@ def test_what_a_run_of_one_target_left_behind_is_older():
     recorded = lock(
         images=stage([("data/s", "0a")], scale={"images": {"number": 1}}),
         captions=stage([("data/c", "0b")], [("data/s", "0a")]),
-        results=stage([("results/p", "0c")], **{"scale.seeds": {"number": 2}}),
+        results=stage([("results/p", "0c")], **{"scale.images": {"number": 2}}),
         table=stage([("results/t", "0d")], [("results/p", "0c")]),
         other=stage([("results/o", "0e")], [("results/p", "ff")]),
     )
