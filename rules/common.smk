@@ -20,7 +20,7 @@ try:
     PARAMS = viper.config.read_run(*GIVEN)
     SCALE = PARAMS.scale
     S = PARAMS.scales[SCALE]
-    L = layout_of(PARAMS)  # where everything lies
+    L = layout_of(PARAMS, viper.config.changes(*GIVEN))  # where everything lies
 except ViperError as error:
     stop(error)
 

@@ -203,3 +203,10 @@ def test_what_is_looked_for_would_be_found():
     assert {text for text in strings(code) if SPELLED.search(text)} == {"results/", "/seed", "data/micro"}
     assert SPELLED.search("x/seed{seed}/y")
     assert not SPELLED.search("metadata/x seeds")
+
+
+@pytest.mark.parametrize(
+    "folder", ["main-seed0-0", "main-seeds1", "old-seed99999999999", "x-seed", "-seeds-1", "seed3"]
+)
+def test_a_folder_that_no_run_would_be_given_has_no_seeds(folder):
+    assert layout.seeds_apart(folder) == ()

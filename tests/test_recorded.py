@@ -129,6 +129,7 @@ def test_what_a_run_of_one_target_left_behind_is_older():
         other=stage([("results/o", "0e")], [("results/p", "ff")]),
     )
     assert recorded.older({"images"}) == {"images", "captions", "other"}
+    assert recorded.older({"images", "train_of_a_new_experiment"}) == recorded.older({"images"})
 
 
 def test_an_edit_since_the_recording_makes_nothing_older():

@@ -21,8 +21,10 @@ RECORDED = "recorded"  # below results/, beside the scales
 # Folders of results/SCALE/ that are no target's: what experiments share.
 METRICS, PREDICTIONS, ATTENTION = "metrics", "predictions", "attention"
 SHARED = (METRICS, PREDICTIONS, ATTENTION)
+ONCE = ("threshold", "measure_base_models", "bench")  # targets whose tables have nothing to do with seeds
 REPORT = "report"  # beside the targets: pages, run times, costs
 _SEED = re.compile(r"seed(\d+)")
+_BOUND = 2**32  # of a seed
 _APART = re.compile(r"-seeds?(\d+(?:-\d+)*)$")
 
 
@@ -171,7 +173,9 @@ def apart(seeds: Sequence[int], declared: Sequence[int]) -> str:
 def seeds_apart(folder: str) -> tuple[int, ...]:
     """The seeds that `apart` put behind the name of a target's folder; () where it put nothing."""
     found = _APART.search(folder)
-    return tuple(map(int, found.group(1).split("-"))) if found else ()
+    seeds = tuple(map(int, found.group(1).split("-"))) if found else ()
+    is_spelled_so = bool(seeds) and len(set(seeds)) == len(seeds) and folder.endswith(apart(seeds, ()))
+    return seeds if is_spelled_so and max(seeds) < _BOUND else ()
 
 
 def is_of_target(path: str) -> bool:

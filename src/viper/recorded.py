@@ -114,10 +114,12 @@ class Lock:
         Args:
             outdated: stages that were recorded with other parameters or code than those that are here. Such a stage is
                 older where one that is not outdated disagrees with it; a stage is, too, that read other inputs than are
-                recorded now, or that read what an older one made.
+                recorded now, or that read what an older one made. Stages that have no record, such as those of a new
+                experiment, are no older ones.
         """
         others = self.stages.keys() - set(outdated)
-        older = {name for name in outdated if any(self.disagreements(name, other) for other in others)}
+        recorded = self.stages.keys() & set(outdated)
+        older = {name for name in recorded if any(self.disagreements(name, other) for other in others)}
         while True:
             found = {
                 name

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from viper.config.inheritance import resolve
-from viper.config.loading import load, read, validate
+from viper.config.loading import changes, layout_of, load, read, read_run, validate
 from viper.errors import ViperError
 
 ROOT = Path(__file__).parents[2]
@@ -166,3 +166,43 @@ def test_loading_needs_no_model_library():
 def test_experiments_that_cannot_be_made_are_refused(key, value, message):
     with pytest.raises(ViperError, match=message):
         load("smoke", PARAMS, {key: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [("seeds=[0, 1]", r"seeds = \[0, 1\]"), ("analysis={resamples: 7}", "analysis.resamples = 7")],
+)
+def test_what_is_set_for_all_scales_and_reaches_none_is_refused(monkeypatch, given, key):
+    monkeypatch.chdir(PARAMS.parent)
+    with pytest.raises(ViperError, match=rf"--config: {key}: has no effect.* write it below scales: {{smoke: …}}"):
+        read_run(["scale=smoke", given])
+    assert read_run(["scale=smoke", "analysis={margin: 2.5}"]).scales["smoke"].analysis.margin == 2.5
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ("scales={smoke: {seeds: [0]}}", "main"),
+        ("scales={smoke: {seeds: [1]}}", "main-seed1"),
+        ("scales={smoke: {seeds: [1, 0]}}", "main-seeds1-0"),
+        ("scales={micro: {seeds: [1]}}", "main"),  # of another scale
+    ],
+)
+def test_tables_of_other_seeds_lie_apart(monkeypatch, given, folder):
+    monkeypatch.chdir(PARAMS.parent)
+    given = ["scale=smoke", given]
+    assert layout_of(read_run(given), changes(given)).table("main", "main") == f"results/smoke/{folder}/main.csv"
+
+
+def test_a_scale_of_one_run_has_the_seeds_of_what_it_extends(monkeypatch):
+    monkeypatch.chdir(PARAMS.parent)
+    for seeds, folder in (("", "main"), (", seeds: [1]", "main-seed1")):
+        given = ["scale=mine", f"scales={{mine: {{extends: smoke{seeds}}}}}"]
+        assert layout_of(read_run(given), changes(given)).table("main", "main") == f"results/mine/{folder}/main.csv"
+
+
+def test_too_many_seeds_for_the_name_of_a_folder_are_refused(monkeypatch):
+    monkeypatch.chdir(PARAMS.parent)
+    given = ["scale=smoke", f"scales={{smoke: {{seeds: {list(range(100))}}}}}"]
+    with pytest.raises(ViperError, match=r"100 of them.*Write them in scales/smoke\.yaml"):
+        layout_of(read_run(given), changes(given))

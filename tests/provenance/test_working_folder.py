@@ -210,6 +210,25 @@ def test_what_one_seed_made_before_a_pull_stays_and_counts(toy_clone):
     assert toy_clone.run("git", "status", "--porcelain").stdout == ""
 
 
+def test_another_seed_is_not_recorded_with_the_others(toy):
+    foreign = toy.root / "data/smoke/images/seed7/shard0.parquet"
+    foreign.parent.mkdir()
+    foreign.write_text("of another run")
+    refused = toy.run("viper", "record", check=False)
+    assert refused.returncode == 2
+    assert "data/smoke/images/seed7/shard0.parquet is of a seed that scale smoke has not" in refused.stderr
+    shutil.rmtree(foreign.parent)
+    toy.run("viper", "record")
+    assert toy.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_a_new_experiment_has_no_record_yet_and_pull_takes_the_others(toy_clone):
+    toy_clone.set("experiments.ablation_order", ["base.csr", "base"])
+    toy_clone.run("viper", "dvc-yaml")
+    assert "Traceback" not in text_of(toy_clone.run("viper", "pull"))
+    assert "ablation_tables" in toy_clone.plan()
+
+
 def test_own_results_are_set_aside_by_pull_and_come_back(toy_clone):
     toy_clone.set("analysis.resamples", 210)
     again = ["snakemake", "--cores", "2", "--", "main"]

@@ -3,7 +3,7 @@
 Nothing here imports torch or a model library: a mistake in a file of parameters must show within a second.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ from pydantic import ValidationError
 
 from viper.config.base import closest
 from viper.config.explaining import explain
-from viper.config.inheritance import EMPTY, Place, dotted, resolve, short, sources
-from viper.config.places import PARAMS, SCALE, SCALES, SHARED, Sources, read_tree
+from viper.config.inheritance import EMPTY, EXTENDS, Place, dotted, resolve, short, sources
+from viper.config.places import PARAMS, SCALE, SCALES, SHARED, Sources, in_file, read_tree
 from viper.config.schema import Params, Scale
 from viper.config.yaml_file import parse_yaml, read_yaml
 from viper.errors import ViperError
 from viper.layout import Layout, apart
+
+_LONGEST_END = 120  # characters that seeds add to the name of a folder
 
 
 def load(scale: str | None = None, path: str | Path = PARAMS, overrides: Mapping[str, Any] | None = None) -> Scale:
@@ -62,26 +64,41 @@ def read_run(assignments: Sequence[str] = (), files: Sequence[str | Path] = ()) 
     return read_with(*of_files, *([("--config", changes(assignments))] if assignments else []))
 
 
-def declared_seeds(scale: str) -> list[int] | None:
-    """The seeds that the files give a scale, whatever a run sets besides; None where they have no such scale.
+def declared_seeds(scale: str, given: Mapping[str, Any] | None = None) -> list[int] | None:
+    """The seeds that the files give a scale, whatever a run sets besides; None where they give none.
+
+    Args:
+        given: what a run sets (`changes`): a scale that the files do not have takes its seeds from what it extends.
 
     Raises:
         ViperError: see `read`.
     """
     written = read()
-    section = resolve(written, Sources(PARAMS, written).spell)[SCALES].get(scale, {})
-    return section.get("seeds")
+    if scale not in written[SCALES]:
+        own = dict((given or {}).get(SCALES, {}).get(scale, {}))
+        own.pop("seeds", None)
+        written = merge(written, {SCALES: {scale: own}})
+    return resolve(written, Sources(PARAMS, written).spell)[SCALES][scale].get("seeds")
 
 
-def layout_of(params: Params) -> Layout:
+def layout_of(params: Params, given: Mapping[str, Any] | None = None) -> Layout:
     """Where the files of a run lie: tables of other seeds than the scale's own lie apart, so that neither replaces
     the other.
 
+    Args:
+        given: what the run sets, see `changes`.
+
     Raises:
-        ViperError: see `read`.
+        ViperError: see `read`; or so many seeds that no folder can have their name.
     """
     seeds = params.scales[params.scale].seeds
-    return Layout(params.scale, apart(seeds, declared_seeds(params.scale) or seeds))
+    end = apart(seeds, declared_seeds(params.scale, given) or seeds)
+    if len(end) > _LONGEST_END:
+        raise ViperError(
+            f"--config: seeds: {len(seeds)} of them: the folders of their tables would have too long names. Write them "
+            f"in {in_file((SCALES, params.scale))[0]}"
+        )
+    return Layout(params.scale, end)
 
 
 def read_with(*given: tuple[str, Mapping[str, Any]]) -> Params:
@@ -100,7 +117,43 @@ def read_with(*given: tuple[str, Mapping[str, Any]]) -> Params:
     for name, tree in trees:
         _check_filled(name, values, tree)
         values = merge(values, tree)
-    return validate(values, Sources(PARAMS, written, trees))
+    origin = Sources(PARAMS, written, trees)
+    _check_effect(trees, resolve(values, origin.spell))
+    return validate(values, origin)
+
+
+def _check_effect(trees: Sequence[tuple[str, Mapping[str, Any]]], values: Mapping[str, Any]) -> None:
+    """Whether what a run sets for all scales reaches the one that it runs.
+
+    Args:
+        trees: what the run sets, see `read_with`.
+        values: the whole tree, once every `extends` is resolved.
+
+    Raises:
+        ViperError: the scale has a value of its own there, which no value for all scales replaces.
+    """
+    scale, shared = values.get(SCALE), {}
+    for _, tree in trees:
+        scales = tree.get(SCALES)
+        shared = merge(shared, scales.get(SHARED, {}) if isinstance(scales, Mapping) else {})
+    for place, value in _leaves(shared):
+        found = values.get(SCALES, {}).get(scale)
+        for key in place:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if found != value and EXTENDS not in place:
+            names = ", ".join(name for name, _ in trees)
+            raise ViperError(
+                f"{names}: {dotted(place)} = {short(value)}: has no effect, since the scale {scale} has a value of its "
+                f"own: write it below {SCALES}: {{{scale}: …}}"
+            )
+
+
+def _leaves(values: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    if not isinstance(values, Mapping):
+        yield place, values
+        return
+    for key, value in values.items():
+        yield from _leaves(value, (*place, key))
 
 
 def _as_tree(name: str, given: Mapping[str, Any]) -> dict[str, Any]:

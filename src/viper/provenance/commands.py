@@ -75,7 +75,9 @@ def record() -> None:
     if count := write():
         typer.echo(f"{count} stages recorded in dvc.lock: commit it, then `dvc push`")
     else:
-        typer.echo("nothing to record: all that is here is as dvc.lock records it; the rest lies in a remote")
+        typer.echo(
+            "nothing to record: all that is here is as dvc.lock records it, and of what is missing the record stays"
+        )
 
 
 def pull() -> None:
@@ -236,9 +238,16 @@ def folder(
     config: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as Snakemake's --config takes them")] = None,
 ) -> None:
     """Print the folder with the tables and figures of a target, which depends on the seeds."""
-    from viper.config.loading import layout_of, read_run
+    from viper.config.loading import changes, layout_of, read_run
+    from viper.layout import ONCE, REPORT
 
-    typer.echo(Path(layout_of(read_run(config or ())).table(target, "")).parent)
+    params, given = read_run(config or ()), changes(config or ())
+    compared = [*params.scales[params.scale].experiments, "claims", "audit_synthesis", REPORT]
+    if target not in (*compared, *ONCE):
+        raise ViperError(f"{target}: no target with tables; there are: {', '.join((*compared, *ONCE))}")
+    layout = layout_of(params, given)
+    path = layout.once(target, "x") if target in ONCE else layout.table(target, "x")
+    typer.echo(Path(path).parent)
 
 
 def graph_command(

@@ -50,11 +50,12 @@ def redraw(root: Path = Path()) -> list[Drawn]:
         raise ViperError("no figure is recorded: run the experiment (`make micro`), then `make record`")
     scale = dvc_yaml.recorded_scale_of(root)
     graph = read(["figures"], scale, root)
-    recorded = objects.entries(lock, root / objects.STORE)
+    recorded = objects.entries(lock, *objects.places(root))
     wanted = {path: recorded[path].md5 for path in graph.targets["figures"] if path in recorded}
     if not wanted:
         raise ViperError(
-            f"dvc.lock records no figure of scale {scale}, which dvc.yaml is about: `make record` records them"
+            f"dvc.lock records no figure of scale {scale} where dvc.yaml has them: `make record` records them. What an "
+            "earlier version recorded elsewhere, `python -m viper regenerate PATH` makes again"
         )
     maker = graph.maker()
     rules = sorted({maker[path].rule for path in wanted})
@@ -76,7 +77,7 @@ def redraw(root: Path = Path()) -> list[Drawn]:
 
 def _put(tables: list[str], lock: Lock, place: Path, root: Path) -> None:
     """Put the recorded tables into the scratch copy."""
-    entries = {path: objects.entry_of(path, lock, root / objects.STORE) for path in tables}
+    entries = {path: objects.entry_of(path, lock, *objects.places(root)) for path in tables}
     if lacking := [path for path, entry in entries.items() if entry is None]:
         raise ViperError(
             f"{lacking[0]}: a figure is drawn from it, and dvc.lock does not record it: `make record` first"
@@ -130,7 +131,7 @@ def changed_since(run_of: dict[str, Any], root: Path, command: str | None) -> li
 
 
 def _recorded_sidecar(path: str, lock: Lock, place: Path, root: Path) -> dict[str, Any] | None:
-    folders = [root / objects.STORE]
+    folders = objects.places(root)
     entry = objects.entry_of(path + SUFFIX, lock, *folders)
     copy = f"recorded/{path}{SUFFIX}"
     return read_sidecar(place / "recorded" / path) if entry and objects.put(copy, entry.md5, folders, place) else None

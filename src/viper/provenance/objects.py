@@ -15,7 +15,7 @@ from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.layout import RESULTS, part_of
-from viper.listings import digests_of, place_of, read_listing
+from viper.listings import cache_folder, digests_of, place_of, read_listing
 from viper.provenance.sidecar import not_made
 from viper.recorded import Entry, Lock, read_dvc_file, read_lock
 from viper.tools import run
@@ -76,6 +76,11 @@ def entries(lock: Lock, *folders: Path) -> dict[str, Entry]:
         for out in lock.outs.values()
         for path, md5 in (files_of(out.path, out.md5, *folders) or {}).items()
     }
+
+
+def places(root: Path = Path()) -> list[Path]:
+    """Where recorded objects may be: the repository's store, and the cache where DVC is set up."""
+    return [root / STORE, *([cache_folder(root)] if (root / ".dvc").is_dir() else [])]
 
 
 def parts_of(path: str, md5: str, *folders: Path) -> dict[str, dict[str, str]] | None:

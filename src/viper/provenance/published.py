@@ -68,7 +68,7 @@ def stale(root: Path = Path()) -> list[str]:
 def _recorded(lock: Lock, root: Path) -> tuple[str, dict[str, str]]:
     """The recorded scale, and what is published of it: path below PLACE → MD5."""
     scale, found = dvc_yaml.recorded_scale_of(root), {}
-    for path, entry in objects.entries(lock, root / objects.STORE).items():
+    for path, entry in objects.entries(lock, *objects.places(root)).items():
         place = PurePosixPath(path)
         if place.suffix in KINDS and is_of_target(path) and place.parts[1] == scale:
             found[place.relative_to(RESULTS).as_posix()] = entry.md5

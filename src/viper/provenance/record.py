@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from viper.config.places import SCALES, in_file
 from viper.errors import ViperError
+from viper.layout import seed_of
 from viper.listings import cache_folder
 from viper.provenance import dvc_yaml, fetching, mine, objects
 from viper.provenance.stages import EVERYTHING, Stage
@@ -70,7 +72,8 @@ def record(root: Path = Path()) -> int:
     names = [stage.name for stage in planned]
     dry = call("snakemake", "--dry-run", "--config", f"scale={scale}", "--", *names, root=root)
     if not plans_nothing(dry) and not _is_only_missing(root):
-        rules = ", ".join(rule for rule in planned_rules(dry) if rule not in names)
+        collecting = set(names) - {rule for stage in planned for rule in stage.rules}
+        rules = ", ".join(rule for rule in planned_rules(dry) if rule not in collecting)
         raise ViperError(
             f"nothing is recorded: not everything is up to date, Snakemake would run {rules}. "
             f"Run `snakemake --cores all --config scale={scale} -- {' '.join(names)}` first"
@@ -83,9 +86,24 @@ def record(root: Path = Path()) -> int:
             f"nothing is recorded: {', '.join(missing[:5])}{more} missing. Fetch them (`make pull`), or make them: "
             f"`snakemake --cores all --config scale={scale} -- {' '.join(_targets(planned, missing))}`"
         )
+    if foreign := _foreign(planned, root):
+        raise ViperError(
+            f"nothing is recorded: {foreign} is of a seed that scale {scale} has not, and would be recorded with the "
+            f"others: move it away, or add the seed to `seeds` in {in_file((SCALES, scale))[0]}"
+        )
     call("dvc", "commit", "--force", "--no-relink", "--quiet", root=root)
     objects.keep_listings(cache_folder(root), root)
     return len(planned)
+
+
+def _foreign(planned: list[Stage], root: Path) -> str | None:
+    """A file of a seed that none of the planned ones has, in a folder that is recorded as a whole."""
+    seeds = {seed_of(file) for stage in planned for file in stage.files}
+    for out in sorted(out for stage in planned for out in stage.outs):
+        files = (file.relative_to(root).as_posix() for file in (root / out).rglob("*") if file.is_file())
+        if foreign := next((file for file in files if seed_of(file) not in {None, *seeds}), None):
+            return foreign
+    return None
 
 
 def _is_only_missing(root: Path) -> bool:

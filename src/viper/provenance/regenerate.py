@@ -9,11 +9,10 @@ from typing import Any
 
 from viper.checkout import relative
 from viper.errors import ViperError
-from viper.listings import cache_folder
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
 from viper.provenance.fetching import UnreachableError, obtain, shortened
-from viper.provenance.objects import STORE, check_store, entries, entry_of, put
+from viper.provenance.objects import STORE, check_store, entries, entry_of, places, put
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
 from viper.provenance.stages import is_kept
@@ -69,7 +68,7 @@ def find(name: str, root: Path = Path()) -> Recorded:
         raise RegenerateError(UNKNOWN, f"there is no revision '{revision}': see `git log --oneline -- {DVC_LOCK}`")
     commit = call("git", "log", "-1", "--format=%H", found.stdout.strip(), "--", DVC_LOCK, root=root).strip()
     lock = lock_at(commit, root) if commit else Lock(None)
-    entry = entry_of(path, lock, *_folders(root))
+    entry = entry_of(path, lock, *places(root))
     covering = lock.covering(path)
     if covering and covering.md5.endswith(".dir") and (entry is None or entry.path == covering.path):
         raise RegenerateError(
@@ -80,7 +79,7 @@ def find(name: str, root: Path = Path()) -> Recorded:
             "table or a figure",
         )
     if entry is None:
-        if entry_of(path, read_lock(root), *_folders(root)) and revision == "HEAD":
+        if entry_of(path, read_lock(root), *places(root)) and revision == "HEAD":
             raise RegenerateError(
                 UNCOMMITTED, f"{path} is recorded here, but in no commit: commit {DVC_LOCK} with the code first"
             )
@@ -95,10 +94,10 @@ def _find_hash(value: str, root: Path) -> Recorded:
     for commit in dict.fromkeys(commit for found in commits for commit in found.split()):
         if not any(each in (_lock_text(commit, root) or "") for each in named):  # the commit that removed it
             continue
-        for path, entry in entries(lock_at(commit, root), *_folders(root)).items():
+        for path, entry in entries(lock_at(commit, root), *places(root)).items():
             if entry.md5 == value:
                 return Recorded(commit, path, value)
-    if any(entry.md5 == value for entry in entries(read_lock(root), *_folders(root)).values()):
+    if any(entry.md5 == value for entry in entries(read_lock(root), *places(root)).values()):
         raise RegenerateError(
             UNCOMMITTED,
             f"{value} is recorded here, but in no commit, so that the code that made it cannot be told: "
@@ -109,13 +108,8 @@ def _find_hash(value: str, root: Path) -> Recorded:
 
 def _listings_with(value: str, root: Path) -> list[str]:
     """The hashes of the folders that have a file with this MD5, as far as their listings are here."""
-    places = [place for folder in _folders(root) for place in folder.glob("*/*.dir")]
-    return sorted({f"{place.parent.name}{place.name}" for place in places if value.encode() in place.read_bytes()})
-
-
-def _folders(root: Path) -> list[Path]:
-    """Where listings of recorded folders may be."""
-    return [root / STORE, *([cache_folder(root)] if (root / ".dvc").is_dir() else [])]
+    listings = [place for folder in places(root) for place in folder.glob("*/*.dir")]
+    return sorted({f"{place.parent.name}{place.name}" for place in listings if value.encode() in place.read_bytes()})
 
 
 def lock_at(commit: str, root: Path = Path()) -> Lock:
@@ -149,7 +143,7 @@ def regenerate(name: str, start: Start, root: Path = Path()) -> tuple[int, list[
         plan = rebuild.plan(_graph(place, recorded.path, scale), [recorded.path], start)
         lines += [f"made by rules: {', '.join(plan.rules)}", f"starting from: {shortened(plan.given)}"]
         lock = lock_at(recorded.commit, root)
-        folders = [place / STORE, *_folders(root)]
+        folders = [place / STORE, *places(root)]
         _fetch(place, plan.given, recorded.path, lock, folders, root)
         before = _old_record(place, recorded, lock, root)
         try:
@@ -221,7 +215,7 @@ def _put(place: Path, path: str, recorded: str, folders: Sequence[Path]) -> bool
 
 def _old_record(place: Path, recorded: Recorded, lock: Lock, root: Path) -> dict[str, Any] | None:
     """The sidecar that was recorded with the file, taken out of the way of the new one; None where it is lost."""
-    entry = entry_of(recorded.path + SUFFIX, lock, place / STORE, *_folders(root))
+    entry = entry_of(recorded.path + SUFFIX, lock, place / STORE, *places(root))
     if entry:
         with suppress(UnreachableError):
             obtain({entry.path: entry.md5}, place, root)
