@@ -133,6 +133,8 @@ def test_training_by_one_process_ignores_them(variables, tmp_path):
                 "none",
                 "--metrics",
                 "none.csv",
+                "--rollouts",
+                "none.jsonl",
             ),
             *("--seed", "0", "--lineage", "base.cold"),
         ],
