@@ -77,7 +77,7 @@ def redraw(root: Path = Path()) -> list[Drawn]:
 
 def _put(tables: list[str], lock: Lock, place: Path, root: Path) -> None:
     """Put the recorded tables into the scratch copy."""
-    entries = {path: objects.entry_of(path, lock, *objects.places(root)) for path in tables}
+    entries = {path: objects.nearest_entry(path, lock, root) for path in tables}
     if lacking := [path for path, entry in entries.items() if entry is None]:
         raise ViperError(
             f"{lacking[0]}: a figure is drawn from it, and dvc.lock does not record it: `make record` first"

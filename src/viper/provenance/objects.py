@@ -65,6 +65,11 @@ def entry_of(path: str, lock: Lock, *folders: Path) -> Entry | None:
     return Entry(path, md5, entry.stage) if md5 else None
 
 
+def nearest_entry(path: str, lock: Lock, root: Path = Path()) -> Entry | None:
+    """The same by the repository's store, and only where that has no listing by the cache, which DVC is asked for."""
+    return entry_of(path, lock, root / STORE) or entry_of(path, lock, *places(root))
+
+
 def entries(lock: Lock, *folders: Path) -> dict[str, Entry]:
     """Every recorded file by its path, as far as stores and caches have the listings of recorded folders.
 
