@@ -91,7 +91,8 @@ def record(root: Path = Path()) -> int:
             f"nothing is recorded: {foreign} is of a seed that scale {scale} has not, and would be recorded with the "
             f"others: move it away, or add the seed to `seeds` in {in_file((SCALES, scale))[0]}"
         )
-    call("dvc", "commit", "--force", "--no-relink", "--quiet", root=root)
+    # By name: without, DVC also writes the .dvc files anew, which then seem younger than the models fetched by them.
+    call("dvc", "commit", "--force", "--no-relink", "--quiet", *names, root=root)
     objects.keep_listings(cache_folder(root), root)
     return len(planned)
 
