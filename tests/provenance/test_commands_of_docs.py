@@ -145,7 +145,8 @@ def test_long_commands_can_be_planned(whole, command):
         planned = "".join(execute(whole, as_plan(line)) for line in lines if line.startswith("snakemake"))
         for line in lines:
             if line.startswith("cat "):
-                assert line.removeprefix("cat ") in planned, f"{command} shows what its plan does not make"
+                shown = execute(whole, f"echo {line.removeprefix('cat ')}").split()[-1]  # a folder that a command names
+                assert shown in planned, f"{command} shows what its plan does not make"
         return
     for line in lines:
         assert re.search(r"Job stats|Nothing to be done", execute(whole, as_plan(line))), line
