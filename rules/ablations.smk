@@ -49,7 +49,7 @@ rule reward_curves:
 for ablation in ABLATIONS:
 
     # Not one rule with wildcards: the report takes the path of a caption as it stands.
-    for kind in FIGURES_OF.get(ablation, ["subdomain-bars"]):
+    for kind in kinds_of_figures(ablation):
 
         rule:
             """One figure of an ablation: rewards over steps, or the scores of its sub-domains."""

@@ -20,13 +20,14 @@ try:
     PARAMS = viper.config.read_run(*GIVEN)
     SCALE = PARAMS.scale
     S = PARAMS.scales[SCALE]
-    L = layout_of(PARAMS, viper.config.changes(*GIVEN))  # where everything lies
+    CHANGES = viper.config.changes(*GIVEN)
+    L = layout_of(PARAMS, CHANGES)  # where everything lies
 except ViperError as error:
     stop(error)
 
 # What this run sets besides, as JSON for commands that plan it; without the scale, which has its own option:
 # `--config scale=micro` changes nothing where it is the default.
-CONFIG = as_argument(json.dumps({key: value for key, value in viper.config.changes(*GIVEN).items() if key != "scale"}))
+CONFIG = as_argument(json.dumps({key: value for key, value in CHANGES.items() if key != "scale"}))
 
 # Every experiment but these is an ablation, and gets tables, figures and a target of its name (ablations.smk).
 ATTENTION = S.experiments.get("figure_attention", [])
@@ -128,9 +129,14 @@ def ablation_tables(experiment):
     return [path.format(experiment=experiment) for path in tables]
 
 
+def kinds_of_figures(experiment):
+    """What the figures of an ablation show."""
+    return FIGURES_OF.get(experiment, ["subdomain-bars"])
+
+
 def ablation_figures(experiment):
     """Figures of an ablation, with their captions."""
-    names = [f"{experiment}_{kind}" for kind in FIGURES_OF.get(experiment, ["subdomain-bars"])]
+    names = [f"{experiment}_{kind}" for kind in kinds_of_figures(experiment)]
     return [path for name in names for path in figure(experiment, name).values()]
 
 

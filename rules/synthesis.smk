@@ -181,7 +181,7 @@ if S.images.source == "world" and S.models.checker:
     rule audit_synthesis:
         """Against the truth: captions, painter, whose mistake each refinement was, operations, edits."""
         input:
-            [
+            tables=[
                 path.format(seed=seed, lineage=lineage)
                 for lineage in SYNTHESIZERS
                 for step in AUDITED
@@ -196,7 +196,7 @@ if S.images.source == "world" and S.models.checker:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         params:
-            tables=lambda wildcards, input: repeated("--table", input[: -len(input.truth) - 1]),
+            tables=lambda wildcards, input: repeated("--table", input.tables),
             truth=lambda wildcards, input: repeated("--truth", input.truth),
             sections=["seeds", "experiments"],
         shell:

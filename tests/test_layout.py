@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from repository import ROOT
 from viper import layout
 from viper.layout import Answers, Layout
+from viper.manifest import MANIFEST
 
 SEEDS = st.integers(0, 2**31)
 LINEAGES = st.lists(st.sampled_from(["csr", "vop", "mix", "cold", "seed3", "captions"]), max_size=4).map(
@@ -210,3 +211,7 @@ def test_what_is_looked_for_would_be_found():
 )
 def test_a_folder_that_no_run_would_be_given_has_no_seeds(folder):
     assert layout.seeds_apart(folder) == ()
+
+
+def test_a_manifest_has_one_name():
+    assert layout.MANIFEST == MANIFEST

@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 
 DATA, MODELS, RESULTS, WORK = "data", "models", "results", "work"
 BENCHMARKS = "benchmarks"  # below data/SCALE/
+MANIFEST = "manifest.json"  # as in viper.manifest, which must not run again because a path moved
 RECORDED = "recorded"  # below results/, beside the scales
 # Folders of results/SCALE/ that are no target's: what experiments share.
 METRICS, PREDICTIONS, ATTENTION = "metrics", "predictions", "attention"
@@ -81,11 +82,11 @@ class Layout:
 
     def checkpoint(self, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
         """The manifest of a trained checkpoint."""
-        return f"{MODELS}/{self.scale}/{lineage}/seed{seed}/manifest.json"
+        return manifest(f"{MODELS}/{self.scale}/{lineage}/seed{seed}")
 
     def base_model(self, part: str) -> str:
         """The manifest of a base model that this scale trains itself: 'vlm', 'painter', 'editor', 'checker'."""
-        return f"{MODELS}/{self.scale}/pretrained/{part}/manifest.json"
+        return manifest(f"{MODELS}/{self.scale}/pretrained/{part}")
 
     def stored_models(self) -> str:
         """The file in git that names the stored base models."""
@@ -93,7 +94,7 @@ class Layout:
 
     def latents(self) -> str:
         """The manifest of what painter and editor share while they are pretrained."""
-        return f"{MODELS}/{self.scale}/latents/manifest.json"
+        return manifest(f"{MODELS}/{self.scale}/latents")
 
     def work(self, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
         """The folder of a training that is not finished."""
@@ -124,12 +125,8 @@ class Layout:
     # --- results of a target
 
     def table(self, target: str, name: str, end: str = ".csv") -> str:
-        """A table of a target that compares seeds."""
+        """A table, figure or page of a target that compares seeds."""
         return f"{RESULTS}/{self.scale}/{target}{self.apart}/{name}{end}"
-
-    def figure(self, target: str, name: str, end: str = "") -> str:
-        """A figure of a target, without suffix where none is given."""
-        return self.table(target, name, end)
 
     def once(self, target: str, file: str) -> str:
         """A file of a target that has nothing to do with seeds."""
@@ -160,7 +157,7 @@ class Layout:
 
 def manifest(folder: str) -> str:
     """The manifest of a model's folder."""
-    return f"{folder}/manifest.json"
+    return f"{folder}/{MANIFEST}"
 
 
 def apart(seeds: Sequence[int], declared: Sequence[int]) -> str:

@@ -91,6 +91,8 @@ def layout_of(params: Params, given: Mapping[str, Any] | None = None) -> Layout:
     Raises:
         ViperError: see `read`; or so many seeds that no folder can have their name.
     """
+    if given is not None and given.keys() <= {SCALE}:  # every job starts so: the files need not be read again
+        return Layout(params.scale)
     seeds = params.scales[params.scale].seeds
     end = apart(seeds, declared_seeds(params.scale, given) or seeds)
     if len(end) > _LONGEST_END:

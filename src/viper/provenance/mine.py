@@ -13,8 +13,8 @@ from pathlib import Path
 from viper.digests import NOTES
 from viper.errors import ViperError
 from viper.files import atomic_write
-from viper.listings import cache_folder, digest_of
-from viper.provenance.objects import STORE, files_in, parts_of, tracked
+from viper.listings import digest_of
+from viper.provenance.objects import files_in, parts_of, places, tracked
 from viper.provenance.sidecar import SUFFIX, not_made
 from viper.reading import read_json
 from viper.workflow.metadata import METADATA
@@ -85,7 +85,7 @@ def put_back(folder: Path, root: Path = Path()) -> tuple[list[str], Path | None]
     paths = [path for path in read_json(folder / CONTENTS, list[str], remedy) if (folder / path).exists()]
     if outside := [path for path in paths if Path(path).is_absolute() or ".." in Path(path).parts]:
         raise ViperError(f"{folder / CONTENTS}: names a file outside the repository, '{outside[0]}'. {remedy}")
-    folders = [root / STORE, cache_folder(root)]
+    folders = places(root)
     recorded = {part: files for path, md5 in tracked(root).items() for part, files in _parts(path, md5, folders)}
     unsaved = [
         path

@@ -224,7 +224,7 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
 def status(root: Path = Path()) -> State:
     """Compare the work tree with dvc.lock."""
     recorded = objects.tracked(root)
-    folders = [root / objects.STORE, cache_folder(root)]
+    folders = objects.places(root)
 
     def differs(path: str) -> bool:
         # Of a folder some may be missing, such as other seeds, while the rest is as recorded.

@@ -71,7 +71,7 @@ def describe(name: str) -> list[str]:
         f"made      {run['finished']} in {run['seconds']} s, from {commit}",
         f"machine   {machine['system']}, {machine['cores']} cores, Python {run['python']}",
         f"packages  {', '.join(f'{package} {version}' for package, version in run['packages'].items())}",
-        f"seeds {', '.join(map(str, run['seeds'])) or 'none'}",
+        f"seeds     {', '.join(map(str, run['seeds'])) or 'none'}",
         f"command   {' '.join(record['made_from']['command'])}",
         f"id        {record['id']}",
     ]
