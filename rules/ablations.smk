@@ -21,6 +21,7 @@ rule ablation_tables:
         sections=lambda wildcards: [
             f"experiments.{wildcards.experiment}",
             "seeds",
+            "evaluation.source",
             "evaluation.benchmarks",
             "analysis",
         ],
@@ -39,7 +40,7 @@ rule reward_curves:
         curves=L.table("{experiment}", "{experiment}_rewards"),
         crossings=L.table("{experiment}", "{experiment}_crossings"),
     params:
-        compared=lambda wildcards: compared(S.experiments[wildcards.experiment]),
+        compared=lambda wildcards: compared(without_controls(S.experiments[wildcards.experiment])),
         sections=lambda wildcards: [f"experiments.{wildcards.experiment}", "seeds", "analysis"],
     shell:
         "python -m viper reward-curves {input:q} {params.compared:q} --options {params.options:q} --curves {output.curves:q}"
@@ -79,10 +80,39 @@ for ablation in ABLATIONS:
             ablation_figures(ablation),
 
 
+if LABEL_TRUTH:
+
+    rule label_truth:
+        """How true the labels of each lineage are by the audit, beside what training on them gained."""
+        input:
+            audit=L.table("audit_synthesis", "synthesis_audit"),
+            scores=L.table(LABELS, LABELS),
+        output:
+            L.table(LABELS, "label_truth"),
+        params:
+            by_truth=repeated("--by-truth", filter(is_by_truth, S.experiments[LABELS])),
+            sections=[f"experiments.{LABELS}", "analysis"],
+        shell:
+            "python -m viper label-truth {input.audit:q} {input.scores:q} {params.by_truth:q}"
+            " --options {params.options:q} --output {output:q} > {log:q} 2>&1"
+
+    rule figure_label_truth:
+        """What training gained against the share of its labels that are true: one point a lineage."""
+        input:
+            rules.label_truth.output,
+        output:
+            **figure(LABELS, "label_truth"),
+        params:
+            sections=["analysis"],
+        shell:
+            "python -m viper figure-label-truth {input:q} --options {params.options:q} --output {output.png:q}"
+            " --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"
+
+
 if ATTENTION:
 
     rule measure_attention:
-        """Where a model looks while it says what was changed between two pictures that nobody trained on."""
+        """Where a model looks while it is made to say what was changed between pictures that nobody trained on."""
         input:
             checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
             pairs=L.dataset("vop/test.parquet", lineage="base"),

@@ -13,7 +13,7 @@ rule tables:
         claims=L.table("main", "main_claims"),
     params:
         compared=compared(S.experiments["main"]),
-        sections=["experiments.main", "seeds", "evaluation.benchmarks", "analysis"],
+        sections=["experiments.main", "seeds", "evaluation.source", "evaluation.benchmarks", "analysis"],
         title=f"Main experiment at scale {SCALE}",
     shell:
         "python -m viper tables {input:q} {params.compared:q} --options {params.options:q} --title {params.title:q}"

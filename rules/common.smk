@@ -9,7 +9,7 @@ from viper.config.hub import cached_folder
 from viper.config.loading import layout_of
 from viper.errors import ViperError
 from viper.layout import REPORT, Layout, manifest
-from viper.lineage import is_trained, split_control
+from viper.lineage import is_trained, split_control, variant_of
 from viper.workflow.declaration import as_argument, per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
@@ -32,13 +32,15 @@ CONFIG = as_argument(json.dumps({key: value for key, value in CHANGES.items() if
 # Every experiment but these is an ablation, and gets tables, figures and a target of its name (ablations.smk).
 ATTENTION = S.experiments.get("figure_attention", [])
 ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_attention", "figure_wordcloud")]
+LABELS = "ablation_labels"  # the experiment whose labels are held to the truth, where there is one
+LABEL_TRUTH = S.has_truth and LABELS in S.experiments
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
 
 
 def checkpoint(lineage, seed):
     """The manifest of the checkpoint that answers for a lineage: the base is the same for every seed."""
     lineage, _ = split_control(lineage)
-    if lineage == "base":
+    if not is_trained(lineage):
         return manifest(S.models.vlm.path)
     return L.checkpoint(lineage=lineage, seed=seed)
 
@@ -86,8 +88,13 @@ def attention(lineages):
 
 def reward_metrics(lineages):
     """The metrics of all phases of these lineages, for every seed."""
-    stages = [stage for lineage in lineages for stage in parse_lineage(lineage).stages]
+    stages = [stage for lineage in without_controls(lineages) for stage in parse_lineage(lineage).stages]
     return [L.metrics("train.csv", lineage=stage, seed=seed) for stage in dict.fromkeys(stages) for seed in S.seeds]
+
+
+def without_controls(lineages):
+    """What is trained for these lineages: the same for all controls that a checkpoint is asked with."""
+    return list(dict.fromkeys(split_control(lineage)[0] for lineage in lineages))
 
 
 def repeated(option, values):
@@ -126,6 +133,8 @@ def ablation_tables(experiment):
     tables = list(rules.ablation_tables.output)
     if "rewards" in FIGURES_OF.get(experiment, []):
         tables += rules.reward_curves.output
+    if LABEL_TRUTH and experiment == LABELS:
+        tables.append(L.table(LABELS, "label_truth"))
     return [path.format(experiment=experiment) for path in tables]
 
 
@@ -137,6 +146,8 @@ def kinds_of_figures(experiment):
 def ablation_figures(experiment):
     """Figures of an ablation, with their captions."""
     names = [f"{experiment}_{kind}" for kind in kinds_of_figures(experiment)]
+    if LABEL_TRUTH and experiment == LABELS:
+        names.append("label_truth")
     return [path for name in names for path in figure(experiment, name).values()]
 
 
@@ -175,13 +186,29 @@ def shards(step):
     return [L.synthesis(step, shard=shard) for shard in range(S.images.shards)]
 
 
+def is_by_truth(lineage):
+    """Whether the data of a lineage are labelled by the truth."""
+    return S.under(variant_of(lineage)).synthesis.labels == "truth"
+
+
+def only_by_truth(paths):
+    """Of a lineage whose data are labelled by the truth, these files of its seed; of any other, none."""
+
+    def wanted(wildcards):
+        if not is_by_truth(wildcards.lineage):
+            return []
+        return [path.format(seed=wildcards.seed) for path in paths]
+
+    return wanted
+
+
 # --- training
 
 
 def parse_lineage(name):
     """The parts of a lineage's name; an unknown phase stops here, with the list of known ones."""
     try:
-        return S.training.lineage(name)
+        return S.training.lineage(name, S.variants)
     except ViperError as error:
         stop(error)
 
@@ -253,10 +280,20 @@ def reward_embedder(wildcards):
 def training_sections(wildcards):
     """All that a phase depends on; the reward where it is rewarded."""
     sections = S.training.sections(parse_lineage(wildcards.lineage).phase)
-    return [*sections, "models.vlm.processor", *(["reward"] if is_rewarded(wildcards) else [])]
+    return [*sections, "models.vlm.processor", "models.vlm.lens", *(["reward"] if is_rewarded(wildcards) else [])]
 
 
 # --- evaluation
+
+
+def own_answers(wildcards):
+    """What a checkpoint that is asked otherwise answered by itself; nothing of one that is not."""
+    lineage, control = split_control(wildcards.lineage)
+    seed = wildcards.get("seed")
+    return [
+        L.predictions(f"{name}.tsv", lineage=lineage, seed=seed, split=wildcards.split)
+        for name in (S.evaluation.names if control else [])
+    ]
 
 
 def split_named(name):
@@ -271,5 +308,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     scale=r"[a-z0-9]+",
-    lineage=r"base(\.[a-z0-9]+)*(\+[a-z0-9]+)?",
+    lineage=r"base(~[a-z0-9_]+)?(\.[a-z0-9]+)*(\+[a-z0-9]+)?",
     split=r"[A-Za-z0-9_-]+",

@@ -5,7 +5,7 @@ BENCHMARK_FILES = S.evaluation.names
 
 # What is trained has results for every seed; the base is the same for all of them and evaluated once.
 CONTROL = r"(\+[a-z0-9]+)?"
-TRAINED = rf"base(\.[a-z0-9]+)+{CONTROL}"
+TRAINED = rf"base(~[a-z0-9_]+)?(\.[a-z0-9]+)+{CONTROL}"
 
 
 wildcard_constraints:
@@ -50,6 +50,7 @@ rule evaluate:
     input:
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
         benchmarks=[L.benchmark(name=name) for name in BENCHMARK_FILES],
+        own=own_answers,
     output:
         answers=[L.predictions(f"{name}.tsv") for name in BENCHMARK_FILES],
         scores=L.predictions("scores.json"),
@@ -61,13 +62,14 @@ rule evaluate:
     params:
         benchmarks=lambda wildcards, input: repeated("--benchmark", input.benchmarks),
         answers=lambda wildcards, output: repeated("--answers", output.answers),
+        own=lambda wildcards, input: repeated("--own", input.own),
         sections=lambda wildcards: [
             "models.vlm",
             *S.evaluation.sections_of_answers(split_named(wildcards.split), wildcards.lineage),
         ],
     shell:
         "OMP_NUM_THREADS={threads} python -m viper evaluate --checkpoint {input.checkpoint:q} {params.benchmarks:q}"
-        " {params.answers:q} --scores {output.scores:q} --lineage {wildcards.lineage:q} --split {wildcards.split:q}"
+        " {params.answers:q} {params.own:q} --scores {output.scores:q} --lineage {wildcards.lineage:q} --split {wildcards.split:q}"
         " --options {params.options:q} 2>&1 | tee {log:q}"
 
 
@@ -76,8 +78,27 @@ use rule evaluate as evaluate_base with:
     input:
         checkpoint=checkpoint("base", None),
         benchmarks=rules.evaluate.input.benchmarks,
+        own=own_answers,
     output:
         answers=[L.predictions(f"{name}.tsv", seed=None) for name in BENCHMARK_FILES],
         scores=L.predictions("scores.json", seed=None),
     wildcard_constraints:
         lineage=f"base{CONTROL}",
+
+
+if S.evaluation.admission:
+
+    rule admission:
+        """Every kind of question put to the base, on clear pictures and through its lens: which ones may be asked."""
+        input:
+            checkpoint("base", None),
+        output:
+            L.once("admission", "admission.csv"),
+        threads: S.models.vlm.job.threads
+        resources:
+            **asked(S.models.vlm.job),
+        params:
+            sections=["models.vlm", "evaluation"],
+        shell:
+            "OMP_NUM_THREADS={threads} python -m viper measure-admission --checkpoint {input:q} --options {params.options:q}"
+            " --output {output:q} 2>&1 | tee {log:q}"

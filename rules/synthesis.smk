@@ -51,7 +51,7 @@ rule critique_captions:
     resources:
         **asked(S.models.vlm.job),
     params:
-        sections=["models.vlm", "synthesis.prompts", "synthesis.critique"],
+        sections=["models.vlm", "synthesis.prompts", "synthesis.critique", "synthesis.operations.language"],
     shell:
         "python -m viper critique-captions --images {input.images:q} --captions {input.captions:q}"
         " --reconstructions {input.reconstructions:q} --checkpoint {input.checkpoint:q}"
@@ -77,6 +77,8 @@ rule refine_captions:
             "synthesis.prompts",
             "synthesis.refine",
             "synthesis.entities",
+            "synthesis.opinions",
+            "synthesis.caption",  # as further captions are asked for
             "synthesis.vop_share",
         ],
     shell:
@@ -93,7 +95,7 @@ rule plan_operations:
     output:
         L.synthesis("operations"),
     params:
-        sections=["synthesis.operations"],
+        sections=["synthesis.operations", "synthesis.opinions"],
     shell:
         "python -m viper plan-operations --refinements {input:q} --options {params.options:q}"
         " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q} > {log:q} 2>&1"
@@ -127,6 +129,8 @@ rule assemble_datasets:
         refinements=shards("refinements"),
         operations=shards("operations"),
         edits=shards("edits"),
+        truth=only_by_truth([L.truth(shard=shard) for shard in range(S.images.shards)]),
+        checker=only_by_truth([manifest(S.models.checker)] if S.models.checker else []),
     output:
         csr=L.dataset("csr/train.parquet"),
         vop=L.dataset("vop/train.parquet"),
@@ -144,6 +148,7 @@ rule assemble_datasets:
             "synthesis.vop_share",
             "synthesis.vop_held_out",
             "synthesis.allow_fewer",
+            "synthesis.labels",
         ],
     shell:
         "python -m viper assemble-datasets {params.tables:q} --csr {output.csr:q} --vop {output.vop:q}"
@@ -168,12 +173,10 @@ rule describe_datasets:
         " > {log:q} 2>&1"
 
 
-if S.images.source == "world" and S.models.checker:
+if S.has_truth:
 
     # The models that synthesized the data of some lineage of this scale.
-    SYNTHESIZERS = list(
-        dict.fromkeys(S.training.lineage(split_control(lineage)[0]).data_lineage for lineage in LINEAGES)
-    )
+    SYNTHESIZERS = list(dict.fromkeys(parse_lineage(split_control(lineage)[0]).data_lineage for lineage in LINEAGES))
 
     # What the audit reads of a synthesis, in the order of its options.
     AUDITED = ["captions", "reconstructions", "critiques", "operations", "edits"]

@@ -157,11 +157,20 @@ def small_section(**changes) -> Synthesis:
         "prompts": "micro",
         "csr_size": 7,
         "vop_size": 3,
+        "labels": "loop",
+        "opinions": {"captions": 0, "least": 0},
         **dict.fromkeys(("caption", "critique", "refine", "entities"), answering),
         "operations": {"language": "micro", "max_operations": 3},
         "edit": {"one_by_one": True, "min_change": 0.01, "max_change": 0.25},
     }
     return Synthesis(**values | changes)
+
+
+def filtering_section(**changes) -> Synthesis:
+    """The same with every filter of labels on, as the perfect models of this file pass it."""
+    sampled = {"max_new_tokens": 8, "temperature": 1.0}
+    values = {"critique": sampled | {"answers": 3, "least": 2}, "opinions": {"captions": 3, "least": 2}}
+    return small_section(caption=sampled, **values | changes)
 
 
 @pytest.fixture
@@ -174,13 +183,13 @@ def options() -> Synthesis:
 def run_loop(album, seed_rows, options, fakes, tmp_path):
     """Run all steps in two shards with the fake models and write their tables; returns the shards and all rows."""
 
-    def run(vlm=None, painter=None, editor=None, seeds=seed_rows):
+    def run(vlm=None, painter=None, editor=None, seeds=seed_rows, section=options):
         vlm, painter = vlm or FakeVLM(album), painter or FakePainter(album)
         editor = editor or FakeEditor(album)
         shards = make_shards(tmp_path / "synthesis", 2)
         everything: dict[str, list] = {}
         for shard in range(2):
-            tables = loop.run_loop(list(seeds[shard::2]), vlm, painter, editor, options, lineage="base", seed=3)
+            tables = loop.run_loop(list(seeds[shard::2]), vlm, painter, editor, section, lineage="base", seed=3)
             write_tables(shards, shard, tables)
             for name, rows in tables.items():
                 everything.setdefault(name, []).extend(rows)

@@ -3,7 +3,7 @@
 import pytest
 
 from viper.errors import ViperError
-from viper.lineage import is_trained, parse, split_control
+from viper.lineage import is_trained, parse, split_control, variant_of
 
 PHASES = {"csr": ["csr"], "vop": ["vop"], "mix": ["csr", "vop"], "sft": ["csr", "vop"], "cold": ["cold"]}
 
@@ -18,13 +18,16 @@ PHASES = {"csr": ["csr"], "vop": ["vop"], "mix": ["csr", "vop"], "sft": ["csr", 
         ("base.csr.vop.csr", "base.csr.vop", "csr", "base.csr.vop", 2),
         ("base.csr.vop.csr.vop", "base.csr.vop.csr", "vop", "base.csr.vop", 2),
         ("base.csr.vop.csr.vop.csr.vop", "base.csr.vop.csr.vop.csr", "vop", "base.csr.vop.csr.vop", 3),
+        ("base~truth.vop", "base~truth", "vop", "base~truth", 1),
+        ("base~truth.csr.vop.csr", "base~truth.csr.vop", "csr", "base~truth.csr.vop", 2),
         ("base.csr.csr", "base.csr", "csr", "base.csr", 2),
         ("base.mix.vop", "base.mix", "vop", "base.mix", 2),
         ("base.cold.csr.vop.csr", "base.cold.csr.vop", "csr", "base.cold.csr.vop", 2),
     ],
 )
 def test_parts(name, parent, phase, data_lineage, generation):
-    lineage = parse(name, PHASES)
+    lineage = parse(name, PHASES, ["truth"])
+    assert lineage.stages[-1] == name
     assert (lineage.parent, lineage.phase, lineage.data_lineage, lineage.generation) == (
         parent,
         phase,
@@ -63,3 +66,13 @@ def test_a_control_is_no_part_of_the_checkpoint():
 def test_only_what_is_trained_differs_between_seeds():
     names = ["base", "base+look", "base.csr", "base.csr+look"]
     assert [name for name in names if is_trained(name)] == ["base.csr", "base.csr+look"]
+
+
+def test_a_variant_is_known_and_trains_nothing_by_itself():
+    with pytest.raises(ViperError, match=r"unknown variant 'truth'; known variants: none"):
+        parse("base~truth.vop", PHASES)
+    with pytest.raises(ViperError, match="unknown variant ''"):
+        parse("base~.vop", PHASES, ["truth"])
+    assert not is_trained("base~truth+look")
+    assert is_trained("base~truth.vop+look")
+    assert (variant_of("base~truth.vop+look"), variant_of("base.vop"), variant_of("base")) == ("truth", "", "")

@@ -120,7 +120,7 @@ def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
 @pytest.mark.parametrize("variables", [{}, {"RANK": "1", "WORLD_SIZE": "2"}, {"RANK": "x", "WORLD_SIZE": "y"}])
 def test_training_by_one_process_ignores_them(variables, tmp_path):
     scale = load("smoke")
-    options = to_json(scale, [*scale.training.sections("cold"), "models.vlm.processor"])
+    options = to_json(scale, [*scale.training.sections("cold"), "models.vlm.processor", "models.vlm.lens"])
     result = subprocess.run(
         [
             *(sys.executable, "-m", "viper", "train", "--parent", "none/manifest.json", "--data", "none.parquet"),

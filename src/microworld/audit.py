@@ -1,6 +1,7 @@
 """What the loop can only trust, measured: each step of a synthesis in the micro world against the truth.
 
-The truth file is joined here and nowhere else. Pictures made by painter and editor are read by the independent checker.
+The truth file is joined here, and in `microworld.adapters.labels` for labels that are to be true. Pictures made by
+painter and editor are read by the independent checker.
 """
 
 import json
@@ -95,7 +96,7 @@ def audit(shards: Shards, truth: Sequence[Path], checker: Checker) -> pd.DataFra
             step: by_id(row for row in read_step(shards.path(step, shard), step) if not row["failure"])
             for step in ("captions", "reconstructions", "critiques", "operations", "edits")
         }
-        painted, edited = (_read_pictures(checker, tables[step]) for step in ("reconstructions", "edits"))
+        painted, edited = (read_pictures(checker, tables[step]) for step in ("reconstructions", "edits"))
         for row_id, caption in tables["captions"].items():
             real, said = scenes[row_id], parse.described_scene(caption["caption"])
             findings += _audit_scene("caption", said, real)
@@ -132,7 +133,7 @@ def judge_refinement(sentence: str, real: Scene, said: Scene, painted: Scene) ->
     refinement = parse.parse_refinement(sentence)
     if refinement is None:
         return UNREADABLE
-    if sentence in grammar.refinements(real, said):
+    if grammar.plain(sentence) in grammar.refinements(real, said):
         return CAPTION
     seen = _background if refinement.cell is None else lambda scene: look(scene, refinement.cell)
     if seen(said) != seen(real):
@@ -168,8 +169,9 @@ def _audit_refinements(sentences: list[str], real: Scene, said: Scene, painted: 
     for kind in kinds:
         for name in (CAPTION, MISTOLD, PAINTER, NOBODY, UNREADABLE):
             yield Finding("refinements", name, kind == name)
+    told = [grammar.plain(sentence) for sentence in sentences]
     for needed in grammar.refinements(real, said):
-        yield Finding("refinements", "needed and found", needed in sentences)
+        yield Finding("refinements", "needed and found", needed in told)
 
 
 def _audit_edit(statements: list[str], real: Scene, edited: Scene) -> Iterator[Finding]:
@@ -186,7 +188,8 @@ def _audit_edit(statements: list[str], real: Scene, edited: Scene) -> Iterator[F
             yield Finding("edits", "other cells kept", look(edited, cell) == look(real, cell))
 
 
-def _read_pictures(checker: Checker, rows: dict[str, Row]) -> dict[str, Scene]:
+def read_pictures(checker: Checker, rows: dict[str, Row]) -> dict[str, Scene]:
+    """What the checker sees in the picture of each row, by id."""
     images = [unpack_image(row["image"]) for row in rows.values()]
     return dict(zip(rows, checker.read(images), strict=True)) if images else {}
 

@@ -2,11 +2,43 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from microworld.operations import Operation
 from microworld.scene import Object, Scene, cell_name
 
 NOTHING_TO_REFINE = "Nothing needs to change."
 _NUMBER = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+# What can be said in more than one way: the first is how this module writes it. None occurs in a caption.
+WORDINGS = (
+    (" was changed from ", " changed from "),
+    (" was moved from ", " moved from "),
+    (" was added at ", " was added to "),
+    (" was removed from ", " was removed at "),
+    (" instead of ", " and not "),
+    ("The caption misses a ", "The caption misses the "),
+)
+
+
+def reword(rng: np.random.Generator, text: str) -> str:
+    """The same statements and refinements, each sentence in one of the wordings that the language knows for it.
+
+    Sentences that are worded in one way only stay as they are.
+    """
+    for first, *others in WORDINGS:
+        said, *rest = text.split(first)
+        for part in rest:
+            said += str(rng.choice([first, *others])) + part
+        text = said
+    return text
+
+
+def plain(text: str) -> str:
+    """The same text in the wording in which this module writes it: two wordings of a fact become equal."""
+    for first, *others in WORDINGS:
+        for other in others:
+            text = text.replace(first, other).replace(other, first)  # one may be a part of the other
+    return text
 
 
 def listing(words: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ The types are those that the paper names (attribute, text, spatial relation, pre
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,9 +36,19 @@ def _look(thing: Object) -> tuple[str, str, str]:
     return thing.kind, thing.color, thing.size
 
 
-def propose(rng: np.random.Generator, scene: Scene, type: str, thing: Object | None = None) -> Operation | None:
-    """A random operation of `type` on `thing` (None: on a random object); None where the scene does not allow it."""
-    objects, free = list(scene.objects), scene.free_cells()
+def propose(
+    rng: np.random.Generator,
+    scene: Scene,
+    type: str,
+    thing: Object | None = None,
+    *,
+    free: Sequence[int] | None = None,
+) -> Operation | None:
+    """A random operation of `type` on `thing` (None: on a random object); None where the scene does not allow it.
+
+    Something new is put only into the cells of `free` (None: all where the scene has nothing).
+    """
+    objects, free = list(scene.objects), scene.free_cells() if free is None else free
     if thing is None and objects:
         thing = objects[int(rng.integers(len(objects)))]
     looks = Counter(map(_look, objects))

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from microworld.grammar import plain
 from microworld.operations import Operation
 from microworld.scene import COLORS, COLS, KINDS, ROWS, SHADES, SIZES, TEXTURES, Object, Scene, cell_name, make_scene
 
@@ -117,9 +118,9 @@ def parse_entities(text: str) -> list[Object]:
 
 
 def parse_refinement(text: str) -> Refinement | None:
-    """One refinement sentence → Refinement; None for anything else."""
+    """One refinement sentence, in any wording → Refinement; None for anything else."""
     for kind, pattern in _REFINEMENTS.items():
-        match = pattern.fullmatch(text.strip())
+        match = pattern.fullmatch(plain(text.strip()))
         if not match:
             continue
         if kind == "background":
@@ -141,13 +142,13 @@ def _parse_plural(text: str, cell: int) -> Object | None:
 
 
 def parse_operation(text: str) -> Operation | None:
-    """A statement or an instruction → Operation; None for anything else.
+    """A statement, in any wording, or an instruction → Operation; None for anything else.
 
     What a sentence leaves unsaid (the size of a glyph whose text changed) comes back as the empty string, and the
     jitter as zero: compare with `microworld.grammar.statement`, not object by object.
     """
     for kind, pattern in _OPERATIONS.items():
-        match = pattern.fullmatch(text.strip())
+        match = pattern.fullmatch(plain(text.strip()))
         if not match:
             continue
         said = match.groupdict()

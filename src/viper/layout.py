@@ -52,7 +52,7 @@ class Layout:
         return f"{DATA}/{self.scale}/images/seed{seed}/skipped.csv"
 
     def truth(self, *, seed: int | str = "{seed}", shard: int | str = "{shard}") -> str:
-        """What is in a shard of drawn seed images; only audits read it."""
+        """What is in a shard of drawn seed images; only audits read it, and labels that are to be true."""
         return f"{DATA}/{self.scale}/truth/seed{seed}/shard{shard}.jsonl"
 
     def synthesis(

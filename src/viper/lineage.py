@@ -8,11 +8,14 @@ parent is `base.csr`, its phase `vop`. The name also tells which model synthesiz
 - a phase that asks for a data set which its generation has already used starts the next generation, whose data the
   parent synthesizes: `base.csr.vop.csr.vop` trains its last two phases on the data of `base.csr.vop`.
 
+A name may say after the base under which variant of the scale's parameters everything on top of it is made:
+`base~truth.vop` is trained on data that the same base synthesizes under `variants.truth`.
+
 A name may end in a control, `base+look`: the checkpoint of `base`, made to begin its answers as `evaluation.controls`
 says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from viper.errors import ViperError
@@ -28,7 +31,12 @@ def split_control(name: str) -> tuple[str, str]:
 
 def is_trained(name: str) -> bool:
     """Whether a lineage has a checkpoint for every seed; the base is one and the same for all of them."""
-    return split_control(name)[0] != BASE
+    return "." in split_control(name)[0]
+
+
+def variant_of(name: str) -> str:
+    """The variant of a scale under which a lineage is made; '' for the scale as it stands."""
+    return split_control(name)[0].partition(".")[0].partition("~")[2]
 
 
 @dataclass(frozen=True)
@@ -40,14 +48,16 @@ class Lineage:
         data_lineage: name of the checkpoint that synthesized what the last phase trains on; of the base, its own.
         generation: how many times the loop has been run: 0 for the base, 1 for `base.csr.vop`, 2 for
             `base.csr.vop.csr`.
+        variant: of the scale's parameters, under which data are made and phases trained; '' for none.
     """
 
     phases: tuple[str, ...]
     data_lineage: str
     generation: int
+    variant: str = ""
 
     def __str__(self) -> str:
-        return ".".join((BASE, *self.phases))
+        return ".".join((_root(self.variant), *self.phases))
 
     @property
     def is_base(self) -> bool:
@@ -68,7 +78,7 @@ class Lineage:
     @property
     def stages(self) -> list[str]:
         """Names of the checkpoints on the way from the base, which is left out, to this one, which is the last."""
-        return [".".join((BASE, *self.phases[: number + 1])) for number in range(len(self.phases))]
+        return [".".join((_root(self.variant), *self.phases[: number + 1])) for number in range(len(self.phases))]
 
     @property
     def parent(self) -> str:
@@ -79,7 +89,11 @@ class Lineage:
         """
         if self.is_base:
             raise ViperError(f"lineage '{BASE}' has no parent: it is the model that the experiment starts from")
-        return ".".join((BASE, *self.phases[:-1]))
+        return ".".join((_root(self.variant), *self.phases[:-1]))
+
+
+def _root(variant: str) -> str:
+    return f"{BASE}~{variant}" if variant else BASE
 
 
 def phase_of(name: str) -> str:
@@ -87,20 +101,27 @@ def phase_of(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def parse(name: str, phases: Mapping[str, Sequence[str]]) -> Lineage:
+def parse(name: str, phases: Mapping[str, Sequence[str]], variants: Collection[str] = ()) -> Lineage:
     """Return the parts of the lineage `name`.
 
     Args:
         name: such as 'base.csr.vop'.
         phases: the phases that can be trained, each with the names of the data sets it uses.
+        variants: the names of the scale's variants.
 
     Raises:
-        ViperError: the name does not start at the base, or it has an unknown phase.
+        ViperError: the name does not start at the base, or it has an unknown phase or variant.
     """
-    first, *steps = name.split(".")
+    root, *steps = name.split(".")
+    first, tilde, variant = root.partition("~")
     if first != BASE:
         raise ViperError(f"lineage '{name}' starts with '{first}': begin it with '{BASE}', as in 'base.csr'")
-    data_lineage, generation, used = BASE, 0, set()
+    if tilde and variant not in variants:
+        raise ViperError(
+            f"lineage '{name}' has the unknown variant '{variant}'; known variants: {', '.join(variants) or 'none'}. "
+            "Correct the name, or add the variant to variants"
+        )
+    data_lineage, generation, used = root, 0, set()
     for position, phase in enumerate(steps):
         if phase not in phases:
             known = ", ".join(phases)
@@ -112,6 +133,6 @@ def parse(name: str, phases: Mapping[str, Sequence[str]]) -> Lineage:
         if generation == 0:
             generation = 1
         elif needed & used:
-            data_lineage, generation, used = ".".join((BASE, *steps[:position])), generation + 1, set()
+            data_lineage, generation, used = ".".join((root, *steps[:position])), generation + 1, set()
         used |= needed
-    return Lineage(tuple(steps), data_lineage, generation)
+    return Lineage(tuple(steps), data_lineage, generation, variant)

@@ -6,8 +6,9 @@ import pytest
 
 from method import method
 from viper.analysis.attention_table import maps, read, score, tidy
-from viper.analysis.claims import CLAIMS, SUPPORTED, judge
+from viper.analysis.claims import CLAIMS
 from viper.analysis.published import published
+from viper.analysis.verdicts import SUPPORTED, judge
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.layout import Layout, run_of
@@ -32,8 +33,7 @@ def paths(tmp_path):
                     "method": kind,
                     "share": share if kind == "last layer" else 0.25,
                     "area": 0.25,
-                    "in_answer": True,
-                    "answer": "<think> </think><answer> a </answer>",
+                    "statement": "a",
                     "rows": 2,
                     "columns": 2,
                     "changed": [True, False, False, False],
@@ -70,7 +70,9 @@ def test_shares_stand_beside_area_and_base(paths):
 def test_the_claims_rest_on_these_shares(paths):
     table = read(paths, LINEAGES)
     scores = score(table, LINEAGES, OPTIONS)
-    verdicts = {claim.name: judge(claim, scores, published(), 0.0) for claim in CLAIMS if claim.table == "attention"}
+    verdicts = {
+        claim.name: judge(claim, scores, published(), OPTIONS) for claim in CLAIMS if claim.table == "attention"
+    }
     assert verdicts["attention_concentrates"]["verdict"] == SUPPORTED
     assert verdicts["attention_concentrates"]["measured"] == pytest.approx(20, abs=1)
     assert verdicts["attention_rollout_concentrates"]["verdict"] == "not supported"  # nothing moved at all
@@ -80,7 +82,7 @@ def test_pairs_of_one_seed_must_be_the_same_for_all(paths):
     path = next(path for path in paths if run_of(str(path)) == ("base.csr", 1))
     table = pd.read_parquet(path)
     table[table["id"] != "seed1-00"].to_parquet(path, index=False)
-    with pytest.raises(ViperError, match=r"base\.csr/seed1\.parquet: has other pairs than base"):
+    with pytest.raises(ViperError, match=r"base\.csr/seed1\.parquet: has other pairs or statements than base"):
         read(paths, LINEAGES)
     path.unlink()
     with pytest.raises(ViperError, match=r"base\.csr/seed1\.parquet: missing"):
@@ -90,9 +92,16 @@ def test_pairs_of_one_seed_must_be_the_same_for_all(paths):
         read(paths, LINEAGES)
 
 
+def test_all_lineages_must_have_been_made_to_say_the_same(paths):
+    path = next(path for path in paths if run_of(str(path)) == ("base.csr", 1))
+    pd.read_parquet(path).assign(statement="b").to_parquet(path, index=False)
+    with pytest.raises(ViperError, match=r"base\.csr/seed1\.parquet: has other pairs or statements than base"):
+        read(paths, LINEAGES)
+
+
 def test_the_maps_are_those_of_the_first_pairs_of_a_seed(paths, tmp_path):
     images = [{"bytes": name.encode(), "path": name} for name in ("before", "after")]
-    columns = {"prompt": "", "ground_truth": [], "lineage": "base", "prompt_name": "", "seed": 0}
+    columns = {"prompt": "", "ground_truth": [], "reasoning": "", "lineage": "base", "prompt_name": "", "seed": 0}
     rows = [{"id": f"seed0-{number:02d}", "images": images, **columns} for number in range(40)]
     write_rows(tmp_path / "test.parquet", rows, VOP_COLUMNS)
     shown = maps(read(with_seeds(paths, 0, 1), LINEAGES), tmp_path / "test.parquet", seed=0, count=2)

@@ -52,6 +52,15 @@ def test_phases_follow_each_other_and_a_supervised_one_takes_no_steps(write_metr
     assert list(runs["smoothed"]) == [0.0, 0.5, 1.5, 5.0, 6.0]
 
 
+def test_a_further_update_on_the_same_responses_is_a_step_without_a_point(write_metrics):
+    write_metrics("base.csr", [1.0, np.nan, 3.0, np.nan])
+    paths = write_metrics("base.csr.vop", [5.0, np.nan, 7.0, np.nan])
+    runs = read(paths, ["base.csr.vop"], window=3)
+    assert list(runs["step"]) == [1, 3, 5, 7]
+    assert list(runs["smoothed"]) == [1.0, 2.0, 5.0, 6.0]
+    assert over_seeds(runs)["reward"].notna().all()
+
+
 def test_the_band_goes_from_the_lowest_seed_to_the_highest(write_metrics):
     for seed, rewards in enumerate(([1.0, 1.0], [2.0, 4.0], [3.0, 1.0])):
         paths = write_metrics("base.csr", rewards, seed=seed)

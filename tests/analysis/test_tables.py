@@ -18,7 +18,10 @@ from viper.config.analysis import Analysis
 LINEAGES = {"base": 0.4, "base.csr": 0.55, "base.csr.vop": 0.7}
 FILES = {name: f"Toy{name.replace('-', '')}" for name in BENCHMARKS}
 OPTIONS = json.dumps(
-    {"analysis": Analysis(**method("analysis", resamples=200)).model_dump(), "evaluation": {"benchmarks": FILES}}
+    {
+        "analysis": Analysis(**method("analysis", resamples=200)).model_dump(),
+        "evaluation": {"source": "official", "benchmarks": FILES},
+    }
 )
 
 
@@ -52,9 +55,9 @@ def written(write_predictions):
     return paths
 
 
-def compare(written: list[Path]) -> list[str | Path]:
+def compare(written: list[Path], options: str = OPTIONS) -> list[str | Path]:
     lineages = [argument for lineage in LINEAGES for argument in ("--lineage", lineage)]
-    return [*written, *lineages, "--options", OPTIONS]
+    return [*written, *lineages, "--options", options]
 
 
 def make_tables(run, compared: list[str | Path], output: Path) -> None:
@@ -91,6 +94,23 @@ def test_tables_hold_every_lineage_and_column_with_published_figures_beside(run,
     assert "base.sft" not in text
 
 
+def test_drawn_benchmarks_have_their_own_names_and_no_published_score_beside_them(run, written, tmp_path):
+    make_tables(run, compare(written, OPTIONS.replace("official", "world")), tmp_path)
+    table = tables.read_tidy(tmp_path / "main.csv")
+    assert set(zip(table["column"], table["imitates"], strict=True)) == {
+        *((file, name) for name, file in FILES.items()), ("overall", "")
+    }  # fmt: skip
+    assert table[["published_3B", "published_7B"]].isna().all(axis=None)
+    domains = tables.read_tidy(tmp_path / "subdomains.csv")
+    assert list(dict.fromkeys(domains["column"])) == [*SUBDOMAINS, FILES["MMStar"]]
+    for name, title in (("main", "# T: benchmarks"), ("subdomains", "# T: sub-domains of ToyMMStar (as MMStar)")):
+        text = (tmp_path / f"{name}.md").read_text()
+        assert text.startswith(f"{title}\n")
+        assert "ToyMMStar (as MMStar) |" in text
+        assert "published" not in text
+        assert "the paper's figures are not of these" in text
+
+
 def test_an_experiment_judges_the_claims_of_its_lineages(run, written, tmp_path):
     make_tables(run, compare(written), tmp_path)
     claims = pd.read_csv(tmp_path / "main_claims.csv").set_index("claim")
@@ -116,13 +136,45 @@ def test_others_are_compared_with_the_first(write_predictions):
             hits = rng.uniform(size=120) < rate
             paths = write_predictions(lineage, "B", hits, seed=seed, category=[SUBDOMAINS[i % 6] for i in range(120)])
     options, lineages = Analysis(**method("analysis", resamples=200)), ["base.csr.vop", "base.mix"]
-    scores, counts = tables.score_subdomains(Predictions.of(paths, lineages), "B", options)
-    table = tables.tidy(scores, counts, lineages, 2).set_index(["lineage", "column"])
+    scores = tables.score_subdomains(Predictions.of(paths, lineages), "B", options)
+    table = tables.tidy(scores, lineages, 2).set_index(["lineage", "column"])
     assert table.loc[("base.mix", "MMStar"), "compared_with"] == "base.csr.vop"
     assert table.loc[("base.mix", "MMStar"), "difference"] < 0
     assert table.loc["base.csr.vop", "difference"].isna().all()
     assert table["low"].ge(0).all()
     assert table["high"].le(100).all()
+
+
+def test_what_is_made_to_look_is_compared_with_what_is_made_to_look():
+    lineages = ["base", "base+look", "base.csr", "base.csr+look", "base.vop+look"]
+    found = {lineage: tables.compared_with(lineage, lineages) for lineage in lineages}
+    assert found == {
+        "base": "base",
+        "base+look": "base",
+        "base.csr": "base",
+        "base.csr+look": "base+look",
+        "base.vop+look": "base+look",
+    }
+
+
+def test_a_row_of_differences_names_what_it_is_compared_with(write_predictions):
+    rng, lineages = np.random.default_rng(4), ["base", "base+look", "base.csr", "base.csr+look"]
+    shape = {"category": [SUBDOMAINS[i % 6] for i in range(60)]}
+    for lineage in lineages:
+        paths = write_predictions(lineage, "B", rng.integers(0, 2, 60), **shape)
+    options = Analysis(**method("analysis", resamples=200))
+    scores = tables.score_subdomains(Predictions.of(paths, lineages), "B", options)
+    table = tables.tidy(scores, lineages, 1)
+    rows = table.set_index(["lineage", "column"])
+    expected = rows.loc[("base.csr+look", "MMStar"), "score"] - rows.loc[("base+look", "MMStar"), "score"]
+    assert rows.loc[("base.csr+look", "MMStar"), "difference"] == pytest.approx(expected)
+    text = tables.markdown(table, "T", 0.95)
+    assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| −")] == [
+        "− `base`",
+        "− `base`",
+        "− `base+look`",
+    ]
+    assert "over items only (one seed: how training with another would differ is not in them)" in text
 
 
 def test_the_base_is_read_once_for_all_seeds(run, write_predictions, tmp_path):
@@ -158,4 +210,6 @@ def test_the_figure_has_the_same_bytes_every_time_and_a_caption(run, written, tm
         )
     for suffix in (".png", ".svg", ".rst"):
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
-    assert "95% intervals" in (tmp_path / "a.rst").read_text()
+    caption = (tmp_path / "a.rst").read_text()
+    assert "95% intervals" in caption
+    assert "over items only (one seed: how training with another would differ is not in them)" in caption

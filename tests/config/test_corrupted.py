@@ -118,7 +118,7 @@ REFUSED = {
     f"{GRPO}.beta": math.nan,
     f"{GRPO}.weight_decay": math.inf,
     f"{GRPO}.max_grad_norm": math.inf,
-    f"{GRPO}.warmup_steps": 2,
+    f"{GRPO}.warmup_steps": 4,
     f"{GRPO}.rollouts": True,
     "analysis.margin": math.inf,
     "analysis.seed": 2**32,

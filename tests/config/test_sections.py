@@ -3,9 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
+from viper.config import load
 from viper.config.images import Images
 from viper.config.models import Models
 from viper.config.synthesis import EditSection, OperationsSection
+from viper.errors import ViperError
 
 PART = {"path": "models/x"}
 
@@ -32,3 +34,30 @@ PART = {"path": "models/x"}
 def test_refused(section, values, message):
     with pytest.raises(ValidationError, match=message):
         section(**values)
+
+
+VARIANT = {"variants.mine": {"synthesis": {"opinions": {"captions": 3, "least": 2}}}}
+
+
+def test_a_variant_changes_its_sections_and_no_other():
+    scale = load("micro", overrides=VARIANT)
+    varied = scale.under("mine")
+    assert (varied.synthesis.opinions.captions, scale.synthesis.opinions.captions) == (3, 0)
+    assert varied.synthesis.model_copy(update={"opinions": scale.synthesis.opinions}) == scale.synthesis
+    assert varied.models == scale.models
+    assert scale.under("") is scale
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variants.a": {"reward": {"tau": 0.5}}}, "sets reward; a variant can change synthesis"),
+        ({"variants.a": {"synthesis": {"opinions": {"captions": 1, "least": 2}}}}, "exceeds captions 1"),
+        ({"variants.A~b": {}}, "becomes part of a folder"),
+        (VARIANT | {"experiments.ablation_x": ["base", "base~mine"]}, "is the base, which a variant leaves"),
+        ({"experiments.ablation_x": ["base", "base~no.vop"]}, "unknown variant 'no'"),
+    ],
+)
+def test_wrong_variants_are_refused(changes, message):
+    with pytest.raises(ViperError, match=message):
+        load("micro", overrides=changes)

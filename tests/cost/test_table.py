@@ -3,6 +3,7 @@ import json
 import pytest
 
 from viper.config.loading import load
+from viper.config.training import one_run
 from viper.cost import table
 from viper.cost.rates import read_rates
 from viper.cost.work import Estimate, disk_of, estimate
@@ -81,8 +82,44 @@ def test_painting_takes_two_passes_a_step_where_it_is_guided(scale, rates):
 def test_training_is_shared_by_its_devices(scale, rates):
     cost = estimate(make_job("train", lineage="base.csr", seed="0"), scale, rates)
     rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
-    assert cost.seconds == pytest.approx(rate.start + 270 * 128 * 5 / 8 * 1024 * rate.trained)
+    tokens = 270 * 128 * 5 / 8 * 1024
+    # Half as many samplings as updates; each sampling is read once more before its second update.
+    assert cost.seconds == pytest.approx(rate.start + tokens / 2 * rate.sampled + tokens * 1.125 * rate.trained)
     assert cost.bytes == rate.gigabytes * 1e9
+
+
+@pytest.mark.parametrize(("steps", "updates", "samplings"), [(12, 1, 12), (12, 2, 6), (11, 2, 6), (12, 5, 3)])
+def test_several_updates_on_the_same_responses_sample_once(scale, rates, steps, updates, samplings):
+    phase = scale.training.phases["csr"].model_copy(update={"steps": steps, "updates_per_rollout": updates})
+    training = scale.training.model_copy(update={"phases": scale.training.phases | {"csr": phase}})
+    job, scale = make_job("train", lineage="base.csr", seed="0"), scale.model_copy(update={"training": training})
+    rate, tokens = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"], 128 * 5 / 8 * 1024
+    read_again = samplings / 4 if updates > 1 else 0
+    expected = tokens * (samplings * rate.sampled + (steps + read_again) * rate.trained)
+    assert estimate(job, scale, rates).seconds == pytest.approx(rate.start + expected)
+
+
+def test_fine_tuning_samples_nothing(scale, rates):
+    rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
+    cost = estimate(make_job("train", lineage="base.cold", seed="0"), scale, rates)
+    options = one_run(scale.training, "cold")
+    examples = options.phase.steps * options.phase.prompts_per_step / options.machine.devices
+    assert cost.seconds == pytest.approx(rate.start + examples * rate.example)
+
+
+def test_drawn_benchmarks_cost_tokens_and_leave_no_pictures(rates):
+    scale = load("micro")
+    dev, test = (estimate(make_job("evaluate", lineage="base", split=name), scale, rates) for name in ("dev", "test"))
+    start, sizes = rates.models[scale.models.vlm.path].start, [scale.evaluation.splits[n].size for n in ("dev", "test")]
+    assert (test.seconds - start) / (dev.seconds - start) == pytest.approx(sizes[1] / sizes[0])
+    assert dev.bytes == test.bytes == 0
+
+
+def test_attention_takes_a_forward_pass_a_held_out_pair_and_samples_nothing(scale, rates):
+    job = make_job("measure_attention", lineage="base", seed="0")
+    rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
+    pairs = scale.synthesis.vop_held_out
+    assert estimate(job, scale, rates).seconds == pytest.approx(rate.start + pairs * rate.example / 4)
 
 
 def test_a_size_of_the_split_limits_official_benchmarks(scale, rates):

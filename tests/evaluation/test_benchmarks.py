@@ -8,6 +8,7 @@ from microworld.benchmarks import BENCHMARKS as MICRO
 from microworld.scene import scene_stream, split_of
 from viper.config.evaluation import Split
 from viper.errors import ViperError
+from viper.evaluation import world
 from viper.evaluation.benchmark_tables import read_benchmark
 from viper.evaluation.benchmarks import provide
 from viper.files import write_table
@@ -28,7 +29,7 @@ def test_no_benchmark_picture_is_a_training_picture(name):
 
 def test_a_seed_makes_the_same_file_and_another_seed_another(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert write("MicroBlink", seed, 6, "train", tmp_path / name) == 6
+        write("MicroBlink", Split(seed=seed, size=6), tmp_path / name, admitted_only=False)
     first, again, other = ((tmp_path / name).read_bytes() for name in "abc")
     assert first == again != other
 
@@ -38,19 +39,20 @@ def test_categories_have_equal_shares(questions):
     assert set(shares) == {2}
 
 
-def test_sizes_are_rounded_up_to_whole_groups():
-    assert len(table(draw_groups("MicroHallusion", 0, 5, "train"))) == 8
+def test_a_size_counts_what_is_scored_together():
+    assert len(table(draw_groups("MicroHallusion", 0, 3, "train"))) == 3 * world.rows_an_item("MicroHallusion") == 12
+    assert len(table(draw_groups("MicroBlink", 0, 3, "train"))) == 3 * world.rows_an_item("MicroBlink") == 3
 
 
 def test_an_index_tells_hallusion_set_figure_and_question():
-    rows = table(draw_groups("MicroHallusion", 0, 8, "train"))
+    rows = table(draw_groups("MicroHallusion", 0, 2, "train"))
     assert list(rows["index"].str.split("_").str[3:].str.join("_")) == [
         f"{number}_{figure}_{question}" for number in (0, 1) for figure in (0, 1) for question in (0, 1)
     ]
 
 
 def test_crpe_truth_is_no_bare_letter():
-    rows = table(draw_groups("MicroCRPE", 0, 8, "train"))
+    rows = table(draw_groups("MicroCRPE", 0, 2, "train"))
     assert rows["answer"].str.fullmatch(r"[ABCD]\. .+").all()
 
 
@@ -75,4 +77,4 @@ def test_official_data_are_linked_not_copied(tmp_path, monkeypatch):
 
 def test_an_unknown_benchmark_is_refused(tmp_path):
     with pytest.raises(ViperError, match="MicroStar"):
-        write("MMStar", 0, 8, "test", tmp_path / "x.tsv")
+        write("MMStar", Split(size=8), tmp_path / "x.tsv", admitted_only=False)

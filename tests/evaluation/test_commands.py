@@ -27,7 +27,7 @@ def written(*names):
 
 def test_a_benchmark_of_any_seed_and_size_can_be_made(tmp_path):
     splits = {"mine": {"seed": 4711, "size": 5, "pictures": "dev"}}
-    options = json.dumps({"evaluation": {"source": "world", "folder": None, "splits": splits}})
+    options = json.dumps({"evaluation": {"source": "world", "folder": None, "kinds": "all", "splits": splits}})
     output = tmp_path / "MicroWorldQA.tsv"
     arguments = ["--split", "mine", "--options", options, "--output", str(output)]
     assert run("make-benchmark", "MicroWorldQA", *arguments).exit_code == 0

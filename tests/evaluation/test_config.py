@@ -19,7 +19,7 @@ OFFICIAL = {
 def test_a_benchmark_and_its_answers_depend_on_their_own_split_and_control():
     section = Evaluation(**{**WORLD, "controls": {"look": "<think> Look"}})
     asked = ["evaluation.source", "evaluation.folder", "evaluation.asking"]
-    assert section.sections_of_benchmark("mine") == [*asked[:2], "evaluation.splits.mine"]
+    assert section.sections_of_benchmark("mine") == [*asked[:2], "evaluation.kinds", "evaluation.splits.mine"]
     assert section.sections_of_answers("mine", "base.csr") == asked, "drawn benchmarks have their size"
     assert section.sections_of_answers("mine", "base+look") == [*asked, "evaluation.controls.look"]
     assert Evaluation(**OFFICIAL).sections_of_answers("test", "base") == [*asked, "evaluation.splits.test.size"]
@@ -39,6 +39,10 @@ def test_a_control_is_its_lineage_asked_otherwise():
         ({**OFFICIAL, "folder": None}, "does not go with source 'official'"),
         ({**WORLD, "splits": {"test": {"seed": 1}}}, "splits.test.size is missing"),
         ({**WORLD, "benchmarks": {"MMVP": "MicroStar"}}, "MMVP"),
+        (
+            {**WORLD, "admission": {"seed": 0, "items": 50, "least_clear": 85.0, "shifted": [80.0, 40.0]}},
+            "put the lower one first",
+        ),
     ],
 )
 def test_impossible_combinations_are_refused(values, message):

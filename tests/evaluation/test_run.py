@@ -14,8 +14,10 @@ from microworld.benchmarks.benchmark import Question
 from scripted import Scripted, asking, every, right
 from viper import completion
 from viper.analysis import bootstrap
+from viper.errors import ViperError
 from viper.evaluation.run import COLUMNS, evaluate
 from viper.evaluation.vlmevalkit import build, import_vlmeval
+from viper.files import write_table
 
 
 def spoken(question: Question) -> str:
@@ -242,3 +244,46 @@ def test_trap_an_option_none_vanishes(files, tmp_path):
     theirs = ImageMCQDataset("MicroStar")
     prompts = [dataset.build_prompt(dataset.data.iloc[0])[-1]["value"] for dataset in (theirs, ours)]
     assert ["B. None\n" in prompt for prompt in prompts] == [False, True]
+
+
+class Counting:
+    """Answers every chat with what it is made to begin with and a fixed end; counts what it is asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def answer(self, chats, **_):
+        self.asked += len(chats)
+        return [f"{chat.begin or '<think> No.'} </think><answer> B </answer>" for chat in chats]
+
+
+@pytest.mark.parametrize("name", ["MicroStar", "MicroHallusion", "MicroCRPE"])
+def test_what_begins_of_itself_as_it_is_made_to_is_not_asked_again(name, files, tmp_path):
+    look, path = "<think> Look closely.", files[name]
+    alone = {begin: evaluate(Counting(), [path], asking(begin=begin))[name].items for begin in ("", look)}
+    for begin, all_again in (("", True), (look, False)):
+        own = tmp_path / f"{name}{all_again}.tsv"
+        write_table(own, alone[begin])
+        vlm = Counting()
+        found = evaluate(vlm, [path], asking(begin=look), own=[own])[name].items
+        pd.testing.assert_frame_equal(found, alone[look])
+        assert (vlm.asked > 0) == all_again
+
+
+def test_an_answer_that_was_cut_off_is_asked_again(files, tmp_path):
+    look, own = "<think> Look closely.", tmp_path / "own.tsv"
+    items = evaluate(Counting(), [files["MicroStar"]], asking(begin=look))["MicroStar"].items
+    items.loc[1, "prediction"] = f"{look} </think><answer> B"
+    write_table(own, items)
+    vlm = Counting()
+    evaluate(vlm, [files["MicroStar"]], asking(begin=look), own=[own])
+    assert vlm.asked == 1
+
+
+def test_answers_to_other_items_are_refused(files, tmp_path):
+    own = tmp_path / "own.tsv"
+    items = evaluate(Counting(), [files["MicroStar"]], asking())["MicroStar"].items
+    for others in (items.iloc[1:], items.iloc[::-1]):
+        write_table(own, others)
+        with pytest.raises(ViperError, match=r"own\.tsv: holds the answers to other items"):
+            evaluate(Counting(), [files["MicroStar"]], asking(begin="<think>"), own=[own])

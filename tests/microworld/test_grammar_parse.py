@@ -56,6 +56,36 @@ def test_refinements_read_back_and_name_both_sides(first, second):
                 assert side is None or grammar.object_phrase(side) == grammar.object_phrase(there)
 
 
+def _sentences(seed):
+    """Statements and refinements of a random picture, all in the grammar's own wording."""
+    rng, scene = np.random.default_rng(seed), _scene(seed)
+    operations = (propose(rng, scene, type) for type in OPERATION_TYPES)
+    return [*(grammar.statement(o) for o in operations if o), *grammar.refinements(scene, _scene(seed + 1))]
+
+
+@given(seeds, seeds)
+def test_every_wording_is_read_as_the_same_fact(seed, luck):
+    written = _sentences(seed)
+    worded = grammar.reword(np.random.default_rng(luck), " ".join(written))
+    assert parse.sentences_of(grammar.plain(worded)) == written
+    assert grammar.plain(grammar.plain(worded)) == grammar.plain(worded)
+    for sentence, other in zip(written, parse.sentences_of(worded), strict=True):
+        for read in (parse.parse_operation, parse.parse_refinement):
+            assert read(sentence) == read(other)
+
+
+@given(seeds)
+def test_captions_and_instructions_have_one_wording(seed):
+    rng, scene = np.random.default_rng(seed), _scene(seed)
+    for text in (grammar.caption(scene), *(grammar.instruction(o) for o in sample_operations(rng, scene, 3))):
+        assert grammar.plain(text) == grammar.reword(rng, text) == text
+
+
+def test_both_wordings_are_used():
+    rng, sentence = np.random.default_rng(0), "A large red circle was removed from the top left."
+    assert {grammar.reword(rng, sentence) for _ in range(20)} == {sentence, sentence.replace("from", "at")}
+
+
 @given(seeds)
 def test_a_right_caption_needs_no_refinement(seed):
     assert grammar.refinements(_scene(seed), _scene(seed)) == []

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from method import method
 from microworld.adapters.benchmarks import write
 from scripted_loop import make_data_sets, make_shards, write_tables
-from viper.config.evaluation import Asking
+from viper.config.evaluation import Asking, Split
 from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.reward import Reward as RewardSection
 from viper.config.synthesis import Synthesis
@@ -29,6 +29,8 @@ from viper.training.run import Places, train
 
 MADE = {"lineage": "base", "seed": 0}
 SYNTHESIS = Synthesis(
+    labels="loop",
+            opinions={"captions": 0, "least": 0},
     prompts="paper", csr_size=2, vop_size=2, allow_fewer=True,
     **{step: {"max_new_tokens": 12} for step in ("caption", "critique", "refine", "entities")},
     operations={"language": "english", "types": ["color"]},
@@ -109,7 +111,7 @@ def test_a_family_synthesizes_and_trains(synthesized, reward, tmp_path, method):
 def evaluated(vlm, folder: Path):
     """A benchmark of one picture and one of several, four items each."""
     for name in ("MicroStar", "MicroBlink"):
-        write(name, 1, 4, "test", folder / f"{name}.tsv")
+        write(name, Split(seed=1, size=4), folder / f"{name}.tsv", admitted_only=False)
     files = [folder / f"{name}.tsv" for name in ("MicroStar", "MicroBlink")]
     results = evaluate(vlm, files, Asking(max_new_tokens=12))
     assert all(len(result.items) == 4 and result.items["prediction"].str.len().all() for result in results.values())

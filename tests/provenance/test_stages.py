@@ -168,7 +168,7 @@ def test_a_graph_survives_json(graph):
         ("captions", ["micro/caption"]),
         ("reconstructions", []),
         ("critiques", ["micro/critique"]),
-        ("refinements", ["micro/entities", "micro/refine"]),
+        ("refinements", ["micro/caption", "micro/entities", "micro/refine"]),
         ("dataset", ["cards/dataset", "micro/csr", "micro/vop"]),
         ("train_main", []),
     ],

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from microworld.adapters.pairs import draw_pairs, draw_sentences, errors, paraphrase
+from microworld.grammar import plain
 from microworld.parse import parse_operation, parse_refinement
 from viper.errors import ViperError
 from viper.reward.calibration import choose_tau, measure, rates_by_kind, roc_table
@@ -71,8 +72,16 @@ def test_pairs_of_the_world():
     pairs = draw_pairs(30, seed=0)
     assert pairs == draw_pairs(30, seed=0)
     assert sum(pair.kind == "exact" for pair in pairs) == sum(pair.kind == "paraphrase" for pair in pairs) == 30
-    assert all(pair.same == (pair.kind in ("exact", "paraphrase")) for pair in pairs)
+    assert all(pair.same == (pair.kind in ("exact", "wording", "paraphrase")) for pair in pairs)
     assert all(pair.first != pair.second for pair in pairs if pair.kind != "exact")
+
+
+def test_a_wording_of_a_pair_says_the_same_and_an_error_something_else():
+    pairs = draw_pairs(60, seed=0)
+    assert {pair.kind for pair in pairs} >= {"wording", "color", "order"}
+    for pair in pairs:
+        if pair.kind != "paraphrase":
+            assert (plain(pair.first) == plain(pair.second)) == pair.same, pair
 
 
 def test_measure_with_the_fake_embedder(fake_embedder):

@@ -61,6 +61,7 @@ def test_scores_with_the_real_embedder(run, tmp_path):
 def test_calibration_writes_its_evidence(run, tmp_path):
     paths = {name: tmp_path / name for name in ("tau.json", "roc.csv", "pairs.csv")}
     changes = {"reward.calibration.sentences": 10, "reward.calibration.seed": 3, "reward.embedder.path": EMBEDDER}
+    changes["reward.calibration.max_false_positive_rate"] = 0.01
     options = to_json(load("smoke", overrides=changes), ["reward.embedder", "reward.calibration"])
     result = run(
         *("calibrate-tau", "--options", options, "--choice", paths["tau.json"]),

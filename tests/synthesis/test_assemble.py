@@ -7,6 +7,7 @@ import pytest
 from datasets import load_dataset
 
 from scripted_loop import make_data_sets
+from viper import completion
 from viper.config import load
 from viper.errors import ViperError
 from viper.prompts import render
@@ -31,16 +32,20 @@ def test_rows_hold_what_the_steps_made(run_loop, tmp_path):
     csr, vop, account = write(shards, tmp_path / "out")
     images, captions, edits = (by_id(tables[step]) for step in ("images", "captions", "edits"))
     refinements, operations = by_id(tables["critiques"]), by_id(tables["operations"])
+    named = by_id(tables["refinements"])
     assert (len(csr), len(vop)) == (7, 3)
+    assert all(row["reasoning"] for row in csr)
     for row in csr:
         assert row["images"] == [images[row["id"]]["image"]], "not encoded again"
         assert row["prompt"] == render("micro", "csr", caption=captions[row["id"]]["caption"])
         assert row["caption"] == captions[row["id"]]["caption"]
         assert row["ground_truth"] == refinements[row["id"]]["refinements"]
+        assert row["reasoning"] == completion.reasoning(refinements[row["id"]]["completion"])
         assert (row["lineage"], row["prompt_name"], row["seed"]) == ("base", "micro/csr", 3)
     for row in vop:
         assert row["images"] == [images[row["id"]]["image"], edits[row["id"]]["image"]]
         assert row["ground_truth"] == operations[row["id"]]["statements"]
+        assert row["reasoning"] == completion.reasoning(named[row["id"]]["entities_completion"])
         assert row["prompt"] == render("micro", "vop")
     assert account == {
         ("csr", "used"): 7,

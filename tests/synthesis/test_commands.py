@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from microworld.audit import read_truth
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
+from microworld.grammar import plain
 from repository import ROOT, Checkout
 from viper.config import load
 from viper.config.options import to_json
@@ -99,6 +100,7 @@ def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
     entities, operations = tmp_path / "refinements.parquet", tmp_path / "operations.parquet"
     texts = dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), "")
     found = {"id": "a", "refined_caption": "A mug.", "entities": "mug | blue | small | - | 1 | - | left", "seed": 0}
+    found["opinions"] = []
     write_rows(entities, [found | texts], REFINEMENTS.columns)
     made = ("--lineage", "base", "--seed", "0")
     commands = [
@@ -109,7 +111,7 @@ def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
         ],
         [
             *("plan-operations", "--refinements", entities, "--out", operations, *made),
-            *("--options", to_json(scale, ["synthesis.operations"])),
+            *("--options", to_json(scale, ["synthesis.operations", "synthesis.opinions"])),
         ],
     ]
     words = json.dumps([list(map(str, command)) for command in commands])
@@ -125,6 +127,7 @@ def test_plan_operations(viper, tmp_path):
         "id": "a",
         "refined_caption": caption,
         "entities": "large red circle at the top left.",
+        "opinions": [],
         **dict.fromkeys(("completion", "entities_completion", "failure", "lineage", "prompt_name"), ""),
         "seed": 0,
     }
@@ -132,8 +135,16 @@ def test_plan_operations(viper, tmp_path):
     scale = load("smoke", overrides={"synthesis.operations.types": ["color"]})
     viper(
         *("plan-operations", "--refinements", tmp_path / "in.parquet", "--out", tmp_path / "out.parquet"),
-        *("--options", to_json(scale, ["synthesis.operations"]), "--lineage", "base", "--seed", 0),
+        *(
+            "--options",
+            to_json(scale, ["synthesis.operations", "synthesis.opinions"]),
+            "--lineage",
+            "base",
+            "--seed",
+            0,
+        ),
     )
     (planned,) = read_rows(tmp_path / "out.parquet")
     assert list(planned) == list(OPERATIONS.columns)
-    assert planned["statements"][0].startswith("The color of the large circle at the top left was changed from red to ")
+    statement = plain(planned["statements"][0])
+    assert statement.startswith("The color of the large circle at the top left was changed from red to ")

@@ -4,7 +4,9 @@ import pytest
 from PIL import Image
 
 from microworld import grammar
-from microworld.parse import parse_operation
+from microworld.parse import parse_caption, parse_operation
+from scripted_loop import filtering_section
+from viper.prompts import render
 from viper.synthesis import steps
 from viper.synthesis.rows import by_id, drawn_for_vop, unpack_image
 
@@ -184,3 +186,40 @@ def test_a_small_change_shows_in_its_field():
 
 def _name(row):
     return row["id"]
+
+
+def test_filters_pass_what_every_answer_says(run_loop):
+    _, without = run_loop()
+    _, tables = run_loop(section=filtering_section())
+    assert [row["refinements"] for row in tables["critiques"]] == [row["refinements"] for row in without["critiques"]]
+    assert all(len(row["opinions"]) == 3 for row in tables["refinements"])
+    assert all(row["opinions"] == [] for row in without["refinements"])
+    # The captions of this model forget the last object of every picture, so nothing is done to it.
+    last = {row["id"]: parse_caption(row["refined_caption"])[0][-1].cell for row in without["refinements"]}
+    for row in tables["operations"]:
+        assert row["failure"] == ""
+        changed = [parse_operation(statement) for statement in row["statements"]]
+        assert all(last[row["id"]] not in cells_of(operation) for operation in changed)
+
+
+def cells_of(operation) -> set[int]:
+    return {thing.cell for thing in (operation.before, operation.after) if thing}
+
+
+def test_a_refinement_that_one_answer_of_three_has_is_left_out(run_loop, fakes, album):
+    class Wavering(fakes.VLM):
+        """A critic that is right, and whose every third answer adds something else."""
+
+        asked = 0
+
+        def answer(self, chats, **options):
+            said = super().answer(chats, **options)
+            if not chats[0].text.startswith(render("micro", "critique", caption="CAPTION").partition("CAPTION")[0]):
+                return said
+            self.asked += 1
+            extra = "The background is pale."
+            return [each.replace("</answer>", f" {extra}</answer>") if self.asked % 3 == 0 else each for each in said]
+
+    _, steady = run_loop()
+    _, tables = run_loop(vlm=Wavering(album), section=filtering_section())
+    assert [row["refinements"] for row in tables["critiques"]] == [row["refinements"] for row in steady["critiques"]]

@@ -62,6 +62,7 @@ def write_data(path, images_per_row, rows=12):
         ],
         "prompt": [PROMPTS[images_per_row - 1]] * rows,
         "ground_truth": [[STATEMENTS[i % 4], STATEMENTS[(i + 1) % 4]] for i in range(rows)],
+        "reasoning": [f"Look . {STATEMENTS[i % 4]}" for i in range(rows)],
     }
     features = Features(
         {
@@ -69,6 +70,7 @@ def write_data(path, images_per_row, rows=12):
             "images": List(Image()),
             "prompt": Value("string"),
             "ground_truth": List(Value("string")),
+            "reasoning": Value("string"),
         }
     )
     path.parent.mkdir(parents=True)
@@ -111,6 +113,7 @@ def build_options(checkpoint_every=2, **changes):
         "rollouts": 3,
         "responses_per_pass": 3,
         "max_completion_length": 6,
+        "updates_per_rollout": 1,
     }
     return TrainOptions(
         phase=phase | changes,

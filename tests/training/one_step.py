@@ -32,7 +32,7 @@ PHASES = {
     "lora": {**COMMON, "method": "sft", "prompts_per_step": 4, "responses_per_pass": 2, "freeze_vision": True,
              "lora": {"rank": 4, "alpha": 8}},
     "grpo": {**of_params("training.phases.csr"), **COMMON, "prompts_per_step": 2, "rollouts": 3,
-             "responses_per_pass": 3, "max_completion_length": 6},
+             "responses_per_pass": 3, "max_completion_length": 6, "updates_per_rollout": 1},
 }  # fmt: skip
 PHASES["three"] = PHASES["grpo"] | {"steps": 3, "learning_rate": 1e-3}
 

@@ -3,12 +3,15 @@
 import base64
 import io
 import json
+import re
 
 import pytest
 from datasets import load_dataset
 from PIL import Image
 
+from microworld.base_models.tasks import CLOSER_LOOK
 from microworld.parse import parse_operation, parse_refinement, sentences_of
+from viper import completion
 from viper.config.training import ColdStart
 from viper.errors import ViperError
 from viper.manifest import sha256
@@ -27,7 +30,9 @@ def test_truth_gives_parsable_answers_and_the_same_bytes_twice(tmp_path):
         answer = row["completion"].split("<answer>")[1].removesuffix("</answer>").strip()
         parse = parse_refinement if len(row["images"]) == 1 else parse_operation
         assert all(parse(sentence) for sentence in sentences_of(answer)), answer
-        assert row["completion"].startswith("<think> ")
+        thought = completion.reasoning(row["completion"])
+        assert thought.startswith(CLOSER_LOOK)
+        assert re.search(r": .+ (yes|no)\.", thought), "a note: said, seen, the same?"
 
 
 def jsonl(path, *rows):

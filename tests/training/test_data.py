@@ -53,6 +53,20 @@ def test_every_row_comes_once_before_any_comes_twice():
     assert order != data.in_training_order([first, second], 25, seed=4)["prompt"]
 
 
+def test_data_sets_are_interleaved_in_their_own_orders():
+    sets = [
+        Dataset.from_dict({"prompt": [f"{name}{i}" for i in range(count)]}) for name, count in (("a", 40), ("b", 60))
+    ]
+    mixed = list(data.interleave(sets, seed=3)["prompt"])
+    for part in sets:
+        of_part = set(part["prompt"])
+        assert [prompt for prompt in mixed if prompt in of_part] == list(part["prompt"])
+    assert 8 <= sum(prompt.startswith("a") for prompt in mixed[:50]) <= 32, "shuffled, not one after the other"
+    assert mixed == list(data.interleave(sets, seed=3)["prompt"])
+    assert mixed != list(data.interleave(sets, seed=4)["prompt"])
+    assert list(data.interleave(sets[:1], seed=3)["prompt"]) == list(sets[0]["prompt"])
+
+
 def test_a_longer_run_begins_like_a_shorter_one():
     rows = Dataset.from_dict({"prompt": [str(i) for i in range(7)]})
     long, short = (list(data.in_training_order([rows], count, seed=0)["prompt"]) for count in (20, 9))
@@ -68,6 +82,19 @@ def test_completions_are_written_from_ground_truth_unless_they_are_there():
     ]
     own = Dataset.from_dict({"prompt": ["What?"], "completion": ["Mine."]})
     assert data.with_completions(own, "Look.")["completion"] == ["Mine."]
+
+
+def test_a_row_is_taught_with_the_reasoning_that_led_to_its_truth_unless_another_is_named(toy, tmp_path):
+    rows = data.read(toy / "csr" / "train.parquet", with_reasoning=True)
+    written = data.with_completions(rows, None)
+    assert written.column_names == ["images", "prompt", "completion"]
+    for row, taught in zip(rows, written["completion"], strict=True):
+        assert taught == f"<think> {row['reasoning']} </think><answer> {' '.join(row['ground_truth'])} </answer>"
+    assert data.with_completions(rows, "")["completion"][0].startswith("<think>  </think>")
+    without = tmp_path / "train.parquet"
+    rows.remove_columns("reasoning").to_parquet(without)
+    with pytest.raises(ViperError, match="also needs reasoning"):
+        data.read(without, with_reasoning=True)
 
 
 def test_unusable_files_are_named(tmp_path):

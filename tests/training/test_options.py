@@ -53,18 +53,19 @@ def test_defaults_are_the_papers():
     assert phase.epsilon_high > phase.epsilon_low
 
 
-def test_a_phase_depends_on_itself_and_on_the_steps_of_the_phases_that_it_adds_up():
+def test_a_phase_depends_on_itself_and_on_the_steps_and_data_of_the_phases_that_it_adds_up():
     training = Training.model_validate(SECTION)
     common = ["training.machine", "training.records"]
     assert training.sections("csr") == ["training.phases.csr", *common]
-    steps = ["training.phases.csr.steps", "training.phases.vop.steps"]
-    assert training.sections("mix") == ["training.phases.mix", *steps, *common]
+    parts = [f"training.phases.{name}.{key}" for name in ("csr", "vop") for key in ("data", "steps")]
+    assert training.sections("mix") == ["training.phases.mix", *parts, *common]
 
 
 def test_mixed_phase_has_the_steps_of_both_stages():
     training = Training.model_validate(SECTION)
     options = one_run(training, "mix")
     assert options.phase.steps == 100
+    assert [(part.data, part.steps) for part in options.parts] == [(["csr"], 60), (["vop"], 40)]
     assert TrainOptions.model_validate_json(options.model_dump_json(exclude={"machine": {"job"}})) == options
     assert training.lineage("base.mix").data_lineage == "base"
 
@@ -80,7 +81,13 @@ def test_mixed_phase_has_the_steps_of_both_stages():
         ("phases.csr.data", ["csr", "csr"], "twice"),
         ("phases.csr.data", ["cold"], "use method: sft"),
         ("phases.mix.steps", ["csr", "vob"], "'vob' is no phase"),
+        (
+            "phases.mix.steps",
+            ["csr"],
+            r"phases\.mix: data \['csr', 'vop'\]: the phases of steps \['csr'\] train on csr",
+        ),
         ("phases.csr.learning_rat", 1, "learning_rat"),
+        ("records.checkpoint_every", 5, "updates_per_rollout 2: records.checkpoint_every 5 is no multiple of it"),
         ("phases.csr.steps", "many", "steps"),
         ("machine.devices", 2, "accelerate_config"),
         ("phases.csr.lora", {"rank": 0}, "greater than or equal to 1"),

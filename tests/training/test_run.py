@@ -9,9 +9,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from viper.config.training import TrainOptions
+from viper.config.models import Lens
+from viper.config.training import Training, TrainOptions, one_run
 from viper.errors import ViperError
 from viper.manifest import model_folder, sha256, write_manifest
+from viper.models.lens import look_through
+from viper.synthesis.rows import IMAGES, TEXT, TEXTS, pack_image, read_rows, unpack_image, write_rows
 from viper.training import run
 from viper.training.checkpoints import RECORDS, last_whole
 from viper.training.records import COLUMNS
@@ -137,6 +140,60 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_bytes_stay_the_same(
     assert where.rollouts.read_text() == trained.rollouts.read_text()
 
 
+TWO_UPDATES = {"updates_per_rollout": 2, "steps": 6, "learning_rate": 1e-2}
+
+
+@pytest.fixture(scope="module")
+def twice(toy, reward, grpo_options, tmp_path_factory):
+    """A finished run of two updates on each sampling."""
+    where = places(toy, tmp_path_factory.mktemp("twice"))
+    train(grpo_options(**TWO_UPDATES), where, seed=7, scorer=reward)
+    return where
+
+
+def test_the_second_update_on_the_same_responses_is_clipped(twice):
+    rows = rows_of(twice.metrics)
+    clipped = [float(row["clip_low"]) + float(row["clip_high"]) for row in rows]
+    assert [int(row["step"]) for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert clipped[0::2] == [0, 0, 0], "the policy that sampled is the one that is updated"
+    assert all(share > 0 for share in clipped[1::2])
+    assert [bool(row["reward"]) for row in rows] == [True, False] * 3, "a reward belongs to its sampling"
+
+
+def test_a_run_that_was_interrupted_between_samplings_ends_with_the_same_bytes(
+    twice, toy, tmp_path, reward, interrupted_reward, grpo_options
+):
+    where, options = places(toy, tmp_path), grpo_options(**TWO_UPDATES)
+    with pytest.raises(KeyboardInterrupt):
+        train(options, where, seed=7, scorer=interrupted_reward)
+    assert (where.work / "checkpoint-4").is_dir()
+    train(options, where, seed=7, scorer=reward)
+    assert sha256(where.model / "model.safetensors") == sha256(twice.model / "model.safetensors")
+    assert without_seconds(rows_of(where.metrics)) == without_seconds(rows_of(twice.metrics))
+    assert where.rollouts.read_text() == twice.rollouts.read_text()
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+def test_mixed_training_sees_the_prompts_of_both_stages_each_as_often(toy, grpo_options, updates):
+    """Not in the proportion of the data sets: here both have 12 rows, and CSR three times the steps of VOP."""
+    phase = grpo_options(updates_per_rollout=updates).phase.model_dump()
+    phases = {
+        "csr": phase | {"data": ["csr"], "steps": 18},
+        "vop": phase | {"data": ["vop"], "steps": 6},
+        "mix": phase | {"data": ["csr", "vop"], "steps": ["csr", "vop"]},
+    }
+    training = Training(machine={"precision": "float32"}, records={}, cold_start={"source": "truth"}, phases=phases)
+    seen = {}
+    for name, phase in training.phases.items():
+        files = tuple(toy / data_set / "train.parquet" for data_set in phase.data)
+        rows = run._rows(one_run(training, name), files, 7)
+        seen[name] = [(len(row["images"]), row["images"][0].getpixel((0, 0))) for row in rows]
+    assert (len(seen["csr"]), len(seen["vop"])) == (36 // updates, 12 // updates)
+    for number_of_images, stage in ((1, "csr"), (2, "vop")):
+        assert [each for each in seen["mix"] if each[0] == number_of_images] == seen[stage]
+    assert len(seen["mix"]) == len(seen["csr"]) + len(seen["vop"])
+
+
 def test_another_configuration_does_not_resume(tmp_path):
     recipe = {"seed": 1}
     assert run._prepare_work(tmp_path / "work", recipe) is None
@@ -157,7 +214,6 @@ def test_supervised_training_learns_the_answers(toy, tmp_path):
             "learning_rate": 1e-3,
             "prompts_per_step": 6,
             "responses_per_pass": 6,
-            "think": "Look .",
         },
         machine={"precision": "float32"},
         records={"checkpoint_every": 50},
@@ -186,6 +242,8 @@ def test_missing_inputs_stop_before_training(toy, tmp_path, reward, grpo_options
     with pytest.raises(ViperError, match="is missing"):
         train(grpo_options(), replace(where, parent=tmp_path / "manifest.json"), seed=0, scorer=reward)
     with pytest.raises(ViperError, match="is missing"):
+        train(grpo_options(data=["vop"]), replace(where, data=(tmp_path / "train.parquet",)), seed=0, scorer=reward)
+    with pytest.raises(ViperError, match=r"--data names 1 files, the phase trains on 2 data sets: .* csr, vop"):
         train(grpo_options(), replace(where, data=(tmp_path / "train.parquet",)), seed=0, scorer=reward)
 
 
@@ -203,3 +261,18 @@ def test_any_damage_to_a_checkpoint_leaves_the_one_before(name, damage, tmp_path
         if damage == "a folder":
             victim.mkdir()
     assert last_whole(tmp_path) == before
+
+
+def test_a_lens_stands_between_the_model_and_the_pictures_of_its_data(toy, reward, grpo_options, tmp_path):
+    lens, clear = Lens(contrast=0.5), toy / "vop" / "train.parquet"
+    rows = read_rows(clear)
+    for row in rows:
+        row["images"] = [pack_image(look_through(lens, unpack_image(image))) for image in row["images"]]
+    write_rows(tmp_path / "shifted.parquet", rows, {"images": IMAGES, "prompt": TEXT, "ground_truth": TEXTS})
+
+    def weights(name, data, seen_through=None):
+        where = replace(places(toy, tmp_path / name), data=(data,))
+        train(grpo_options(steps=2, data=["vop"]), where, seed=7, scorer=reward, lens=seen_through)
+        return (where.model / "model.safetensors").read_bytes()
+
+    assert weights("lens", clear, lens) == weights("shifted", tmp_path / "shifted.parquet") != weights("clear", clear)

@@ -114,7 +114,7 @@ STEPS = {
     "caption-images": {"caption"},
     "reconstruct-images": set(),
     "critique-captions": {"critique"},
-    "refine-captions": {"refine", "entities"},
+    "refine-captions": {"refine", "entities", "caption"},
     "plan-operations": set(),
     "edit-images": set(),
     "assemble-datasets": {"csr", "vop"},

@@ -73,9 +73,11 @@ PATHS = {
 OTHER_TEXTS = {
     "analysis.split",
     "evaluation.asking.begin",
+    "evaluation.attention.think",
     "evaluation.asking.instruction",
     "evaluation.benchmarks.*",
     "experiments.*[]",
+    "pretraining.vlm.language[].seldom[]",
     "training.phases.*.lora.targets",
     "training.phases.*.lora.targets[]",
     "training.phases.*.steps[]",

@@ -18,11 +18,15 @@ pytestmark = pytest.mark.slow
 # Small photographs that come with the package itself: the others would be downloaded.
 PHOTOGRAPHS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 
+# Every checkpoint is asked twice: as it answers by itself, and made to look closely.
 ABLATIONS = {
-    "ablation_stages": ["base", "base.csr", "base.vop", "base.csr.vop"],
-    "ablation_mixed_rl": ["base.csr.vop", "base.mix"],
-    "ablation_cold_start": ["base.csr.vop", "base.cold.csr.vop"],
-    "ablation_sft": ["base", "base.sft", "base.csr.vop"],
+    name: [lineage for checkpoint in checkpoints for lineage in (checkpoint, f"{checkpoint}+look")]
+    for name, checkpoints in {
+        "ablation_stages": ["base", "base.csr", "base.vop", "base.csr.vop"],
+        "ablation_mixed_rl": ["base.csr.vop", "base.mix"],
+        "ablation_cold_start": ["base.csr.vop", "base.cold.csr.vop"],
+        "ablation_sft": ["base", "base.sft", "base.csr.vop"],
+    }.items()
 }
 # Opens everything that the report has, and notes of each result: its path, whether it has a caption, whether it shows.
 EVERY_VIEW = """
@@ -54,13 +58,17 @@ def made(workflow, name):
 def test_the_tables_are_complete(finished):
     workflow = finished
     table = pd.read_csv(made(workflow, "main.csv")).set_index(["lineage", "column"])
-    assert set(table.index.get_level_values("lineage")) == {"base", "base+look", "base.csr", "base.csr.vop"}
-    assert len(table) == 4 * 8
+    checkpoints = {"base", "base.csr", "base.csr.vop"}
+    assert set(table.index.get_level_values("lineage")) == checkpoints | {f"{name}+look" for name in checkpoints}
+    assert len(table) == 6 * 8
     assert table["score"].between(0, 100).all()
     assert (table["low"] <= table["high"]).all()
-    assert table.loc[("base.csr.vop", "overall"), "published_3B"] == 60.4
+    assert table["published_3B"].isna().all()  # no published score beside a drawn benchmark's
     claims = pd.read_csv(made(workflow, "main_claims.csv")).set_index("claim")
     assert claims.loc["two_stage_beats_base", "verdict"] in {"supported", "not supported", "inconclusive"}
+    assert list(claims.index[claims["primary"] == "yes"]) == ["two_stage_beats_base_both_looking"]
+    assert claims["design"].str.endswith("items: over items only").all()  # one seed
+    assert claims["reachable"].ge(0).all()
     timings = pd.read_csv(made(workflow, "timings.csv"))
     assert timings["step"].str.endswith("base.csr.vop/seed0/train").any()
 
@@ -89,7 +97,7 @@ def test_every_ablation_has_its_tables(finished, name):
     for table in (name, f"{name}_subdomains"):
         rows = pd.read_csv(made(workflow, f"{table}.csv"))
         assert list(dict.fromkeys(rows["lineage"])) == ABLATIONS[name]
-        assert set(rows["compared_with"].dropna()) == {ABLATIONS[name][0]}
+        assert set(rows["compared_with"].dropna()) == set(ABLATIONS[name][:2])
     claims = pd.read_csv(made(workflow, f"{name}_claims.csv"))
     assert len(claims)
 
@@ -119,7 +127,7 @@ def test_reward_curves_lay_the_phases_end_to_end(finished):
     workflow = finished
     curves = pd.read_csv(made(workflow, "ablation_cold_start_rewards.csv"))
     for lineage, part in curves.groupby("lineage"):
-        assert list(part["step"]) == [1, 2, 3, 4]
+        assert list(part["step"]) == [1, 3, 5, 7]  # every other step is a second update on the same responses
         assert list(part["stage"]) == [lineage.removesuffix(".vop")] * 2 + [lineage] * 2
 
 

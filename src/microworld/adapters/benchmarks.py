@@ -1,41 +1,59 @@
 """Writing a benchmark of the micro world as the TSV that VLMEvalKit reads."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from microworld.benchmarks import BENCHMARKS, find
-from microworld.benchmarks.benchmark import Question
+from microworld.benchmarks import BENCHMARKS, admission, find
+from microworld.benchmarks.benchmark import Keys, Question
 from microworld.draw import render
 from microworld.scene import Scene
+from viper.config.evaluation import Split
 from viper.files import write_table
 from viper.pictures import png
+from viper.synthesis.rows import row_seed
 
 
-def draw_groups(name: str, seed: int, size: int, pictures: str) -> list[list[Question]]:
-    """Groups of questions, at least `size` rows in all, categories in turn so that each has the same number.
+def draw_groups(
+    name: str, seed: int, size: int, pictures: str, kinds: Sequence[Keys] | None = None
+) -> list[list[Question]]:
+    """`size` groups of questions that are scored together, categories in turn so that each has the same number.
 
     Equal arguments give equal questions; different benchmarks of one seed do not share their random stream.
+
+    Args:
+        kinds: the kinds of question that are asked; None: every one that there is.
 
     Raises:
         ViperError: unknown benchmark.
     """
     benchmark = find(name)
-    kinds = list(benchmark.generators)
-    categories = benchmark.categories
+    kinds = list(benchmark.generators) if kinds is None else kinds
+    # Within a category, its kinds of question in turn as well.
+    turns = {category: [kind for kind in kinds if kind[0] == category] for category, _ in kinds}
+    categories = list(turns)
     rng = np.random.default_rng([seed, list(BENCHMARKS).index(name)])
     groups: list[list[Question]] = []
-    count = -(-size // benchmark.group_size)
-    # Within a category, its kinds of question in turn as well.
-    turns = {category: [kind for kind in kinds if kind[0] == category] for category in categories}
-    for number in tqdm(range(count), desc=name, unit="group", mininterval=2):
-        category = categories[number % len(categories)]
-        kind = turns[category][number // len(categories) % len(turns[category])]
+    for number in tqdm(range(size), desc=name, unit="group", mininterval=2):
+        of_category = turns[categories[number % len(categories)]]
+        kind = of_category[number // len(categories) % len(of_category)]
         groups.append(benchmark.sample_group(rng, kind, split=pictures))
     return groups
+
+
+def draw_each_kind(name: str, seed: int, size: int, pictures: str) -> list[list[Question]]:
+    """`size` groups of every kind of question; a kind's are the same whatever other kinds there are.
+
+    Raises:
+        ViperError: unknown benchmark.
+    """
+    benchmark = find(name)
+    streams = {kind: np.random.default_rng(row_seed(seed, name, "/".join(kind))) for kind in benchmark.generators}
+    return [benchmark.sample_group(rng, kind, split=pictures) for kind, rng in streams.items() for _ in range(size)]
 
 
 def table(groups: list[list[Question]]) -> pd.DataFrame:
@@ -50,15 +68,26 @@ def table(groups: list[list[Question]]) -> pd.DataFrame:
     )
 
 
-def write(name: str, seed: int, size: int, pictures: str, output: Path) -> int:
-    """Draw a benchmark and write it to `output`; return the number of rows.
+def write(name: str, split: Split, output: Path, *, admitted_only: bool) -> None:
+    """Draw a benchmark into a TSV.
+
+    Args:
+        admitted_only: ask no other kinds of question than those that are admitted.
+
+    Raises:
+        ViperError: unknown benchmark, or none of its kinds of question is admitted.
+    """
+    kinds = admission.admitted(name) if admitted_only else None
+    write_table(output, table(draw_groups(name, split.seed, split.size, split.pictures, kinds)))
+
+
+def write_each_kind(name: str, seed: int, size: int, pictures: str, output: Path) -> None:
+    """Draw every kind of question of a benchmark into a TSV, `size` groups each: what admission is measured on.
 
     Raises:
         ViperError: unknown benchmark.
     """
-    rows = table(draw_groups(name, seed, size, pictures))
-    write_table(output, rows)
-    return len(rows)
+    write_table(output, table(draw_each_kind(name, seed, size, pictures)))
 
 
 def _row(question: Question, number: int, group_size: int, turn: int) -> dict:

@@ -3,32 +3,61 @@
 Only what the VLM said is read here, never the truth of a picture.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from microworld.grammar import instruction, statement
+from microworld.grammar import instruction, plain, reword, statement
 from microworld.operations import propose
 from microworld.parse import parse_caption, parse_entities
 from microworld.scene import MAX_OBJECTS, Object, Scene, cell_name, make_scene
-from viper.synthesis.heuristics import Change
+from viper.synthesis.heuristics import Agreement, Change
+
+
+@dataclass(frozen=True)
+class Described:
+    """The scene of a caption, and the cells that count as free in it."""
+
+    scene: Scene
+    free: tuple[int, ...]
 
 
 class MicroLanguage:
     """Entities are objects of the scene that the refined caption describes."""
 
-    def read(self, caption: str, answer: str) -> tuple[Scene, list[Object]]:
-        """The described scene, as far as it can be read, and the entities that are part of it."""
+    def read(self, caption: str, answer: str, agreement: Agreement) -> tuple[Described, list[Object]]:
+        """The described scene, as far as it can be read, and the entities that are part of it.
+
+        A cell is free if this caption says nothing of it and enough of the others leave it empty.
+        """
         described, background, _ = parse_caption(caption)
         objects = {thing.cell: thing for thing in reversed(described)}  # a cell named twice: its first mention
         scene = make_scene(list(objects.values())[:MAX_OBJECTS], *(background or ("dark", "plain")))
         named = dict.fromkeys(parse_entities(answer))
-        return scene, [thing for thing in named if thing in scene.objects]
+        free = [cell for cell in scene.free_cells() if agreement.on(lambda said, cell=cell: _leaves_empty(said, cell))]
+        return Described(scene, tuple(free)), [thing for thing in named if thing in scene.objects]
 
-    def propose(self, rng: np.random.Generator, described: Scene, type: str, entity: Object) -> Change | None:
+    def mentions(self, caption: str, entity: Object) -> bool:
+        """Whether the caption has this very object at its place."""
+        objects, _, _ = parse_caption(caption)
+        return entity in objects
+
+    def key(self, sentence: str) -> str:
+        """The sentence in the first of the grammar's wordings."""
+        return plain(sentence)
+
+    def propose(self, rng: np.random.Generator, described: Described, type: str, entity: Object) -> Change | None:
         """A change by the world's own rules; see `Language.propose`."""
-        operation = propose(rng, described, type, entity)
+        operation = propose(rng, described.scene, type, entity, free=described.free)
         if operation is None:
             return None
         cells = frozenset(cell_name(thing.cell) for thing in (operation.before, operation.after) if thing)
         # One newcomer a picture: more might exceed what the grid of the world holds.
         newcomer = {"addition"} if operation.before is None else frozenset()
-        return Change(type, statement(operation), instruction(operation), cells | newcomer)
+        return Change(type, reword(rng, statement(operation)), instruction(operation), cells | newcomer)
+
+
+def _leaves_empty(caption: str, cell: int) -> bool:
+    """Whether a caption describes objects, and none of them in this cell; one that cannot be read tells nothing."""
+    objects, _, unread = parse_caption(caption)
+    return bool(objects) and not unread and all(thing.cell != cell for thing in objects)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from microworld.grammar import refinements, statement
+from microworld.grammar import WORDINGS, refinements, reword, statement
 from microworld.operations import OPERATION_TYPES, propose
 from microworld.scene import COLORS, COLS, GLYPHS, ROWS, SHADES, SHAPES, SIZES, TEXTURES, sample_scene
 from viper.reward.pairs import Pair
@@ -36,7 +36,7 @@ _SWAPS = (
     (re.compile(r" is a (?P<a>.+) instead of a (?P<b>.+)\."), r" is a \g<b> instead of a \g<a>."),
     (re.compile(r" is (?P<a>\w+ and \w+) instead of (?P<b>\w+ and \w+)\."), r" is \g<b> instead of \g<a>."),
 )
-# One other way to say each sort of sentence. The first that matches is taken.
+# Ways to say each sort of sentence that no model of the world speaks. The first that matches is taken.
 _PARAPHRASES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -64,7 +64,7 @@ _PARAPHRASES = tuple(
 
 
 def draw_sentences(count: int, seed: int) -> list[str]:
-    """`count` distinct refinements and operation statements of random scenes of the micro world, half of each."""
+    """`count` distinct refinements and operation statements of random scenes, half of each, as the grammar has them."""
     rng = np.random.default_rng(seed)
     sentences: dict[str, None] = {}
     while len(sentences) < count:
@@ -77,8 +77,15 @@ def draw_sentences(count: int, seed: int) -> list[str]:
     return list(sentences)[:count]
 
 
+def other_wordings(sentence: str) -> Iterator[str]:
+    """The same in the other wordings that the models of the world speak."""
+    for first, *others in WORDINGS:
+        if first in sentence:
+            yield from (sentence.replace(first, other) for other in others)
+
+
 def paraphrase(sentence: str) -> str | None:
-    """The same said differently; None for a sentence outside the grammar."""
+    """The same said in a way that is not of the grammar; None for a sentence outside the grammar."""
     for pattern, replacement in _PARAPHRASES:
         if pattern.fullmatch(sentence):
             return pattern.sub(replacement, sentence)
@@ -101,12 +108,20 @@ def errors(sentence: str, rng: np.random.Generator) -> Iterator[tuple[str, str]]
 
 
 def draw_pairs(count: int, seed: int) -> list[Pair]:
-    """Pairs from `count` sentences of the micro world: each with itself, a paraphrase, and every single error."""
+    """Pairs from `count` sentences: each with itself, every other wording, a paraphrase, and every single error.
+
+    The errors are worded at random, as what is rewarded in training is.
+    """
     rng = np.random.default_rng([seed, 1])
     pairs = []
     for sentence in draw_sentences(count, seed):
         pairs.append(Pair(sentence, sentence, True, "exact"))
+        pairs += [Pair(sentence, other, True, "wording") for other in other_wordings(sentence)]
         if other := paraphrase(sentence):
             pairs.append(Pair(sentence, other, True, "paraphrase"))
-        pairs += [Pair(sentence, wrong, False, kind) for kind, wrong in errors(sentence, rng) if wrong != sentence]
+        pairs += [
+            Pair(sentence, reword(rng, wrong), False, kind)
+            for kind, wrong in errors(sentence, rng)
+            if wrong != sentence
+        ]
     return pairs

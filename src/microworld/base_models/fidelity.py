@@ -15,7 +15,7 @@ from microworld.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look
 from microworld.operations import OPERATION_TYPES, apply_operations, propose, sample_operations
 from microworld.scene import Scene, sample_scene
 from viper.completion import answer_text
-from viper.config.models import Models
+from viper.config.models import Models, VlmSection
 from viper.models.base import VLM, Chat, Editor, Painter
 from viper.prompts import render as prompt
 
@@ -39,7 +39,7 @@ class _Counts:
 
 def _ask(vlm: VLM, chats: list[Chat], **sampling) -> list[list[str]]:
     texts = vlm.answer(chats, max_new_tokens=_MAX_NEW_TOKENS, **sampling)
-    return [parse.sentences_of(answer_text(text)) for text in texts]
+    return [parse.sentences_of(grammar.plain(answer_text(text))) for text in texts]
 
 
 def _compare(counts: _Counts, measure: str, said: list[list[str]], truth: list[list[str]]) -> None:
@@ -143,6 +143,8 @@ def measure_editor(editor: Editor, checker: Checker, count: int, seed: int) -> p
 def measure(models: Models, caption_temperature: float) -> pd.DataFrame:
     """All base models of a scale on `models.fidelity.pictures` scenes each: one table (see `_Counts.table`).
 
+    The VLM is measured as it was taught, and, where it has a lens, as the loop has it.
+
     Args:
         caption_temperature: `synthesis.caption.temperature`, at which the loop samples its captions.
     """
@@ -150,11 +152,16 @@ def measure(models: Models, caption_temperature: float) -> pd.DataFrame:
     from viper.models.painter import load_painter
     from viper.models.vlm import load_vlm
 
+    def vlm(name: str, section: VlmSection) -> pd.DataFrame:
+        table = measure_vlm(load_vlm(section.path, section), count, seed, caption_temperature)
+        return table.assign(model=name)
+
     checker = Checker.from_pretrained(models.checker)
     count, seed = models.fidelity.pictures, models.fidelity.seed
     return pd.concat(
         [
-            measure_vlm(load_vlm(models.vlm.path, models.vlm), count, seed, caption_temperature),
+            vlm("vlm", models.vlm.model_copy(update={"lens": None})),
+            *([vlm("vlm through its lens", models.vlm)] if models.vlm.lens else []),
             measure_painter(load_painter(models.painter), checker, count, seed),
             measure_editor(load_editor(models.editor), checker, count, seed),
         ],

@@ -1,7 +1,7 @@
 """Supervised pretraining of the micro base VLM on `microworld.base_models.tasks`, from easy to hard."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import torch
@@ -110,6 +110,7 @@ def pretrain_language(
     tasks: Mapping[str, float],
     blur: float = 0.0,
     hasty: float | None = None,
+    seldom: Collection[str] = (),
 ) -> dict[str, float]:
     """Train `model`'s language side in place; returns the mean loss per token of each task over the last 50 steps.
 
@@ -121,6 +122,7 @@ def pretrain_language(
         tasks: share of each task, in sum 1.
         blur: most that the second picture of a critique is softened, in pixels: a painter's edges are not crisp.
         hasty: share of the examples that are reasoned hastily, the others carefully; None: as the tasks have it.
+        seldom: kinds of questions (`tasks.QUESTIONS`) that are asked a fifth as often as the others.
         micro_batches: a batch is sorted by length and cut into so many parts, to waste less on padding.
     """
     rng = np.random.default_rng(seed)
@@ -136,7 +138,7 @@ def pretrain_language(
     history: list[dict[str, float]] = []
     bar = tqdm(range(steps), desc="base VLM", mininterval=10)
     for step in bar:
-        samples = [sample_task(rng, tasks, easy=step < easy_steps) for _ in range(batch_size)]
+        samples = [sample_task(rng, tasks, easy=step < easy_steps, seldom=seldom) for _ in range(batch_size)]
         if blur:
             samples = [soften(rng, sample, blur) for sample in samples]
         if hasty is not None:

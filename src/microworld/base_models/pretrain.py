@@ -11,6 +11,7 @@ import torch
 
 from microworld.base_models import checker, diffusion, language, tasks, text_encoder, vae, vision, vlm
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
+from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import write_manifest
 from viper.models.folder import check_model_folder, explained_loading
@@ -23,7 +24,17 @@ def _finish(folder: Path, parameters: dict, figures: dict) -> None:
 
 
 def train_vlm(options: VlmFit, output: Path) -> None:
-    """Train the base VLM into `output`: vision tower, then language (see the two modules)."""
+    """Train the base VLM into `output`: vision tower, then language (see the two modules).
+
+    Raises:
+        ViperError: a stage asks something seldom that is no kind of question.
+    """
+    for stage in options.language:
+        if unknown := sorted(set(stage.seldom) - tasks.QUESTIONS):
+            raise ViperError(
+                f"a stage of pretraining.vlm.language: seldom names {', '.join(unknown)}: the kinds of questions are "
+                + ", ".join(sorted(tasks.QUESTIONS))
+            )
     processor = vlm.build_processor(tasks.vocabulary())
     model = vlm.build_vlm(processor, seed=options.language[0].seed)
     eyes = vision.pretrain_vision(model, processor, **options.vision.model_dump())

@@ -6,7 +6,7 @@ never does.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,15 +98,15 @@ def corrupt(rng: np.random.Generator, scene: Scene) -> Scene:
     objects: list[Object] = []
     for thing in scene.objects:
         luck = rng.random()
-        if luck < 0.10:
+        if luck < 0.06:
             continue
-        if luck < 0.20:
+        if luck < 0.15:
             thing = replace(thing, kind=str(rng.choice(GLYPHS if thing.is_glyph else SHAPES)))
         elif luck < 0.26:
             thing = replace(thing, color=str(rng.choice(COLORS)))
         elif luck < 0.30:
             thing = replace(thing, size=str(rng.choice(SIZES)))
-        elif luck < 0.33:
+        elif luck < 0.32:
             thing = replace(thing, kind=str(rng.choice(KINDS)), color=str(rng.choice(COLORS)))
         objects.append(thing)
     free = [cell for cell in CELLS if cell not in {thing.cell for thing in objects}]
@@ -140,7 +140,7 @@ def _refining(rng: np.random.Generator, max_objects: int, name: str, redraw: boo
         described = corrupt(rng, truth)
     found = grammar.refinements(truth, described) or [grammar.NOTHING_TO_REFINE]
     scenes = (truth, jittered(rng, described)) if redraw else (truth,)
-    text = completion.write(_thought(rng, changed_cells(truth, described)), " ".join(found))
+    text = completion.write(_thought(rng, changed_cells(truth, described)), grammar.reword(rng, " ".join(found)))
     said = grammar.caption(described)
     notes = " ".join(grammar.notes(described, truth))
     return Sample(name, scenes, prompt(PROMPTS, name, caption=said), text, _truths(said, truth), notes=notes)
@@ -158,7 +158,8 @@ def _refine(rng: np.random.Generator, max_objects: int) -> Sample:
     truth = sample_scene(rng, max_objects=max_objects)
     described = corrupt(rng, truth)
     found = " ".join(grammar.refinements(truth, described)) or grammar.NOTHING_TO_REFINE
-    text = prompt(PROMPTS, "refine", caption=grammar.caption(described), refinements=found)
+    said = grammar.reword(rng, found)
+    text = prompt(PROMPTS, "refine", caption=grammar.caption(described), refinements=said)
     truths = _truths(grammar.caption(described), truth)
     return Sample("refine", (truth,), text, completion.write(_thought(rng), grammar.caption(truth)), truths)
 
@@ -180,7 +181,7 @@ def _vop(rng: np.random.Generator, max_objects: int) -> Sample:
     operations = sample_operations(rng, scene, int(rng.integers(1, 3)))
     operations.sort(key=operation_cells)
     cells = [cell for operation in operations for cell in operation_cells(operation)]
-    answer = " ".join(map(grammar.statement, operations))
+    answer = grammar.reword(rng, " ".join(map(grammar.statement, operations)))
     text = completion.write(_thought(rng, cells, (_COMPARING, *_LOOKING)), answer)
     edited = apply_operations(scene, operations)
     return Sample(
@@ -208,8 +209,17 @@ def question_sample(item: Question) -> Sample:
     return Sample("question", item.scenes, question_prompt(item).strip(), text, notes=notes)
 
 
-def _question(rng: np.random.Generator, max_objects: int) -> Sample:
-    return question_sample(sample_question(rng, str(rng.choice(list(BENCHMARKS))), split="train"))
+# Every kind of question is taught as often as any other, whichever benchmark has it and whether it is admitted or not.
+_KINDS = [(name, kind) for name, benchmark in BENCHMARKS.items() for kind in benchmark.generators]
+QUESTIONS = frozenset(f"{name}/{kind}" for name, (_, kind) in _KINDS)
+_SELDOM = 0.2
+
+
+def _question(rng: np.random.Generator, max_objects: int, seldom: Collection[str] = ()) -> Sample:
+    while True:
+        name, kind = _KINDS[int(rng.integers(len(_KINDS)))]
+        if f"{name}/{kind[1]}" not in seldom or rng.random() < _SELDOM:
+            return question_sample(sample_question(rng, name, kind, split="train"))
 
 
 # The tasks by name, in the order in which `pretraining.vlm.language.tasks` gives their shares.
@@ -235,20 +245,30 @@ _WORDY = {
 }
 
 
-def sample_task(rng: np.random.Generator, shares: Mapping[str, float], *, easy: bool = False) -> Sample:
+def sample_task(
+    rng: np.random.Generator, shares: Mapping[str, float], *, easy: bool = False, seldom: Collection[str] = ()
+) -> Sample:
     """One training example of a task drawn with probabilities `shares` (task → share, in sum 1).
 
     Args:
         easy: draw captions and changes of one- or two-object pictures only.
+        seldom: the kinds of questions, of `QUESTIONS`, that are asked a fifth as often as the others.
     """
     shares = EASY if easy else shares
     task = list(shares)[rng.choice(len(shares), p=list(shares.values()))]
+    if task == "question":
+        return _question(rng, 5, seldom)
     return TASKS[task](rng, 2 if easy else 5)
 
 
 def soften(rng: np.random.Generator, sample: Sample, most: float) -> Sample:
     """The same example; where its second picture stands for a painter's, it is blurred by up to `most` pixels."""
     return replace(sample, blur=float(rng.uniform(0, most))) if sample.task == "critique" else sample
+
+
+def careful_thought(notes: str) -> str:
+    """How a base model reasons that looks closely: it says so, then notes down what it sees."""
+    return f"{CLOSER_LOOK} {notes}".strip()
 
 
 def restyle(rng: np.random.Generator, sample: Sample, hasty: float) -> Sample:
@@ -260,7 +280,7 @@ def restyle(rng: np.random.Generator, sample: Sample, hasty: float) -> Sample:
     out. Comparing an image with its reconstruction is always done carefully.
     """
     if sample.task == "critique" or rng.random() >= hasty:
-        thought = f"{CLOSER_LOOK} {sample.notes}".strip()
+        thought = careful_thought(sample.notes)
     else:
         thought = GLANCE
         if sample.task == "caption":

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from microworld.benchmarks.draws import Draft, Draw, ImpossibleError
+from microworld.benchmarks.draws import Draft, Draw, ImpossibleError, in_order
 from microworld.scene import Scene
 from viper.errors import ViperError
 from viper.evaluation.scoring import MultipleChoice, Scoring
@@ -107,7 +107,7 @@ class Benchmark:
         return [self.lettered(draw, keys, self.generators[keys](draw))]
 
     def lettered(self, draw: Draw, keys: Keys, draft: Draft) -> Question:
-        """A question with its options in random order."""
+        """A question with lettered options."""
         if draft.wrong is None:
             return Question(self.name, *keys, draft.scenes, draft.question, None, draft.right, draft.thought)
         texts = self.options(draw, draft)
@@ -117,7 +117,7 @@ class Benchmark:
 
     def options(self, draw: Draw, draft: Draft) -> list[str]:
         """The texts of the options, in their order."""
-        return draw.some([draft.right, *draft.wrong[:3]], min(4, 1 + len(draft.wrong)))
+        return in_order([draft.right, *draft.wrong[:3]])
 
     def text(self, question: Question) -> str:
         """The TSV's column `question`: what the benchmark itself writes, before VLMEvalKit adds anything."""

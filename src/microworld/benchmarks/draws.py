@@ -1,7 +1,8 @@
 """What the generators of all benchmarks draw with: pictures of one split, picks, and small facts in words.
 
 A generator draws its answer first and then pictures that fit it, so that neither the answer nor its letter can be
-guessed from the text. Wrong options come from the same picture where it has any; where they are made by changing a
+guessed from the text. Options stand in one order whatever the picture (`in_order`), so that their letters have to be
+found, and no more. Wrong options come from the same picture where it has any; where they are made by changing a
 word, the right one has such a double too, so that it never stands out as the odd or the middle one.
 """
 
@@ -11,12 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from microworld.grammar import listing, object_phrase
+from microworld.grammar import listing, object_phrase, plural
 from microworld.operations import apply_operation, propose
 from microworld.scene import (
     CELLS,
     COLORS,
+    COLS,
     GLYPHS,
+    ROWS,
     SHADES,
     SHAPES,
     SIZES,
@@ -32,6 +35,24 @@ NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 ORDINALS = ("first", "second", "third")
 RELATIONS = ("to the left of", "to the right of", "above", "below")
 PLACES = tuple(cell_name(cell) for cell in CELLS)
+CORNERS = tuple(PLACES[cell] for cell in (0, 2, 6, 8))
+
+# The order of options is that of these words, word by word; any other word comes after them, by the alphabet.
+_WORDS = (
+    *NUMBERS,
+    *ORDINALS,
+    *SIZES,
+    *COLORS,
+    *SHAPES,
+    "letter",
+    "digit",
+    *ROWS,
+    *COLS,
+    *SHADES,
+    *TEXTURES,
+    *RELATIONS,
+)
+_RANK = {word: rank for rank, word in enumerate(_WORDS)}
 
 
 class ImpossibleError(Exception):
@@ -88,6 +109,11 @@ class Draw:
         raise ImpossibleError
 
 
+def in_order(texts: Sequence[str]) -> list[str]:
+    """Options in the order that does not depend on the picture: 'red' before 'blue', 'one' before 'two'."""
+    return sorted(texts, key=lambda text: [(_RANK.get(word, len(_RANK)), word) for word in text.split()])
+
+
 @dataclass(frozen=True)
 class Draft:
     """A question before its options have letters. `wrong` holds at least as many texts as options are needed; the
@@ -112,6 +138,15 @@ def where_are(things: Sequence[Object], what: str) -> str:
     if len(things) == 1:
         return f"A {what} object is at {places_of(things)}."
     return f"{what.capitalize()} objects are at {places_of(things)}."
+
+
+def where_shapes_are(things: Sequence[Object], shape: str) -> str:
+    """'The stars are at the top left and the bottom right.'; 'There is no star.' for none."""
+    if not things:
+        return f"There is no {shape}."
+    if len(things) == 1:
+        return f"A {shape} is at {places_of(things)}."
+    return f"The {plural(things[0]).split()[-1]} are at {places_of(things)}."
 
 
 def all_objects(scene: Scene) -> str:

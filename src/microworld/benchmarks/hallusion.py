@@ -3,49 +3,80 @@
 from typing import ClassVar
 
 from microworld.benchmarks.benchmark import Benchmark, Keys, Question
-from microworld.benchmarks.draws import NUMBERS, Draw, ImpossibleError, all_objects
+from microworld.benchmarks.draws import Draw, ImpossibleError
+from microworld.findings import matches
 from microworld.grammar import object_phrase, sentence
-from microworld.scene import Scene, cell_name
+from microworld.operations import propose
+from microworld.scene import Object, Scene, cell_name
 from viper.evaluation.scoring import YesOrNo
 
 # Part of the question text in the official HallusionBench, as commonly prompted.
 _YES_OR_NO = " Please answer yes or no."
 
 
+# Which of the two figures a question is true of; and the two questions' of a set. What one figure alone shows can be
+# asked once: the figures differ in one thing.
+_TRUTHS = ((True, True), (True, False), (False, True), (False, False))
+_PAIRS = [(a, b) for a in _TRUTHS for b in _TRUTHS if a != b or a[0] == a[1]]
+_MOST_PICTURES = 100
+
+
 def _hallusion_set(draw: Draw, kind: str) -> list[tuple[str, Scene, str, str, str]]:
     """One set: (slot, scene, question, answer, thought) for two figures times two questions.
 
-    The figures differ by one operation; what the first question asks about is there in one figure only, what the
-    second asks about in the other only: every figure and every question has one yes and one no.
+    What the answers are is drawn before the pictures, each pair of `_PAIRS` equally likely. So whoever says Yes always,
+    or No, or tosses a coin, has half of the answers right, and of figures and questions a quarter on average: nothing
+    is earned without looking.
+    """
+    wanted = draw.pick(_PAIRS)
+    for _ in range(_MOST_PICTURES):
+        try:
+            scenes, asked = _figures(draw, kind, wanted)
+        except ImpossibleError:
+            continue
+        return [
+            (
+                f"{figure}_{place}",
+                scene,
+                f"Is there a {object_phrase(thing)} at the {cell_name(thing.cell)}?",
+                "Yes" if _is_there(thing, scene) else "No",
+                sentence(shown) if (shown := scene.at(thing.cell)) else f"Nothing is at the {cell_name(thing.cell)}.",
+            )
+            for figure, scene in enumerate(scenes)
+            for place, thing in enumerate(asked)
+        ]
+    raise ImpossibleError
+
+
+def _figures(draw: Draw, kind: str, wanted: tuple) -> tuple[tuple[Scene, Scene], list[Object]]:
+    """Two figures that differ by an operation of `kind` (presence: a thing gone, another come), and what is asked for.
+
+    What is asked for in vain differs from something shown in what `kind` says.
     """
     first = draw.scene()
-    operation, second = draw.changed(first, ("remove", "count", "add") if kind == "presence" else (kind,))
-    before, after = operation.before, operation.after
     if kind == "presence":
-        thing = before or after
-        fewer = min(len(first.objects), len(second.objects))
-        if fewer == 1:  # "one objects"
-            raise ImpossibleError
-        asked = [
-            f"Is there a {object_phrase(thing)} at the {cell_name(thing.cell)}?",
-            f"Are there {NUMBERS[fewer]} objects in the picture?",
-        ]
-        nothing = f"Nothing is at the {cell_name(thing.cell)}."
-        thoughts = [
-            [sentence(thing) if scene.at(thing.cell) else nothing, all_objects(scene)] for scene in (first, second)
-        ]
-        # "Is it there?" is true where the thing is; the number asked for is that of the figure without it.
-        truths = [[scene.at(thing.cell) is not None, scene.at(thing.cell) is None] for scene in (first, second)]
+        _, emptier = draw.changed(first, ("remove",))
+        _, second = draw.changed(emptier, ("add",))
     else:
-        asked = [f"Is there a {object_phrase(thing)} at the {cell_name(thing.cell)}?" for thing in (before, after)]
-        truths = [[True, False], [False, True]]
-        thoughts = [[sentence(shown)] * 2 for shown in (before, after)]
-    order = [int(i) for i in draw.rng.permutation(2)]
-    return [
-        (f"{figure}_{place}", scene, asked[q], "Yes" if truths[figure][q] else "No", thoughts[figure][q])
-        for figure, scene in enumerate((first, second))
-        for place, q in enumerate(order)
-    ]
+        _, second = draw.changed(first, (kind,))
+    shown = list(dict.fromkeys([*first.objects, *second.objects]))
+    change = "position" if kind == "presence" else kind
+    wrong = [propose(draw.rng, scene, change, thing) for scene in (first, second) for thing in scene.objects]
+    said = shown + [operation.after for operation in wrong if operation is not None]
+    if kind != "size":  # what is large would be told apart too easily
+        said = [thing for thing in said if thing.size == "small"]
+    asked: list[Object] = []
+    for truths in wanted:
+        asked.append(draw.pick([o for o in said if o not in asked and _truths(o, (first, second)) == truths]))
+    return (first, second), asked
+
+
+def _truths(thing: Object, scenes: tuple[Scene, Scene]) -> tuple[bool, ...]:
+    return tuple(_is_there(thing, scene) for scene in scenes)
+
+
+def _is_there(thing: Object, scene: Scene) -> bool:
+    return matches(thing, scene.at(thing.cell))
 
 
 class MicroHallusion(Benchmark):

@@ -1,16 +1,17 @@
 """MicroHighRes: small things that may be missing (option E), as MME-RealWorld."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from microworld.benchmarks.benchmark import Benchmark, Question
 from microworld.benchmarks.draws import (
+    CORNERS,
     NUMBERS,
-    PLACES,
     Draft,
     Draw,
     double_of,
     having,
-    shuffled_rest,
+    in_order,
     tellable,
     where_are,
 )
@@ -22,6 +23,8 @@ ABSENT = "The picture does not show it."  # option E of MME-RealWorld: the thing
 
 # What the VLMEvalKit class puts around a question; a test compares it with the class itself.
 OPTIONS = "The choices are listed below:\n"
+# Every kind of question has four options of its own, the same in every item.
+_COLORS, _TEXTS, _PLACES = COLORS[:4], (GLYPHS[0], GLYPHS[2], GLYPHS[4], GLYPHS[6]), CORNERS
 _ASK = (
     "Select the best answer to the above multiple-choice question based on the image. "
     "Respond with only the letter (A, B, C, D, or E) of the correct option. \nThe best answer is:"
@@ -29,63 +32,63 @@ _ASK = (
 
 
 def _small_color(draw: Draw) -> Draft:
-    kind, color = draw.pick(SHAPES), draw.pick((*COLORS, None, None))
+    kind, color = draw.pick(SHAPES), draw.pick((*_COLORS, ABSENT))
 
     def fits(scene):
         small = having(scene, size="small", kind=kind)
-        if color is None:
+        if color == ABSENT:
             return not small and bool(having(scene, size="large", kind=kind))
         return [thing.color for thing in small] == [color]
 
     scene = draw.scene(fits)
-    question = f"Which color is the small {kind}?"
-    present = [thing.color for thing in scene.objects]
-    if color is None:
-        wrong = shuffled_rest(draw, "", present, COLORS, 4)
-        return Draft((scene,), question, ABSENT, wrong, f"There is no small {kind}.")
-    thought = sentence(having(scene, size="small", kind=kind)[0])
-    return Draft((scene,), question, color, shuffled_rest(draw, color, present, COLORS, 3), thought)
+    seen = having(scene, size="small", kind=kind)
+    thought = sentence(seen[0]) if seen else f"There is no small {kind}."
+    return Draft((scene,), f"Which color is the small {kind}?", color, _others(color, _COLORS), thought)
 
 
 def _small_text(draw: Draw) -> Draft:
-    text = draw.pick((*GLYPHS, None, None))
+    text = draw.pick((*_TEXTS, ABSENT))
 
     def fits(scene):
         small = [thing.kind for thing in scene.objects if thing.is_glyph and thing.size == "small"]
-        return small == [text] if text else not small and any(thing.is_glyph for thing in scene.objects)
+        return not small and any(thing.is_glyph for thing in scene.objects) if text == ABSENT else small == [text]
 
     scene = draw.scene(fits)
-    present = [thing.kind for thing in scene.objects if thing.is_glyph]
-    if text is None:
-        wrong = shuffled_rest(draw, "", present, GLYPHS, 4)
-        return Draft((scene,), "Which small text can you read?", ABSENT, wrong, "There is no small text.")
-    thought = sentence(having(scene, size="small", kind=text)[0])
-    wrong = shuffled_rest(draw, text, present, GLYPHS, 3)
-    return Draft((scene,), "Which small text can you read?", text, wrong, thought)
+    seen = having(scene, size="small", kind=text)
+    thought = sentence(seen[0]) if seen else "There is no small text."
+    return Draft((scene,), "Which small text can you read?", text, _others(text, _TEXTS), thought)
 
 
 def _small_position(draw: Draw) -> Draft:
-    absent = draw.pick((True, False, False, False, False))
-    scene = draw.scene(lambda scene: any(thing.size == "small" for thing in tellable(scene)))
-    thing = draw.pick([thing for thing in tellable(scene) if thing.size == "small"])
-    seen = [cell_name(thing.cell) for thing in scene.objects]
-    if absent:
-        missing = double_of(draw, thing, scene.objects)
-        question = f"Where is the {object_phrase(missing)}?"
-        wrong = shuffled_rest(draw, "", seen, PLACES, 4)
-        return Draft((scene,), question, ABSENT, wrong, f"There is no {object_phrase(missing)}.")
-    wrong = shuffled_rest(draw, cell_name(thing.cell), seen, PLACES, 3)
-    return Draft((scene,), f"Where is the {object_phrase(thing)}?", cell_name(thing.cell), wrong, sentence(thing))
+    place = draw.pick((*_PLACES, ABSENT))
+
+    def fits(scene):
+        return [
+            thing for thing in tellable(scene) if thing.size == "small" and cell_name(thing.cell) in (place, ABSENT)
+        ]
+
+    if place == ABSENT:
+        scene = draw.scene()
+        missing = double_of(draw, draw.pick(having(scene, size="small")), scene.objects)
+        question, thought = f"Where is the {object_phrase(missing)}?", f"There is no {object_phrase(missing)}."
+    else:
+        scene = draw.scene(lambda scene: bool(fits(scene)))
+        (thing,) = fits(scene)
+        question, thought = f"Where is the {object_phrase(thing)}?", sentence(thing)
+    return Draft((scene,), question, place, _others(place, _PLACES), thought)
 
 
 def _small_count(draw: Draw) -> Draft:
     target = draw.pick(range(0, 5))
     scene = draw.scene(lambda scene: len(having(scene, size="small")) == target)
     thought = where_are(having(scene, size="small"), "small")
-    question = "How many small objects are there?"
     right = NUMBERS[target] if target else ABSENT
-    wrong = [NUMBERS[n] for n in range(1, 5) if n != target]
-    return Draft((scene,), question, right, wrong, thought)
+    return Draft((scene,), "How many small objects are there?", right, _others(right, NUMBERS[1:5]), thought)
+
+
+def _others(right: str, options: Sequence[str]) -> list[str]:
+    """The options of a kind of question that are wrong; option E is added to every question."""
+    return [option for option in options if option != right]
 
 
 class MicroHighRes(Benchmark):
@@ -103,9 +106,8 @@ class MicroHighRes(Benchmark):
     wants_letter = True
 
     def options(self, draw: Draw, draft: Draft) -> list[str]:
-        """Four options in random order, and E, which always says that the thing is absent."""
-        texts = draw.some(draft.wrong if draft.right == ABSENT else [draft.right, *draft.wrong[:3]], 4)
-        return [*texts, ABSENT]
+        """Four options, and E, which always says that the thing is absent."""
+        return [*in_order({draft.right, *draft.wrong} - {ABSENT}), ABSENT]
 
     def prompt(self, question: Question) -> str:
         return f"{self.text(question)} {choices(question)}\n{_ASK}"

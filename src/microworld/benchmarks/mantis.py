@@ -19,6 +19,16 @@ def _referred_color(draw: Draw) -> Draft:
     return Draft(tuple(scenes), question, color, shuffled_rest(draw, color, present, COLORS, 3), sentence(thing))
 
 
+def _referred_shape(draw: Draw) -> Draft:
+    which, shape = draw.pick(range(3)), draw.pick(SHAPES)
+    scenes = [draw.scene() for _ in range(3)]
+    scenes[which] = draw.scene(lambda scene: bool(having(scene, kind=shape)))
+    thing = draw.pick(having(scenes[which], kind=shape))
+    present = [other.kind for scene in scenes for other in scene.objects if not other.is_glyph]
+    question = f"Which shape is the object at the {cell_name(thing.cell)} in the {ORDINALS[which]} picture?"
+    return Draft(tuple(scenes), question, shape, shuffled_rest(draw, shape, present, SHAPES, 3), sentence(thing))
+
+
 def _odd_picture(draw: Draw) -> Draft:
     which, kind = draw.pick(range(3)), draw.pick(SHAPES)
     scenes = tuple(
@@ -49,6 +59,17 @@ def _short_color(draw: Draw) -> Draft:
     return Draft(tuple(scenes), question, color, None, sentence(thing))
 
 
+def _short_shape(draw: Draw) -> Draft:
+    which, shape = draw.pick(range(2)), draw.pick(SHAPES)
+    scenes = [draw.scene() for _ in range(2)]
+    scenes[which] = draw.scene(lambda scene: bool(having(scene, kind=shape)))
+    thing = draw.pick(having(scenes[which], kind=shape))
+    where = f"at the {cell_name(thing.cell)} in the {ORDINALS[which]} picture"
+    return Draft(
+        tuple(scenes), f"Which shape is the object {where}? Answer with one word.", shape, None, sentence(thing)
+    )
+
+
 def _short_count(draw: Draw) -> Draft:
     which, target = draw.pick(range(2)), draw.pick(range(2, MAX_OBJECTS + 1))
     scenes = [draw.scene() for _ in range(2)]
@@ -64,9 +85,11 @@ class MicroMantis(Benchmark):
     imitates = "Mantis-Eval"
     generators: ClassVar = {
         ("multi-choice", "reference"): _referred_color,
+        ("multi-choice", "shape reference"): _referred_shape,
         ("multi-choice", "odd picture"): _odd_picture,
         ("multi-choice", "total"): _total,
         ("short-answer", "color"): _short_color,
         ("short-answer", "number"): _short_count,
+        ("short-answer", "shape"): _short_shape,
     }
     scoring = Mantis()

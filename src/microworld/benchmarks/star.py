@@ -21,6 +21,7 @@ from microworld.benchmarks.draws import (
     shuffled_rest,
     tellable,
     where_are,
+    where_shapes_are,
 )
 from microworld.grammar import background_phrase, background_sentence, object_phrase, sentence
 from microworld.scene import CELLS, COLORS, GLYPHS, MAX_OBJECTS, SHADES, SHAPES, SIZES, TEXTURES, Object, cell_name
@@ -55,11 +56,33 @@ def _main_color(draw: Draw) -> Draft:
     )
 
 
+def _topic(draw: Draw) -> Draft:
+    shape = draw.pick(SHAPES)
+    scene = draw.scene(lambda scene: scene.objects[0].kind == shape, min_objects=1, max_objects=1)
+    wrong = draw.some([other for other in SHAPES if other != shape], 3)
+    return Draft((scene,), "Which shape does the picture show?", shape, wrong, sentence(scene.objects[0]))
+
+
+def _main_shape(draw: Draw) -> Draft:
+    shape = draw.pick(SHAPES)
+
+    def fits(scene):
+        ranked = Counter(thing.kind for thing in scene.objects).most_common(2)
+        return ranked[0][0] == shape and len(ranked) > 1 and ranked[0][1] > ranked[1][1]
+
+    scene = draw.scene(fits)
+    present = [thing.kind for thing in scene.objects if not thing.is_glyph]
+    wrong = shuffled_rest(draw, shape, present, SHAPES, 3)
+    return Draft(
+        (scene,), "Which shape do most objects have?", shape, wrong, where_shapes_are(having(scene, kind=shape), shape)
+    )
+
+
 def _attribute_at(draw: Draw, attribute: str) -> Draft:
-    """Color, shape or text of the object at a place; small objects three times in four."""
+    """Color, shape or text of the object at a place; half of the objects asked for are small."""
     values = {"color": COLORS, "shape": SHAPES, "text": GLYPHS}[attribute]
     field = "color" if attribute == "color" else "kind"
-    target, size = draw.pick(values), draw.pick(("small", "small", "small", "large"))
+    target, size = draw.pick(values), draw.pick(SIZES)
     scene = draw.scene(lambda scene: bool(having(scene, **{field: target, "size": size})))
     thing = draw.pick(having(scene, **{field: target, "size": size}))
     present = [getattr(other, field) for other in scene.objects if getattr(other, field) in values]
@@ -133,6 +156,12 @@ def _removal(draw: Draw) -> Draft:
     return Draft((scene,), question, NUMBERS[target], wrong, thought)
 
 
+def _left_over(draw: Draw) -> Draft:
+    """The one object that is left when all of a size are gone, by color and kind."""
+    size = draw.pick(SIZES)
+    return _only(draw, size, f"All {_other_size(size)} objects are taken away. Which one is left?")
+
+
 def _true_statement(draw: Draw) -> Draft:
     scene = draw.scene(min_objects=3)
     truth, *others = draw.some(scene.objects, 3)
@@ -166,21 +195,40 @@ def _sunlight(draw: Draw) -> Draft:
     return _extreme(draw, "The sun is low on the right. Which object does it reach first?", lambda t: t.cell % 3)
 
 
-def _weight(draw: Draw) -> Draft:
+def _only(draw: Draw, size: str, question: str) -> Draft:
+    """The one object of a size, by color and kind; the others, all unlike it in these, are of the other size."""
+
     def fits(scene):
         looks = {(thing.color, thing.kind) for thing in scene.objects}
-        return len(having(scene, size="large")) == 1 and len(looks) == len(scene.objects) >= 4
+        return len(having(scene, size=size)) == 1 and len(looks) == len(scene.objects) >= 4
 
     scene = draw.scene(fits)
-    (thing,) = having(scene, size="large")
+    (thing,) = having(scene, size=size)
     wrong = [f"{other.color} {other.kind}" for other in draw.some([o for o in scene.objects if o is not thing], 3)]
-    question = "All objects are made of iron. Which one is the heaviest?"
     return Draft((scene,), question, f"{thing.color} {thing.kind}", wrong, sentence(thing))
+
+
+def _other_size(size: str) -> str:
+    return SIZES[1 - SIZES.index(size)]
+
+
+def _weight(draw: Draw) -> Draft:
+    return _only(draw, "large", "All objects are made of iron. Which one is the heaviest?")
+
+
+def _odd_size(draw: Draw) -> Draft:
+    size = draw.pick(SIZES)
+    return _only(draw, size, f"Which object is {size}?")
 
 
 def _digit_sum(draw: Draw) -> Draft:
     digit, plus = draw.pick((2, 4, 7)), draw.pick((1, 2))
-    scene = draw.scene(lambda s: [t.kind for t in s.objects if t.kind.startswith("digit")] == [f"digit {digit}"])
+
+    def fits(scene):
+        digits = [(thing.kind, thing.size) for thing in scene.objects if thing.kind.startswith("digit")]
+        return digits == [(f"digit {digit}", "small")]
+
+    scene = draw.scene(fits)
     (thing,) = having(scene, kind=f"digit {digit}")
     question = f"What is the digit in the picture plus {NUMBERS[plus]}?"
     wrong = [NUMBERS[other + plus] for other in (2, 4, 7) if other != digit]
@@ -196,7 +244,7 @@ def _counting(draw: Draw) -> Draft:
 
 
 class MicroStar(Benchmark):
-    """Sixteen kinds of question in six categories."""
+    """Twenty kinds of question in six categories."""
 
     name = "MicroStar"
     imitates = "MMStar"
@@ -204,13 +252,17 @@ class MicroStar(Benchmark):
         ("coarse perception", "background"): _background,
         ("coarse perception", "object count"): _object_count,
         ("coarse perception", "main color"): _main_color,
+        ("coarse perception", "main shape"): _main_shape,
+        ("coarse perception", "topic"): _topic,
         ("fine-grained perception", "color"): _color_at,
         ("fine-grained perception", "shape"): _shape_at,
         ("fine-grained perception", "text"): _text_at,
         ("fine-grained perception", "localization"): _localization,
         ("instance reasoning", "spatial relation"): _spatial_relation,
         ("instance reasoning", "in common"): _in_common,
+        ("instance reasoning", "odd size"): _odd_size,
         ("logical reasoning", "removal"): _removal,
+        ("logical reasoning", "left over"): _left_over,
         ("logical reasoning", "true statement"): _true_statement,
         ("science & technology", "gravity"): _gravity,
         ("science & technology", "sunlight"): _sunlight,

@@ -17,9 +17,9 @@ from viper.synthesis.rows import by_id, read_rows
 
 AREA = "area"  # beside the lineages: what attention would be if it were spread evenly
 COLUMNS = ["lineage", "method", "share", "low", "high", "area", "above_area", "above_area_low", "above_area_high"]
-COLUMNS += ["compared_with", "difference", "difference_low", "difference_high", "from_answer_percent", "pairs", "seeds"]
+COLUMNS += ["compared_with", "difference", "difference_low", "difference_high", "pairs", "seeds"]
 NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "method", "compared_with"))
-MAPS = ["id", "method", "lineage", "share", "answer", "rows", "columns", "changed", "before", "after"]
+MAPS = ["id", "method", "lineage", "share", "statement", "rows", "columns", "changed", "before", "after"]
 
 
 def read(paths: Sequence[Path], lineages: Sequence[str]) -> pd.DataFrame:
@@ -28,20 +28,20 @@ def read(paths: Sequence[Path], lineages: Sequence[str]) -> pd.DataFrame:
     Every seed has pairs of its own, held out from its own data sets, so the base too is measured with each.
 
     Raises:
-        ViperError: a file is missing, or two lineages of a seed have other pairs.
+        ViperError: a file is missing, or two lineages of a seed have other pairs, or other statements of them.
     """
     files, parts = by_run(paths), []
     for seed in dict.fromkeys(seed for _, seed in files):
-        pairs: list[str] | None = None
+        pairs: list[tuple[str, str]] | None = None
         for lineage in lineages:
             path = files.get((lineage, seed))
             if path is None or not path.is_file():
                 told = path or f"{lineage} with seed {seed}"
                 raise ViperError(f"{told}: missing: measure this lineage first (snakemake measures it by itself)")
             table = read_parquet(path).assign(lineage=lineage, seed=seed)
-            found = sorted(table["id"].unique())
+            found = sorted(set(zip(table["id"], table["statement"], strict=True)))
             if pairs is not None and found != pairs:
-                raise ViperError(f"{path}: has other pairs than {lineages[0]}: measure all lineages on the same ones")
+                raise ViperError(f"{path}: has other pairs or statements than {lineages[0]}: measure all lineages anew")
             pairs = found
             parts.append(table)
     return pd.concat(parts, ignore_index=True)
@@ -109,7 +109,6 @@ def tidy(table: pd.DataFrame, scores: Scores, lineages: Sequence[str]) -> pd.Dat
                 difference = scores.estimate(gain(lineage, lineages[0], method))
                 row |= {"compared_with": lineages[0], "difference": difference.value}
                 row |= {"difference_low": difference.low, "difference_high": difference.high}
-            row |= {"from_answer_percent": 100 * part["in_answer"].mean()}
             rows.append(row | {"pairs": part["id"].nunique(), "seeds": part["seed"].nunique()})
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 

@@ -88,6 +88,31 @@ class Estimate(NamedTuple):
     high: float
 
 
+class Spread(NamedTuple):
+    """What makes a value uncertain, in points.
+
+    Attributes:
+        n_seeds: how many seeds it is the mean of.
+        of_seeds: standard deviation of one seed's value; NaN with a single seed, which says nothing of it.
+        of_items: standard error of the value that is due to the drawn items.
+    """
+
+    n_seeds: int
+    of_seeds: float
+    of_items: float
+
+    def half_width(self, tail: float) -> float:
+        """How far an interval that leaves `tail` beyond this end reaches: each part's own, added in squares.
+
+        t · s/√k with Student's t of k - 1 degrees of freedom for k seeds of standard deviation s, and z · e for items
+        of standard error e (Graybill and Wang's modified large-sample interval). A single seed has the latter alone.
+        """
+        items = stats.norm.ppf(1 - tail) * self.of_items
+        if self.n_seeds == 1:
+            return float(items)
+        return float(np.hypot(stats.t.ppf(1 - tail, self.n_seeds - 1) * self.of_seeds / np.sqrt(self.n_seeds), items))
+
+
 @dataclass(frozen=True)
 class Scores:
     """Percentages by (lineage, column), a column being a benchmark, a sub-domain or `overall`.
@@ -96,35 +121,52 @@ class Scores:
         point: (lineage, column) → the score, the mean over seeds.
         by_seed: (lineage, column) → (seeds,) the score of each seed.
         draws: (lineage, column) → (resamples,) the score in each resample; the same draw for every lineage.
+        items: column → number of items.
         confidence: level of the intervals.
     """
 
     point: Mapping[tuple[str, str], np.ndarray]
     by_seed: Mapping[tuple[str, str], np.ndarray]
     draws: Mapping[tuple[str, str], np.ndarray]
+    items: Mapping[str, int]
     confidence: float
 
-    def estimate(self, measure: Measure) -> Estimate:
+    @property
+    def tail(self) -> float:
+        """The probability that an interval leaves beyond each of its ends."""
+        return (1 - self.confidence) / 2
+
+    def spread(self, measure: Measure) -> Spread:
+        """What makes the value of `measure` uncertain.
+
+        With k seeds, whose values have the standard deviation s, the variance of the hierarchical draws falls into
+        two parts: that of the drawn seeds, (k - 1)/k · s²/k, and the rest, that of the items.
+        """
+        seeds, variance = measure(self.by_seed), measure(self.draws).var(ddof=1)
+        k = len(seeds)
+        if k == 1:
+            return Spread(1, float("nan"), float(np.sqrt(variance)))
+        of_seeds = seeds.var(ddof=1)
+        of_items = max(variance - (k - 1) / k * of_seeds / k, 0.0)
+        return Spread(k, float(np.sqrt(of_seeds)), float(np.sqrt(of_items)))
+
+    def estimate(self, measure: Measure, tails: tuple[float, float] | None = None) -> Estimate:
         """The value of `measure` and its interval.
 
-        With one seed: the percentile interval of the draws. With k seeds, whose values have the standard deviation
-        s, the variance of the hierarchical draws falls into two parts: that of the drawn seeds, (k - 1)/k · s²/k, and
-        the rest, that of the items. Each gets the half-width that it would have alone, and the squares are added
-        (Graybill and Wang's modified large-sample interval): t · s/√k with Student's t of k - 1 degrees of freedom, as
-        for any mean of k values, and z times the items' standard error. Where the seeds agree, this is the items'
-        bootstrap interval; where they decide alone, Student's.
+        With one seed: the percentile interval of the draws, which is one over items only. With several, the spread of
+        the seeds and that of the items get the half-width that each would have alone, and the squares are added
+        (`Spread.half_width`). Where the seeds agree, this is the items' bootstrap interval; where they decide alone,
+        Student's.
+
+        Args:
+            tails: the probabilities to leave below and above the interval, where they are not those of `confidence`.
         """
-        value, draws = float(measure(self.point)), measure(self.draws)
-        tail = (1 - self.confidence) / 2
-        seeds = measure(self.by_seed)
-        if len(seeds) == 1:
-            low, high = np.quantile(draws, [tail, 1 - tail])
+        below, above = tails or (self.tail, self.tail)
+        value, spread = float(measure(self.point)), self.spread(measure)
+        if spread.n_seeds == 1:
+            low, high = np.quantile(measure(self.draws), [below, 1 - above])
             return Estimate(value, float(low), float(high))
-        k = len(seeds)
-        of_seeds = seeds.var(ddof=1) / k
-        of_items = max(draws.var(ddof=1) - (k - 1) / k * of_seeds, 0.0)
-        half = float(np.sqrt(stats.t.ppf(1 - tail, k - 1) ** 2 * of_seeds + stats.norm.ppf(1 - tail) ** 2 * of_items))
-        return Estimate(value, value - half, value + half)
+        return Estimate(value, value - spread.half_width(below), value + spread.half_width(above))
 
 
 def resample(
@@ -175,7 +217,8 @@ def resample(
         _by_name(values, lineages, benchmarks, mean)
         for values in (statistic(*samples), by_seed, outcome.bootstrap_distribution)
     ]
-    return Scores(*named, confidence)
+    items = {benchmark.name: benchmark.items for benchmark in benchmarks}
+    return Scores(*named, items | {mean: sum(items.values())}, confidence)
 
 
 def _seed_scores(benchmark: Benchmark, indices: np.ndarray) -> np.ndarray:

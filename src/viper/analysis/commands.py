@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command()(reward_curves)
     app.command()(attention_table)
     app.command()(word_table)
+    app.command()(label_truth)
     app.command()(loop_examples)
     app.command()(scores)
     app.command()(table_pages)
@@ -47,25 +48,32 @@ def tables(
     subdomains_page: Annotated[Path, typer.Option(help="the same in Markdown")],
     claims: Annotated[Path, typer.Option(help="CSV to write: the claims that these lineages can be judged by")],
 ) -> None:
-    """Scores per benchmark and sub-domain, with intervals, differences to the first lineage and published figures."""
+    """Scores per benchmark and sub-domain, with intervals, differences between lineages and published figures."""
     from viper.analysis import tables as module
-    from viper.analysis.claims import judge_all
+    from viper.analysis.benchmark_names import heading, own_names
     from viper.analysis.predictions import Predictions
+    from viper.analysis.verdicts import judge_all
 
     sections = read_options(options)
     settings, names = sections.analysis, sections.evaluation.benchmarks
+    drawn = names if sections.evaluation.source == "world" else {}
     answers = Predictions.of(predictions, lineage)
     benchmark_scores = module.score_benchmarks(answers, names, settings)
     subdomain_scores = module.score_subdomains(answers, names["MMStar"], settings)
-    for path, page, (scores, counts), what in (
+    for path, page, scores, what in (
         (main, main_page, benchmark_scores, "benchmarks"),
-        (subdomains, subdomains_page, subdomain_scores, "sub-domains of MMStar"),
+        (
+            subdomains,
+            subdomains_page,
+            subdomain_scores,
+            f"sub-domains of {heading(names['MMStar'], 'MMStar' if drawn else '')}",
+        ),
     ):
-        table = module.tidy(scores, counts, lineage, len(answers.runs))
+        table = own_names(module.tidy(scores, lineage, len(answers.runs)), drawn)
         _write_csv(table, path)
         _write_text(module.markdown(table, f"{title}: {what}", settings.confidence), page)
-    scored = {"benchmarks": benchmark_scores[0], "subdomains": subdomain_scores[0]}
-    _write_csv(judge_all(scored, lineage, settings.margin, all_of_them=False), claims)
+    scored = {"benchmarks": benchmark_scores, "subdomains": subdomain_scores}
+    _write_csv(judge_all(scored, lineage, settings, all_of_them=False), claims)
 
 
 def claims_command(
@@ -79,23 +87,24 @@ def claims_command(
     attention_lineage: Annotated[list[str] | None, typer.Option(help="a lineage whose attention was measured")] = None,
 ) -> None:
     """Judge all claims of the paper: published, measured, interval, verdict; also those that nothing here measures."""
-    from viper.analysis import attention_table, claims
+    from viper.analysis import attention_table, claims_page
     from viper.analysis import tables as module
     from viper.analysis.predictions import Predictions
+    from viper.analysis.verdicts import judge_all
 
     sections = read_options(options)
     settings, names = sections.analysis, sections.evaluation.benchmarks
     answers = Predictions.of(predictions, lineage)
     scored = {
-        "benchmarks": module.score_benchmarks(answers, names, settings)[0],
-        "subdomains": module.score_subdomains(answers, names["MMStar"], settings)[0],
+        "benchmarks": module.score_benchmarks(answers, names, settings),
+        "subdomains": module.score_subdomains(answers, names["MMStar"], settings),
     }
     if attention_lineage:
         shares = attention_table.read(attention or [], attention_lineage)
         scored["attention"] = attention_table.score(shares, attention_lineage, settings)
-    judged = claims.judge_all(scored, lineage, settings.margin, all_of_them=True)
+    judged = judge_all(scored, lineage, settings, all_of_them=True)
     _write_csv(judged, output)
-    _write_text(claims.page(judged, scale, settings.confidence), page)
+    _write_text(claims_page.page(judged, scale, settings), page)
 
 
 def reward_curves(
@@ -130,7 +139,7 @@ def attention_table(
     measured = module.read(attention, lineage)
     scores = module.score(measured, lineage, read_options(options).analysis)
     _write_csv(module.tidy(measured, scores, lineage), table)
-    columns = ["lineage", "seed", "id", "method", "share", "area", "in_answer", "answer"]
+    columns = ["lineage", "seed", "id", "method", "share", "area", "statement"]
     _write_csv(measured[columns], pairs)
     with atomic_write(maps) as partial:
         module.maps(measured, held_out, seed_of(str(held_out)), drawn).to_parquet(partial, index=False)
@@ -151,6 +160,23 @@ def word_table(
     answers = Predictions.of(predictions, [before, after])
     texts = [read_reasoning(answers, lineage, names) for lineage in (before, after)]
     _write_csv(compare(*texts), output)
+
+
+def label_truth(
+    audit: Annotated[Path, typer.Argument(help="table that the command `audit-synthesis` wrote")],
+    scores: Annotated[Path, typer.Argument(help="table of benchmarks that the command `tables` wrote")],
+    options: Options,
+    output: Annotated[Path, typer.Option(help="CSV to write")],
+    by_truth: Annotated[list[str] | None, typer.Option(help="a lineage labelled by the truth; repeat for each")] = None,
+) -> None:
+    """How true the labels of each lineage are, beside what it gained."""
+    from viper.analysis import label_truth as module
+    from viper.analysis.tables import read_tidy
+    from viper.reading import read_table
+
+    audited = read_table(audit, needed=module.AUDIT, numbers=module.AUDIT_NUMBERS)
+    confidence = read_options(options).analysis.confidence
+    _write_csv(module.join(audited, read_tidy(scores), by_truth or [], confidence), output)
 
 
 def table_pages(

@@ -3,4 +3,6 @@
 
 def seeds_phrase(n_seeds: int) -> str:
     """What a sentence about intervals adds about seeds."""
-    return f" and {n_seeds} seeds" if n_seeds > 1 else " (one seed)"
+    if n_seeds > 1:
+        return f" and {n_seeds} seeds"
+    return " only (one seed: how training with another would differ is not in them)"

@@ -2,7 +2,7 @@
 
 A lineage's phases are laid end to end: of `base.csr.vop`, the steps of CSR, then those of VOP. Phases without a reward
 (supervised ones) take no steps here, so that a lineage with a cold start begins at its first step of reinforcement
-learning, as in the paper's figure.
+learning, as in the paper's figure. A further update on the same responses is a step without a reward of its own.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,8 @@ def read(paths: Sequence[Path], lineages: Sequence[str], window: int) -> pd.Data
                 if phase["reward"].notna().any():
                     smoothed = phase["reward"].rolling(window, min_periods=1).mean()
                     known = {"lineage": lineage, "seed": seed, "stage": stage}
-                    parts.append(phase.assign(**known, step=phase["step"] + done, smoothed=smoothed))
+                    rewarded = phase.assign(**known, step=phase["step"] + done, smoothed=smoothed)
+                    parts.append(rewarded[phase["reward"].notna()])
                     done += len(phase)
             if not done:
                 raise ViperError(f"{lineage}: no phase was trained with a reward, so there is no reward curve to draw")

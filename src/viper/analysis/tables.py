@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from viper.analysis import bootstrap
+from viper.analysis.benchmark_names import about_published, has_published, headings
 from viper.analysis.bootstrap import Benchmark, Scores
 from viper.analysis.claims import gain
 from viper.analysis.phrases import seeds_phrase
@@ -14,19 +15,17 @@ from viper.analysis.predictions import Predictions
 from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS, published
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
-from viper.lineage import is_trained
+from viper.lineage import is_trained, split_control
 from viper.reading import read_table
 
-COLUMNS = ["lineage", "column", "score", "low", "high"]
+COLUMNS = ["lineage", "column", "imitates", "score", "low", "high"]
 COLUMNS += ["compared_with", "difference", "difference_low", "difference_high"]
 COLUMNS += ["items", "seeds", *(f"published_{model}" for model in MODELS)]
-_NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "column", "compared_with"))
+_NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "column", "imitates", "compared_with"))
 
 
-def score_benchmarks(
-    predictions: Predictions, names: dict[str, str], options: Analysis
-) -> tuple[Scores, dict[str, int]]:
-    """Score the benchmarks; also return the number of items of each.
+def score_benchmarks(predictions: Predictions, names: dict[str, str], options: Analysis) -> Scores:
+    """Score the benchmarks.
 
     Args:
         names: the paper's name of a benchmark → name of its file of predictions.
@@ -41,8 +40,8 @@ def score_benchmarks(
     return _resample(benchmarks, predictions.lineages, options)
 
 
-def score_subdomains(predictions: Predictions, file: str, options: Analysis) -> tuple[Scores, dict[str, int]]:
-    """Score MMStar's sub-domains, each drawn from its own items; also return the number of items of each.
+def score_subdomains(predictions: Predictions, file: str, options: Analysis) -> Scores:
+    """Score MMStar's sub-domains, each drawn from its own items.
 
     Their mean stands under the name MMStar: all have the same number of items there.
 
@@ -62,32 +61,39 @@ def score_subdomains(predictions: Predictions, file: str, options: Analysis) -> 
     )
 
 
-def _resample(
-    benchmarks: list[Benchmark], lineages: Sequence[str], options: Analysis, mean: str = OVERALL
-) -> tuple[Scores, dict[str, int]]:
-    scores = bootstrap.resample(
+def _resample(benchmarks: list[Benchmark], lineages: Sequence[str], options: Analysis, mean: str = OVERALL) -> Scores:
+    return bootstrap.resample(
         benchmarks, lineages, resamples=options.resamples, confidence=options.confidence, seed=options.seed, mean=mean
     )
-    counts = {benchmark.name: benchmark.items for benchmark in benchmarks}
-    return scores, counts | {mean: sum(counts.values())}
 
 
-def tidy(scores: Scores, counts: dict[str, int], lineages: Sequence[str], n_seeds: int) -> pd.DataFrame:
-    """One row per lineage and column, in percent, beside its difference to the first lineage and the published figures.
+def compared_with(lineage: str, lineages: Sequence[str]) -> str:
+    """Which of an experiment's lineages another one is compared with: like for like, the first that is asked as it is.
+
+    The first that is asked in some other way than `lineages[0]` is compared with that one, which shows what the asking
+    alone does. So `base.csr+look` is compared with `base+look`, and this with `base`.
+    """
+    _, control = split_control(lineage)
+    alike = next(other for other in lineages if split_control(other)[1] == control)
+    return lineages[0] if alike == lineage else alike
+
+
+def tidy(scores: Scores, lineages: Sequence[str], n_seeds: int) -> pd.DataFrame:
+    """One row per lineage and column, in percent, beside its difference to another lineage and the published figures.
 
     Args:
-        counts: items by column.
-        lineages: the first is the one that the others are compared with.
+        lineages: of an experiment, in its order; see `compared_with`.
     """
     known = published().set_index(["model", "lineage", "column"])["score"]
-    reference = lineages[0]
     rows = []
     for lineage in lineages:
-        for column, items in counts.items():
+        reference = compared_with(lineage, lineages)
+        for column, items in scores.items.items():
             score = scores.estimate(itemgetter((lineage, column)))
             row = {
                 "lineage": lineage,
                 "column": column,
+                "imitates": "",
                 "score": score.value,
                 "low": max(score.low, 0.0),
                 "high": min(score.high, 100.0),
@@ -112,9 +118,10 @@ def read_tidy(path: str | Path) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame, title: str, confidence: float) -> str:
-    """Write a tidy table wide: a row per lineage, its differences to the first below, the published rows last."""
+    """Write a tidy table wide: a row per lineage, its differences to another below, the published rows last."""
     columns = list(dict.fromkeys(table["column"]))
-    lines = [["model", *columns], ["---"] * (len(columns) + 1)]
+    named = headings(table)
+    lines = [["model", *(named[column] for column in columns)], ["---"] * (len(columns) + 1)]
     cells = table.set_index(["lineage", "column"])
     lineages = list(dict.fromkeys(table["lineage"]))
     for lineage in lineages:
@@ -124,9 +131,9 @@ def markdown(table: pd.DataFrame, title: str, confidence: float) -> str:
             differences = (
                 f"{row.difference:+.1f} [{row.difference_low:+.1f}, {row.difference_high:+.1f}]" for row in rows
             )
-            lines.append([f"− `{lineages[0]}`", *differences])
+            lines.append([f"− `{rows[0].compared_with}`", *differences])
     known = published()
-    for model in MODELS:
+    for model in MODELS if has_published(table) else ():
         for lineage in dict.fromkeys(known.loc[known["model"] == model, "lineage"]):
             scores = known[(known["model"] == model) & (known["lineage"] == lineage)].set_index("column")["score"]
             if scores.index.isin(columns).any() and lineage in lineages:
@@ -136,6 +143,6 @@ def markdown(table: pd.DataFrame, title: str, confidence: float) -> str:
     note = (
         f"Percent right, with {confidence:.0%} intervals by paired bootstrap over items"
         f"{seeds_phrase(table['seeds'].max())}. Items: {items}. "
-        "Published rows are the paper's, on the official benchmarks."
+        + about_published(table, "Published rows are the paper's, on the official benchmarks.")
     )
     return f"# {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{note}\n"

@@ -18,7 +18,14 @@ class Analysis(Section):
     margin: float = Field(
         ge=0,
         le=100,
-        description="points; a claim of 'at least as high' holds where the score is not lower by more than this",
+        description="points that count as no difference: 'at least as high' holds where the score is not lower by "
+        "more, and two ways of training are equal where the whole interval of their difference is closer to zero",
+    )
+    seed_spread: float = Field(
+        ge=0,
+        le=100,
+        description="points; the standard deviation that seeds are taken to have, at least, where it is said what "
+        "effects a design can find. No interval and no verdict uses it: these take the spread that was measured",
     )
     seed: Seed = Field(description="seed of the resampling, so that the tables have the same bytes every time")
     published_model: Literal["3B", "7B"] = Field(description="whose published figures the figures show")

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from viper.completion import is_well_formed, write
 from viper.config.base import Batch, Count, LeaveOutNull, Section, Seed, Tokens
 from viper.config.paths import PathText
 from viper.evaluation.registry import names
@@ -17,10 +18,39 @@ class Split(Section):
     """One draw of every benchmark of the micro world; of official data, how many of the first items are taken."""
 
     seed: Seed = Field(0, description="seed of the items; official data have none")
-    size: Count | None = Field(None, ge=4, description="items per benchmark; null: all, for official data only")
+    size: Count | None = Field(
+        None,
+        ge=4,
+        description="items per benchmark (of HallusionBench: sets of figures; of CRPE: questions with their turns); "
+        "null: all, for official data only",
+    )
     pictures: Literal["dev", "test"] = Field(
         "test", description="which pictures it may use: those of 'dev' and 'test' never overlap, nor with training's"
     )
+
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class Admission(Section):
+    """When a kind of question of the drawn benchmarks is admitted, measured on the base (`viper.evaluation.admission`).
+
+    In percent right, in every way in which the base is asked.
+    """
+
+    seed: Seed = Field(description="seed of the items; their pictures are those of 'dev'")
+    items: Annotated[Count, Field(ge=50)] = Field(description="items of each kind that are asked")
+    least_clear: Percent = Field(description="at least so many right without the lens: the base knows the task")
+    shifted: Annotated[tuple[Percent, Percent], Field(strict=False)] = Field(
+        description="from, to: right through the lens: something is seen, and something is left to see better"
+    )
+
+    @model_validator(mode="after")
+    def _check_shifted(self) -> "Admission":
+        low, high = self.shifted
+        if low >= high:
+            raise ValueError(f"shifted {low:g} to {high:g} is empty: put the lower one first")
+        return self
 
 
 class Asking(Section):
@@ -35,15 +65,22 @@ class Asking(Section):
 
 
 class AttentionSection(Section):
-    """How attention on the held-out pairs is measured."""
+    """How attention on the held-out pairs is measured: from their own statements, the same text for all lineages."""
 
-    max_new_tokens: Tokens = Field(description="tokens of the answer that attention is followed from")
+    think: str = Field(description="reasoning put before the statements, whoever is measured; '': none")
     changed: float = Field(
         0.5,
         gt=0,
         lt=1,
         description="a field has changed where it differs by more than this share of the largest difference",
     )
+
+    @field_validator("think")
+    @classmethod
+    def _check_think(cls, think: str) -> str:
+        if not is_well_formed(write(think, "Yes.")):
+            raise ValueError(f"{think!r} holds a tag: give the reasoning alone, tags are put around it")
+        return think
 
 
 class Evaluation(Section):
@@ -64,6 +101,10 @@ class Evaluation(Section):
     splits: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], Split], LeaveOutNull] = Field(
         min_length=1, description="split → how it is drawn; add one of any seed and size to score other items"
     )
+    kinds: Literal["all", "admitted"] = Field(
+        "all", description="which kinds of question the drawn benchmarks ask: every one, or those that are admitted"
+    )
+    admission: Admission | None = Field(None, description="when a kind is admitted; of the drawn world only")
     asking: Asking
     controls: Annotated[
         dict[Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")], Annotated[str, Field(min_length=1)]], LeaveOutNull
@@ -116,7 +157,7 @@ class Evaluation(Section):
 
     def sections_of_benchmark(self, split: str) -> list[str]:
         """The sections of a scale that a benchmark of `split` is made from."""
-        return ["evaluation.source", "evaluation.folder", f"evaluation.splits.{split}"]
+        return ["evaluation.source", "evaluation.folder", "evaluation.kinds", f"evaluation.splits.{split}"]
 
     def sections_of_answers(self, split: str, lineage: str) -> list[str]:
         """The sections that evaluating `lineage` on `split` depends on, but for the model's.

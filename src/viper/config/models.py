@@ -84,6 +84,14 @@ class JobSection(Section):
     runtime: Count = Field(60, description="minutes")
 
 
+class Lens(Section):
+    """What stands between the pictures and the VLM (`viper.models.lens`)."""
+
+    contrast: float = Field(
+        gt=0, le=1, description="share of its distance to the picture's mean grey that a pixel keeps; 1: all of it"
+    )
+
+
 class VlmSection(Section):
     """The base VLM: any transformers `AutoModelForImageTextToText` with its `AutoProcessor`."""
 
@@ -96,7 +104,21 @@ class VlmSection(Section):
     processor: dict[str, Area] = Field(
         {}, description="options of AutoProcessor.from_pretrained, for example min_pixels and max_pixels of an image"
     )
+    lens: Lens | None = Field(
+        None,
+        description="how the world looks otherwise than the one that the VLM was taught on; null: as it is, which for "
+        "photographs is other enough",
+    )
     job: JobSection = JobSection()
+
+    @model_validator(mode="after")
+    def _check_lens(self) -> "VlmSection":
+        if self.lens and self.engine != "transformers":
+            raise ValueError(
+                f"lens does not go together with engine {self.engine}, whose pictures are prepared elsewhere: set "
+                "engine to transformers, or lens to null"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_processor(self) -> "VlmSection":

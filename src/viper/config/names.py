@@ -4,21 +4,23 @@ from collections.abc import Iterable
 
 # Rules and targets of rules/, beside those that experiments make; tests/config/test_names.py holds this to the files.
 RULES = (
-    "ablation_tables", "all", "assemble_datasets", "attention_table", "audit_synthesis", "bench", "benchmarks",
-    "calibrate_tau", "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
+    "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_synthesis", "bench",
+    "benchmarks", "calibrate_tau", "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
-    "evaluate_base", "fetch", "fetch_benchmark", "fetch_model", "fetch_pretrained", "figure_loop", "figure_main",
-    "figures", "images", "loop_examples", "make_benchmark", "measure_attention", "measure_base_models", "measure_size",
-    "measure_speed", "operations", "plan_operations", "plot_speed", "pretrain", "pretrain_checker",
+    "evaluate_base", "fetch", "fetch_benchmark", "fetch_model", "fetch_pretrained", "figure_label_truth",
+    "figure_loop", "figure_main", "figures", "images", "label_truth", "loop_examples", "make_benchmark",
+    "measure_attention", "measure_base_models", "measure_size", "measure_speed", "operations",
+    "plan_operations", "plot_speed", "pretrain", "pretrain_checker",
     "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "reconstruct_images", "reconstructions",
     "refine_captions", "refinements", "report_pages", "reward_curves", "scores", "tables", "threshold",
     "timings", "train", "word_table",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
-    "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity", "loop", "loop_examples", "metrics",
-    "predictions", "report", "subdomains", "synthesis_audit", "tau", "tau_pairs", "tau_roc", "timings", "wordcloud",
-    "words",
+    "admission", "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity",
+    "label_truth", "loop", "loop_examples", "metrics", "predictions", "report", "subdomains",
+    "synthesis_audit", "tau", "tau_pairs", "tau_roc",
+    "timings", "wordcloud", "words",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")

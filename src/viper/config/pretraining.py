@@ -47,6 +47,11 @@ class LanguageFit(Fit):
         None, ge=0, le=1, description="share of the examples that are reasoned by a glance; null: thoughts of any kind"
     )
 
+    seldom: list[str] = Field(
+        [],
+        description="kinds of questions, as BENCHMARK/KIND, that are asked a fifth as often as the others",
+    )
+
     @field_validator("tasks")
     @classmethod
     def _shares_add_up(cls, tasks: dict[Task, float]) -> dict[Task, float]:

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from viper.config.analysis import Analysis
 from viper.config.base import LONGEST_LINEAGE, LeaveOutNull, Section, Seed
@@ -16,10 +16,12 @@ from viper.config.places import NAME
 from viper.config.pretraining import Pretraining
 from viper.config.reward import Reward
 from viper.config.synthesis import Synthesis
-from viper.config.training import Training
+from viper.config.training import Grpo, Training
 from viper.errors import ViperError
 from viper.layout import RECORDED
-from viper.lineage import split_control
+from viper.lineage import split_control, variant_of
+
+VARIED = {"synthesis"}  # sections that a variant can change
 
 
 class Scale(Section):
@@ -30,6 +32,9 @@ class Scale(Section):
     )
     experiments: Annotated[dict[str, list[str]], LeaveOutNull] = Field(
         description="experiment → the lineages that it compares"
+    )
+    variants: Annotated[dict[str, dict[str, Any]], LeaveOutNull] = Field(
+        {}, description="variant → what it sets otherwise in section synthesis, for the lineages base~VARIANT.…"
     )
     models: Models
     pretraining: Pretraining | None = Field(None, description="only where models.source is trained")
@@ -61,6 +66,46 @@ class Scale(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_variants(self) -> "Scale":
+        for name, changes in self.variants.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
+                raise ValueError(
+                    f"variants.{name[:80]}: becomes part of a folder: use small letters, digits and _, 32 at most"
+                )
+            if others := set(changes) - VARIED:
+                raise ValueError(
+                    f"variants.{name}: sets {', '.join(sorted(others))}; "
+                    f"a variant can change {', '.join(sorted(VARIED))}"
+                )
+            try:
+                self.under(name)
+            except ValidationError as error:
+                wrong = "; ".join(
+                    f"{'.'.join(map(str, each['loc']))} = {each['input']!r:.80}: "
+                    + each["msg"].removeprefix("Value error, ")
+                    for each in error.errors()
+                )
+                raise ValueError(f"variants.{name}: {wrong}") from error
+        return self
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether labels can be held to the truth of the pictures."""
+        return self.images.source == "world" and self.models.checker is not None
+
+    def under(self, variant: str) -> "Scale":
+        """The scale as a variant changes it; the scale itself for ''."""
+        from viper.config.loading import merge  # which reads whole scales, and so needs this module
+
+        if not variant:
+            return self
+        sections = {
+            name: type(section := getattr(self, name)).model_validate(merge(section.model_dump(), changes))
+            for name, changes in self.variants[variant].items()
+        }
+        return self.model_copy(update=sections)
+
+    @model_validator(mode="after")
     def _check_experiments(self) -> "Scale":
         if "main" not in self.experiments:
             raise ValueError("experiments lacks 'main', whose table and figure the target main makes: add it")
@@ -81,15 +126,32 @@ class Scale(Section):
                         f"known: {known}. Correct the name, or add the control to evaluation.controls"
                     )
                 try:
-                    self.training.lineage(checkpoint)
+                    parts = self.training.lineage(checkpoint, self.variants)
                 except ViperError as error:
                     raise ValueError(f"experiments.{name}: {error}") from error
+                if parts.is_base and parts.variant:
+                    raise ValueError(
+                        f"experiments.{name}: lineage '{lineage}' is the base, which a variant leaves as it is: "
+                        f"name 'base', or a phase that is trained under the variant, as in '{checkpoint}.vop'"
+                    )
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
                 raise ValueError(
                     f"experiments.{name[:80]}: becomes a target and a file: use small letters, digits and _, 64 at most"
                 )
         if problem := collision(self.experiments):
             raise ValueError(f"experiments.{problem}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> "Scale":
+        named = {variant_of(lineage) for lineages in self.experiments.values() for lineage in lineages}
+        for variant in sorted({"", *named}):  # one that nothing is made under may stand at any scale
+            if self.under(variant).synthesis.labels == "truth" and not self.has_truth:
+                where = f"variants.{variant}.synthesis" if variant else "synthesis"
+                raise ValueError(
+                    f"{where}.labels is truth, which only drawn pictures have: set images.source to world and name "
+                    "models.checker, which reads edited ones; or set it to loop"
+                )
         return self
 
     @model_validator(mode="after")
@@ -105,6 +167,16 @@ class Scale(Section):
                 raise ValueError(
                     f"synthesis.{name} {size}: images.number {images} less synthesis.vop_held_out {held_out} is fewer; "
                     "lower it, raise images.number, or set synthesis.allow_fewer: true"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_lens(self) -> "Scale":
+        for name, phase in self.training.phases.items() if self.models.vlm.lens else ():
+            if isinstance(phase, Grpo) and phase.engine != "transformers":
+                raise ValueError(
+                    f"training.phases.{name}.engine {phase.engine} does not go together with models.vlm.lens, which "
+                    "it would not look through: set it to transformers, or the lens to null"
                 )
         return self
 

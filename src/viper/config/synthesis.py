@@ -8,6 +8,7 @@ from viper.config.base import Count, Few, Natural, Section, Tokens
 
 OperationType = Literal["color", "size", "shape", "text", "position", "add", "remove", "count"]
 PromptSet = Literal["micro", "paper"]
+Labels = Literal["loop", "truth"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -18,6 +19,38 @@ class Answering(Section):
     temperature: float = Field(
         0.0, ge=0, le=10, description="0: greedy; otherwise sampled with a seed of the row's own"
     )
+
+
+class Critiquing(Answering):
+    """How the critic answers, and how often a refinement must come back to be kept."""
+
+    answers: Annotated[Few, Field(ge=1)] = Field(1, description="how many times the critic is asked about a caption")
+    least: Annotated[Few, Field(ge=1)] = Field(1, description="a refinement is kept that so many of the answers have")
+
+    @model_validator(mode="after")
+    def _answers_differ(self) -> "Critiquing":
+        if self.least > self.answers:
+            raise ValueError(
+                f"least {self.least} exceeds answers {self.answers}: no refinement would be kept; lower it"
+            )
+        if self.answers > 1 and self.temperature == 0:
+            raise ValueError(f"answers is {self.answers} at temperature 0, where all are the same: raise temperature")
+        return self
+
+
+class Opinions(Section):
+    """Further captions of each picture: what few of them say is not built upon."""
+
+    captions: Annotated[Natural, Field(le=1000)] = Field(description="how many further captions are sampled; 0: none")
+    least: Annotated[Natural, Field(le=1000)] = Field(
+        description="an entity, or that a place is free, counts where so many of these captions agree"
+    )
+
+    @model_validator(mode="after")
+    def _some_agree(self) -> "Opinions":
+        if self.least > self.captions:
+            raise ValueError(f"least {self.least} exceeds captions {self.captions}: nothing would be kept; lower it")
+        return self
 
 
 class OperationsSection(Section):
@@ -79,9 +112,23 @@ class Synthesis(Section):
         0, description="pairs of pictures in vop/test.parquet, whose images are in neither data set"
     )
     allow_fewer: bool = Field(False, description="true: too few usable rows shrink both data sets, in proportion")
+    labels: Labels = Field(
+        description="loop: what critic and heuristics say; truth: what drawn pictures show, as a ceiling: captions are "
+        "labelled by it, and pairs with an untrue statement dropped",
+    )
     caption: Answering
-    critique: Answering
+    critique: Critiquing
     refine: Answering
     entities: Answering
+    opinions: Opinions
     operations: OperationsSection
     edit: EditSection
+
+    @model_validator(mode="after")
+    def _opinions_differ(self) -> "Synthesis":
+        if self.opinions.captions and self.caption.temperature == 0:
+            raise ValueError(
+                "opinions are asked like captions, and at caption.temperature 0 all are the same: raise it or set "
+                "opinions.captions to 0"
+            )
+        return self

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -32,7 +32,7 @@ class AnyPhase(Section):
 
     data: list[Literal["csr", "vop", "cold"]] = Field(min_length=1, description="data sets, shuffled together")
     steps: Count | list[str] = Field(
-        description="optimizer steps; or a list of phases: as many steps as these have together"
+        description="optimizer steps; or a list of phases: the steps of each, on its data sets, shuffled together"
     )
     learning_rate: float = Field(gt=0, le=1)
     schedule: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
@@ -53,6 +53,10 @@ class AnyPhase(Section):
     def responses_per_prompt(self) -> int:
         """Responses to one prompt that a step is made of."""
         return 1
+
+    def prompts_of(self, steps: int) -> int:
+        """Prompts that so many optimizer steps are made of."""
+        return steps * self.prompts_per_step
 
     @model_validator(mode="after")
     def _check_data(self) -> "AnyPhase":
@@ -78,7 +82,10 @@ class Grpo(AnyPhase):
     loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = Field(
         "grpo", description="grpo: mean over a response's tokens, then over responses, as the paper; TRL's names"
     )
-    updates_per_rollout: Few = Field(1, description="optimizer steps on the same sampled responses")
+    updates_per_rollout: Few = Field(
+        1,
+        description="optimizer steps on the same sampled responses; with one, every ratio is 1 and nothing is clipped",
+    )
     engine: Engine = "transformers"
     shared_prefix: bool = Field(
         False, description="true: run each prompt once per group, which gives the same updates; false: TRL's own steps"
@@ -87,6 +94,9 @@ class Grpo(AnyPhase):
     @property
     def responses_per_prompt(self) -> int:
         return self.rollouts
+
+    def prompts_of(self, steps: int) -> int:
+        return math.ceil(steps / self.updates_per_rollout) * self.prompts_per_step
 
     @model_validator(mode="after")
     def _check_clipping(self) -> "Grpo":
@@ -102,7 +112,11 @@ class Sft(AnyPhase):
     """Supervised fine-tuning on '<think>…</think><answer>ground truth</answer>', or on a data set's own completions."""
 
     method: Literal["sft"]
-    think: str = Field("", description="reasoning put before the answer where a data set has no completions of its own")
+    think: str | None = Field(
+        None,
+        description="reasoning put before the answer where a data set has no completions of its own; null: that by "
+        "which the loop's own model came to it",
+    )
 
 
 Phase = Annotated[Grpo | Sft, Field(discriminator="method")]
@@ -148,17 +162,26 @@ class ColdStart(Section):
     prompts: Literal["micro", "paper"] = Field("micro", description="the prompt set that 'truth' asks with")
 
 
+class Part(Section):
+    """Steps of a phase whose prompts come from some of its data sets, in proportion to their sizes."""
+
+    data: list[str]
+    steps: Count
+
+
 class TrainOptions(Section):
     """All that one run of training depends on, beside its inputs and its seed."""
 
     phase: Phase
     machine: Machine
     records: Records
+    parts: list[Part] = Field([], description="that the phase is made of, where it is made of other phases")
 
     @model_validator(mode="after")
     def _check_batch(self) -> "TrainOptions":
         _check_batch(self.phase, self.machine)
         _check_shared_prefix(self.phase, self.machine)
+        _check_checkpoints(self.phase, self.records)
         if not isinstance(self.phase.steps, int):
             raise ValueError(f"steps {self.phase.steps} must be a number here: `one_run` adds them up")
         _check_warmup(self.phase, self.phase.steps)
@@ -186,7 +209,9 @@ class Training(Section):
             try:
                 _check_batch(phase, self.machine)
                 _check_shared_prefix(phase, self.machine)
+                _check_checkpoints(phase, self.records)
                 _check_warmup(phase, steps_of(self.phases, name))
+                _check_parts(phase, parts_of(self.phases, name))
             except ValueError as error:
                 raise ValueError(f"phases.{name}: {error}") from error
             if isinstance(phase, Grpo) and COLD_DATA in phase.data:
@@ -201,19 +226,20 @@ class Training(Section):
         """The data sets of every phase, as `viper.lineage.parse` wants them."""
         return {name: list(phase.data) for name, phase in self.phases.items()}
 
-    def lineage(self, name: str) -> Lineage:
-        """Return the parts of the lineage `name` made of this section's phases.
+    def lineage(self, name: str, variants: Collection[str] = ()) -> Lineage:
+        """Return the parts of the lineage `name` made of this section's phases and under one of these variants.
 
         Raises:
             ViperError: see `viper.lineage.parse`.
         """
-        return parse(name, self.data_of_phases)
+        return parse(name, self.data_of_phases, variants)
 
     def sections(self, phase: str) -> list[str]:
         """The sections of a scale that a phase depends on, but for the model's and the reward's."""
         steps = self.phases[phase].steps
-        others = [] if isinstance(steps, int) else [f"training.phases.{other}.steps" for other in steps]
-        return [f"training.phases.{phase}", *others, "training.machine", "training.records"]
+        others = [] if isinstance(steps, int) else [f"training.phases.{other}" for other in steps]
+        parts = [f"{other}.{key}" for other in others for key in ("data", "steps")]
+        return [f"training.phases.{phase}", *parts, "training.machine", "training.records"]
 
 
 def steps_of(phases: Mapping[str, Phase], name: str) -> int:
@@ -232,6 +258,13 @@ def steps_of(phases: Mapping[str, Phase], name: str) -> int:
     return sum(phases[other].steps for other in steps)
 
 
+def parts_of(phases: Mapping[str, Phase], name: str) -> list[Part]:
+    """The parts of the phase `name`: one for each phase whose steps it takes, none where it has a number of its own."""
+    steps = phases[name].steps
+    others = [] if isinstance(steps, int) else steps
+    return [Part(data=list(phases[other].data), steps=phases[other].steps) for other in others]
+
+
 def one_run(training: Training, phase: str) -> TrainOptions:
     """What training takes to run `phase`, with its steps added up.
 
@@ -244,7 +277,8 @@ def one_run(training: Training, phase: str) -> TrainOptions:
     if phase not in training.phases:
         raise ViperError(f"no phase '{phase}' in training.phases; there are: {', '.join(training.phases)}")
     resolved = training.phases[phase].model_copy(update={"steps": steps_of(training.phases, phase)})
-    return TrainOptions(phase=resolved, machine=training.machine, records=training.records)
+    parts = parts_of(training.phases, phase)
+    return TrainOptions(phase=resolved, machine=training.machine, records=training.records, parts=parts)
 
 
 def _check_batch(phase: Grpo | Sft, machine: Machine) -> None:
@@ -282,6 +316,33 @@ def _check_warmup(phase: Grpo | Sft, steps: int) -> None:
     """
     if phase.warmup_steps >= steps:
         raise ValueError(f"warmup_steps {phase.warmup_steps}: the phase has {steps} steps; make it fewer than these")
+
+
+def _check_parts(phase: Grpo | Sft, parts: list[Part]) -> None:
+    """What is made of other phases trains on their data sets.
+
+    Raises:
+        ValueError: it names others.
+    """
+    of_parts = {name for part in parts for name in part.data}
+    if parts and of_parts != set(phase.data):
+        raise ValueError(
+            f"data {phase.data}: the phases of steps {phase.steps} train on {', '.join(sorted(of_parts))}; "
+            "name the same data sets, or give steps a number"
+        )
+
+
+def _check_checkpoints(phase: Grpo | Sft, records: Records) -> None:
+    """A checkpoint does not hold sampled responses: an interrupted run must go on where new ones are sampled.
+
+    Raises:
+        ValueError: it would have to go on between two updates on the same responses.
+    """
+    if isinstance(phase, Grpo) and records.checkpoint_every % phase.updates_per_rollout:
+        raise ValueError(
+            f"updates_per_rollout {phase.updates_per_rollout}: records.checkpoint_every {records.checkpoint_every} "
+            "is no multiple of it; make it one"
+        )
 
 
 def _check_shared_prefix(phase: Grpo | Sft, machine: Machine) -> None:

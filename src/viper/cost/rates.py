@@ -13,6 +13,7 @@ class ModelRate(Strict):
 
     start: float = Field(ge=0, description="seconds")
     token: float | None = Field(None, gt=0, description="seconds")
+    sampled: float | None = Field(None, gt=0, description="seconds")
     trained: float | None = Field(None, gt=0, description="seconds")
     example: float | None = Field(None, gt=0, description="seconds")
     # `pass` is a keyword of Python.

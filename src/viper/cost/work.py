@@ -1,7 +1,7 @@
 """How much a job has to do, from the parameters of its scale, and what that takes at given rates."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,12 +11,14 @@ from viper.config.models import PipelineSection
 from viper.config.schema import Scale
 from viper.config.training import Grpo, one_run
 from viper.cost.rates import Rates
+from viper.evaluation import world
 from viper.lineage import phase_of
 from viper.manifest import MANIFEST
 from viper.workflow.graph import Job
 
 Part = Literal["vlm", "painter", "editor"]
-Unit = Literal["token", "trained", "example", "denoising"]
+Unit = Literal["token", "sampled", "trained", "example", "denoising"]
+_SCORING = 1 / 4  # of an update: a forward pass alone, where the backward pass goes forward once more (checkpointing)
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,13 @@ class Work:
 
     Attributes:
         part: the model.
-        unit: what is counted, see rates.yaml.
-        amount: how many of them, on each device.
+        amounts: how many of each unit of rates.yaml, on each device.
         pictures: how many pictures the job leaves on disk.
         checkpoints: how many checkpoints.
     """
 
     part: Part
-    unit: Unit
-    amount: float
+    amounts: Mapping[Unit, float]
     pictures: float = 0
     checkpoints: int = 0
 
@@ -72,11 +72,11 @@ def _limit(job: Job) -> Estimate:
 
 def _with_model(work: Work, scale: Scale, rates: Rates) -> Estimate | None:
     rate = rates.models.get(_name(scale, work.part))
-    seconds = getattr(rate, work.unit) if rate else None
-    if rate is None or seconds is None:
+    if rate is None or any(getattr(rate, unit) is None for unit in work.amounts):
         return None
+    seconds = sum(amount * getattr(rate, unit) for unit, amount in work.amounts.items())
     disk = work.pictures * rate.picture * 1e6 + work.checkpoints * rate.gigabytes * 1e9
-    return Estimate(rate.start + work.amount * seconds, disk, "estimate")
+    return Estimate(rate.start + seconds, disk, "estimate")
 
 
 def _name(scale: Scale, part: Part) -> str:
@@ -114,28 +114,30 @@ def _images(scale: Scale) -> float:
 
 
 def _caption_images(job: Job, scale: Scale, rates: Rates) -> Work:
-    return Work("vlm", "token", _images(scale) * scale.synthesis.caption.max_new_tokens)
+    return Work("vlm", {"token": _images(scale) * scale.synthesis.caption.max_new_tokens})
 
 
 def _critique_captions(job: Job, scale: Scale, rates: Rates) -> Work:
-    return Work("vlm", "token", _images(scale) * scale.synthesis.critique.max_new_tokens)
+    critique = scale.synthesis.critique
+    return Work("vlm", {"token": _images(scale) * critique.answers * critique.max_new_tokens})
 
 
 def _refine_captions(job: Job, scale: Scale, rates: Rates) -> Work:
     synthesis = scale.synthesis
-    tokens = synthesis.refine.max_new_tokens + synthesis.entities.max_new_tokens
-    return Work("vlm", "token", _images(scale) * synthesis.vop_share * tokens)
+    opinions = synthesis.opinions.captions * synthesis.caption.max_new_tokens
+    tokens = synthesis.refine.max_new_tokens + synthesis.entities.max_new_tokens + opinions
+    return Work("vlm", {"token": _images(scale) * synthesis.vop_share * tokens})
 
 
 def _reconstruct_images(job: Job, scale: Scale, rates: Rates) -> Work:
     images = _images(scale)
-    return Work("painter", "denoising", images * _passes(scale.models.painter), pictures=images)
+    return Work("painter", {"denoising": images * _passes(scale.models.painter)}, pictures=images)
 
 
 def _edit_images(job: Job, scale: Scale, rates: Rates) -> Work:
     images, synthesis = _images(scale) * scale.synthesis.vop_share, scale.synthesis
     calls = (1 + synthesis.operations.max_operations) / 2 if synthesis.edit.one_by_one else 1
-    return Work("editor", "denoising", images * calls * _passes(scale.models.editor), pictures=images)
+    return Work("editor", {"denoising": images * calls * _passes(scale.models.editor)}, pictures=images)
 
 
 def _passes(pipeline: PipelineSection) -> float:
@@ -146,27 +148,32 @@ def _passes(pipeline: PipelineSection) -> float:
 
 
 def _train(job: Job, scale: Scale, rates: Rates) -> Work:
+    """Several updates on the same responses sample once, and read what was sampled once more, to know the ratios."""
     options = one_run(scale.training, phase_of(job.wildcards["lineage"]))
     phase, devices = options.phase, options.machine.devices
     responses = phase.steps * phase.responses_per_step / devices
-    if isinstance(phase, Grpo):
-        return Work("vlm", "trained", responses * phase.max_completion_length, checkpoints=1)
-    return Work("vlm", "example", responses, checkpoints=1)
+    if not isinstance(phase, Grpo):
+        return Work("vlm", {"example": responses}, checkpoints=1)
+    sampled = phase.prompts_of(phase.steps) * phase.responses_per_prompt / devices * phase.max_completion_length
+    trained = responses * phase.max_completion_length + (sampled * _SCORING if phase.updates_per_rollout > 1 else 0)
+    return Work("vlm", {"sampled": sampled, "trained": trained}, checkpoints=1)
 
 
 def _evaluate(job: Job, scale: Scale, rates: Rates) -> Work | None:
     evaluation = scale.evaluation
     size, names = evaluation.splits[job.wildcards["split"]].size, evaluation.names
-    known = [rates.items.get(name) if evaluation.source == "official" else size for name in names]
+    if evaluation.source == "world":
+        rows = size * sum(map(world.rows_an_item, names))
+        return Work("vlm", {"token": rows * evaluation.asking.max_new_tokens})
+    known = [rates.items.get(name) for name in names]
     if None in known:
         return None
     items = sum(min(number, size or number) for number in known)
-    return Work("vlm", "token", items * evaluation.asking.max_new_tokens)
+    return Work("vlm", {"token": items * evaluation.asking.max_new_tokens})
 
 
 def _measure_attention(job: Job, scale: Scale, rates: Rates) -> Work | None:
-    asking = scale.evaluation.attention
-    return Work("vlm", "token", scale.synthesis.vop_held_out * asking.max_new_tokens) if asking else None
+    return Work("vlm", {"example": scale.synthesis.vop_held_out * _SCORING})
 
 
 # Rule → what counts its work, or says at once what it takes; None where the rates do not know. Every other rule has its

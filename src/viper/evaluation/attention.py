@@ -1,4 +1,7 @@
-"""Where a model looks while it says what was changed: attention from its answer to the tokens of two pictures.
+"""Where a model looks while it is made to say what was changed: attention from an answer to tokens of two pictures.
+
+The text is one and the same for all models, the pair's own statements: what differs between two models is where they
+look, not what they say.
 
 Two ways of reading attention are kept side by side: that of the last layer, and attention rollout (Abnar and Zuidema
 2020), which follows what earlier layers had mixed into each position: the product over layers of (A + I) / 2, A being
@@ -8,7 +11,6 @@ Works for any Qwen2.5-VL: the token grid of a picture is read from what its proc
 takes layers × heads × tokens² numbers of memory at once.
 """
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +18,7 @@ import pandas as pd
 from PIL import Image, ImageChops
 from tqdm import tqdm
 
-from viper.completion import answer_span
+from viper.completion import answer_span, write
 from viper.config.evaluation import AttentionSection
 from viper.errors import ViperError
 from viper.models.base import Chat
@@ -28,21 +30,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 LAST_LAYER, ROLLOUT = "last layer", "rollout"
-COLUMNS = ["id", "method", "share", "area", "in_answer", "answer", "rows", "columns", "changed", "before", "after"]
+COLUMNS = ["id", "method", "share", "area", "statement", "rows", "columns", "changed", "before", "after"]
 
 
 def measure(vlm: TransformersVLM, pairs: list[Row], section: AttentionSection) -> pd.DataFrame:
-    """Measure the attention of the model's own greedy answer to each pair of a VOP data set.
+    """Measure the attention from the statements of each pair of a VOP data set, in one forward pass without sampling.
 
     Returns:
         COLUMNS, one row per pair and method: `share` of the attention on both pictures that lies in the changed region,
-        `area` the region's share of the pictures, `in_answer` whether attention was followed from the text inside
-        <answer> (otherwise, where there is none, from the whole completion), `answer` the completion; the token grid
-        has `rows` × `columns` fields, in reading order: whether they `changed`, and the attention on the picture
+        `area` the region's share of the pictures, `statement` the answer that attention was followed from; the token
+        grid has `rows` × `columns` fields, in reading order: whether they `changed`, and the attention on the picture
         `before` and `after` (together 1).
 
     Raises:
-        ViperError: the two pictures of a pair have different grids, or are equal.
+        ViperError: the two pictures of a pair have different grids, or are equal; or nothing is stated of them.
     """
     return pd.DataFrame(
         [
@@ -59,18 +60,20 @@ def _measure_pair(vlm: TransformersVLM, pair: Row, section: AttentionSection) ->
 
     before, after = (unpack_image(image) for image in pair["images"])
     inputs = vlm.prepare([Chat([before, after], pair["prompt"])])
+    statement = " ".join(pair["ground_truth"]).strip()
+    if not statement:
+        raise ViperError(f"pair {pair['id']}: its ground_truth states nothing: make the data set anew")
+    spoken, inside = tokens_of(vlm.processor.tokenizer, write(section.think, statement))
     start = inputs["input_ids"].shape[1]
+    tokens = torch.cat([inputs["input_ids"], inputs["input_ids"].new_tensor([spoken])], dim=1)
+    fields = dict(inputs) | {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+    if "mm_token_type_ids" in inputs:  # 0: text, as all of a completion
+        fields["mm_token_type_ids"] = torch.nn.functional.pad(inputs["mm_token_type_ids"], (0, len(spoken)))
     with torch.inference_mode():
-        (spoken,) = vlm.complete(inputs, [2], max_new_tokens=section.max_new_tokens)
-        tokens = torch.cat([inputs["input_ids"], inputs["input_ids"].new_tensor([spoken])], dim=1)
-        fields = dict(inputs) | {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
-        if "mm_token_type_ids" in inputs:  # 0: text, as all that is generated
-            fields["mm_token_type_ids"] = torch.nn.functional.pad(inputs["mm_token_type_ids"], (0, len(spoken)))
         attentions = vlm.model(**fields, output_attentions=True, use_cache=False).attentions
     layers = [layer[0].float().mean(dim=0) for layer in attentions]
-    inside, completion = answer_tokens(vlm.processor.tokenizer, spoken)
     # The model decides on a token while it stands one position before it.
-    positions = [start + index - 1 for index in inside or range(len(spoken))]
+    positions = [start + index - 1 for index in inside]
     is_image = tokens[0] == vlm.model.config.image_token_id
     rows, columns = _grid(pair, inputs["image_grid_thw"], vlm.model.config.vision_config.spatial_merge_size)
     changed = changed_fields(before, after, rows, columns, section.changed)
@@ -78,7 +81,7 @@ def _measure_pair(vlm: TransformersVLM, pair: Row, section: AttentionSection) ->
         raise ViperError(f"pair {pair['id']}: its two pictures are equal, so there is no changed region: make it anew")
     return {
         method: _region(weights[is_image].cpu().numpy(), changed)
-        | {"in_answer": bool(inside), "answer": completion, "rows": rows, "columns": columns}
+        | {"statement": statement, "rows": rows, "columns": columns}
         for method, weights in ((LAST_LAYER, layers[-1][positions].mean(dim=0)), (ROLLOUT, rollout(layers, positions)))
     }
 
@@ -93,24 +96,19 @@ def rollout(layers: list["torch.Tensor"], positions: list[int]) -> "torch.Tensor
     return flow.mean(dim=0)
 
 
-def answer_tokens(tokenizer: "PreTrainedTokenizerBase", completion: list[int]) -> tuple[list[int], str]:
-    """Which tokens of a completion are the text inside <answer>, and the completion as text.
+def tokens_of(tokenizer: "PreTrainedTokenizerBase", completion: str) -> tuple[list[int], list[int]]:
+    """The tokens of a completion that `write` wrote, and which of them are its answer, tags and blanks left out.
 
-    A tag may be several tokens, so texts of growing length are compared; tags and blanks are no part of the answer.
+    A tag may be several tokens, so the place of each token in the text is asked: that takes a fast tokenizer.
     """
-    texts = [tokenizer.decode(completion[:length], skip_special_tokens=True) for length in range(len(completion) + 1)]
-    whole = texts[-1]
-    span = answer_span(whole)
-    if span is None:
-        return [], whole
-    begin = span[0]
-    end = begin + len(whole[slice(*span)].rstrip())
+    encoded = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=True)
+    begin, end = answer_span(completion)
     inside = [
         index
-        for index, (shorter, longer) in enumerate(pairwise(texts))
-        if len(longer) > begin and len(shorter) < end and longer[len(shorter) :].strip()
+        for index, (first, last) in enumerate(encoded["offset_mapping"])
+        if completion[max(first, begin) : min(last, end)].strip()
     ]
-    return inside, whole
+    return encoded["input_ids"], inside
 
 
 def changed_fields(before: Image.Image, after: Image.Image, rows: int, columns: int, share: float) -> np.ndarray | None:

@@ -26,7 +26,14 @@ def register(app: typer.Typer) -> None:
         from viper.evaluation.benchmarks import provide
 
         evaluation = read_options(options).evaluation
-        provide(name, evaluation.source, evaluation.folder, evaluation.splits[split], output)
+        provide(
+            name,
+            evaluation.source,
+            evaluation.folder,
+            evaluation.splits[split],
+            output,
+            admitted_only=evaluation.kinds == "admitted",
+        )
 
     @app.command("fetch-benchmark")
     def fetch_benchmark(
@@ -47,6 +54,10 @@ def register(app: typer.Typer) -> None:
         options: Options,
         answers: Annotated[list[Path], typer.Option(help="TSV to write per item, for each benchmark in their order.")],
         scores: Annotated[Path, typer.Option(help="JSON to write: the headline of each benchmark.")],
+        own: Annotated[
+            list[Path] | None,
+            typer.Option(help="Of what is asked otherwise: each benchmark, as the checkpoint answered it."),
+        ] = None,
     ) -> None:
         """Answer and score all benchmarks with one checkpoint, through VLMEvalKit."""
         from viper.config.evaluation import asking_of
@@ -58,6 +69,8 @@ def register(app: typer.Typer) -> None:
 
         if len(answers) != len(benchmark):
             raise ViperError(f"{len(benchmark)} benchmarks and {len(answers)} files for answers: name one for each")
+        if own and len(own) != len(benchmark):
+            raise ViperError(f"{len(benchmark)} benchmarks and {len(own)} files of own answers: name one for each")
         sections = read_options(options)
         evaluation = sections.evaluation
         is_official = evaluation.source == "official"
@@ -66,6 +79,7 @@ def register(app: typer.Typer) -> None:
             load_vlm(model_folder(checkpoint), sections.models.vlm),
             benchmark,
             asking_of(evaluation, lineage),
+            own=own or [],
             folder=Path(evaluation.folder) if is_official else None,
             size=evaluation.splits[split].size if is_official else None,
         )
@@ -83,6 +97,23 @@ def register(app: typer.Typer) -> None:
         with atomic_write(scores) as partial:
             partial.write_text(json.dumps(headlines, indent=2) + "\n", encoding="utf-8")
 
+    @app.command("measure-admission")
+    def measure_admission(
+        checkpoint: Annotated[Path, typer.Option(help="manifest.json of the base's folder.")],
+        options: Options,
+        output: Annotated[Path, typer.Option(help="CSV to write: one row a kind of question and way of asking.")],
+    ) -> None:
+        """Which kinds of question the base knows on clear pictures, and half knows through its lens."""
+        from viper.errors import ViperError
+        from viper.evaluation.admission import measure
+        from viper.files import write_table
+        from viper.manifest import model_folder
+
+        sections = read_options(options)
+        if sections.models.vlm.lens is None:
+            raise ViperError("models.vlm.lens is null: without a lens no kind of question can be admitted; give one")
+        write_table(output, measure(model_folder(checkpoint), sections.models.vlm, sections.evaluation))
+
     @app.command("measure-attention")
     def measure_attention(
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder.")],
@@ -90,7 +121,7 @@ def register(app: typer.Typer) -> None:
         options: Options,
         output: Annotated[Path, typer.Option(help="Parquet file to write, one row per pair and method.")],
     ) -> None:
-        """Where one checkpoint looks while it says what was changed between two pictures."""
+        """Where one checkpoint looks while it is made to say what was changed between two pictures."""
         from viper.evaluation.attention import measure
         from viper.files import atomic_write
         from viper.manifest import model_folder

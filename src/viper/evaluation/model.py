@@ -1,9 +1,11 @@
 """A checkpoint as VLMEvalKit's kind of model."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlmeval.vlm.base import BaseModel
 
+from viper.completion import is_well_formed
 from viper.config.evaluation import Asking
 from viper.models.base import VLM, Chat
 from viper.pictures import read_picture
@@ -34,15 +36,22 @@ class Checkpoint(BaseModel):
         self._vlm, self._asking = vlm, asking
         self._completions: dict[Key, str] = {}
 
-    def answer_ahead(self, dataset: "ImageBaseDataset") -> list[str]:
-        """Answer every item of a data set; return the raw completions, in its order."""
-        raw = []
-        for start in range(0, len(dataset), self._asking.batch_ahead):
-            stop = min(start + self._asking.batch_ahead, len(dataset))
-            messages = [dataset.build_prompt(dataset.data.iloc[number]) for number in range(start, stop)]
-            completions = self._complete(messages)
-            self._completions |= dict(zip(map(_key, messages), completions, strict=True))
-            raw += completions
+    def answer_ahead(self, dataset: "ImageBaseDataset", own: Sequence[str] = ()) -> list[str]:
+        """Answer every item of a data set; return the raw completions, in its order.
+
+        Args:
+            own: what the model answered by itself, item by item; empty: not known. What begins of itself as it is asked
+                to begin, and came to its end, is not asked again: greedy decoding would say the same.
+        """
+        raw = [said if _is_as_asked(said, self._asking.begin) else None for said in own or [""] * len(dataset)]
+        to_ask = [number for number, said in enumerate(raw) if said is None]
+        for start in range(0, len(to_ask), self._asking.batch_ahead):
+            numbers = to_ask[start : start + self._asking.batch_ahead]
+            completions = self._complete([dataset.build_prompt(dataset.data.iloc[number]) for number in numbers])
+            for number, said in zip(numbers, completions, strict=True):
+                raw[number] = said
+        messages = [dataset.build_prompt(dataset.data.iloc[number]) for number in range(len(dataset))]
+        self._completions |= dict(zip(map(_key, messages), raw, strict=True))
         return raw
 
     def preproc_content(self, inputs: list[dict]) -> list[dict]:
@@ -59,6 +68,10 @@ class Checkpoint(BaseModel):
     def _complete(self, messages: list[list[dict]]) -> list[str]:
         chats = [_chat(message, self._asking) for message in messages]
         return [_as_text(said) for said in self._vlm.answer(chats, max_new_tokens=self._asking.max_new_tokens)]
+
+
+def _is_as_asked(said: str, begin: str) -> bool:
+    return bool(begin) and said.startswith(begin) and is_well_formed(said)
 
 
 def _key(message: list[dict]) -> Key:

@@ -1,5 +1,6 @@
 """Evaluating one checkpoint on all benchmarks: VLMEvalKit infers and scores, per-item results are kept."""
 
+import json
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from viper.config.evaluation import Asking
+from viper.digests import REMEDY
+from viper.errors import ViperError
 from viper.evaluation.answers import UNREADABLE, Reading, read
 from viper.evaluation.kept_files import kept_files
 from viper.evaluation.registry import scoring
 from viper.evaluation.scoring import Scoring
 from viper.evaluation.vlmevalkit import build
 from viper.models.base import VLM
+from viper.reading import read_table
 
 if TYPE_CHECKING:
     from vlmeval.dataset.image_base import ImageBaseDataset
@@ -47,7 +51,13 @@ class Result:
 
 
 def evaluate(
-    vlm: VLM, benchmarks: Sequence[Path], asking: Asking, *, folder: Path | None = None, size: int | None = None
+    vlm: VLM,
+    benchmarks: Sequence[Path],
+    asking: Asking,
+    *,
+    own: Sequence[Path] = (),
+    folder: Path | None = None,
+    size: int | None = None,
 ) -> dict[str, Result]:
     """Evaluate a model on benchmarks, given as TSV files; return name → result.
 
@@ -55,25 +65,34 @@ def evaluate(
     folder: it would reuse what an earlier run left behind.
 
     Args:
+        own: where `asking` makes answers begin with something: what the model answered by itself, the items of each
+            benchmark in their order; what begins so of itself is taken from there.
         folder: of official files, which are large: what is unpacked of them stays with them and is used again.
         size: of each benchmark only so many first items; None for all.
 
     Raises:
-        ViperError: a benchmark is not there, or holds what it must not: see `viper.evaluation.benchmark_tables`.
+        ViperError: a benchmark is not there, or holds what it must not: see `viper.evaluation.benchmark_tables`; or
+            `own` is about other items.
     """
-    results = {}
+    results, own_of = {}, dict(zip((path.stem for path in benchmarks), own, strict=True)) if own else {}
     with tempfile.TemporaryDirectory(prefix="viper-evaluate-") as scratch:
         datasets = {path.stem: build(path.stem, folder or Path(scratch), path) for path in benchmarks}
         for name, dataset in datasets.items():
             work = Path(scratch) / name
             work.mkdir()
-            results[name] = evaluate_one(vlm, name, dataset, work, asking, size)
+            results[name] = evaluate_one(vlm, name, dataset, work, asking, size, own_of.get(name))
             _report(name, results[name])
     return results
 
 
 def evaluate_one(
-    vlm: VLM, name: str, dataset: "ImageBaseDataset", work: Path, asking: Asking, size: int | None
+    vlm: VLM,
+    name: str,
+    dataset: "ImageBaseDataset",
+    work: Path,
+    asking: Asking,
+    size: int | None,
+    own: Path | None = None,
 ) -> Result:
     """Evaluate a model on a benchmark that `build` has just built; VLMEvalKit writes into the empty folder `work`."""
     from vlmeval.inference import infer_data_job
@@ -86,7 +105,7 @@ def evaluate_one(
         dataset.data = dataset.data.iloc[: size // together * together]
     items = dataset.data.drop(columns="image").copy()
     model = Checkpoint(vlm, asking)
-    items["prediction"] = model.answer_ahead(dataset)
+    items["prediction"] = model.answer_ahead(dataset, _own_completions(kind, own, items) if own else ())
     with kept_files() as files:
         infer_data_job(model, work_dir=str(work), model_name="checkpoint", dataset=dataset)
         path = str(work / f"checkpoint_{name}.tsv")
@@ -121,6 +140,23 @@ def _report(name: str, result: Result) -> None:
             answers,
             counted,
         )
+
+
+def _own_completions(kind: Scoring, own: Path, items: pd.DataFrame) -> list[str]:
+    """What `own`, a file of kept items, holds for each row of a benchmark.
+
+    Raises:
+        ViperError: it is about other items.
+    """
+    kept = read_table(own, needed=("question", "prediction"))
+    try:
+        completions = kind.completions(kept)
+    except json.JSONDecodeError as error:
+        raise ViperError(f"{own}: a prediction is no list of texts: {error}. {REMEDY}") from error
+    together = len(completions) // max(1, len(kept))  # rows that are one item
+    if len(completions) != len(items) or kept["question"].tolist() != items["question"].tolist()[::together]:
+        raise ViperError(f"{own}: holds the answers to other items than these. {REMEDY}")
+    return completions
 
 
 def _read(kind: Scoring, item: pd.Series) -> Reading:

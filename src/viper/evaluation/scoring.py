@@ -77,6 +77,10 @@ class MultipleChoice:
         """The items that the rows are about."""
         return rows
 
+    def completions(self, items: "pd.DataFrame") -> list[str]:
+        """The completions in `items`, one for each row that they are about."""
+        return list(items["prediction"])
+
     def headline(self, figures: "Figures") -> float:
         """The figure that the paper reports, in percent."""
         return 100 * float(figures["Overall"].mean())
@@ -232,6 +236,9 @@ class Relations(MultipleChoice):
             items[column] = groups[column].agg(lambda texts: json.dumps(list(texts)))
         items["hit"] = groups["hit"].min()
         return items
+
+    def completions(self, items: "pd.DataFrame") -> list[str]:
+        return [said for cell in items["prediction"] for said in json.loads(cell)]
 
     def headline(self, figures: "Figures") -> float:
         return 100 * float(figures["total"])

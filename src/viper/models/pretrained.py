@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from viper.errors import ViperError
 from viper.models.folder import check_model_folder, check_vlm_folder, explained_loading
+from viper.models.lens import put_before
 
 if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
+
+    from viper.config.models import Lens
 
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
 
@@ -57,8 +60,12 @@ def load_model(path: str | Path, dtype: "torch.dtype", **options: Any) -> "PreTr
     return model
 
 
-def load_processor(path: str | Path, **options: Any) -> "ProcessorMixin":
+def load_processor(path: str | Path, lens: "Lens | None" = None, **options: Any) -> "ProcessorMixin":
     """The processor at `path`: tokenizer, image processor and chat template.
+
+    Args:
+        lens: what it sees every picture through; it is not saved with it.
+        options: more of `from_pretrained`.
 
     Raises:
         ViperError: it lacks a part, or is damaged.
@@ -69,4 +76,7 @@ def load_processor(path: str | Path, **options: Any) -> "ProcessorMixin":
 
     check_vlm_folder(path)
     with explained_loading(path, "the processor of a vision-language model"):
-        return AutoProcessor.from_pretrained(str(path), trust_remote_code=False, **options)
+        processor = AutoProcessor.from_pretrained(str(path), trust_remote_code=False, **options)
+    if lens:
+        put_before(processor.image_processor, lens)
+    return processor

@@ -1,7 +1,11 @@
 """From the shards of the steps to the two data sets, and the account of what was dropped.
 
-Caption Self-Refining (CSR): an image and its caption; the truth is the refinements.
-Visual-Operation Predicting (VOP): an image and its edited copy; the truth is the operations.
+Caption Self-Refining (CSR): an image and its caption; the truth is the refinements, the reasoning the critic's.
+Visual-Operation Predicting (VOP): an image and its edited copy; the truth is the operations. The heuristics that make
+them do not reason: the reasoning is that by which the model named the entities that they change.
+
+Where `synthesis.labels` is `truth`, the truth of drawn pictures stands in for the refinements, and only pairs whose
+statements are all true are kept.
 
 Some VOP pairs are held out: their images are in no data set that anything is trained on.
 """
@@ -15,10 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from viper import completion
 from viper.config.synthesis import Synthesis
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.prompts import render
+from viper.synthesis.labels import TrueLabels
+from viper.synthesis.refinements import NOTHING
 from viper.synthesis.rows import Row, by_id, row_seed, write_groups
 from viper.synthesis.schemas import CSR_COLUMNS, SCHEMAS, VOP_COLUMNS
 from viper.synthesis.tables import check_rows, read_step
@@ -26,6 +33,7 @@ from viper.synthesis.tables import check_rows, read_step
 log = logging.getLogger(__name__)
 
 USED, SURPLUS, DUPLICATE, HELD_OUT = "used", "usable, not needed", "duplicate", "held out"
+UNTRUE = "untrue statement"
 NOT_DRAWN = "not drawn (vop_share)"
 
 
@@ -74,16 +82,27 @@ class Shards:
             check_rows(light, paths, seed=seed, vop_share=vop_share)
 
 
-def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
+def fates(shards: Shards, truth: TrueLabels | None = None) -> tuple[dict[str, str], dict[str, str]]:
     """For each seed image: '' if it can serve as a CSR row (first) or a VOP row (second), otherwise the reason why not.
 
     A row that repeats an earlier one (same pixels, and same caption or same edit) is a duplicate.
+
+    Args:
+        truth: what labels should say; None where those of the loop are taken as they are.
     """
     light = ["id", "failure"]
     failures = {
         step: {row["id"]: row["failure"] for row in shards.rows(step, light)}
         for step in ("captions", "critiques", "refinements", "operations", "edits")
     }
+    if truth:
+        failures["critiques"] = {
+            row_id: _by_truth(failure, truth.refinements[row_id]) for row_id, failure in failures["critiques"].items()
+        }
+        failures["edits"] = {
+            row_id: failure or ("" if row_id in truth.pairs else UNTRUE)
+            for row_id, failure in failures["edits"].items()
+        }
     images = {row["id"]: _image_name(row) for row in shards.rows("images", ["id", "image.path"])}
     captions = {row["id"]: row["caption"] for row in shards.rows("captions", ["id", "caption"])}
     edited = {row["id"]: _image_name(row) for row in shards.rows("edits", ["id", "image.path"])}
@@ -101,6 +120,13 @@ def fates(shards: Shards) -> tuple[dict[str, str], dict[str, str]]:
     return csr, vop
 
 
+def _by_truth(failure: str, refinements: list[str]) -> str:
+    """Why a caption is no CSR row: whether there is something to change in it, the truth says instead of the critic."""
+    if failure not in ("", NOTHING):
+        return failure
+    return "" if refinements else NOTHING
+
+
 @dataclass(frozen=True)
 class DataSets:
     """The files of both data sets: rows to train on, VOP pairs that are held out, and what was dropped, by reason."""
@@ -111,19 +137,24 @@ class DataSets:
     dropped: Path
 
 
-def assemble(shards: Shards, out: DataSets, options: Synthesis, *, lineage: str, seed: int) -> None:
+def assemble(
+    shards: Shards, out: DataSets, options: Synthesis, *, lineage: str, seed: int, truth: TrueLabels | None = None
+) -> None:
     """Choose, by `seed`, the wanted number of usable rows for each data set, and write all of `out`.
+
+    Args:
+        truth: what labels should say, where `labels` wants them so.
 
     Raises:
         ViperError: a table lacks rows or is another shard's; or too few usable rows: which parameters to change.
     """
     shards.check(seed=seed, vop_share=options.vop_share)
-    csr, vop = fates(shards)
+    csr, vop = fates(shards, truth)
     held_out = _hold_out(shards, csr, vop, options.vop_held_out, seed)
     usable = {name: [row_id for row_id, fate in fates.items() if not fate] for name, fates in _named(csr, vop)}
     sizes = _sizes(options, {name: len(ids) for name, ids in usable.items()}, csr, vop)
     chosen = {name: _choose(ids, sizes[name], row_seed(seed, f"assemble {name}", "")) for name, ids in usable.items()}
-    write_groups(out.csr, _csr_rows(shards, chosen["csr"], options, lineage, seed), CSR_COLUMNS)
+    write_groups(out.csr, _csr_rows(shards, chosen["csr"], options, lineage, seed, truth), CSR_COLUMNS)
     for path, ids in ((out.vop, chosen["vop"]), (out.held_out, held_out)):
         write_groups(path, _vop_rows(shards, ids, options, lineage, seed), VOP_COLUMNS)
     counts = {name: _account(fates, chosen[name]) for name, fates in _named(csr, vop)}
@@ -203,17 +234,20 @@ def _choose(ids: list[str], size: int, seed: int) -> set[str]:
     return {ids[position] for position in np.random.default_rng(seed).permutation(len(ids))[:size]}
 
 
-def _csr_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int) -> Iterator[list[Row]]:
+def _csr_rows(
+    shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, truth: TrueLabels | None
+) -> Iterator[list[Row]]:
     for shard in range(shards.count):
         captions = by_id(read_step(shards.path("captions", shard), "captions", ["id", "caption"]))
-        critiques = by_id(read_step(shards.path("critiques", shard), "critiques", ["id", "refinements"]))
+        critiques = by_id(read_step(shards.path("critiques", shard), "critiques", ["id", "refinements", "completion"]))
         yield [
             {
                 "id": row["id"],
                 "images": [row["image"]],
                 "caption": captions[row["id"]]["caption"],
                 "prompt": render(options.prompts, "csr", caption=captions[row["id"]]["caption"]),
-                "ground_truth": critiques[row["id"]]["refinements"],
+                "ground_truth": truth.refinements[row["id"]] if truth else critiques[row["id"]]["refinements"],
+                "reasoning": completion.reasoning(critiques[row["id"]]["completion"]),
                 "lineage": lineage,
                 "prompt_name": f"{options.prompts}/csr",
                 "seed": seed,
@@ -225,6 +259,7 @@ def _csr_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str
 
 def _vop_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int) -> Iterator[list[Row]]:
     for shard in range(shards.count):
+        named = by_id(read_step(shards.path("refinements", shard), "refinements", ["id", "entities_completion"]))
         operations = by_id(read_step(shards.path("operations", shard), "operations", ["id", "statements"]))
         edits = by_id(read_step(shards.path("edits", shard), "edits", ["id", "image"]))
         yield [
@@ -233,6 +268,7 @@ def _vop_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str
                 "images": [row["image"], edits[row["id"]]["image"]],
                 "prompt": render(options.prompts, "vop"),
                 "ground_truth": operations[row["id"]]["statements"],
+                "reasoning": completion.reasoning(named[row["id"]]["entities_completion"]),
                 "lineage": lineage,
                 "prompt_name": f"{options.prompts}/vop",
                 "seed": seed,

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from viper.config.options import Options, read_options
+from viper.errors import ViperError
 
 if TYPE_CHECKING:
     from viper.config.models import Models
     from viper.models.base import VLM, Editor, Painter
+    from viper.synthesis.assemble import Shards as TableShards
+    from viper.synthesis.labels import TrueLabels
     from viper.synthesis.loop import Model, Step
 
 Checkpoint = Annotated[Path, typer.Option(help="manifest.json of the model's folder")]
@@ -148,6 +151,12 @@ def register(app: typer.Typer) -> None:
         options: Options,
         lineage: Lineage,
         seed: Seed,
+        truth: Annotated[
+            list[Path] | None, typer.Option(help="what is in each shard, where synthesis.labels is truth")
+        ] = None,
+        checker: Annotated[
+            Path | None, typer.Option(help="manifest.json of the checker's folder, where synthesis.labels is truth")
+        ] = None,
     ) -> None:
         """Choose the rows of both data sets; drop what is unusable, counted by reason."""
         from viper.synthesis.assemble import DataSets, Shards, assemble
@@ -155,7 +164,11 @@ def register(app: typer.Typer) -> None:
         tables = {"images": images, "captions": captions, "critiques": critiques, "refinements": refinements}
         shards = Shards(tables | {"operations": operations, "edits": edits})
         out = DataSets(csr, vop, held_out, dropped)
-        assemble(shards, out, read_options(options).synthesis, lineage=lineage, seed=seed)
+        section = read_options(options).synthesis
+        labels = None
+        if section.labels == "truth":
+            labels = _true_labels(shards, truth or [], checker, seed)
+        assemble(shards, out, section, lineage=lineage, seed=seed, truth=labels)
 
     @app.command()
     def write_card(
@@ -214,6 +227,20 @@ def _make(
     model = load(sections.models) if load else None
     parts = sections.synthesis if step.has_options else None
     write_rows(out, step(tables, model, parts, lineage=lineage, seed=seed), step.makes.columns)
+
+
+def _true_labels(shards: "TableShards", truth: list[Path], checker: Path | None, seed: int) -> "TrueLabels":
+    """What the truth says of a synthesis.
+
+    Raises:
+        ViperError: no checker is named; and see `world.true_labels`.
+    """
+    from viper.manifest import model_folder
+    from viper.synthesis import world
+
+    if checker is None:
+        raise ViperError("synthesis.labels is truth, and no checker reads the edited pictures: add --checker")
+    return world.true_labels(shards, truth, checker=model_folder(checker), seed=seed)
 
 
 def _vlm(checkpoint: Path, models: "Models") -> "VLM":

@@ -1,5 +1,6 @@
 """Plain English for pictures of anything: entities as fields between bars, changes from templates (english.yaml)."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from viper.synthesis.heuristics import Change
+from viper.reward.sentences import normalize
+from viper.synthesis.heuristics import Agreement, Change
 
 _FIELDS = ("name", "color", "size", "shape", "number", "text", "place")
 _EMPTY = ("", "-", "–", "none", "n/a", "unknown")
@@ -50,10 +52,18 @@ def parse_entity(line: str) -> Entity | None:
 class EnglishLanguage:
     """Entities of any picture; what they change to comes from the lists in english.yaml."""
 
-    def read(self, caption: str, answer: str) -> tuple[list[Entity], list[Entity]]:
-        """The entities, one per line, twice: nothing else is known of the picture."""
+    def read(self, caption: str, answer: str, agreement: Agreement) -> tuple[list[Entity], list[Entity]]:
+        """The entities, one per line, twice: nothing else is known of the picture, its free places least of all."""
         entities = list(dict.fromkeys(filter(None, map(parse_entity, answer.splitlines()))))
         return entities, entities
+
+    def mentions(self, caption: str, entity: Entity) -> bool:
+        """Whether every word of the entity's name and attributes is a word of the caption, in any case."""
+        return _words(_phrase(entity)) <= _words(caption)
+
+    def key(self, sentence: str) -> str:
+        """The sentence as it is scored: two wordings stay two."""
+        return normalize(sentence)
 
     def propose(self, rng: np.random.Generator, described: list[Entity], type: str, entity: Entity) -> Change | None:
         """A change by the lists of english.yaml; see `Language.propose`."""
@@ -103,6 +113,10 @@ class EnglishLanguage:
 def _other(rng: np.random.Generator, words: list[str], present: str) -> str:
     others = [word for word in words if word.lower() != present.lower()]
     return others[int(rng.integers(len(others)))]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 def _phrase(entity: Entity, leave_out: str = "") -> str:

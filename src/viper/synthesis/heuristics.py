@@ -5,6 +5,7 @@ The heuristics are the same in every world. What an entity is and how a change i
 grammar of the micro world (`world.py`) or English templates (`english.py`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,11 +31,39 @@ class Change:
     touches: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """Further captions of a picture, and how many of them must say something for it to be built upon.
+
+    Attributes:
+        captions: what the VLM says when asked again.
+        least: 0 where nothing is asked of them.
+    """
+
+    captions: tuple[str, ...] = ()
+    least: int = 0
+
+    def on(self, says: Callable[[str], bool]) -> bool:
+        """Whether enough of the captions say so."""
+        return sum(map(says, self.captions)) >= self.least
+
+
 class Language(Protocol):
     """Reads what the VLM says about a picture, and words the changes to it."""
 
-    def read(self, caption: str, answer: str) -> tuple[Any, list[Any]]:
-        """Return what the caption describes (passed back to `propose`) and the hard entities of the answer."""
+    def read(self, caption: str, answer: str, agreement: Agreement) -> tuple[Any, list[Any]]:
+        """Return what the caption describes (passed back to `propose`) and the hard entities of the answer.
+
+        Whether a place is free is also a matter of `agreement`, where the language knows places.
+        """
+        ...
+
+    def mentions(self, caption: str, entity: Any) -> bool:
+        """Whether a caption speaks of this very entity."""
+        ...
+
+    def key(self, sentence: str) -> str:
+        """What two sentences have in common if they say the same, however it is worded."""
         ...
 
     def propose(self, rng: np.random.Generator, described: Any, type: str, entity: Any) -> Change | None:
@@ -54,7 +83,13 @@ def get_language(name: str) -> Language:
 
 
 def plan_changes(
-    language: Language, section: OperationsSection, *, caption: str, answer: str, seed: int
+    language: Language,
+    section: OperationsSection,
+    *,
+    caption: str,
+    answer: str,
+    seed: int,
+    agreement: Agreement = Agreement(),
 ) -> tuple[list[Change], str]:
     """Choose one to `max_operations` changes for a picture, each to another hard entity.
 
@@ -64,14 +99,18 @@ def plan_changes(
     Args:
         caption: the refined caption.
         answer: the VLM's list of hard entities.
+        agreement: entities on which its captions do not agree are left out.
 
     Returns:
         The changes, and '' or the reason why there are none.
     """
     rng = np.random.default_rng(seed)
-    described, entities = language.read(caption, answer)
+    described, entities = language.read(caption, answer, agreement)
     if not entities:
         return [], "no entities"
+    entities = [each for each in entities if agreement.on(lambda said, each=each: language.mentions(said, each))]
+    if not entities:
+        return [], "no entity that the captions agree on"
     wanted = int(rng.integers(1, section.max_operations + 1))
     changes: list[Change] = []
     for position in rng.permutation(len(entities)):

@@ -44,6 +44,7 @@ REFINEMENTS = Schema(
         "entities": TEXT,
         "completion": TEXT,
         "entities_completion": TEXT,
+        "opinions": TEXTS,  # further captions of the picture; none where none are asked for
         **_MADE_BY,
     },
     "captions",
@@ -69,6 +70,7 @@ CSR_COLUMNS: Columns = {
     "caption": TEXT,
     "prompt": TEXT,
     "ground_truth": TEXTS,
+    "reasoning": TEXT,  # by which the loop's own model came to the ground truth
     "lineage": TEXT,
     "prompt_name": TEXT,
     "seed": INTEGER,

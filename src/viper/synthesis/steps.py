@@ -12,8 +12,8 @@ from viper.completion import answer_text
 from viper.config.synthesis import Answering, Synthesis
 from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
-from viper.synthesis.heuristics import get_language, plan_changes
-from viper.synthesis.refinements import read_refinements
+from viper.synthesis.heuristics import Agreement, get_language, plan_changes
+from viper.synthesis.refinements import NOTHING, agreed, read_refinements
 from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, row_seed, unpack_image
 
 BROKEN = "broken format"
@@ -58,7 +58,8 @@ def critique(
     lineage: str,
     seed: int,
 ) -> list[Row]:
-    """The VLM compares image, reconstruction and caption, and lists refinements.
+    """The VLM compares image, reconstruction and caption, and lists refinements; asked several times, what enough of
+    its answers have. The completion is that of the answer with most of them.
 
     Failures: the reconstruction has one flat color (then nobody is asked); broken format; nothing to change.
     """
@@ -72,15 +73,20 @@ def critique(
         )
         for row in asked
     ]
-    answers = _ask(vlm, chats, options.critique, _row_seeds(seed, "critique", asked))
-    completions = {row["id"]: answer for row, answer in zip(asked, answers, strict=True)}
+    language, section = get_language(options.operations.language), options.critique
+    completions = _ask_again(vlm, chats, section, section.answers, seed=seed, step="critique", rows=asked)
     rows = []
     for row in usable:
-        completion = completions.get(row["id"], "")
-        said = answer_text(completion)
-        refinements = read_refinements(said)
-        failure = BROKEN if not said else "" if refinements else "nothing to change"
-        failure = failure if row["id"] in completions else "flat reconstruction"
+        completion, refinements = "", []
+        if answers := completions.get(row["id"]):
+            found = [read_refinements(answer_text(answer)) for answer in answers]
+            refinements = agreed(found, language.key, section.least)
+            kept = set(map(language.key, refinements))
+            shares = [len(kept & set(map(language.key, each))) for each in found]
+            completion = answers[shares.index(max(shares))]
+        broken = not any(map(answer_text, answers or []))
+        failure = BROKEN if broken else "" if refinements else NOTHING
+        failure = failure if answers else "flat reconstruction"
         rows.append(
             {
                 "id": row["id"],
@@ -105,7 +111,8 @@ def refine(
     """The VLM works its refinements into the caption, then names the hard entities of the refined caption.
 
     Only the share of the images that is drawn for VOP (by name and seed) goes on; the others have no row. A caption
-    without refinements is its own refined caption: what CSR cannot use may still serve VOP.
+    without refinements is its own refined caption: what CSR cannot use may still serve VOP. Where `opinions` are
+    wanted, the picture is also described anew, so many times.
     Failures: refined caption or entities of broken format.
     """
     originals, found = by_id(images), by_id(critiques)
@@ -136,6 +143,7 @@ def refine(
     ]
     answers = _ask(vlm, chats, options.entities, _row_seeds(seed, "entities", to_name))
     named = {row["id"]: answer for row, answer in zip(to_name, answers, strict=True)}
+    opinions = _opinions(usable, pictures, vlm, options, seed=seed) if options.opinions.captions else {}
     rows = []
     for row in usable:
         entities = answer_text(named.get(row["id"], ""))
@@ -147,6 +155,7 @@ def refine(
                 "entities": entities,
                 "completion": completion_of.get(row["id"], ""),
                 "entities_completion": named.get(row["id"], ""),
+                "opinions": opinions.get(row["id"], []),
                 **_made_by(
                     f"{BROKEN} of {broken}" if broken else "",
                     lineage,
@@ -159,8 +168,11 @@ def refine(
 
 
 def operate(refinements: list[Row], options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
-    """Heuristics turn hard entities into operations. Failures: no entities; no operation fits."""
-    section = options.operations
+    """Heuristics turn hard entities into operations.
+
+    Failures: no entities; no entity that the captions agree on; no operation fits.
+    """
+    section, least = options.operations, options.opinions.least
     language = get_language(section.language)
     rows = []
     for row in _usable(refinements):
@@ -170,6 +182,7 @@ def operate(refinements: list[Row], options: Synthesis, *, lineage: str, seed: i
             caption=row["refined_caption"],
             answer=row["entities"],
             seed=row_seed(seed, "operate", row["id"]),
+            agreement=Agreement(tuple(row["opinions"]), least),
         )
         rows.append(
             {
@@ -237,6 +250,27 @@ def _ask(vlm: VLM, chats: list[Chat], answering: Answering, seeds: list[int]) ->
     if not chats:
         return []
     return vlm.answer(chats, max_new_tokens=answering.max_new_tokens, temperature=answering.temperature, seeds=seeds)
+
+
+def _opinions(
+    rows: list[Row], pictures: dict[str, Image.Image], vlm: VLM, options: Synthesis, *, seed: int
+) -> dict[str, list[str]]:
+    """What the VLM says of each picture when asked for further captions; an answer of broken format is a blank one."""
+    chats = [Chat([pictures[row["id"]]], render(options.prompts, "caption")) for row in rows]
+    said = [
+        _ask(vlm, chats, options.caption, _row_seeds(seed, f"opinion {number}", rows))
+        for number in range(options.opinions.captions)
+    ]
+    return {row["id"]: list(map(answer_text, each)) for row, *each in zip(rows, *said, strict=True)}
+
+
+def _ask_again(
+    vlm: VLM, chats: list[Chat], answering: Answering, times: int, *, seed: int, step: str, rows: list[Row]
+) -> dict[str, list[str]]:
+    """Each row's completions of its chat, asked `times` times; the first has the seed of a step that asks once."""
+    names = [step, *(f"{step} {number}" for number in range(1, times))]
+    said = [_ask(vlm, chats, answering, _row_seeds(seed, name, rows)) for name in names]
+    return {row["id"]: each for row, *each in zip(rows, *said, strict=True)}
 
 
 def _row_seeds(seed: int, step: str, rows: list[Row]) -> list[int]:

@@ -9,7 +9,9 @@ from viper.config.images import Images
 if TYPE_CHECKING:
     import pandas as pd
 
+    from viper.synthesis.assemble import Shards
     from viper.synthesis.heuristics import Language
+    from viper.synthesis.labels import TrueLabels
 
 
 def draw_images(images: Images, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
@@ -31,3 +33,11 @@ def audit(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -> "p
     from microworld.audit import audit_all
 
     return audit_all(tables, truth, checker=checker)
+
+
+def true_labels(shards: "Shards", truth: Sequence[Path], *, checker: Path, seed: int) -> "TrueLabels":
+    """What labels should have said; see `microworld.adapters.labels.true_labels`."""
+    from microworld.adapters import labels
+    from microworld.base_models.checker import Checker
+
+    return labels.true_labels(shards, truth, Checker.from_pretrained(checker), seed=seed)

@@ -1,7 +1,7 @@
 """Chain-of-thought samples for the cold start: imported from a file, or written from the micro world's truth.
 
-The paper's cold start takes 1K samples of a stronger model. In the micro world the truth plays that model: it lists
-the objects that matter, then answers without a mistake. It is not part of the ViPER loop, which never sees the truth.
+The paper's cold start takes 1K samples of a stronger model. In the micro world the truth plays that model: it looks
+closely as a base model does, and answers, without a mistake. It is not part of the ViPER loop, which never sees it.
 
 Both ways write a Parquet file with the columns images (a list), prompt and completion.
 """

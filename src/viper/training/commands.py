@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
                 seed=seed,
                 scorer=scorer,
                 processor_options=sections.models.vlm.processor,
+                lens=sections.models.vlm.lens,
                 notes=notes,
             )
 

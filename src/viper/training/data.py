@@ -16,10 +16,14 @@ from viper.reading import open_parquet
 COLUMNS = {"images": List(Image()), "prompt": Value("string")}
 GROUND_TRUTH = {"ground_truth": List(Value("string"))}
 COMPLETION = {"completion": Value("string")}
+REASONING = {"reasoning": Value("string")}
 
 
-def read(path: str | Path) -> Dataset:
+def read(path: str | Path, *, with_reasoning: bool = False) -> Dataset:
     """Read one data set: columns images, prompt and either ground_truth or completion; other columns are dropped.
+
+    Args:
+        with_reasoning: whether ground_truth comes with the reasoning that led to it.
 
     Raises:
         ViperError: no such file, it is damaged, no rows, a column is missing or holds something else.
@@ -28,7 +32,8 @@ def read(path: str | Path) -> Dataset:
     if not path.is_file():
         raise ViperError(f"no data set at {path}: run the rule that makes it")
     dataset = Dataset(InMemoryTable(open_parquet(path)))
-    wanted = COLUMNS | (COMPLETION if "completion" in dataset.column_names else GROUND_TRUTH)
+    answer = GROUND_TRUTH | (REASONING if with_reasoning else {})
+    wanted = COLUMNS | (COMPLETION if "completion" in dataset.column_names else answer)
     missing = sorted(set(wanted) - set(dataset.column_names))
     if missing:
         raise ViperError(
@@ -70,6 +75,18 @@ def in_training_order(datasets: list[Dataset], rows: int, seed: int) -> Dataset:
     return together.select(order)
 
 
+def interleave(parts: list[Dataset], seed: int) -> Dataset:
+    """Shuffle data sets together that are laid out in training order already: each keeps its own order.
+
+    So mixed training sees what the phases that it mixes would see, each row as often and in the same order.
+    """
+    sizes = [len(part) for part in parts]
+    owners = np.random.default_rng([seed, 1]).permutation(np.repeat(np.arange(len(parts)), sizes))
+    order = np.empty(len(owners), dtype=int)
+    order[np.argsort(owners, kind="stable")] = np.arange(len(owners))
+    return concatenate_datasets(parts).select(order)
+
+
 def as_chat(dataset: Dataset) -> Dataset:
     """Turn `prompt`, and `completion` if there is one, from text into chat messages.
 
@@ -84,18 +101,20 @@ def as_chat(dataset: Dataset) -> Dataset:
     return dataset.map(convert, remove_columns=columns, keep_in_memory=True, load_from_cache_file=False, desc="chats")
 
 
-def with_completions(dataset: Dataset, think: str) -> Dataset:
+def with_completions(dataset: Dataset, think: str | None) -> Dataset:
     """Give every row the completion that supervised training teaches.
 
     A data set that has completions keeps them; the others' are written from their ground truth, after the reasoning
-    `think`.
+    `think`, or where that is None, after the row's own.
     """
     if "completion" in dataset.column_names:
         return dataset
 
     def write(row: dict) -> dict:
-        return {"completion": completion.write(think, " ".join(row["ground_truth"]))}
+        reasoning = row["reasoning"] if think is None else think
+        return {"completion": completion.write(reasoning, " ".join(row["ground_truth"]))}
 
+    written_from = [name for name in ("ground_truth", "reasoning") if name in dataset.column_names]
     return dataset.map(
-        write, remove_columns=["ground_truth"], keep_in_memory=True, load_from_cache_file=False, desc="completions"
+        write, remove_columns=written_from, keep_in_memory=True, load_from_cache_file=False, desc="completions"
     )

@@ -10,6 +10,7 @@ from trl import GRPOConfig, GRPOTrainer
 from viper.config.training import Grpo, TrainOptions
 from viper.models.engine import NEVER
 from viper.training.common import trainer_arguments
+from viper.training.image_counts import CountingGRPOTrainer
 from viper.training.records import RolloutWriter
 from viper.training.shared_prefix import SharedPrefixGRPOTrainer
 from viper.training.vllm_rollouts import check_generation
@@ -64,8 +65,8 @@ def build_config(options: TrainOptions, *, suppress_tokens: list[int], seed: int
     with "image features and image tokens do not match" (`viper.models.pretrained.vision_token_ids` names them).
 
     The paper's objective is TRL's `loss_type="grpo"`: mean over the tokens of a response, then over responses. One
-    sampling serves exactly one optimizer step unless `updates_per_rollout` says otherwise, so the policy that sampled
-    is the policy that is updated, and TRL needs no extra forward pass for the old log-probabilities.
+    sampling serves `updates_per_rollout` optimizer steps, on all its responses each. In the first, the policy that is
+    updated is the one that sampled, and every ratio is 1; from the second on, ratios are clipped.
     """
     phase: Grpo = options.phase
     common = trainer_arguments(options, seed=seed, work=work)
@@ -81,7 +82,7 @@ def build_config(options: TrainOptions, *, suppress_tokens: list[int], seed: int
         scale_rewards=phase.scale_rewards,
         num_iterations=phase.updates_per_rollout,
         steps_per_generation=common["gradient_accumulation_steps"],
-        shuffle_dataset=False,  # `viper.training.data.in_training_order` has done it
+        shuffle_dataset=False,  # `viper.training.data` has done it
         use_vllm=phase.engine == "vllm",
         generation_kwargs={"logit_bias": dict.fromkeys(suppress_tokens, NEVER)}
         if phase.engine == "vllm"
@@ -107,7 +108,7 @@ def build_trainer(
     Raises:
         ViperError: `shared_prefix` is asked for where it does not work.
     """
-    trainer_class = SharedPrefixGRPOTrainer if shared_prefix else GRPOTrainer
+    trainer_class = SharedPrefixGRPOTrainer if shared_prefix else CountingGRPOTrainer
     trainer = trainer_class(
         model=model,
         processing_class=processor,

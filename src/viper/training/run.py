@@ -12,10 +12,12 @@ import viper.models.torchvision_shim  # noqa: F401  (before transformers touches
 
 import torch  # isort: skip
 from accelerate import PartialState
+from datasets import Dataset
 from transformers import Trainer, set_seed
 
 from viper import digests
-from viper.config.training import Grpo, TrainOptions
+from viper.config.models import Lens
+from viper.config.training import Grpo, Part, Sft, TrainOptions
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
@@ -75,6 +77,7 @@ def train(
     seed: int,
     scorer: grpo.Scorer | None = None,
     processor_options: dict[str, int] | None = None,
+    lens: Lens | None = None,
     notes: dict[str, Any] | None = None,
 ) -> None:
     """Train one phase and write its checkpoint, metrics and sampled responses.
@@ -85,6 +88,7 @@ def train(
     Args:
         scorer: the reward; needed by phases whose method is grpo.
         processor_options: of AutoProcessor.from_pretrained, such as max_pixels; kept with the checkpoint.
+        lens: what the model sees every picture through; recorded, and no part of the checkpoint.
         notes: what else the result depends on and should be recorded, such as the reward's parameters.
 
     Raises:
@@ -92,6 +96,11 @@ def train(
     """
     if isinstance(options.phase, Grpo) and scorer is None:
         raise ViperError("method grpo needs a reward: pass --reward")
+    if len(places.data) != len(options.phase.data):
+        raise ViperError(
+            f"--data names {len(places.data)} files, the phase trains on {len(options.phase.data)} data sets: name one"
+            f" for each of {', '.join(options.phase.data)}, in this order"
+        )
     require_gpus(options.machine)
     options = _with_engine(options)
     phase = options.phase
@@ -103,6 +112,7 @@ def train(
         "seed": seed,
         "options": options.model_dump(mode="json", exclude={"machine": {"job"}}),
         "processor": processor_options or {},
+        **({"lens": lens.model_dump(mode="json")} if lens else {}),
         **(notes or {}),
         "parent": {"path": places.parent.as_posix(), "sha256": _digest(places.parent)},
         "data": [{"path": path.as_posix(), "sha256": _digest(path)} for path in places.data],
@@ -113,7 +123,7 @@ def train(
         resume_from = _prepare_work(places.work, recipe)
 
     set_seed(seed)
-    trainer = _build_trainer(options, places, seed, scorer, processor_options or {}, resume_from)
+    trainer = _build_trainer(options, places, seed, scorer, processor_options or {}, lens, resume_from)
     log_ready()
     done = step_of(resume_from) if resume_from else 0
     log.info("training %d steps from %s, %d done", phase.steps, places.parent.parent, done)
@@ -159,6 +169,7 @@ def _build_trainer(
     seed: int,
     scorer: grpo.Scorer | None,
     processor_options: dict[str, int],
+    lens: Lens | None,
     resume_from: Path | None,
 ) -> Trainer:
     phase = options.phase
@@ -168,7 +179,7 @@ def _build_trainer(
     # Adapters are the trainer's own to load, on top of the parent.
     weights = resume_from if resume_from and phase.lora is None else folder
     model = load_model(weights, torch.float32)
-    processor = load_processor(folder, padding_side="left", **processor_options)
+    processor = load_processor(folder, lens, padding_side="left", **processor_options)
     count_images(model)
     if phase.freeze_vision:
         freeze_vision_tower(model)
@@ -178,10 +189,8 @@ def _build_trainer(
         rollouts = RolloutWriter(
             places.work / "rollouts.jsonl", options.records.rollouts_every, phase.responses_per_prompt, is_resumed
         )
-    rows = [data.read(path) for path in places.data]
     if isinstance(phase, Grpo):
-        needed = -(-phase.steps // phase.updates_per_rollout) * phase.prompts_per_step
-        dataset = data.as_chat(data.in_training_order(rows, needed, seed))
+        dataset = _rows(options, places.data, seed)
         config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=seed, work=places.work)
         if config.use_vllm:
             with PartialState().main_process_first():
@@ -191,10 +200,25 @@ def _build_trainer(
             model, processor, dataset, function, config, callbacks,
             shared_prefix=phase.shared_prefix, peft_config=lora_config(phase),
         )  # fmt: skip
-    rows = [data.with_completions(dataset, phase.think) for dataset in rows]
-    dataset = data.as_chat(data.in_training_order(rows, phase.steps * phase.prompts_per_step, seed))
+    dataset = _rows(options, places.data, seed)
     config = sft.build_config(options, seed=seed, work=places.work)
     return sft.build_trainer(model, processor, dataset, config, callbacks, peft_config=lora_config(phase))
+
+
+def _rows(options: TrainOptions, paths: tuple[Path, ...], seed: int) -> Dataset:
+    """The rows of a run in the order of training, as chats: those of each part of the phase, shuffled together."""
+    phase = options.phase
+    own = isinstance(phase, Sft) and phase.think is None
+    rows = {name: data.read(path, with_reasoning=own) for name, path in zip(phase.data, paths, strict=True)}
+    if isinstance(phase, Sft):
+        rows = {name: data.with_completions(dataset, phase.think) for name, dataset in rows.items()}
+    parts = [
+        data.in_training_order([rows[name] for name in part.data], phase.prompts_of(part.steps), seed)
+        for part in options.parts or [Part(data=list(phase.data), steps=phase.steps)]
+    ]
+    # Where parts are odd, each rounds up to a whole sampling of its own.
+    together = data.interleave(parts, seed).select(range(phase.prompts_of(phase.steps)))
+    return data.as_chat(together)
 
 
 def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ def build_config(options: TrainOptions, *, seed: int, work: Path) -> SFTConfig:
     """The SFTConfig of a phase: cross-entropy on the completion's tokens only."""
     return SFTConfig(
         **trainer_arguments(options, seed=seed, work=work),
-        train_sampling_strategy="sequential",  # `viper.training.data.in_training_order` has shuffled
+        train_sampling_strategy="sequential",  # `viper.training.data` has shuffled
         completion_only_loss=True,
         max_length=None,  # a cut could fall between an image's tokens
     )

@@ -17,6 +17,7 @@ from typing import Any
 from viper.config.options import to_json
 from viper.config.schema import Scale
 from viper.layout import Layout
+from viper.lineage import variant_of
 from viper.workflow import insides
 from viper.workflow.source import command_of, fingerprint, prompt_sets
 
@@ -46,6 +47,8 @@ def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: st
         if "sections" in params:
             params["options"] = _options(scale, params["sections"])
             rule.set_params(options=params["options"])
+            if scale.variants and "lineage" in rule.wildcard_names:
+                rule.set_params(**_by_variant(scale, params["sections"]))
         rule.set_params(code=fingerprint(command, prompt_sets(params)))
         place = _place(rule.name, rule.wildcard_names, str(rule.output[0]))
         insides.give(
@@ -61,6 +64,26 @@ def _options(scale: Scale, sections: Iterable[str] | Callable) -> str | Callable
     if callable(sections):
         return lambda wildcards: as_argument(to_json(scale, sections(wildcards)))
     return as_argument(to_json(scale, sections))
+
+
+def _by_variant(scale: Scale, sections: Iterable[str] | Callable) -> dict[str, Callable]:
+    """Options and sections of a rule that works on lineages of several variants: each job gets those of its own.
+
+    Its code's fingerprint stays that of the scale without variants, so that a new one starts nothing else anew.
+    """
+
+    def named(wildcards: Any) -> list[str]:
+        return list(sections(wildcards) if callable(sections) else sections)
+
+    def options(wildcards: Any) -> str:
+        return as_argument(to_json(scale.under(variant_of(wildcards.lineage)), named(wildcards)))
+
+    def depends_on(wildcards: Any) -> list[str]:
+        variant, own = variant_of(wildcards.lineage), named(wildcards)
+        changed = set(scale.variants[variant]) if variant else set()
+        return [*own, *(f"variants.{variant}.{each}" for each in changed & {name.split(".")[0] for name in own})]
+
+    return {"options": options, "sections": depends_on}
 
 
 def _place(name: str, wildcards: Iterable[str], output: str) -> str:

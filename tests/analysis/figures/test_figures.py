@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from viper.analysis.benchmark_names import own_names
 from viper.analysis.figures import (
     attention_maps,
     loop_examples,
@@ -40,12 +41,14 @@ def scores(columns):
         {
             "lineage": lineage,
             "column": column,
+            "imitates": "",
             "score": 40.0 + 3 * number,
             "low": 35.0 + 3 * number,
             "high": 46.0 + 3 * number,
             "difference": 3.0 * number if number else np.nan,
             "difference_low": 3.0 * number - 2 if number else np.nan,
             "difference_high": 3.0 * number + 2 if number else np.nan,
+            "compared_with": "base" if number else np.nan,
             "seeds": 3,
             "published_3B": known.get(("3B", lineage, column)),
         }
@@ -71,6 +74,9 @@ def curves():
     return pd.DataFrame(rows)
 
 
+STATEMENT = "The *small* ring was removed."
+
+
 def attention():
     picture = io.BytesIO()
     Image.new("RGB", (64, 64), "gray").save(picture, format="PNG")
@@ -82,6 +88,7 @@ def attention():
     ]
     maps = [
         {"id": name, "method": method, "lineage": lineage, "share": 0.4, "rows": 2, "columns": 3}
+        | {"statement": STATEMENT}
         | {"changed": [True] * 2 + [False] * 4, "after": np.arange(6) / 30, "picture": picture.getvalue()}
         for name in ("a", "b")
         for method in methods
@@ -128,6 +135,11 @@ def test_equal_tables_are_equal_files_as_wide_as_a_column_or_the_page(name, tmp_
         assert (tmp_path / f"1{suffix}").read_bytes() == (tmp_path / f"2{suffix}").read_bytes()
 
 
+def test_the_caption_of_attention_says_what_is_stated_of_each_pair_once():
+    told = attention_maps.caption(*attention(), 0.95)
+    assert told.count('"The \\*small\\* ring was removed."') == 2
+
+
 @pytest.mark.parametrize(("name", "expected"), [("main", 16), ("bars", 10), ("radar", 8)])
 def test_published_figures_are_drawn_where_the_paper_has_them(name, expected):
     """Of two models: all 8 columns of the main table; 4 of 6 sub-domains, and in the bars MMStar as a whole."""
@@ -136,10 +148,32 @@ def test_published_figures_are_drawn_where_the_paper_has_them(name, expected):
     assert sum(np.isfinite(point).all() for point in points) == expected
 
 
+@pytest.mark.parametrize(
+    ("module", "columns"),
+    [
+        (main, [*BENCHMARKS, OVERALL]),
+        (subdomain_bars, [*SUBDOMAINS, "MMStar"]),
+        (radar, [*SUBDOMAINS, "MMStar"]),
+    ],
+)
+def test_no_figure_puts_a_published_score_beside_a_drawn_benchmark(module, columns):
+    table = own_names(scores(columns), {name: f"Micro{name}" for name in BENCHMARKS})
+    figure = module.draw(table, "3B")
+    drawn = [path for axes in figure.axes for path in axes.collections if type(path).__name__ == "PathCollection"]
+    assert not [point for path in drawn for point in np.ma.getdata(path.get_offsets()) if np.isfinite(point).all()]
+    assert not [text for legend in figure.legends for text in legend.texts if "published" in text.get_text()]
+    assert "Open markers" not in module.caption(table, 0.95)
+    assert "MicroMMStar (as MMStar)" in module.caption(table, 0.95) or module is main
+    if module is main:
+        assert "MicroMMStar\n(as MMStar)" in [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
 def test_every_lineage_has_its_own_look():
-    looks = style.looks(["base", "base.one", "base.csr", "base.two"])
-    assert len({look.color for look in looks.values()}) == 4
+    checkpoints = ["base", "base.one", "base.csr", "base.two"]
+    looks = style.looks([*checkpoints, *(f"{name}+look" for name in checkpoints)])
+    assert len({look.color for look in looks.values()}) == len({look.label for look in looks.values()}) == 8
     assert looks["base.csr"] == style.looks(["base.csr"])["base.csr"]
+    assert looks["base.one+look"].marker == looks["base.one"].marker
 
 
 def test_the_caption_tells_how_the_curves_ended():

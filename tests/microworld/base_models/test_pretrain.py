@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from microworld.base_models import language, pretrain, tasks, vae, vision, vlm
 from microworld.base_models.checker import Checker
 from microworld.scene import CELLS, cell_name, sample_scene
 from viper.completion import answer_text
+from viper.config import read_run
 from viper.config.models import EditorSection, PipelineSection, VlmSection
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
 from viper.errors import ViperError
@@ -165,6 +168,41 @@ def test_notes_of_is_there_a_thing_at_a_place_decide_the_answer():
             assert note["same"] == item.answer.lower()
             answers.add(item.answer)
     assert answers == {"Yes", "No"}
+
+
+def test_a_quarter_of_what_careless_captions_get_wrong_is_a_color():
+    rng, wrong, colors = np.random.default_rng(0), 0, 0
+    for _ in range(500):
+        scene = sample_scene(rng)
+        for refinement in map(parse.parse_refinement, grammar.refinements(scene, tasks.corrupt(rng, scene))):
+            if refinement.type == "wrong":
+                wrong += 1
+                colors += refinement.real == replace(refinement.said, color=refinement.real.color)
+    assert colors / wrong > 0.25
+
+
+def test_what_is_asked_seldom_is_asked_a_fifth_as_often(monkeypatch):
+    asked = Counter()
+    monkeypatch.setattr(tasks, "sample_question", lambda rng, name, kind, split: asked.update([f"{name}/{kind[1]}"]))
+    monkeypatch.setattr(tasks, "question_sample", lambda item: item)
+    rng, seldom = np.random.default_rng(0), {kind for kind in tasks.QUESTIONS if kind.startswith("MicroStar/")}
+    for _ in range(4000):
+        tasks.sample_task(rng, {"question": 1.0}, seldom=seldom)
+    mean = {
+        name: np.mean([asked[kind] for kind in kinds]) for name, kinds in (("a", seldom), ("b", set(asked) - seldom))
+    }
+    assert mean["a"] == pytest.approx(mean["b"] / 5, rel=0.2)
+
+
+def test_what_the_recipe_asks_seldom_are_kinds_of_questions(tmp_path):
+    recipe = read_run({}, []).scales["micro"].pretraining.vlm
+    assert any(stage.seldom for stage in recipe.language)
+    assert all(set(stage.seldom) <= tasks.QUESTIONS for stage in recipe.language)
+    wrong = recipe.model_copy(
+        update={"language": [recipe.language[0].model_copy(update={"seldom": ["MicroStar/taste"]})]}
+    )
+    with pytest.raises(ViperError, match=r"seldom names MicroStar/taste: .*MicroStar/text"):
+        pretrain.train_vlm(wrong, tmp_path / "vlm")
 
 
 def test_shares_of_tasks_must_add_up():

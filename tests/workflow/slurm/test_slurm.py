@@ -16,14 +16,14 @@ import pytest
 pytestmark = pytest.mark.slow
 
 BENCHMARKS = "data/smoke/benchmarks/test"
-# A checkpoint after every step, to have something to go on from; one of the two GPUs, to see that it is asked for.
-CHECKPOINTS = json.dumps({"smoke": {"training": {"records": {"checkpoint_every": 1}, "machine": {"job": {"gpu": 1}}}}})
+# One of the two GPUs, to see that it is asked for.
+ON_A_GPU = json.dumps({"smoke": {"training": {"machine": {"job": {"gpu": 1}}}}})
 
 
 def stop_in_the_middle(workflow, lineage, process):
     """Wait for the first checkpoint of a training, stop its process there, and return the number of its Slurm job."""
     work = workflow.root / "work/smoke" / lineage / "seed0"
-    workflow.wait_for((work / "checkpoint-1/manifest.json").exists, process)
+    workflow.wait_for((work / "checkpoint-2/manifest.json").exists, process)
     holder = (work.parent / ".seed0.lock").read_text()
     number, job = re.fullmatch(r"process (\d+) on .* \(Slurm job (\d+)\)", holder).groups()
     os.kill(int(number), signal.SIGSTOP)
@@ -58,7 +58,7 @@ def test_a_cancelled_job_is_tried_again(workflow):
 
 
 def test_a_requeued_training_goes_on_from_its_last_checkpoint(workflow):
-    process = workflow.start(f"scales={CHECKPOINTS}", "--", "models/smoke/base.csr/seed0/manifest.json")
+    process = workflow.start(f"scales={ON_A_GPU}", "--", "models/smoke/base.csr/seed0/manifest.json")
     job = stop_in_the_middle(workflow, "base.csr", process)
     workflow.cluster.ask("scontrol", "requeue", job)
     workflow.wait_for(lambda: workflow.cluster.job(job)["JobState"] == "PENDING", process)
@@ -70,24 +70,24 @@ def test_a_requeued_training_goes_on_from_its_last_checkpoint(workflow):
     assert workflow.cluster.job(job)["Restarts"] == "1"
     assert workflow.cluster.job(job)["Partition"] == "gpu"
     assert "gres:gpu:1" in workflow.cluster.job(job)["TresPerJob"]
-    assert "training 2 steps from models/micro/pretrained/vlm, 1 done" in log_of(workflow, "base.csr")
+    assert "training 4 steps from models/micro/pretrained/vlm, 2 done" in log_of(workflow, "base.csr")
 
 
 def test_a_killed_snakemake_leaves_no_second_writer(workflow):
     target = "models/smoke/base.csr.vop/seed0/manifest.json"
-    process = workflow.start(f"scales={CHECKPOINTS}", "--", target)
+    process = workflow.start(f"scales={ON_A_GPU}", "--", target)
     orphan = stop_in_the_middle(workflow, "base.csr.vop", process)
     process.kill()
     workflow.finish(process, check=False)
     assert workflow.cluster.job(orphan)["JobState"] == "RUNNING"
     assert not (workflow.root / target).exists()
 
-    said = workflow.run(f"scales={CHECKPOINTS}", "--", target)
+    said = workflow.run(f"scales={ON_A_GPU}", "--", target)
     assert f"Cancelled what an earlier run left in Slurm's queue: jobs {orphan}." in said
     ended, successor = (workflow.cluster.job(job) for job in workflow.cluster.jobs("train")[-2:])
     assert (ended["JobState"], successor["JobState"]) == ("CANCELLED", "COMPLETED")
     assert ended["EndTime"] <= successor["StartTime"]
-    assert "1 done" in log_of(workflow, "base.csr.vop")
+    assert "2 done" in log_of(workflow, "base.csr.vop")
 
 
 def test_a_job_that_no_partition_takes_is_named_and_the_rest_goes_on(workflow):
@@ -138,7 +138,7 @@ def test_without_slurm_there_is_one_sentence(workflow, tmp_path):
 
 
 def test_the_results_are_those_of_a_local_run(workflow, finished, differing_files):
-    workflow.run(f"scales={CHECKPOINTS}", "--", "all")
+    workflow.run(f"scales={ON_A_GPU}", "--", "all")
     trained = {path.parents[1].name for path in workflow.root.glob("models/smoke/*/seed0/manifest.json")}
     assert len(workflow.cluster.jobs("train")) == len(trained) + 1, "only the killed training was done again"
     assert not differing_files(workflow, finished)

@@ -1,5 +1,7 @@
 """Attention laid over the edited picture, before and after each stage, and the shares inside the changed region."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -80,14 +82,18 @@ def _shares(axes: plt.Axes, shares: pd.DataFrame, lineages: list[str], methods: 
     axes.figure.legend(loc="outside upper center", ncols=4, columnspacing=0.8, handletextpad=0.3, handlelength=1.4)
 
 
-def caption(shares: pd.DataFrame, confidence: float) -> str:
-    """The figure's caption in reStructuredText, for the workflow report."""
+def caption(maps: pd.DataFrame, shares: pd.DataFrame, confidence: float) -> str:
+    """The figure's caption in reStructuredText, for the workflow report, with what is stated of the pairs it shows."""
+    stated = maps.drop_duplicates("id")["statement"]
+    literal = [re.sub(r"([\\*_`|])", r"\\\1", text) for text in stated]  # marks mean nothing
+    quoted = "; ".join(f'"{text}"' for text in literal)
     n_seeds, pairs = int(shares["seeds"].max()), int(shares["pairs"].max())
     return (
-        "Where each model looks while it says what was changed, on the same pairs of pictures, which nobody trained "
-        "on; the first pairs, not chosen ones. Outlined: the changed region, where the two pictures differ. Colors: "
-        "attention from the answer to the fields of the edited picture, one scale a row; numbers: share of the "
-        "attention on both pictures inside the region. Below: that share over "
+        "Where each model looks while it is made to say what was changed, the same words for all, on the same pairs of "
+        f"pictures, which nobody trained on; the first pairs, not chosen ones, of which is said, in order: {quoted}. "
+        "Outlined: the changed region, where the two pictures differ. Colors: attention from these words to the fields "
+        "of the edited picture, one scale a row; numbers: share of the attention on both pictures inside the region. "
+        "Below: that share over "
         f"{pairs} pairs, with {confidence:.0%} intervals over pairs{seeds_phrase(n_seeds)}; evenly spread attention "
         "would lie on the dashed line.\n"
     )

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command()(figure_rewards)
     app.command()(figure_attention)
     app.command()(figure_words)
+    app.command()(figure_label_truth)
     app.command()(figure_loop)
 
 
@@ -83,8 +84,9 @@ def figure_attention(
 
     shares = read_table(table, needed=attention_table.COLUMNS, numbers=attention_table.NUMBERS)
     style.use_style()
-    drawn = attention_maps.draw(read_parquet(maps, [*attention_table.MAPS, "picture"]), shares)
-    _write(drawn, output, attention_maps.caption(shares, read_options(options).analysis.confidence), caption)
+    shown = read_parquet(maps, [*attention_table.MAPS, "picture"])
+    told = attention_maps.caption(shown, shares, read_options(options).analysis.confidence)
+    _write(attention_maps.draw(shown, shares), output, told, caption)
 
 
 def figure_words(
@@ -103,6 +105,22 @@ def figure_words(
     style.use_style()
     drawn = word_cloud.draw(words, after, read_options(options).analysis.seed)
     _write(drawn, output, word_cloud.caption(words, before, after), caption)
+
+
+def figure_label_truth(
+    table: Annotated[Path, typer.Argument(help="table that the command `label-truth` wrote")],
+    options: Options,
+    output: Output,
+    caption: Caption,
+) -> None:
+    """Draw what training gained against how many of its labels were true."""
+    from viper.analysis import label_truth as computed
+    from viper.analysis.figures import label_truth, style
+
+    rows = read_table(table, needed=computed.COLUMNS, numbers=computed.NUMBERS)
+    style.use_style()
+    told = label_truth.caption(rows, read_options(options).analysis.confidence)
+    _write(label_truth.draw(rows), output, told, caption)
 
 
 def figure_loop(

@@ -1,14 +1,15 @@
-"""The main table as a picture: scores per benchmark, and differences to the base."""
+"""The main table as a picture: scores per benchmark, and differences like for like."""
 
 import numpy as np
 import pandas as pd
 
+from viper.analysis.benchmark_names import about_published, has_published, headings
 from viper.analysis.figures import style
 from viper.plotting import Figure, plt
 
 
 def draw(table: pd.DataFrame, published_model: str) -> Figure:
-    """Scores of each lineage (left) and differences to the first (right), per benchmark, from main.csv.
+    """Scores of each lineage (left) and its difference to another (right), per benchmark, from main.csv.
 
     Bars are the intervals of the table; open markers are the published figures of `published_model`.
     """
@@ -31,16 +32,18 @@ def draw(table: pd.DataFrame, published_model: str) -> Figure:
         if known.notna().any():
             left.scatter(known, rows + offset, marker=look.marker, s=11, **style.PUBLISHED)
             if lineage != lineages[0]:
-                gain = known - known_of[lineages[0]]
+                gain = known - known_of[part["compared_with"].iloc[0]]
                 right.scatter(gain, rows + offset, marker=look.marker, s=11, **style.PUBLISHED)
-    left.scatter([], [], s=11, label=f"published {published_model}", **style.PUBLISHED)
+    if has_published(table):
+        left.scatter([], [], s=11, label=f"published {published_model}", **style.PUBLISHED)
     for axes in (left, right):
         axes.axhline(0.5, color="0.6", linewidth=0.5)  # sets the mean apart from what it is the mean of
-    left.set_yticks(rows, columns)
+    named = headings(table)
+    left.set_yticks(rows, [named[column].replace(" (", "\n(") for column in columns])
     left.set_ylim(-0.6, len(columns) - 0.4)
     left.set_xlabel("right answers (%)")
     right.axvline(0, color="0.3", linewidth=0.6)
-    right.set_xlabel(f"difference to\n{looks[lineages[0]].label} (points)")
+    right.set_xlabel(f"difference to {looks[lineages[0]].label},\nlike for like (points)")
     right.tick_params(left=False)
     figure.legend(loc="outside upper center", ncols=2, columnspacing=1.2)
     return figure
@@ -49,6 +52,9 @@ def draw(table: pd.DataFrame, published_model: str) -> Figure:
 def caption(table: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     return (
-        "Left: share of right answers per benchmark and overall. Right: difference to the base on the same items. "
-        f"{style.intervals(table, confidence)} Open markers are the paper's figures on the official benchmarks.\n"
+        "Left: share of right answers per benchmark and overall. Right: difference to the base on the same items; of "
+        "what is made to look closely, to the base made to look likewise, and of that, to the base by itself. "
+        f"{style.intervals(table, confidence)} "
+        + about_published(table, "Open markers are the paper's figures on the official benchmarks.")
+        + "\n"
     )

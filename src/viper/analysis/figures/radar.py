@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from viper.analysis.benchmark_names import about_published, headings
 from viper.analysis.figures import style
 from viper.analysis.published import SUBDOMAINS
 from viper.plotting import Figure, plt
@@ -18,7 +19,7 @@ def draw(table: pd.DataFrame, published_model: str) -> Figure:
     for lineage, look in style.looks(lineages).items():
         part = table[table["lineage"] == lineage].set_index("column").loc[columns]
         closed = pd.concat([part, part.iloc[:1]])
-        axes.plot(around, closed["score"], color=look.color, marker=look.marker, label=look.full(lineage))
+        axes.plot(around, closed["score"], color=look.color, marker=look.marker, label=look.label)
         axes.fill_between(around, closed["low"], closed["high"], color=look.color, alpha=0.15, linewidth=0)
         known = part[f"published_{published_model}"]
         if known.notna().any():
@@ -41,6 +42,9 @@ def caption(table: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     sentence = style.intervals(table, confidence).replace("Bars", "Bands")
     return (
-        f"Share of right answers in each sub-domain of MMStar. {sentence} Open markers are the paper's figures on the "
-        "official benchmark, where they are known.\n"
+        f"Share of right answers in each sub-domain of {list(headings(table).values())[-1]}. {sentence} "
+        + about_published(
+            table, "Open markers are the paper's figures on the official benchmark, where they are known."
+        )
+        + "\n"
     )

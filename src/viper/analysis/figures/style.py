@@ -1,6 +1,6 @@
 """What all figures share: the style file, one color and name per lineage, saving, and words of captions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import pandas as pd
 from viper.analysis.phrases import seeds_phrase
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.lineage import split_control
 from viper.plotting import Figure, plt, reset
 from viper.provenance.sidecar import current_id
 
@@ -37,7 +38,6 @@ class Look(NamedTuple):
 # The same lineage looks the same in every figure; colors by Okabe and Ito. Any other lineage gets one of the rest.
 _LOOKS = {
     "base": Look("#7F7F7F", "o", "base"),
-    "base+look": Look("#000000", "*", "base, looking"),
     "base.csr": Look("#56B4E9", "s", "CSR only"),
     "base.vop": Look("#E69F00", "D", "VOP only"),
     "base.csr.vop": Look("#0072B2", "^", "two-stage"),
@@ -49,10 +49,25 @@ _REST = [("#F0E442", "p"), ("#AA4499", "8"), ("#882255", "h"), ("#999933", "<"),
 
 
 def looks(lineages: Sequence[str]) -> dict[str, Look]:
-    """A look for each lineage, unlike all others' among them up to six that have none of their own."""
-    others = [lineage for lineage in lineages if lineage not in _LOOKS]
-    rest = {name: Look(*_REST[i % len(_REST)], name) for i, name in enumerate(others)}
-    return {lineage: _LOOKS.get(lineage) or rest[lineage] for lineage in lineages}
+    """A look for each lineage, unlike all others' among them up to six checkpoints that have none of their own.
+
+    A checkpoint that is asked under a control looks the same, but darker.
+    """
+    checkpoints = dict.fromkeys(split_control(lineage)[0] for lineage in lineages)
+    others = [name for name in checkpoints if name not in _LOOKS]
+    known = _LOOKS | {name: Look(*_REST[i % len(_REST)], name) for i, name in enumerate(others)}
+    return {lineage: _asked(lineage, known) for lineage in lineages}
+
+
+def _asked(lineage: str, known: Mapping[str, Look]) -> Look:
+    checkpoint, control = split_control(lineage)
+    look = known[checkpoint]
+    return look._replace(color=_darker(look.color), label=f"{look.label}, {control}") if control else look
+
+
+def _darker(color: str) -> str:
+    """Half as bright a color, #RRGGBB."""
+    return "#" + "".join(f"{int(color[place : place + 2], 16) // 2:02X}" for place in (1, 3, 5))
 
 
 def use_style() -> None:

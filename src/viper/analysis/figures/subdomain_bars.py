@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from viper.analysis.benchmark_names import about_published, headings
 from viper.analysis.figures import style
 from viper.plotting import Figure, plt
 
@@ -25,7 +26,8 @@ def draw(table: pd.DataFrame, published_model: str) -> Figure:
     if table[f"published_{published_model}"].notna().any():
         axes.scatter([], [], marker="o", s=9, label=f"published {published_model}", **style.PUBLISHED)
     axes.axhline(0.5, color="0.6", linewidth=0.5)
-    axes.set_yticks(rows, [column.replace(" ", "\n", 1) for column in columns])
+    named = headings(table)
+    axes.set_yticks(rows, [named[column].replace(" ", "\n", 1) for column in columns])
     axes.set_ylim(-0.5, len(columns) - 0.5)
     axes.set_xlim(left=0)
     axes.grid(visible=False, axis="y")
@@ -37,6 +39,10 @@ def draw(table: pd.DataFrame, published_model: str) -> Figure:
 def caption(table: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     return (
-        f"Share of right answers in each sub-domain of MMStar, and their mean. {style.intervals(table, confidence)} "
-        "Open markers are the paper's figures on the official benchmark, where they are known.\n"
+        f"Share of right answers in each sub-domain of {list(headings(table).values())[-1]}, and their mean. "
+        f"{style.intervals(table, confidence)} "
+        + about_published(
+            table, "Open markers are the paper's figures on the official benchmark, where they are known."
+        )
+        + "\n"
     )

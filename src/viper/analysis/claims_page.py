@@ -1,0 +1,62 @@
+"""The claims as a page in Markdown: the table, the rule that the verdicts follow, and what the design can find."""
+
+import pandas as pd
+
+from viper.analysis.verdicts import NOT_MEASURED, SUPPORTED
+from viper.config.analysis import Analysis
+
+
+def page(claims: pd.DataFrame, scale: str, options: Analysis) -> str:
+    """The page of a table that `viper.analysis.verdicts.judge_all` returned."""
+    judged = claims[claims["verdict"] != NOT_MEASURED]
+    notes = [_rule(options), _how_many(judged, options), _power(judged, options), _parts(judged)]
+    return f"# Claims at scale {scale}\n\n" + "\n\n".join([_table(claims), *filter(None, notes)]) + "\n"
+
+
+def _table(claims: pd.DataFrame) -> str:
+    lines = ["| claim | published | measured | interval | verdict |", "|---|---|---|---|---|"]
+    for row in claims.itertuples():
+        interval, measured = "–", "–"
+        if row.verdict != NOT_MEASURED:
+            measured = f"{row.measured:+.1f}" + (f" ({row.decided_by})" if row.decided_by else "")
+            interval = f"[{row.low:+.1f}, {row.high:+.1f}]" + (f" (margin {row.margin:g})" if row.margin else "")
+            interval += ", one seed" if row.seeds == 1 else ""
+        verdict = f"**{row.verdict}**" + (" (primary claim)" if row.primary else "")
+        lines.append(f"| {row.text} | {row.published} | {measured} | {interval} | {verdict} |")
+    return "\n".join(lines)
+
+
+def _rule(options: Analysis) -> str:
+    return (
+        f"Percentage points, positive where the claim holds, with {options.confidence:.0%} intervals over items and "
+        "seeds; those marked *one seed* are over items only, and say nothing of how training with another seed "
+        "would differ. *Supported*: the whole interval lies above zero (for a claim of at least as high: above "
+        "−margin). *Not supported*: it lies below, or is zero. *Equal*, of two ways of training: it holds zero and "
+        "lies between −margin and +margin. *Inconclusive*: none of these. *Not measured*: no experiment of params.yaml "
+        "has what it compares. Published figures are the paper's, on the official benchmarks."
+    )
+
+
+def _how_many(judged: pd.DataFrame, options: Analysis) -> str:
+    """The note on the number of claims."""
+    rate, supported = (1 - options.confidence) / 2, (judged["verdict"] == SUPPORTED).sum()
+    return (
+        f"{len(judged)} claims were judged, {supported} of them supported. Each has an error of its own, {rate:.1%}: "
+        f"if none were true, {rate * len(judged):.1f} of so many would be called supported all the same. The primary "
+        "claim was chosen beforehand and stands alone; the others are read together, as leads."
+    )
+
+
+def _power(judged: pd.DataFrame, options: Analysis) -> str:
+    """What effects the design can find."""
+    return "\n".join(
+        f"What this design can find: the interval of the primary claim reaches {row.reachable:.2f} points to each side "
+        f"({row.design}). A smaller effect stays inconclusive, and two ways of training can be shown equal only where "
+        f"their interval is narrower than ±{options.margin:g}. `reachable` in claims.csv says this of every claim."
+        for row in judged[judged["primary"] == "yes"].itertuples()
+    )
+
+
+def _parts(judged: pd.DataFrame) -> str:
+    """What the claims of several parts consist of, with intervals corrected for their number."""
+    return "\n".join(f"- {row.text}: {row.parts}." for row in judged[judged["parts"] != ""].itertuples())

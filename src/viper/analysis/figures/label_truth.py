@@ -1,0 +1,45 @@
+"""What training gained against how many of its labels were true: one point a lineage."""
+
+import pandas as pd
+
+from viper.analysis.figures import style
+from viper.plotting import Figure, plt
+
+MARKERS = {"csr": ("s", "#56B4E9", "CSR"), "vop": ("D", "#E69F00", "VOP")}  # as in the other figures
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Gain over share of true labels, from the table of `viper.analysis.label_truth`, with intervals of both."""
+    figure, axes = plt.subplots(figsize=(3.4, 2.8))
+    for phase, (marker, color, label) in MARKERS.items():
+        part = table[table["phase"] == phase]
+        shown = part.fillna({"share_low": part["share"], "share_high": part["share"]})  # true by construction
+        axes.errorbar(
+            100 * part["share"],
+            part["gain"],
+            xerr=100 * style.bars(shown, "share", "share_low", "share_high"),
+            yerr=style.bars(part, "gain", "gain_low", "gain_high"),
+            fmt=marker,
+            color=color,
+            ecolor="0.5",
+            elinewidth=0.7,
+            label=label,
+        )
+        for row in part.itertuples():
+            axes.annotate(row.lineage, (100 * row.share, row.gain), (3, 3), textcoords="offset points", fontsize=5)
+    axes.axhline(0, color="0.6", linewidth=0.5)
+    axes.set_xlabel("true labels (%)")
+    axes.set_ylabel("gain (points)")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def caption(table: pd.DataFrame, confidence: float) -> str:
+    """The figure's caption in reStructuredText, for the workflow report."""
+    references = ", ".join(f"``{name}``" for name in dict.fromkeys(table["compared_with"]))
+    return (
+        f"What a phase gained over {references}, in points of the mean over the benchmarks, against the share of its "
+        "labels that are true by the audit: of CSR, refinements that tell a mistake of the caption right; of VOP, "
+        "statements that hold of both pictures. Labels by the truth are true by construction. "
+        f"{style.intervals(table, confidence)} Those of shares are Wilson's, over the labels of all seeds.\n"
+    )

@@ -1,0 +1,47 @@
+"""Data that a base synthesizes otherwise, beside the usual ones."""
+
+import pandas as pd
+import pytest
+
+from viper.synthesis.rows import read_rows
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_variant_trains_on_data_of_its_own_and_starts_nothing_else_anew(copy_repository):
+    workflow = copy_repository()
+
+    def scales(experiment, variants=""):
+        return f"scales={{smoke: {{experiments: {{trial: [{experiment}]}}{variants}}}}}"
+
+    mine = (
+        ", variants: {mine: {synthesis: {opinions: {captions: 3, least: 2}, "
+        "critique: {answers: 3, least: 2, temperature: 1.0}, vop_held_out: 0}}}"
+    )
+    workflow.snakemake(scales("base.vop"), "--", "trial")
+    plan = workflow.snakemake(scales("base.vop, base~mine.vop", mine), "--dry-run", "--", "trial").stdout
+    anew = {line.split()[1] for line in plan.splitlines() if line.strip().startswith("output:")}
+    assert {path for path in anew if "base~mine" not in path and "/trial/" not in path} == set()
+    workflow.snakemake(scales("base.vop, base~mine.vop", mine), "--", "trial")
+    table = pd.read_csv(workflow.root / "results/smoke/trial/trial.csv")
+    assert set(table["lineage"]) == {"base.vop", "base~mine.vop"}
+    tables = workflow.root / "data/smoke/synthesis"
+    for lineage, opinions in (("base", 0), ("base~mine", 3)):
+        (path, *_) = sorted((tables / lineage / "refinements/seed0").glob("*.parquet"))
+        assert {len(row["opinions"]) for row in read_rows(path) if not row["failure"]} == {opinions}
+
+
+def test_labels_by_the_truth_train_and_are_set_against_the_loops_own(copy_repository):
+    workflow = copy_repository()
+    lineages = "[base+look, base.vop+look, base~truth.vop+look]"
+    scales = f"scales={{smoke: {{experiments: {{ablation_labels: {lineages}}}}}}}"
+    workflow.snakemake(scales, "--", "ablation_labels")
+    results = workflow.root / "results/smoke/ablation_labels"
+    table = pd.read_csv(results / "label_truth.csv").set_index("lineage")
+    assert list(table.index) == ["base.vop+look", "base~truth.vop+look"]
+    assert table.loc["base~truth.vop+look", "share"] == 1
+    assert table.loc["base.vop+look", "labels"] > 0
+    assert (results / "label_truth.svg").exists()
+    assert "true_labels_beat_own" in set(pd.read_csv(results / "ablation_labels_claims.csv")["claim"])
+    dropped = pd.read_csv(workflow.root / "data/smoke/dataset/base~truth/seed0/dropped.csv")
+    assert "edits: untrue statement" in set(dropped["reason"])
