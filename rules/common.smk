@@ -9,7 +9,7 @@ from viper.config.hub import cached_folder
 from viper.config.loading import layout_of
 from viper.errors import ViperError
 from viper.layout import REPORT, Layout, manifest
-from viper.lineage import is_trained, split_control, variant_of
+from viper.lineage import ROOT, is_trained, split_control, variant_of
 from viper.workflow.declaration import as_argument, per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
@@ -308,5 +308,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     scale=r"[a-z0-9]+",
-    lineage=r"base(~[a-z0-9_]+)?(\.[a-z0-9]+)*(\+[a-z0-9]+)?",
+    lineage=rf"{ROOT}(\.[a-z0-9]+)*(\+[a-z0-9]+)?",
     split=r"[A-Za-z0-9_-]+",

@@ -5,7 +5,7 @@ BENCHMARK_FILES = S.evaluation.names
 
 # What is trained has results for every seed; the base is the same for all of them and evaluated once.
 CONTROL = r"(\+[a-z0-9]+)?"
-TRAINED = rf"base(~[a-z0-9_]+)?(\.[a-z0-9]+)+{CONTROL}"
+TRAINED = rf"{ROOT}(\.[a-z0-9]+)+{CONTROL}"
 
 
 wildcard_constraints:

@@ -26,7 +26,7 @@ rule train:
         metrics=L.metrics("train.csv"),
         rollouts=L.metrics("rollouts.jsonl"),
     wildcard_constraints:
-        lineage=r"base(~[a-z0-9_]+)?(\.[a-z0-9]+)+",
+        lineage=rf"{ROOT}(\.[a-z0-9]+)+",
     threads: S.training.machine.job.threads
     resources:
         **asked(S.training.machine.job),

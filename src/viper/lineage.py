@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from viper.errors import ViperError
 
 BASE = "base"
+ROOT = rf"{BASE}(~[a-z0-9_]+)?"  # what every name begins with, as a regular expression: the base, under some variant
 
 
 def split_control(name: str) -> tuple[str, str]:

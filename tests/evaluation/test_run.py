@@ -287,3 +287,12 @@ def test_answers_to_other_items_are_refused(files, tmp_path):
         write_table(own, others)
         with pytest.raises(ViperError, match=r"own\.tsv: holds the answers to other items"):
             evaluate(Counting(), [files["MicroStar"]], asking(begin="<think>"), own=[own])
+
+
+@pytest.mark.parametrize("cell", ["[", "3", "[1]", '{"a": 1}', "<think> Look"])
+def test_answers_of_several_turns_that_are_no_list_are_refused(cell, files, tmp_path):
+    own = tmp_path / "own.tsv"
+    items = evaluate(Counting(), [files["MicroCRPE"]], asking())["MicroCRPE"].items
+    write_table(own, items.assign(prediction=cell))
+    with pytest.raises(ViperError, match=r"own\.tsv: a prediction is no list of texts"):
+        evaluate(Counting(), [files["MicroCRPE"]], asking(begin="<think>"), own=[own])

@@ -42,14 +42,15 @@ def _object_count(draw: Draw) -> Draft:
     return Draft((scene,), "How many objects are in the picture?", NUMBERS[target], wrong, all_objects(scene))
 
 
+def _is_most(values: list[str], value: str) -> bool:
+    """Whether there is more of a value than of any other, and some other."""
+    ranked = Counter(values).most_common(2)
+    return ranked[0][0] == value and len(ranked) > 1 and ranked[0][1] > ranked[1][1]
+
+
 def _main_color(draw: Draw) -> Draft:
     color = draw.pick(COLORS)
-
-    def fits(scene):
-        ranked = Counter(thing.color for thing in scene.objects).most_common(2)
-        return ranked[0][0] == color and len(ranked) > 1 and ranked[0][1] > ranked[1][1]
-
-    scene = draw.scene(fits)
+    scene = draw.scene(lambda scene: _is_most([thing.color for thing in scene.objects], color))
     wrong = shuffled_rest(draw, color, [thing.color for thing in scene.objects], COLORS, 3)
     return Draft(
         (scene,), "Which color do most objects have?", color, wrong, where_are(having(scene, color=color), color)
@@ -65,12 +66,7 @@ def _topic(draw: Draw) -> Draft:
 
 def _main_shape(draw: Draw) -> Draft:
     shape = draw.pick(SHAPES)
-
-    def fits(scene):
-        ranked = Counter(thing.kind for thing in scene.objects).most_common(2)
-        return ranked[0][0] == shape and len(ranked) > 1 and ranked[0][1] > ranked[1][1]
-
-    scene = draw.scene(fits)
+    scene = draw.scene(lambda scene: _is_most([thing.kind for thing in scene.objects], shape))
     present = [thing.kind for thing in scene.objects if not thing.is_glyph]
     wrong = shuffled_rest(draw, shape, present, SHAPES, 3)
     return Draft(

@@ -41,6 +41,14 @@ def resolve(values: Mapping[str, Any], spell: Callable[[Place], str] = dotted) -
     return _Tree(values, spell).value(())
 
 
+def merge(values: Any, changes: Any) -> Any:
+    """`changes` over `values`: sections key by key, a list or a single value (null too) as a whole."""
+    if not isinstance(values, Mapping) or not isinstance(changes, Mapping):
+        return changes
+    both = {key: merge(values[key], change) if key in values else change for key, change in changes.items()}
+    return {**values, **both}
+
+
 def origins(values: Mapping[str, Any], key: str) -> set[str]:
     """The dotted keys that are written and that the value at `key` is made of, those it extends included.
 

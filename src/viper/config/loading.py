@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from viper.config.base import closest
 from viper.config.explaining import explain
-from viper.config.inheritance import EMPTY, EXTENDS, Place, dotted, resolve, short, sources
+from viper.config.inheritance import EMPTY, EXTENDS, Place, dotted, merge, resolve, short, sources
 from viper.config.places import PARAMS, SCALE, SCALES, SHARED, Sources, in_file, read_tree
 from viper.config.schema import Params, Scale
 from viper.config.yaml_file import parse_yaml, read_yaml
@@ -199,14 +199,6 @@ def assigned(assignment: str) -> dict[str, Any]:
     if key == "__use_yte__":
         raise ViperError("--config __use_yte__ is refused: parameters are data, no expressions; leave it out")
     return {key: parse_yaml(text, f"--config {key}")}
-
-
-def merge(values: Any, changes: Any) -> Any:
-    """`changes` over `values`: sections key by key, a list or a single value (null too) as a whole."""
-    if not isinstance(values, Mapping) or not isinstance(changes, Mapping):
-        return changes
-    both = {key: merge(values[key], change) if key in values else change for key, change in changes.items()}
-    return {**values, **both}
 
 
 def _check_filled(name: str, values: Any, changes: Any, place: Place = ()) -> None:

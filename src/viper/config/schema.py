@@ -10,6 +10,7 @@ from viper.config.base import LONGEST_LINEAGE, LeaveOutNull, Section, Seed
 from viper.config.evaluation import Evaluation
 from viper.config.hub import fill_paths
 from viper.config.images import Images
+from viper.config.inheritance import merge
 from viper.config.models import Models
 from viper.config.names import collision
 from viper.config.places import NAME
@@ -95,8 +96,6 @@ class Scale(Section):
 
     def under(self, variant: str) -> "Scale":
         """The scale as a variant changes it; the scale itself for ''."""
-        from viper.config.loading import merge  # which reads whole scales, and so needs this module
-
         if not variant:
             return self
         sections = {

@@ -118,7 +118,8 @@ def _parse(config: str) -> dict[str, Any]:
 
 def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
     """The checked parameters of the scale, and the overrides with which Snakemake can plan it, whatever is missing."""
-    from viper.config.loading import merge, read_with
+    from viper.config.inheritance import merge
+    from viper.config.loading import read_with
     from viper.synthesis.photographs import find_photographs
 
     params = read_with(("--config", overrides))

@@ -104,7 +104,6 @@ def register(app: typer.Typer) -> None:
         output: Annotated[Path, typer.Option(help="CSV to write: one row a kind of question and way of asking.")],
     ) -> None:
         """Which kinds of question the base knows on clear pictures, and half knows through its lens."""
-        from viper.errors import ViperError
         from viper.evaluation.admission import measure
         from viper.files import write_table
         from viper.manifest import model_folder

@@ -43,14 +43,14 @@ class Checkpoint(BaseModel):
             own: what the model answered by itself, item by item; empty: not known. What begins of itself as it is asked
                 to begin, and came to its end, is not asked again: greedy decoding would say the same.
         """
-        raw = [said if _is_as_asked(said, self._asking.begin) else None for said in own or [""] * len(dataset)]
-        to_ask = [number for number, said in enumerate(raw) if said is None]
+        messages = [dataset.build_prompt(dataset.data.iloc[number]) for number in range(len(dataset))]
+        raw = list(own) or [""] * len(messages)
+        to_ask = [number for number, said in enumerate(raw) if not _is_as_asked(said, self._asking.begin)]
         for start in range(0, len(to_ask), self._asking.batch_ahead):
             numbers = to_ask[start : start + self._asking.batch_ahead]
-            completions = self._complete([dataset.build_prompt(dataset.data.iloc[number]) for number in numbers])
+            completions = self._complete([messages[number] for number in numbers])
             for number, said in zip(numbers, completions, strict=True):
                 raw[number] = said
-        messages = [dataset.build_prompt(dataset.data.iloc[number]) for number in range(len(dataset))]
         self._completions |= dict(zip(map(_key, messages), raw, strict=True))
         return raw
 

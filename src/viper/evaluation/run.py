@@ -1,6 +1,5 @@
 """Evaluating one checkpoint on all benchmarks: VLMEvalKit infers and scores, per-item results are kept."""
 
-import json
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from viper.config.evaluation import Asking
 from viper.digests import REMEDY
@@ -151,8 +151,9 @@ def _own_completions(kind: Scoring, own: Path, items: pd.DataFrame) -> list[str]
     kept = read_table(own, needed=("question", "prediction"))
     try:
         completions = kind.completions(kept)
-    except json.JSONDecodeError as error:
-        raise ViperError(f"{own}: a prediction is no list of texts: {error}. {REMEDY}") from error
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        raise ViperError(f"{own}: a prediction is no list of texts: {problem}. {REMEDY}") from error
     together = len(completions) // max(1, len(kept))  # rows that are one item
     if len(completions) != len(items) or kept["question"].tolist() != items["question"].tolist()[::together]:
         raise ViperError(f"{own}: holds the answers to other items than these. {REMEDY}")

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import TypeAdapter
+
 from viper.errors import ViperError
 from viper.evaluation.answers import NO_ANSWER, Kind, options_in
 
@@ -238,7 +240,8 @@ class Relations(MultipleChoice):
         return items
 
     def completions(self, items: "pd.DataFrame") -> list[str]:
-        return [said for cell in items["prediction"] for said in json.loads(cell)]
+        texts = TypeAdapter(list[str])
+        return [said for cell in items["prediction"] for said in texts.validate_json(cell)]
 
     def headline(self, figures: "Figures") -> float:
         return 100 * float(figures["total"])

@@ -5,12 +5,13 @@ import pandas as pd
 from viper.analysis.figures import style
 from viper.plotting import Figure, plt
 
+_CROWDED = 0.75
 MARKERS = {"csr": ("s", "#56B4E9", "CSR"), "vop": ("D", "#E69F00", "VOP")}  # as in the other figures
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Gain over share of true labels, from the table of `viper.analysis.label_truth`, with intervals of both."""
-    figure, axes = plt.subplots(figsize=(3.4, 2.8))
+    figure, axes = plt.subplots(figsize=(5.4, 3.0))
     for phase, (marker, color, label) in MARKERS.items():
         part = table[table["phase"] == phase]
         shown = part.fillna({"share_low": part["share"], "share_high": part["share"]})  # true by construction
@@ -26,7 +27,16 @@ def draw(table: pd.DataFrame) -> Figure:
             label=label,
         )
         for row in part.itertuples():
-            axes.annotate(row.lineage, (100 * row.share, row.gain), (3, 3), textcoords="offset points", fontsize=5)
+            is_right = row.share > _CROWDED  # where a name to the right would leave the axes
+            axes.annotate(
+                row.lineage,
+                (100 * row.share, row.gain),
+                (-5 if is_right else 5, 4 if phase == "vop" else -4),
+                textcoords="offset points",
+                ha="right" if is_right else "left",
+                va="bottom" if phase == "vop" else "top",
+                fontsize=5,
+            )
     axes.axhline(0, color="0.6", linewidth=0.5)
     axes.set_xlabel("true labels (%)")
     axes.set_ylabel("gain (points)")
