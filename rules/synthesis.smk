@@ -51,7 +51,13 @@ rule critique_captions:
     resources:
         **asked(S.models.vlm.job),
     params:
-        sections=["models.vlm", "synthesis.prompts", "synthesis.critique", "synthesis.operations.language"],
+        sections=[
+            "models.vlm",
+            "synthesis.prompts",
+            "synthesis.critique",
+            "synthesis.caption",  # as a second caption is asked for
+            "synthesis.operations.language",
+        ],
     shell:
         "python -m viper critique-captions --images {input.images:q} --captions {input.captions:q}"
         " --reconstructions {input.reconstructions:q} --checkpoint {input.checkpoint:q}"
@@ -125,6 +131,7 @@ rule assemble_datasets:
     input:
         images=IMAGE_SHARDS,
         captions=shards("captions"),
+        reconstructions=shards("reconstructions"),
         critiques=shards("critiques"),
         refinements=shards("refinements"),
         operations=shards("operations"),
@@ -143,6 +150,7 @@ rule assemble_datasets:
         tables=lambda wildcards, input: [word for name in input.keys() for word in repeated(f"--{name}", input[name])],
         sections=[
             "synthesis.prompts",
+            "synthesis.critique.picture",
             "synthesis.csr_size",
             "synthesis.vop_size",
             "synthesis.vop_share",

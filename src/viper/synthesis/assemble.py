@@ -1,8 +1,10 @@
 """From the shards of the steps to the two data sets, and the account of what was dropped.
 
-Caption Self-Refining (CSR): an image and its caption; the truth is the refinements, the reasoning the critic's.
+Caption Self-Refining (CSR): an image and its caption; the truth is the refinements, the reasoning the critic's. Or the
+reconstruction and another caption (`synthesis.critique.picture`); then the reasoning is that of this caption.
 Visual-Operation Predicting (VOP): an image and its edited copy; the truth is the operations. The heuristics that make
-them do not reason: the reasoning is that by which the model named the entities that they change.
+them do not reason: the reasoning is that by which the model named the entities that they change. The image is the seed
+image, or what was prepared of it (`synthesis.operations.premise`).
 
 Where `synthesis.labels` is `truth`, the truth of drawn pictures stands in for the refinements, and only pairs whose
 statements are all true are kept.
@@ -77,7 +79,6 @@ class Shards:
             light = {
                 step: read_step(path, step, ["id"] if step == "images" else ["id", "failure"])
                 for step, path in paths.items()
-                if step != "reconstructions"  # no data set shows them
             }
             check_rows(light, paths, seed=seed, vop_share=vop_share)
 
@@ -238,21 +239,23 @@ def _csr_rows(
     shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, truth: TrueLabels | None
 ) -> Iterator[list[Row]]:
     for shard in range(shards.count):
-        captions = by_id(read_step(shards.path("captions", shard), "captions", ["id", "caption"]))
-        critiques = by_id(read_step(shards.path("critiques", shard), "critiques", ["id", "refinements", "completion"]))
+        critiques = by_id(
+            read_step(shards.path("critiques", shard), "critiques", ["id", "caption", "refinements", "completion"])
+        )
+        shown = "images" if options.critique.picture == "image" else "reconstructions"
         yield [
             {
                 "id": row["id"],
                 "images": [row["image"]],
-                "caption": captions[row["id"]]["caption"],
-                "prompt": render(options.prompts, "csr", caption=captions[row["id"]]["caption"]),
+                "caption": critiques[row["id"]]["caption"],
+                "prompt": render(options.prompts, "csr", caption=critiques[row["id"]]["caption"]),
                 "ground_truth": truth.refinements[row["id"]] if truth else critiques[row["id"]]["refinements"],
                 "reasoning": completion.reasoning(critiques[row["id"]]["completion"]),
                 "lineage": lineage,
                 "prompt_name": f"{options.prompts}/csr",
                 "seed": seed,
             }
-            for row in read_step(shards.path("images", shard), "images", ["id", "image"])
+            for row in read_step(shards.path(shown, shard), shown, ["id", "image"])
             if row["id"] in chosen
         ]
 
@@ -261,11 +264,11 @@ def _vop_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str
     for shard in range(shards.count):
         named = by_id(read_step(shards.path("refinements", shard), "refinements", ["id", "entities_completion"]))
         operations = by_id(read_step(shards.path("operations", shard), "operations", ["id", "statements"]))
-        edits = by_id(read_step(shards.path("edits", shard), "edits", ["id", "image"]))
+        edits = by_id(read_step(shards.path("edits", shard), "edits", ["id", "prepared", "image"]))
         yield [
             {
                 "id": row["id"],
-                "images": [row["image"], edits[row["id"]]["image"]],
+                "images": [*(edits[row["id"]]["prepared"] or [row["image"]]), edits[row["id"]]["image"]],
                 "prompt": render(options.prompts, "vop"),
                 "ground_truth": operations[row["id"]]["statements"],
                 "reasoning": completion.reasoning(named[row["id"]]["entities_completion"]),

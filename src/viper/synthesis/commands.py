@@ -140,6 +140,7 @@ def register(app: typer.Typer) -> None:
     def assemble_datasets(
         images: Tables,
         captions: Tables,
+        reconstructions: Tables,
         critiques: Tables,
         refinements: Tables,
         operations: Tables,
@@ -161,8 +162,8 @@ def register(app: typer.Typer) -> None:
         """Choose the rows of both data sets; drop what is unusable, counted by reason."""
         from viper.synthesis.assemble import DataSets, Shards, assemble
 
-        tables = {"images": images, "captions": captions, "critiques": critiques, "refinements": refinements}
-        shards = Shards(tables | {"operations": operations, "edits": edits})
+        tables = {"images": images, "captions": captions, "reconstructions": reconstructions, "critiques": critiques}
+        shards = Shards(tables | {"refinements": refinements, "operations": operations, "edits": edits})
         out = DataSets(csr, vop, held_out, dropped)
         section = read_options(options).synthesis
         labels = None
