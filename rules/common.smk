@@ -191,13 +191,16 @@ def is_by_truth(lineage):
     return S.under(variant_of(lineage)).synthesis.labels == "truth"
 
 
-def only_by_truth(paths):
-    """Of a lineage whose data are labelled by the truth, these files of its seed; of any other, none."""
+def shows_reconstructions(lineage):
+    """Whether the captions of a lineage's data are held to what was painted."""
+    return S.under(variant_of(lineage)).synthesis.critique.picture == "reconstruction"
+
+
+def only_where(is_wanted, paths):
+    """These files of the lineage and seed at hand, if `is_wanted` says so of the lineage; otherwise none."""
 
     def wanted(wildcards):
-        if not is_by_truth(wildcards.lineage):
-            return []
-        return [path.format(seed=wildcards.seed) for path in paths]
+        return [path.format(**dict(wildcards)) for path in paths if is_wanted(wildcards.lineage)]
 
     return wanted
 

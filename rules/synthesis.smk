@@ -131,13 +131,13 @@ rule assemble_datasets:
     input:
         images=IMAGE_SHARDS,
         captions=shards("captions"),
-        reconstructions=shards("reconstructions"),
+        reconstructions=only_where(shows_reconstructions, shards("reconstructions")),
         critiques=shards("critiques"),
         refinements=shards("refinements"),
         operations=shards("operations"),
         edits=shards("edits"),
-        truth=only_by_truth([L.truth(shard=shard) for shard in range(S.images.shards)]),
-        checker=only_by_truth([manifest(S.models.checker)] if S.models.checker else []),
+        truth=only_where(is_by_truth, [L.truth(shard=shard) for shard in range(S.images.shards)]),
+        checker=only_where(is_by_truth, [manifest(S.models.checker)] if S.models.checker else []),
     output:
         csr=L.dataset("csr/train.parquet"),
         vop=L.dataset("vop/train.parquet"),
@@ -150,7 +150,6 @@ rule assemble_datasets:
         tables=lambda wildcards, input: [word for name in input.keys() for word in repeated(f"--{name}", input[name])],
         sections=[
             "synthesis.prompts",
-            "synthesis.critique.picture",
             "synthesis.csr_size",
             "synthesis.vop_size",
             "synthesis.vop_share",

@@ -132,7 +132,7 @@ def test_plan_operations(viper, tmp_path):
         "seed": 0,
     }
     write_rows(tmp_path / "in.parquet", [row], REFINEMENTS.columns)
-    scale = load("smoke", overrides={"synthesis.operations.types": ["color"]})
+    scale = load("smoke", overrides={"synthesis.operations.types": ["color"], "synthesis.operations.premise": "seen"})
     viper(
         *("plan-operations", "--refinements", tmp_path / "in.parquet", "--out", tmp_path / "out.parquet"),
         *(

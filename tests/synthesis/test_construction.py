@@ -15,8 +15,9 @@ from microworld.scene import COLORS, Scene, make_scene, scene_stream, to_json
 from scripted_loop import FakeVLM, completion, make_data_sets, small_section
 from viper.analysis.figures import loop_examples
 from viper.config.synthesis import OperationsSection, Synthesis
+from viper.errors import ViperError
 from viper.prompts import render
-from viper.synthesis.assemble import assemble
+from viper.synthesis.assemble import Shards, assemble
 from viper.synthesis.english import EnglishLanguage, parse_entity
 from viper.synthesis.heuristics import get_language, plan_on_newcomer
 from viper.synthesis.rows import by_id, read_rows, unpack_image
@@ -52,7 +53,6 @@ class Misreading(FakeVLM):
 def _recolored(thing):
     following = COLORS[(COLORS.index(thing.color) + 1) % len(COLORS)]
     return type(thing)(thing.kind, following, thing.size, thing.cell)
-
 
 
 @pytest.fixture
@@ -123,6 +123,15 @@ def test_data_sets_show_what_the_labels_are_of(constructed, tmp_path):
         assert row["images"] == [*start, edits[row["id"]]["image"]]
 
 
+def test_reconstructions_are_asked_for_where_they_are_shown(constructed, tmp_path):
+    shards, _ = constructed
+    fewer = Shards({step: paths for step, paths in shards.tables.items() if step != "reconstructions"})
+    out = make_data_sets(tmp_path / "out")
+    with pytest.raises(ViperError, match="add --reconstructions"):
+        assemble(fewer, out, small_section(**BY_CONSTRUCTION, allow_fewer=True), lineage="base", seed=3)
+    assert not out.csr.exists()
+
+
 def test_the_audit_holds_each_label_to_its_own_picture(constructed, album, seed_rows, tmp_path):
     shards, _ = constructed
     truth = [tmp_path / f"truth{shard}.jsonl" for shard in range(2)]
@@ -173,7 +182,9 @@ def test_a_preparation_without_effect_fails_the_edit(run_loop, album, fakes):
 def test_a_change_is_of_what_was_just_added(seed, language):
     spoken = get_language(language)
     scene = next(scene_stream(seed))
-    answer = grammar.entities(scene.objects) if language == "micro" else "mug | blue | small | - | 1 | TEA | on the left"
+    answer = (
+        grammar.entities(scene.objects) if language == "micro" else "mug | blue | small | - | 1 | TEA | on the left"
+    )
     section = OperationsSection(language=language, max_operations=1, premise="added")
     given_ = {"caption": grammar.caption(scene), "answer": answer, "seed": seed}
     addition, changes, failure = plan_on_newcomer(spoken, section, **given_)

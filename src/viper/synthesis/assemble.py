@@ -105,7 +105,7 @@ def fates(shards: Shards, truth: TrueLabels | None = None) -> tuple[dict[str, st
             for row_id, failure in failures["edits"].items()
         }
     images = {row["id"]: _image_name(row) for row in shards.rows("images", ["id", "image.path"])}
-    captions = {row["id"]: row["caption"] for row in shards.rows("captions", ["id", "caption"])}
+    captions = {row["id"]: row["caption"] for row in shards.rows("critiques", ["id", "caption"])}
     edited = {row["id"]: _image_name(row) for row in shards.rows("edits", ["id", "image.path"])}
     csr, vop, seen = {}, {}, set()
     for row_id, image in images.items():
@@ -239,10 +239,17 @@ def _csr_rows(
     shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, truth: TrueLabels | None
 ) -> Iterator[list[Row]]:
     for shard in range(shards.count):
-        critiques = by_id(
-            read_step(shards.path("critiques", shard), "critiques", ["id", "caption", "refinements", "completion"])
-        )
-        shown = "images" if options.critique.picture == "image" else "reconstructions"
+        columns = ["id", "picture", "caption", "refinements", "completion"]
+        critiques = by_id(read_step(shards.path("critiques", shard), "critiques", columns))
+        pictures = {"image": read_step(shards.path("images", shard), "images", ["id", "image"])}
+        if any(critiques[row_id]["picture"] == "reconstruction" for row_id in chosen & critiques.keys()):
+            if "reconstructions" not in shards.tables:
+                raise ViperError(
+                    "the captions are held to the reconstructions (synthesis.critique.picture), and no table of them is "
+                    "named: add --reconstructions, once for each shard"
+                )
+            painted = read_step(shards.path("reconstructions", shard), "reconstructions", ["id", "image"])
+            pictures["reconstruction"] = painted
         yield [
             {
                 "id": row["id"],
@@ -255,8 +262,9 @@ def _csr_rows(
                 "prompt_name": f"{options.prompts}/csr",
                 "seed": seed,
             }
-            for row in read_step(shards.path(shown, shard), shown, ["id", "image"])
-            if row["id"] in chosen
+            for picture, rows in pictures.items()
+            for row in rows
+            if row["id"] in chosen and critiques[row["id"]]["picture"] == picture
         ]
 
 

@@ -140,7 +140,6 @@ def register(app: typer.Typer) -> None:
     def assemble_datasets(
         images: Tables,
         captions: Tables,
-        reconstructions: Tables,
         critiques: Tables,
         refinements: Tables,
         operations: Tables,
@@ -152,6 +151,9 @@ def register(app: typer.Typer) -> None:
         options: Options,
         lineage: Lineage,
         seed: Seed,
+        reconstructions: Annotated[
+            list[Path] | None, typer.Option(help="tables of this step, where captions are held to what was painted")
+        ] = None,
         truth: Annotated[
             list[Path] | None, typer.Option(help="what is in each shard, where synthesis.labels is truth")
         ] = None,
@@ -162,8 +164,10 @@ def register(app: typer.Typer) -> None:
         """Choose the rows of both data sets; drop what is unusable, counted by reason."""
         from viper.synthesis.assemble import DataSets, Shards, assemble
 
-        tables = {"images": images, "captions": captions, "reconstructions": reconstructions, "critiques": critiques}
-        shards = Shards(tables | {"refinements": refinements, "operations": operations, "edits": edits})
+        tables = {"images": images, "captions": captions, "critiques": critiques, "refinements": refinements}
+        tables |= {"operations": operations, "edits": edits}
+        tables |= {"reconstructions": reconstructions} if reconstructions else {}
+        shards = Shards(tables)
         out = DataSets(csr, vop, held_out, dropped)
         section = read_options(options).synthesis
         labels = None
