@@ -182,9 +182,7 @@ def test_a_preparation_without_effect_fails_the_edit(run_loop, album, fakes):
 def test_a_change_is_of_what_was_just_added(seed, language):
     spoken = get_language(language)
     scene = next(scene_stream(seed))
-    answer = (
-        grammar.entities(scene.objects) if language == "micro" else "mug | blue | small | - | 1 | TEA | on the left"
-    )
+    answer = grammar.entities(scene.objects) if language == "micro" else "mug | blue | small | - | 1 | TEA | left"
     section = OperationsSection(language=language, max_operations=1, premise="added")
     given_ = {"caption": grammar.caption(scene), "answer": answer, "seed": seed}
     addition, changes, failure = plan_on_newcomer(spoken, section, **given_)

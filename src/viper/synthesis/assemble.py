@@ -245,8 +245,8 @@ def _csr_rows(
         if any(critiques[row_id]["picture"] == "reconstruction" for row_id in chosen & critiques.keys()):
             if "reconstructions" not in shards.tables:
                 raise ViperError(
-                    "the captions are held to the reconstructions (synthesis.critique.picture), and no table of them is "
-                    "named: add --reconstructions, once for each shard"
+                    "the captions are held to the reconstructions (synthesis.critique.picture), and no table of them "
+                    "is named: add --reconstructions, once for each shard"
                 )
             painted = read_step(shards.path("reconstructions", shard), "reconstructions", ["id", "image"])
             pictures["reconstruction"] = painted

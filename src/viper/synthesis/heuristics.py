@@ -77,7 +77,7 @@ class Language(Protocol):
         ...
 
     def differences(self, meant: str, said: str, rng: np.random.Generator) -> list[str] | None:
-        """What has to change in the caption `said` of a picture of which `meant` is true; None where it cannot be told."""
+        """What has to change in a caption `said` where `meant` is true of the picture; None where it cannot be told."""
         ...
 
 
