@@ -10,6 +10,7 @@ from viper.config.loading import layout_of
 from viper.errors import ViperError
 from viper.layout import REPORT, Layout, manifest
 from viper.lineage import ROOT, is_trained, split_control, variant_of
+from viper.synthesis.sharing import maker
 from viper.workflow.declaration import as_argument, per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
@@ -181,9 +182,24 @@ def other_photographs(wildcards):
 # --- synthesis
 
 
-def shards(step):
-    """The tables of one step of all shards."""
-    return [L.synthesis(step, shard=shard) for shard in range(S.images.shards)]
+def table_of(step):
+    """The table of one step for the lineage, seed and shard at hand, whoever made it."""
+    return lambda wildcards: L.synthesis(step, **{**wildcards, "lineage": maker(S, wildcards.lineage, step)})
+
+
+def tables_of(step):
+    """The tables of one step of all shards, for the lineage and seed at hand."""
+
+    def tables(wildcards):
+        owner = maker(S, wildcards.lineage, step)
+        return [L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard) for shard in range(S.images.shards)]
+
+    return tables
+
+
+def truth_of_images(wildcards):
+    """What is in the drawn seed images of the seed at hand, of all shards."""
+    return [L.truth(seed=wildcards.seed, shard=shard) for shard in range(S.images.shards)]
 
 
 def is_by_truth(lineage):
@@ -196,13 +212,9 @@ def shows_reconstructions(lineage):
     return S.under(variant_of(lineage)).synthesis.critique.picture == "reconstruction"
 
 
-def only_where(is_wanted, paths):
-    """These files of the lineage and seed at hand, if `is_wanted` says so of the lineage; otherwise none."""
-
-    def wanted(wildcards):
-        return [path.format(**dict(wildcards)) for path in paths if is_wanted(wildcards.lineage)]
-
-    return wanted
+def only_where(is_wanted, files):
+    """What `files` says of the wildcards at hand, if `is_wanted` says so of their lineage; otherwise none."""
+    return lambda wildcards: files(wildcards) if is_wanted(wildcards.lineage) else []
 
 
 # --- training

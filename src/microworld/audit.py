@@ -40,11 +40,12 @@ class Truth(BaseModel):
     scene: dict[str, Any]
 
 
-def audit_all(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -> pd.DataFrame:
+def audit_all(tables: Sequence[tuple[str, Path]], truth: Sequence[Path], *, checker: Path) -> pd.DataFrame:
     """Measure the syntheses of several lineages, each with several seeds.
 
     Args:
-        tables: of the steps, where `viper.layout` puts them: their paths say lineage, step and seed.
+        tables: of the steps, each with the lineage whose data it led to, and where `viper.layout` puts it: the path
+            says step and seed (and who made it, which may be another).
         truth: of the seed images, likewise.
         checker: folder of the checker.
 
@@ -56,7 +57,11 @@ def audit_all(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -
     """
     reader, measured = Checker.from_pretrained(checker), []
     scenes = _grouped(truth, lambda path: layout.run_of(path)[1])
-    runs = _grouped(tables, lambda path: layout.step_of(path)[::2])
+    runs: dict[tuple[str, int], list[Path]] = {}
+    for lineage in dict.fromkeys(lineage for lineage, _ in tables):
+        paths = [path for owner, path in tables if owner == lineage]
+        by_seed = _grouped(paths, lambda path: layout.step_of(path)[2])
+        runs |= {(lineage, seed): found for seed, found in by_seed.items()}
     for (lineage, seed), paths in sorted(runs.items(), key=lambda run: run[0][1]):
         shards = Shards(_grouped(paths, lambda path: layout.step_of(path)[1]))
         table = audit(shards, scenes.get(seed, []), reader)
