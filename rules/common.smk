@@ -202,9 +202,19 @@ def truth_of_images(wildcards):
     return [L.truth(seed=wildcards.seed, shard=shard) for shard in range(S.images.shards)]
 
 
+def labels_of(lineage):
+    """What labels the data of a lineage: `synthesis.labels` of its variant."""
+    return S.under(variant_of(lineage)).synthesis.labels
+
+
 def is_by_truth(lineage):
     """Whether the data of a lineage are labelled by the truth."""
-    return S.under(variant_of(lineage)).synthesis.labels == "truth"
+    return labels_of(lineage) == "truth"
+
+
+def is_shuffled(lineage):
+    """Whether the data of a lineage have the labels of other rows."""
+    return labels_of(lineage) == "shuffled"
 
 
 def shows_reconstructions(lineage):

@@ -123,6 +123,24 @@ def test_data_sets_show_what_the_labels_are_of(constructed, tmp_path):
         assert row["images"] == [*start, edits[row["id"]]["image"]]
 
 
+def test_shuffled_labels_are_the_same_ones_of_other_rows(constructed, tmp_path):
+    shards, _ = constructed
+    section = small_section(**BY_CONSTRUCTION, csr_size=6, vop_size=4, vop_held_out=1, allow_fewer=True)
+    sets = {}
+    for labels in ("loop", "shuffled"):
+        sets[labels] = make_data_sets(tmp_path / labels)
+        by_labels = section.model_copy(update={"labels": labels})
+        assemble(shards, sets[labels], by_labels, lineage="base", seed=3)
+    assert read_rows(sets["loop"].held_out) == read_rows(sets["shuffled"].held_out)
+    for name in ("csr", "vop"):
+        own, other = (read_rows(getattr(sets[labels], name)) for labels in ("loop", "shuffled"))
+        told, exchanged = ([row.pop("ground_truth") for row in rows] for rows in (own, other))
+        assert own == other, "nothing else differs"
+        assert sorted(told) == sorted(exchanged)
+        assert len(told) > 1
+        assert all(one != two for one, two in zip(told, exchanged, strict=True))
+
+
 def test_reconstructions_are_asked_for_where_they_are_shown(constructed, tmp_path):
     shards, _ = constructed
     fewer = Shards({step: paths for step, paths in shards.tables.items() if step != "reconstructions"})

@@ -267,6 +267,20 @@ CLAIMS = (
         f"base~paper.vop{LOOK}",
     ),
     Claim(
+        "refinements_beat_shuffled",
+        "Caption self-refining on refinements that are right by construction beats that on the same ones, each of "
+        "another caption, both made to look closely",
+        f"base.csr{LOOK}",
+        f"base~shuffled.csr{LOOK}",
+    ),
+    Claim(
+        "operations_beat_shuffled",
+        "Visual-operation predicting on operations that start from what was added beats that on the same ones, each of "
+        "another pair, both made to look closely",
+        f"base.vop{LOOK}",
+        f"base~shuffled.vop{LOOK}",
+    ),
+    Claim(
         "true_labels_beat_own",
         "Visual-operation predicting on pairs that are true by the drawn world beats that on all of its own pairs, "
         "both made to look closely",

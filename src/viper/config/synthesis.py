@@ -8,7 +8,7 @@ from viper.config.base import Count, Few, Natural, Section, Tokens
 
 OperationType = Literal["color", "size", "shape", "text", "position", "add", "remove", "count"]
 PromptSet = Literal["micro", "paper"]
-Labels = Literal["loop", "truth"]
+Labels = Literal["loop", "truth", "shuffled"]
 Premise = Literal["seen", "added"]
 Criticized = Literal["image", "reconstruction"]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -136,7 +136,8 @@ class Synthesis(Section):
     allow_fewer: bool = Field(False, description="true: too few usable rows shrink both data sets, in proportion")
     labels: Labels = Field(
         description="loop: what critic and heuristics say; truth: what drawn pictures show, as a ceiling: captions are "
-        "labelled by it, and pairs with an untrue statement dropped",
+        "labelled by it, and pairs with an untrue statement dropped; shuffled: what the loop says of another row, as a "
+        "control of what training gives whatever labels say",
     )
     caption: Answering
     critique: Critiquing

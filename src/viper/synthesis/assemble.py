@@ -7,7 +7,7 @@ them do not reason: the reasoning is that by which the model named the entities 
 image, or what was prepared of it (`synthesis.operations.premise`).
 
 Where `synthesis.labels` is `truth`, the truth of drawn pictures stands in for the refinements, and only pairs whose
-statements are all true are kept.
+statements are all true are kept; where it is `shuffled`, every row has the ground truth of another.
 
 Some VOP pairs are held out: their images are in no data set that anything is trained on.
 """
@@ -155,9 +155,14 @@ def assemble(
     usable = {name: [row_id for row_id, fate in fates.items() if not fate] for name, fates in _named(csr, vop)}
     sizes = _sizes(options, {name: len(ids) for name, ids in usable.items()}, csr, vop)
     chosen = {name: _choose(ids, sizes[name], row_seed(seed, f"assemble {name}", "")) for name, ids in usable.items()}
-    write_groups(out.csr, _csr_rows(shards, chosen["csr"], options, lineage, seed, truth), CSR_COLUMNS)
+    refinements = truth.refinements if truth else _column(shards, "critiques", "refinements")
+    statements = _column(shards, "operations", "statements")
+    if options.labels == "shuffled":
+        refinements = _exchanged(refinements, chosen["csr"], row_seed(seed, "shuffle csr", ""))
+        statements |= _exchanged(statements, chosen["vop"], row_seed(seed, "shuffle vop", ""))
+    write_groups(out.csr, _csr_rows(shards, chosen["csr"], options, lineage, seed, refinements), CSR_COLUMNS)
     for path, ids in ((out.vop, chosen["vop"]), (out.held_out, held_out)):
-        write_groups(path, _vop_rows(shards, ids, options, lineage, seed), VOP_COLUMNS)
+        write_groups(path, _vop_rows(shards, ids, options, lineage, seed, statements), VOP_COLUMNS)
     counts = {name: _account(fates, chosen[name]) for name, fates in _named(csr, vop)}
     with atomic_write(out.dropped) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv_writer(file)
@@ -235,11 +240,23 @@ def _choose(ids: list[str], size: int, seed: int) -> set[str]:
     return {ids[position] for position in np.random.default_rng(seed).permutation(len(ids))[:size]}
 
 
+def _column(shards: Shards, step: str, name: str) -> dict[str, list[str]]:
+    """One column of a step's tables, by id."""
+    return {row["id"]: row[name] for row in shards.rows(step, ["id", name])}
+
+
+def _exchanged(labels: dict[str, list[str]], ids: set[str], seed: int) -> dict[str, list[str]]:
+    """The labels of these rows, passed on around a random circle: nobody keeps its own, and none is lost."""
+    circle = sorted(ids)
+    circle = [circle[position] for position in np.random.default_rng(seed).permutation(len(circle))]
+    return {row_id: labels[circle[number - 1]] for number, row_id in enumerate(circle)}
+
+
 def _csr_rows(
-    shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, truth: TrueLabels | None
+    shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, labels: dict[str, list[str]]
 ) -> Iterator[list[Row]]:
     for shard in range(shards.count):
-        columns = ["id", "picture", "caption", "refinements", "completion"]
+        columns = ["id", "picture", "caption", "completion"]
         critiques = by_id(read_step(shards.path("critiques", shard), "critiques", columns))
         pictures = {"image": read_step(shards.path("images", shard), "images", ["id", "image"])}
         if any(critiques[row_id]["picture"] == "reconstruction" for row_id in chosen & critiques.keys()):
@@ -256,7 +273,7 @@ def _csr_rows(
                 "images": [row["image"]],
                 "caption": critiques[row["id"]]["caption"],
                 "prompt": render(options.prompts, "csr", caption=critiques[row["id"]]["caption"]),
-                "ground_truth": truth.refinements[row["id"]] if truth else critiques[row["id"]]["refinements"],
+                "ground_truth": labels[row["id"]],
                 "reasoning": completion.reasoning(critiques[row["id"]]["completion"]),
                 "lineage": lineage,
                 "prompt_name": f"{options.prompts}/csr",
@@ -268,17 +285,18 @@ def _csr_rows(
         ]
 
 
-def _vop_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int) -> Iterator[list[Row]]:
+def _vop_rows(
+    shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, labels: dict[str, list[str]]
+) -> Iterator[list[Row]]:
     for shard in range(shards.count):
         named = by_id(read_step(shards.path("refinements", shard), "refinements", ["id", "entities_completion"]))
-        operations = by_id(read_step(shards.path("operations", shard), "operations", ["id", "statements"]))
         edits = by_id(read_step(shards.path("edits", shard), "edits", ["id", "prepared", "image"]))
         yield [
             {
                 "id": row["id"],
                 "images": [*(edits[row["id"]]["prepared"] or [row["image"]]), edits[row["id"]]["image"]],
                 "prompt": render(options.prompts, "vop"),
-                "ground_truth": operations[row["id"]]["statements"],
+                "ground_truth": labels[row["id"]],
                 "reasoning": completion.reasoning(named[row["id"]]["entities_completion"]),
                 "lineage": lineage,
                 "prompt_name": f"{options.prompts}/vop",
