@@ -41,7 +41,7 @@ def join(
         by_truth: the lineages whose labels were made by the truth. Theirs are true by construction, of which the audit
             of the loop's own says nothing: `labels`, their number, and the interval are empty.
         confidence: of the Wilson interval of the share.
-        shuffled: the lineages whose labels are of other rows, and therefore true by chance alone: their share is 0, with
+        shuffled: the lineages whose labels are of other rows, and true by chance alone: their share is 0, with
             no interval.
 
     Raises:
