@@ -30,6 +30,7 @@ TRL_NAMES = {
     "grad_norm": "grad_norm",
     "loss": "loss",
 }
+COLUMNS = ("step", *TRL_NAMES, "seconds")
 # Further columns of a run whose sampling by vLLM is corrected → the name under which `viper.training.vllm_rollouts`
 # logs them
 CORRECTION_NAMES = {
@@ -40,8 +41,7 @@ CORRECTION_NAMES = {
 
 
 class MetricsWriter(TrainerCallback):
-    """Appends one row to a CSV file per optimizer step: the step, TRL_NAMES and `seconds`; what a method does not
-    measure stays empty.
+    """Appends one row of COLUMNS to a CSV file per optimizer step; what a method does not measure stays empty.
 
     A run whose sampling is corrected has CORRECTION_NAMES besides: over the tokens that the step was made on, the mean
     weight, the share whose weight was set to a bound or to zero, and the mean absolute difference between the
@@ -54,7 +54,7 @@ class MetricsWriter(TrainerCallback):
     def __init__(self, path: Path, is_resumed: bool = False, *, is_corrected: bool = False):
         self.path = path
         self.names = TRL_NAMES | (CORRECTION_NAMES if is_corrected else {})
-        self.columns = ("step", *self.names, "seconds")
+        self.columns = (*COLUMNS, *CORRECTION_NAMES) if is_corrected else COLUMNS
         if not is_resumed:
             with path.open("w", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, self.columns, lineterminator="\n").writeheader()
