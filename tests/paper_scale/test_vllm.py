@@ -102,10 +102,13 @@ def test_it_sleeps_but_when_it_is_asked(folder, section, module, pictures):
     assert model.engine.calls[-1] == "sleep 1"
 
 
-@pytest.mark.parametrize(("room", "message"), [
-    (100, r"vLLM: The decoder prompt \(length \d+\) is longer than .* length of 100.*: raise models\.vlm\.vllm\.max_length"),
-    (1300, r"models\.vlm\.vllm\.max_length 1300: the longest prompt has 12\d\d tokens, .* up to 512: raise it to 17\d\d"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("room", "message"),
+    [
+        (100, r"The decoder prompt \(length \d+\) is longer than .* 100\..*: raise models\.vlm\.vllm\.max_length"),
+        (1300, r"models\.vlm\.vllm\.max_length 1300: the longest prompt has 12\d\d tokens, .* raise it to 17\d\d"),
+    ],
+)
 def test_a_prompt_for_which_there_is_no_room_names_the_parameter(folder, section, module, room, message):
     model = load_vlm(folder, section.model_copy(update={"vllm": Vllm(max_length=room)}))
     large = Image.effect_noise((1600, 1200), 60).convert("RGB")

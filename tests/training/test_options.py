@@ -96,7 +96,7 @@ def test_mixed_phase_has_the_steps_of_both_stages():
         (
             "phases.csr.vllm",
             {"max_length": 48},
-            "max_length 48 leaves no room for a prompt beside max_completion_length 48",
+            "48 leaves no room for a prompt beside max_completion_length 48",
         ),
         ("phases.csr.vllm", {"gpu_share": 1.0}, "less than 1"),
         ("phases.csr.vllm", {"correction": {"mode": "token_truncate"}}, "token_truncate needs a bound"),
@@ -128,9 +128,7 @@ def test_a_step_is_of_as_many_prompts_however_they_are_sampled(steps, updates, p
     assert parts.responses_per_step == again.responses_per_step == 5 * prompts
     assert parts.prompts_per_rollout == updates * prompts
     assert parts.prompts_of(steps) == updates * again.prompts_of(steps)
-    assert 0 <= parts.prompts_of(steps) - steps * prompts < parts.prompts_per_rollout, (
-        "the last sampling alone has more"
-    )
+    assert 0 <= parts.prompts_of(steps) - steps * prompts < parts.prompts_per_rollout, "the last sampling has more"
 
 
 def test_the_scales_of_the_paper_clip_and_fit_what_they_sample():

@@ -73,7 +73,7 @@ class CheckedGeneration:
 
 
 class VllmGRPOTrainer(CountingGRPOTrainer):
-    """A GRPOTrainer whose responses are vLLM's: corrupted prompts are refused, the effect of TRL's correction is logged.
+    """A GRPOTrainer whose responses are vLLM's: corrupted prompts are refused, what TRL's correction does is logged.
 
     TRL logs the weights (`sampling/…`) when responses are sampled; here the responses of every update are looked at.
 
