@@ -51,13 +51,6 @@ class LLM:
         self.given = list(zip(prompts, each, strict=True))
         return [self._answer(number, *given) for number, given in enumerate(self.given)]
 
-    def expand(self, ids, images):
-        token, made = self.processor.image_token_id, []
-        counts = [int(grid.prod()) // 4 for grid in self.processor.image_processor(images)["image_grid_thw"]]
-        for index in ids:
-            made += [token] * counts.pop(0) if index == token and counts else [index]
-        return made
-
     def _load_weights(self, weights):
         assert "weights" in self.awake, "weights were written where no memory is"
         for name, tensor in weights:
@@ -66,7 +59,7 @@ class LLM:
     def _answer(self, number, prompt, sampling):
         ids = prompt.get("prompt_token_ids") or self.processor.tokenizer(prompt["prompt"]).input_ids
         images = prompt.get("multi_modal_data", {}).get("image", [])
-        ids = self.expand(ids, images) if images else ids
+        ids = expand(self.processor, ids, images) if images else ids
         if len(ids) > self.max_model_len:
             raise ValueError(
                 f"The decoder prompt (length {len(ids)}) is longer than the maximum model length of "
@@ -85,6 +78,15 @@ class LLM:
             ],
         )
         return SimpleNamespace(prompt_token_ids=ids, outputs=[answer])
+
+
+def expand(processor, ids, images):
+    """Token ids with as many placeholders in place of the first ones as each picture has tokens."""
+    token, made = processor.image_token_id, []
+    counts = [int(grid.prod()) // 4 for grid in processor.image_processor(images)["image_grid_thw"]]
+    for index in ids:
+        made += [token] * counts.pop(0) if index == token and counts else [index]
+    return made
 
 
 def module() -> ModuleType:

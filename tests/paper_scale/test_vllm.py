@@ -174,7 +174,10 @@ class Generation:
         self.engine = engine
 
     def generate(self, prompts, images, num_generations, profiler=None):
-        worked_on = [self.engine.expand(ids, row) if row else ids for ids, row in zip(prompts, images, strict=True)]
+        worked_on = [
+            pretended_vllm.expand(self.engine.processor, ids, row) if row else ids
+            for ids, row in zip(prompts, images, strict=True)
+        ]
         return worked_on, [[1]] * len(prompts), None, None
 
 

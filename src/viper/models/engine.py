@@ -27,7 +27,11 @@ START_METHOD = "VLLM_WORKER_MULTIPROC_METHOD"  # vLLM's variable: how it starts 
 
 # What vLLM says where a GPU has not the memory that it is told to take; where it runs in a process of its own, that
 # stands in the log, and this one hears NO_START.
-NO_MEMORY = ("less than desired GPU memory utilization", "To serve at least one request with the model's max seq len")
+NO_MEMORY = (
+    "less than desired GPU memory utilization",
+    "No available memory for the cache blocks",
+    "To serve at least one request with the model's max seq len",
+)
 NO_START = "Engine core initialization failed"
 TOO_LONG = "longer than the maximum model length"  # of a prompt
 
