@@ -17,6 +17,7 @@ import trl
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 import pretended_vllm
+from viper.config.training import MOST_AT_ONCE
 from viper.models import engine, vllm
 
 ROOT = Path(__file__).parents[2]
@@ -337,6 +338,17 @@ def test_it_starts_its_processes_as_it_is_told():
 )
 def test_it_says_what_its_errors_are_known_by(name, words):
     assert says(name, words)
+
+
+@needs_wheel
+def test_it_takes_as_many_sequences_at_once_as_trl_lets_it():
+    """TRL gives it 4096 tokens a step, and all responses of a sampling as sequences, which must not be more."""
+    (started,) = calls(TRLS, "LLM")
+    given = {each.arg: ast.unparse(each.value) for each in started.keywords}
+    assert given["max_num_batched_tokens"] == str(MOST_AT_ONCE)
+    assert "max_num_seqs" in given
+    scheduler = ast.unparse(find("config/scheduler", "SchedulerConfig"))
+    assert "if self.max_num_batched_tokens < self.max_num_seqs:" in scheduler
 
 
 @needs_wheel

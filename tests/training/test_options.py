@@ -98,6 +98,11 @@ def test_mixed_phase_has_the_steps_of_both_stages():
             {"max_length": 48},
             "48 leaves no room for a prompt beside max_completion_length 48",
         ),
+        (
+            "phases.csr",
+            GRPO | {"engine": "auto", "updates": "parts", "updates_per_rollout": 50, "prompts_per_step": 80},
+            r"4000 prompts × rollouts 5 are sampled at once, 20000 on each device, and vLLM takes 4096",
+        ),
         ("phases.csr.vllm", {"gpu_share": 1.0}, "less than 1"),
         ("phases.csr.vllm", {"correction": {"mode": "token_truncate"}}, "token_truncate needs a bound"),
         ("phases.csr.vllm", {"correction": {"cap": 0.9}}, "greater than 1"),

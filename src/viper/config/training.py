@@ -13,6 +13,9 @@ from viper.config.paths import PathText
 from viper.errors import ViperError
 from viper.lineage import BASE, Lineage, parse
 
+MOST_AT_ONCE = (
+    4096  # sequences of a vLLM that TRL starts: so many tokens, and no fewer than sequences, are a step of it
+)
 COLD_DATA = "cold"  # the one data set that is not synthesized by the loop
 
 
@@ -260,6 +263,7 @@ class TrainOptions(Section):
     def _check_batch(self) -> "TrainOptions":
         _check_batch(self.phase, self.machine)
         _check_shared_prefix(self.phase, self.machine)
+        _check_vllm(self.phase, self.machine)
         _check_checkpoints(self.phase, self.records)
         if not isinstance(self.phase.steps, int):
             raise ValueError(f"steps {self.phase.steps} must be a number here: `one_run` adds them up")
@@ -288,6 +292,7 @@ class Training(Section):
             try:
                 _check_batch(phase, self.machine)
                 _check_shared_prefix(phase, self.machine)
+                _check_vllm(phase, self.machine)
                 _check_checkpoints(phase, self.records)
                 _check_warmup(phase, steps_of(self.phases, name))
                 _check_parts(phase, parts_of(self.phases, name))
@@ -441,3 +446,19 @@ def _check_shared_prefix(phase: Grpo | Sft, machine: Machine) -> None:
     for what, is_so in unfit.items():
         if is_so:
             raise ValueError(f"shared_prefix does not go together with {what}: set shared_prefix to false")
+
+
+def _check_vllm(phase: Grpo | Sft, machine: Machine) -> None:
+    """TRL has vLLM take all responses of a sampling at once, on each device its share.
+
+    Raises:
+        ValueError: there are more than it takes.
+    """
+    if not isinstance(phase, Grpo) or phase.engine == "transformers":
+        return
+    responses = phase.prompts_per_rollout * phase.rollouts // machine.devices
+    if responses > MOST_AT_ONCE:
+        raise ValueError(
+            f"{phase.prompts_per_rollout} prompts × rollouts {phase.rollouts} are sampled at once, {responses} on each "
+            f"device, and vLLM takes {MOST_AT_ONCE}: lower updates_per_rollout, or set engine to transformers"
+        )
