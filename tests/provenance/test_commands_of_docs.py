@@ -36,6 +36,8 @@ NEVER = {
     ".venv-cuda/bin/python -m pip install --no-deps --no-build-isolation -e .": "after the one above",
     "git clone https://github.com/VectorSpaceLab/OmniGen2 && git -C OmniGen2 checkout"
     " 10fc7b8e29c9e7b563ec4c47d5f3233937dc21a2": _DOWNLOADS,
+    "python -m pip download --no-deps vllm==0.30.0 -d cache/wheels": _DOWNLOADS,
+    "python -m pytest -n 0 tests/paper_scale/test_vllm_contract.py": "one of the tests that run anyway",
     "python -m viper put-back mine/TIME": "after a pull that moved files (test_working_folder.py runs it there)",
     "python -m viper verify --all": "makes a whole experiment again (tests/workflow compares two whole runs)",
 }
