@@ -172,9 +172,6 @@ def register(app: typer.Typer) -> None:
         output: Annotated[Path, typer.Option(help="Mantis-Eval.tsv in the folder of official benchmarks.")],
     ) -> None:
         """Write Mantis-Eval, which VLMEvalKit does not have, in VLMEvalKit's format."""
-        from viper.evaluation.vlmevalkit import import_vlmeval
-
-        import_vlmeval()
-        from viper.evaluation.mantis import convert
+        from viper.evaluation.mantis_table import convert
 
         typer.echo(f"{convert(parquet, output)} items", err=True)

@@ -9,6 +9,7 @@ The chunks have 35 GB. They are read an item at a time: what is held is a few ti
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,7 +29,7 @@ COLUMNS = (
 _REMEDY = "Remove the chunk and fetch it again"
 _INTRODUCTION = "The choices are listed below:\n"
 _LETTERS = "ABCDE"
-_BLANKS = " \t\r\n"
+_BLANK, _BEHIND = re.compile(r"[ \t\r\n]*"), re.compile(r"[ \t\r\n]*[,\]]")
 _BLOCK = 2**24  # characters read at once
 _MOST = 2**30  # characters of one item
 
@@ -82,7 +83,7 @@ def read_items(chunk: Path) -> Iterator[Any]:
                     return
                 if text[place : place + 1] != mark:
                     raise ViperError(f"{chunk}: is no JSON list, or ends early. {_REMEDY}")
-                entry, text, place = _entry(decoder, file, text[place + 1 :], chunk)
+                entry, text, place = _entry(decoder, file, text, place + 1, chunk)
                 yield entry
                 mark = ","
     except UnicodeDecodeError as error:
@@ -91,29 +92,28 @@ def read_items(chunk: Path) -> Iterator[Any]:
 
 def _at_next(file: TextIO, text: str, place: int) -> tuple[str, int]:
     """Text and place of the next character that is no blank, read on if need be; behind the text at the end."""
-    while True:
-        while place < len(text) and text[place] in _BLANKS:
-            place += 1
-        if place < len(text) or not (more := file.read(_BLOCK)):
-            return text, place
+    while (place := _BLANK.match(text, place).end()) == len(text):
+        if not (more := file.read(_BLOCK)):
+            break
         text, place = more, 0
+    return text, place
 
 
-def _entry(decoder: json.JSONDecoder, file: TextIO, text: str, chunk: Path) -> tuple[Any, str, int]:
-    """The entry that `text` begins with, read on as far as it takes; the text, and the place behind the entry."""
+def _entry(decoder: json.JSONDecoder, file: TextIO, text: str, place: int, chunk: Path) -> tuple[Any, str, int]:
+    """The entry at a place of the text, read on as far as it takes; the text, and the place behind the entry."""
     step = _BLOCK
     while True:
         try:
-            place = len(text) - len(text.lstrip(_BLANKS))
-            entry, place = decoder.raw_decode(text, place)
-            if place < len(text):  # else a number may go on in the next block
-                return entry, text, place
+            entry, end = decoder.raw_decode(text, _BLANK.match(text, place).end())
+            if _BEHIND.match(text, end):  # else a number may go on in the next block
+                return entry, text, end
         except json.JSONDecodeError:
             pass
-        more = file.read(step) if len(text) < _MOST else ""
+        more = file.read(step) if len(text) - place < _MOST else ""
         if not more:
             raise ViperError(f"{chunk}: has something else than items, or ends in the middle of one. {_REMEDY}")
-        text, step = text + more, 2 * step  # doubled: a long item is tried a few times, not hundreds
+        # Doubled: a long item is tried a few times, not hundreds.
+        text, place, step = text[place:] + more, 0, 2 * step
 
 
 def _row(item: Any, where: str) -> list[str]:

@@ -85,7 +85,7 @@ def _build_mme_realworld(name: str, path: Path, kept: Path, output: Path) -> Non
 
 
 def _convert_mantis(name: str, path: Path, kept: Path, output: Path) -> None:
-    from viper.evaluation.mantis import convert
+    from viper.evaluation.mantis_table import convert
 
     pinned, file = MANTIS
     convert(fetch_data(pinned, [file], kept, f"`python -m viper convert-mantis {file} --output {output}`"), path)

@@ -90,9 +90,9 @@ def source_url(name: str) -> str | None:
     return getattr(_known(name), "DATASET_URL", {}).get(name)
 
 
-# Everybody makes its table of what is published, with the rows in some order: VLMEvalKit's MD5 is that of one of them.
-# It is held to by its content when it is unpacked.
-_WITHOUT_ORDER = {"MME-RealWorld"}
+# Tables that everybody makes of what is published. Of MME-RealWorld VLMEvalKit has the MD5 of one, with its rows in some
+# order; what that table must be is its content, which is looked at when it is unpacked.
+_MADE = ("MME-RealWorld", "Mantis-Eval")
 
 
 def require_data(name: str, folder: Path) -> Path:
@@ -103,11 +103,13 @@ def require_data(name: str, folder: Path) -> Path:
     """
     path = folder / f"{name}.tsv"
     if not path.is_file():
-        raise ViperError(f"benchmark {name}: {path} is missing: fetch it, or put it there (see evaluation.folder)")
-    expected = None if name in _WITHOUT_ORDER else getattr(_known(name), "DATASET_MD5", {}).get(name)
+        raise ViperError(
+            f"benchmark {name}: {path} is missing: `snakemake fetch`, or put it there (see evaluation.folder)"
+        )
+    expected = None if name in _MADE else getattr(_known(name), "DATASET_MD5", {}).get(name)
     if expected is not None and _md5(path) != expected:
         raise ViperError(
-            f"benchmark {name}: {path} does not have the MD5 {expected} of the published file: remove it, and fetch it"
+            f"benchmark {name}: {path} does not have the MD5 {expected} of the published file: remove it and `snakemake fetch`"
         )
     return path
 
