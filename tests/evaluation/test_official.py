@@ -27,6 +27,7 @@ class Web(http.server.BaseHTTPRequestHandler):
     files: dict = {}  # noqa: RUF012
     data: dict = {}  # noqa: RUF012  "OWNER/NAME@COMMIT" → path → content
     dropped = 0
+    lost: set = set()  # noqa: RUF012  files of data sets that are not sent
     asked: list = []  # noqa: RUF012
 
     def log_message(self, *_):
@@ -59,7 +60,9 @@ class Web(http.server.BaseHTTPRequestHandler):
             if path.startswith((f"/api/datasets/{name}/revision/{commit}", f"/api/datasets/{name}/tree/{commit}")):
                 return self.reply(json.dumps(self.about(name, commit, files, "/tree/" in path)).encode(), JSON)
             if path.startswith(f"/datasets/{name}/resolve/{commit}/"):
-                content = files[path.partition(f"{commit}/")[2]]
+                if (file := path.partition(f"{commit}/")[2]) in self.lost:
+                    return self.reply(b"", {"X-Error-Code": "EntryNotFound"}, 404)
+                content = files[file]
                 digest = hashlib.sha256(content).hexdigest()
                 return self.reply(content, {"ETag": f'"{digest}"', "X-Repo-Commit": commit})
         return self.reply(b"", {"X-Error-Code": "RepoNotFound"}, 404)
@@ -81,7 +84,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture
 def web():
-    handler = type("Handler", (Web,), {"files": {}, "data": {}, "dropped": 0, "asked": []})
+    handler = type("Handler", (Web,), {"files": {}, "data": {}, "dropped": 0, "lost": set(), "asked": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     handler.address = f"http://127.0.0.1:{server.server_port}"
@@ -216,15 +219,16 @@ def test_mme_realworld_is_built_from_the_chunks_of_its_data_set(web, tmp_path):
 
 
 def test_mme_realworld_goes_on_with_the_chunks_that_it_has_and_refuses_too_few_items(web, tmp_path):
-    chunks = chunks_of(tmp_path / "chunks", 23)
+    web.data[mme_realworld.DATA] = chunks_of(tmp_path / "chunks", 23)
     last = mme_realworld.CHUNKS[-1]
-    web.data[mme_realworld.DATA] = {name: content for name, content in chunks.items() if name != last}
     output = tmp_path / "LMUData/MME-RealWorld.tsv"
     arguments = ("fetch-benchmark", "MME-RealWorld", "--output", output)
-    result = fetch(web, *arguments, **{"mme_realworld.ITEMS": 23})
-    assert result.returncode == 2
-    assert f"lacks {last}" in result.stderr
-    web.data[mme_realworld.DATA] = chunks
+    web.lost.add(last)
+    result = fetch(web, *arguments, **{"mme_realworld.ITEMS": 24})
+    assert result.returncode == 2, result.stderr
+    assert "the hub does not deliver it" in result.stderr
+    assert not output.exists()
+    web.lost.clear()
     web.asked.clear()
     result = fetch(web, *arguments, **{"mme_realworld.ITEMS": 24})
     assert result.returncode == 2
@@ -251,7 +255,7 @@ def test_crpes_pictures_come_from_coco_and_from_its_authors(web, tmp_path):
     coco = {"crpe_pictures.COCO": f"{web.address}/"}
     arguments = ("fetch-benchmark-pictures", table, "--folder", folder)
 
-    result = fetch(web, *arguments, **coco, **{"crpe_pictures.download.__globals__['PAUSE']": 0.0})
+    result = fetch(web, *arguments, **coco)
     assert result.returncode == 2
     assert f"{folder / published_form.COCO} is missing" in result.stderr
     assert not (folder / "manifest.json").exists()

@@ -23,8 +23,8 @@ PLAIN = "plain"
 # Said wherever published figures stand beside ours.
 PROMPTS = (
     "How a lineage is asked: `+plain` by each benchmark's own prompt alone, any other as `evaluation.asking` says, "
-    "which may ask for reasoning first. The published base seems to have been asked plainly; of the published trained models "
-    "the prompt is not known."
+    "which may ask for reasoning first. The published base seems to have been asked plainly; of the published trained "
+    "models the prompt is not known."
 )
 COLD_START_CROSSING = 300  # about: steps after which the run without a cold start overtakes the one with it
 

@@ -90,8 +90,8 @@ def source_url(name: str) -> str | None:
     return getattr(_known(name), "DATASET_URL", {}).get(name)
 
 
-# Tables that everybody makes of what is published. Of MME-RealWorld VLMEvalKit has the MD5 of one, with its rows in some
-# order; what that table must be is its content, which is looked at when it is unpacked.
+# Tables that everybody makes of what is published. Of MME-RealWorld VLMEvalKit has the MD5 of one, with its rows in
+# some order; what such a table must have is looked at when it is unpacked.
 _MADE = ("MME-RealWorld", "Mantis-Eval")
 
 
@@ -109,7 +109,8 @@ def require_data(name: str, folder: Path) -> Path:
     expected = None if name in _MADE else getattr(_known(name), "DATASET_MD5", {}).get(name)
     if expected is not None and _md5(path) != expected:
         raise ViperError(
-            f"benchmark {name}: {path} does not have the MD5 {expected} of the published file: remove it and `snakemake fetch`"
+            f"benchmark {name}: {path} does not have the MD5 {expected} of the published file: remove it, then "
+            "`snakemake fetch`"
         )
     return path
 
