@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import published_form
+from viper.cost.rates import read_rates
 from viper.errors import ViperError
 from viper.evaluation import mme_realworld
 from viper.evaluation.mme_realworld import COLUMNS, read_items, write_table
@@ -82,3 +83,7 @@ def test_an_item_that_lacks_something_is_named(tmp_path, change, problem):
     (tmp_path / "chunk.json").write_text(json.dumps(items))
     with pytest.raises(ViperError, match=rf"chunk\.json, item 2: .*{problem}"):
         write_table([tmp_path / "chunk.json"], tmp_path / "table.tsv")
+
+
+def test_the_cost_is_counted_for_as_many_items():
+    assert read_rates().items["MME-RealWorld"] == mme_realworld.ITEMS
