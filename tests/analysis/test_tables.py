@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from method import method
 from viper.analysis import tables
+from viper.analysis.benchmark_names import own_names
 from viper.analysis.commands import register
 from viper.analysis.predictions import Predictions
 from viper.analysis.published import BENCHMARKS, SUBDOMAINS
@@ -168,13 +169,49 @@ def test_a_row_of_differences_names_what_it_is_compared_with(write_predictions):
     rows = table.set_index(["lineage", "column"])
     expected = rows.loc[("base.csr+look", "MMStar"), "score"] - rows.loc[("base+look", "MMStar"), "score"]
     assert rows.loc[("base.csr+look", "MMStar"), "difference"] == pytest.approx(expected)
-    text = tables.markdown(table, "T", 0.95)
+    text = tables.markdown(table, "T", options)
     assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| −")] == [
         "− `base`",
         "− `base`",
         "− `base+look`",
     ]
     assert "over items only (one seed: how training with another would differ is not in them)" in text
+
+
+def reproduced(table: pd.DataFrame) -> list[str]:
+    """The cells of the line that says how far the base is from what was published of it."""
+    text = tables.markdown(table, "T", Analysis(**method("analysis", resamples=200)))
+    found = [line for line in text.splitlines() if line.startswith("| base reproduced")]
+    assert len(found) <= 1
+    assert ("seems to have been asked plainly" in text) == ("published" in "".join(table.columns[table.notna().any()]))
+    return [cell.strip() for cell in found[0].strip("|").split("|")] if found else []
+
+
+def test_the_base_that_is_asked_plainly_stands_beside_what_was_published_of_it(write_predictions):
+    lineages, shape = ["base", "base+plain", "base.csr.vop"], {"category": [SUBDOMAINS[i % 6] for i in range(60)]}
+    for number, lineage in enumerate(lineages):
+        paths = write_predictions(lineage, "MMStar", np.random.default_rng(number).integers(0, 2, 60), **shape)
+    options = Analysis(**method("analysis", resamples=200))
+    table = tables.tidy(tables.score_subdomains(Predictions.of(paths, lineages), "MMStar", options), lineages, 1)
+    rows = table.set_index(["lineage", "column"])
+    assert rows.loc[("base+plain", "MMStar"), "published_3B"] == rows.loc[("base", "MMStar"), "published_3B"] == 55.9
+    own, *cells = reproduced(table)
+    assert own == "base reproduced: ours − published 3B"
+    score = rows.loc[("base+plain", "MMStar")]
+    assert cells[-1] == f"{score.score - 55.9:+.1f} [{score.low - 55.9:+.1f}, {score.high - 55.9:+.1f}]"
+    assert cells[SUBDOMAINS.index("math")] == "", "nothing is published of it"
+
+
+def test_without_published_figures_or_a_plain_base_nothing_is_reproduced(write_predictions):
+    shape = {"category": [SUBDOMAINS[i % 6] for i in range(60)]}
+    lineages = ["base", "base+plain"]
+    for lineage in lineages:
+        paths = write_predictions(lineage, "MicroStar", np.random.default_rng(1).integers(0, 2, 60), **shape)
+    options = Analysis(**method("analysis", resamples=200))
+    answers = Predictions.of(paths, lineages)
+    table = tables.tidy(tables.score_subdomains(answers, "MicroStar", options), lineages, 1)
+    assert reproduced(own_names(table, {"MMStar": "MicroStar"} | {name: name for name in SUBDOMAINS})) == []
+    assert reproduced(table[table["lineage"] == "base"]) == []
 
 
 def test_the_base_is_read_once_for_all_seeds(run, write_predictions, tmp_path):

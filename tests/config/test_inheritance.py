@@ -78,7 +78,8 @@ def test_what_a_key_is_made_of():
     shared, micro = {"scales.micro.extends", "scales.params.training"}, "scales.micro.training"
     assert origins(values, "scales.micro.training") == {micro, *shared}
     assert origins(values, "scales.smoke.training") == {"scales.smoke.extends", "scales.smoke.training", micro, *shared}
-    assert origins(values, "scales.3b.experiments") == {"scales.3b.extends", "scales.params.experiments"}
+    inherited = {"scales.3b.extends", "scales.params.experiments.ablation_sft"}
+    assert origins(values, "scales.3b.experiments.ablation_sft") == inherited
     assert origins(values, "scales.micro.training.phases.vop") == {
         "scales.micro.extends",
         "scales.params.training.phases.vop",

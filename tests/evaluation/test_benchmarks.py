@@ -10,7 +10,6 @@ from viper.config.evaluation import Split
 from viper.errors import ViperError
 from viper.evaluation import world
 from viper.evaluation.benchmark_tables import read_benchmark
-from viper.evaluation.benchmarks import provide
 from viper.files import write_table
 
 
@@ -62,17 +61,6 @@ def test_a_text_that_pandas_would_take_for_missing_or_a_number_survives_the_file
     write_table(tmp_path / "x.tsv", rows)
     found = read_benchmark(tmp_path / "x.tsv", tmp_path / "pictures")
     assert found["A"].tolist() == found["question"].tolist() == texts
-
-
-def test_official_data_are_linked_not_copied(tmp_path, monkeypatch):
-    folder = tmp_path / "official"
-    folder.mkdir()
-    (folder / "MMStar.tsv").write_text("index\tquestion\n")
-    monkeypatch.setattr("viper.evaluation.vlmevalkit.require_data", lambda name, folder: folder / f"{name}.tsv")
-    output = tmp_path / "data" / "MMStar.tsv"
-    provide("MMStar", "official", str(folder), Split(), output)
-    assert output.is_symlink()
-    assert output.read_text() == "index\tquestion\n"
 
 
 def test_an_unknown_benchmark_is_refused(tmp_path):

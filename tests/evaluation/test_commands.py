@@ -22,7 +22,7 @@ def run(*arguments):
 def written(*names):
     """The files that `evaluate` writes, as its options."""
     answers = [word for name in names for word in ("--answers", f"answers/{name}.tsv")]
-    return [*answers, "--scores", "answers/scores.json"]
+    return [*answers, "--scores", "answers/scores.json", "--work", "work"]
 
 
 def test_a_benchmark_of_any_seed_and_size_can_be_made(tmp_path):

@@ -3,7 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from viper.config.evaluation import Evaluation, asking_of
+from viper.config import load
+from viper.config.evaluation import Evaluation, asking_of, goes_on_from_own, vlm_section
+from viper.config.options import read_options, to_json
 
 WORLD = {
     "source": "world",
@@ -22,12 +24,67 @@ def test_a_benchmark_and_its_answers_depend_on_their_own_split_and_control():
     assert section.sections_of_benchmark("mine") == [*asked[:2], "evaluation.kinds", "evaluation.splits.mine"]
     assert section.sections_of_answers("mine", "base.csr") == asked, "drawn benchmarks have their size"
     assert section.sections_of_answers("mine", "base+look") == [*asked, "evaluation.controls.look"]
-    assert Evaluation(**OFFICIAL).sections_of_answers("test", "base") == [*asked, "evaluation.splits.test.size"]
+    official = [*asked, "evaluation.splits.test.size", "evaluation.processor"]
+    assert Evaluation(**OFFICIAL).sections_of_answers("test", "base") == official
 
 
 def test_a_control_is_its_lineage_asked_otherwise():
     section = Evaluation(**{**WORLD, "controls": {"look": "<think> Look"}})
     assert [asking_of(section, name).begin for name in ("base", "base+look")] == ["", "<think> Look"]
+
+
+CONTROLS = {"look": "<think> Look", "plain": {"instruction": ""}, "both": {"begin": "<think>", "instruction": "Think."}}
+
+
+@pytest.mark.parametrize(
+    ("lineage", "asked", "goes_on"),
+    [
+        ("base", ("", "Reason."), False),
+        ("base.csr+look", ("<think> Look", "Reason."), True),
+        ("base+plain", ("", ""), False),
+        ("base+both", ("<think>", "Think."), False),
+    ],
+)
+def test_a_control_may_ask_by_another_prompt(lineage, asked, goes_on):
+    section = Evaluation(
+        **{**OFFICIAL, "asking": {"max_new_tokens": 8, "instruction": "Reason."}, "controls": CONTROLS}
+    )
+    found = asking_of(section, lineage)
+    assert (found.begin, found.instruction) == asked
+    assert goes_on_from_own(section, lineage) == goes_on, "of its own answers, only those to the same prompt may serve"
+
+
+def test_a_control_reaches_its_command_in_either_form():
+    scale = load("3b")
+    for lineage, begin, instruction in (("base+plain", "", ""), ("base+look", "<think> Let", None)):
+        options = read_options(to_json(scale, scale.evaluation.sections_of_answers("test", lineage)))
+        found = asking_of(options.evaluation, lineage)
+        assert found.begin[:11] == begin
+        assert found.instruction == (scale.evaluation.asking.instruction if instruction is None else instruction)
+
+
+def test_benchmarks_are_seen_with_vlmevalkits_image_sizes_and_nothing_else_is():
+    """28 × 28 pixels are a token of Qwen2.5-VL; VLMEvalKit's own numbers stand in its table of models."""
+    import ast
+    import importlib.util
+    from pathlib import Path
+
+    source = Path(importlib.util.find_spec("vlmeval").submodule_search_locations[0], "config.py").read_text()
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    for scale, name in (("3b", "Qwen/Qwen2.5-VL-3B-Instruct"), ("7b", "Qwen/Qwen2.5-VL-7B-Instruct")):
+        found = load(scale)
+        given = [
+            {word.arg: word.value for word in call.keywords}
+            for call in calls
+            if any(word.arg == "model_path" and getattr(word.value, "value", "") == name for word in call.keywords)
+        ]
+        least, most = (eval(ast.unparse(given[0][f"{end}_pixels"])) for end in ("min", "max"))
+        section = vlm_section(found.evaluation, found.models.vlm)
+        assert section.processor == {"min_pixels": least, "max_pixels": most}
+        assert (least, most) == (1280 * 28 * 28, 16384 * 28 * 28)
+        assert found.models.vlm.processor == {"min_pixels": 256 * 28 * 28, "max_pixels": 1280 * 28 * 28}
+    micro = load("smoke")
+    assert vlm_section(micro.evaluation, micro.models.vlm) is micro.models.vlm
 
 
 @pytest.mark.parametrize(
@@ -39,6 +96,10 @@ def test_a_control_is_its_lineage_asked_otherwise():
         ({**OFFICIAL, "folder": None}, "does not go with source 'official'"),
         ({**WORLD, "splits": {"test": {"seed": 1}}}, "splits.test.size is missing"),
         ({**WORLD, "benchmarks": {"MMVP": "MicroStar"}}, "MMVP"),
+        ({**WORLD, "processor": {"min_pixels": 784}}, "drawn benchmarks are seen as in training"),
+        ({**OFFICIAL, "processor": {"min_pixel": 784}}, "min_pixel.*did you mean 'min_pixels'"),
+        ({**OFFICIAL, "processor": {"min_pixels": 785, "max_pixels": 784}}, "min_pixels 785 exceeds max_pixels 784"),
+        ({**OFFICIAL, "controls": {"plain": {"instructions": ""}}}, "instructions"),
         (
             {**WORLD, "admission": {"seed": 0, "items": 50, "least_clear": 85.0, "shifted": [80.0, 40.0]}},
             "put the lower one first",

@@ -64,7 +64,7 @@ def test_importing_leaves_certificates_verified():
 
 def test_missing_or_broken_official_data_stop_with_a_remedy(tmp_path):
     for name in ("MMStar", "MME-RealWorld", "Mantis-Eval"):
-        with pytest.raises(ViperError, match=f"{name}.tsv is missing; .*put it there"):
+        with pytest.raises(ViperError, match=f"{name}.tsv is missing: `snakemake fetch`, or put it there"):
             require_data(name, tmp_path)
     (tmp_path / "MMStar.tsv").write_text("index\n")
     with pytest.raises(ViperError, match="does not have the MD5"):
@@ -80,7 +80,7 @@ def test_micro_names_trigger_none_of_vlmevalkits_special_cases():
 
 
 def test_mantis_eval_is_converted(tmp_path):
-    from viper.evaluation.mantis import convert
+    from viper.evaluation.mantis_table import convert
 
     def image(color):
         buffer = BytesIO()

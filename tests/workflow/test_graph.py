@@ -134,6 +134,7 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
     counts = dict(line.split() for line in plan.partition("Job stats:")[2].splitlines()[3:] if len(line.split()) == 2)
     expected = dict.fromkeys(("caption_images", "reconstruct_images", "critique_captions", "edit_images"), 64)
     expected |= {"fetch_model": 4, "fetch_benchmark": 8, "make_benchmark": 8, "train": 8, "evaluate": 12, "tables": 1}
+    expected |= {"fetch_benchmark_pictures": 1, "unpack_benchmark": 8, "evaluate_base": 3}
     assert {rule: int(counts[rule]) for rule in expected} == expected
     assert f"--config_file=envs/accelerate/{scale}.yaml --num_processes 8" in plan
     assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from viper.analysis.published import PROMPTS
+
 
 def own_names(table: pd.DataFrame, drawn: Mapping[str, str]) -> pd.DataFrame:
     """A tidy table (`viper.analysis.tables`) with the names of the drawn benchmarks.
@@ -42,7 +44,7 @@ def has_published(table: pd.DataFrame) -> bool:
 
 
 def about_published(table: pd.DataFrame, otherwise: str) -> str:
-    """`otherwise` where published scores are shown; else why there are none."""
+    """`otherwise` where published scores are shown, and under which prompts each was taken; else why there are none."""
     if has_published(table):
-        return otherwise
+        return f"{otherwise} {PROMPTS}"
     return "Drawn benchmarks, each named with the official one that it imitates: the paper's figures are not of these."

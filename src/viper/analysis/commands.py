@@ -71,7 +71,7 @@ def tables(
     ):
         table = own_names(module.tidy(scores, lineage, len(answers.runs)), drawn)
         _write_csv(table, path)
-        _write_text(module.markdown(table, f"{title}: {what}", settings.confidence), page)
+        _write_text(module.markdown(table, f"{title}: {what}", settings), page)
     scored = {"benchmarks": benchmark_scores, "subdomains": subdomain_scores}
     _write_csv(judge_all(scored, lineage, settings, all_of_them=False), claims)
 

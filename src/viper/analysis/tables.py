@@ -12,10 +12,10 @@ from viper.analysis.bootstrap import Benchmark, Scores
 from viper.analysis.claims import gain
 from viper.analysis.phrases import seeds_phrase
 from viper.analysis.predictions import Predictions
-from viper.analysis.published import MODELS, OVERALL, SUBDOMAINS, published
+from viper.analysis.published import MODELS, OVERALL, PLAIN, SUBDOMAINS, published, published_as
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
-from viper.lineage import is_trained, split_control
+from viper.lineage import BASE, is_trained, split_control
 from viper.reading import read_table
 
 COLUMNS = ["lineage", "column", "imitates", "score", "low", "high"]
@@ -103,7 +103,7 @@ def tidy(scores: Scores, lineages: Sequence[str], n_seeds: int) -> pd.DataFrame:
                 row |= {"compared_with": reference, "difference": difference.value}
                 row |= {"difference_low": difference.low, "difference_high": difference.high}
             row |= {"items": items, "seeds": n_seeds if is_trained(lineage) else 1}
-            row |= {f"published_{model}": known.get((model, lineage, column)) for model in MODELS}
+            row |= {f"published_{model}": known.get((model, published_as(lineage), column)) for model in MODELS}
             rows.append(row)
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
@@ -117,8 +117,11 @@ def read_tidy(path: str | Path) -> pd.DataFrame:
     return read_table(path, needed=COLUMNS, numbers=_NUMBERS)
 
 
-def markdown(table: pd.DataFrame, title: str, confidence: float) -> str:
-    """Write a tidy table wide: a row per lineage, its differences to another below, the published rows last."""
+def markdown(table: pd.DataFrame, title: str, settings: Analysis) -> str:
+    """Write a tidy table wide: a row per lineage, its differences to another below, the published rows last.
+
+    Below the base that is asked as VLMEvalKit asks stands how far it is from what was published of it.
+    """
     columns = list(dict.fromkeys(table["column"]))
     named = headings(table)
     lines = [["model", *(named[column] for column in columns)], ["---"] * (len(columns) + 1)]
@@ -132,6 +135,9 @@ def markdown(table: pd.DataFrame, title: str, confidence: float) -> str:
                 f"{row.difference:+.1f} [{row.difference_low:+.1f}, {row.difference_high:+.1f}]" for row in rows
             )
             lines.append([f"− `{rows[0].compared_with}`", *differences])
+        if lineage == f"{BASE}+{PLAIN}" and has_published(table):
+            missed = (_beside_published(row, row[f"published_{settings.published_model}"]) for row in rows)
+            lines.append([f"base reproduced: ours − published {settings.published_model}", *missed])
     known = published()
     for model in MODELS if has_published(table) else ():
         for lineage in dict.fromkeys(known.loc[known["model"] == model, "lineage"]):
@@ -141,8 +147,15 @@ def markdown(table: pd.DataFrame, title: str, confidence: float) -> str:
                 lines.append([f"published {model}: `{lineage}`", *shown])
     items = ", ".join(f"{column} {cells.loc[(lineages[0], column), 'items']}" for column in columns)
     note = (
-        f"Percent right, with {confidence:.0%} intervals by paired bootstrap over items"
+        f"Percent right, with {settings.confidence:.0%} intervals by paired bootstrap over items"
         f"{seeds_phrase(table['seeds'].max())}. Items: {items}. "
         + about_published(table, "Published rows are the paper's, on the official benchmarks.")
     )
     return f"# {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{note}\n"
+
+
+def _beside_published(row: pd.Series, known: float) -> str:
+    """How much higher a score is than what was published, with its interval; nothing where nothing was."""
+    if pd.isna(known):
+        return ""
+    return f"{row.score - known:+.1f} [{row.low - known:+.1f}, {row.high - known:+.1f}]"

@@ -5,6 +5,7 @@ import pandas as pd
 
 from viper.analysis.benchmark_names import about_published, has_published, headings
 from viper.analysis.figures import style
+from viper.lineage import split_control
 from viper.plotting import Figure, plt
 
 
@@ -31,8 +32,9 @@ def draw(table: pd.DataFrame, published_model: str) -> Figure:
             right.errorbar(part["difference"], rows + offset, xerr=bars, **drawn)
         if known.notna().any():
             left.scatter(known, rows + offset, marker=look.marker, s=11, **style.PUBLISHED)
-            if lineage != lineages[0]:
-                gain = known - known_of[part["compared_with"].iloc[0]]
+            other = part["compared_with"].iloc[0] if lineage != lineages[0] else lineage
+            if split_control(other)[0] != split_control(lineage)[0]:  # another model, not another way of asking
+                gain = known - known_of[other]
                 right.scatter(gain, rows + offset, marker=look.marker, s=11, **style.PUBLISHED)
     if has_published(table):
         left.scatter([], [], s=11, label=f"published {published_model}", **style.PUBLISHED)
