@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from types import FunctionType
 from typing import Any
 
 from viper.errors import ViperError
@@ -24,11 +25,12 @@ PRIVATE = {
     "snakemake.persistence.PersistenceBase": (
         "input_changed", "params_changed", "code_changed", "software_stack_changed",
     ),
-    "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor",),
+    "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor", "global_resources", "resources"),
     "snakemake.jobs.Job": ("rule", "input", "output", "params", "wildcards_dict", "benchmark", "resources", "threads"),
     "snakemake.rules.Rule": (
         "snakefile", "shellcmd", "docstring", "ruleinfo", "params", "set_params", "log", "set_log", "benchmark",
         "conda_env", "resources", "output", "log_modifier", "wildcard_names", "benchmark_modifier", "output_modifier",
+        "run_func",
     ),
     "snakemake.ruleinfo.RuleInfo": ("resources", "conda_env"),
     "snakemake.resources.Resources": ("from_mapping", "update"),
@@ -127,6 +129,15 @@ def reason(workflow: Any, job: Any) -> dict[str, Any]:
     }
 
 
+def share(workflow: Any, resource: str, amount: int) -> None:
+    """Let the jobs of a run that begins hold no more than `amount` of a resource together.
+
+    Unlike `--resources`, this lowers nothing that a job asks for.
+    """
+    for amounts in (workflow.scheduler.global_resources, workflow.scheduler.resources):
+        amounts[resource] = amount
+
+
 def run_name(workflow: Any) -> str:
     """The name under which the executor of a run submits its jobs to a cluster."""
     return workflow.scheduler._executor.run_uuid
@@ -138,6 +149,29 @@ def run_name(workflow: Any) -> str:
 def declared(rule: Any) -> dict[str, Any]:
     """The resources that stand in the rule itself, not those of a profile or of the command line."""
     return rule.ruleinfo.resources[1] if rule.ruleinfo.resources else {}
+
+
+def asks_for(rule: Any, resource: str) -> bool:
+    """Whether a rule asks for any of a resource, by itself or by the command line."""
+    return rule.resources.get(resource) not in (None, 0)
+
+
+def set_shell(rule: Any, shell: str) -> None:
+    """Replace a rule's shell line, in what is shown of the rule and in the function that was made of it.
+
+    Raises:
+        ViperError: Snakemake has made another kind of function of the rule.
+    """
+    made = rule.run_func  # which rules have in common that are derived from one another
+    code = made.__code__
+    if rule.shellcmd not in code.co_consts:
+        raise ViperError(
+            f"Snakemake {version('snakemake')} compiles rules otherwise than {HOLDS_FOR}, and rule {rule.name} cannot be "
+            "given GPUs of its own: install what envs/cpu.txt names (`make setup`)"
+        )
+    constants = tuple(shell if each == rule.shellcmd else each for each in code.co_consts)
+    rule.run_func = FunctionType(code.replace(co_consts=constants), made.__globals__, made.__name__, made.__defaults__)
+    rule.shellcmd = shell
 
 
 def give(rule: Any, *, log: str, benchmark: str, conda: str, resources: dict[str, Any]) -> None:

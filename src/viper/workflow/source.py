@@ -40,7 +40,7 @@ _LOADED_BY_NAME = {
 _WITHOUT_EFFECT = {
     f"viper/{name}.py"
     for name in (
-        "checkout", "config/explaining", "config/options", "config/schema", "digests", "errors", "locking", "processes",
+        "checkout", "cluster/ending", "config/explaining", "config/options", "config/schema", "digests", "errors", "locking", "processes",
         "startup", "system", "terminal",
     )
 }  # fmt: skip
