@@ -1,9 +1,9 @@
 """The end of a Slurm job that is near: Slurm tells the job by a signal, and training saves a checkpoint.
 
 `sbatch --signal=USR1@SECONDS` has the signal sent so long before the job's time limit, and at its preemption where the
-cluster grants a grace time (docs/cluster.md). Which processes get it differs from cluster to cluster: the one that Slurm
-started, or all that came from it. So the one that Slurm starts leaves a note, all others are deaf to the signal, and
-training looks for the note after each step.
+cluster grants a grace time (docs/cluster.md). Which processes get it differs from cluster to cluster: the one that
+Slurm started, or all that came from it. So the one that Slurm starts leaves a note, all others are deaf to the signal,
+and training looks for the note after each step.
 """
 
 import os

@@ -62,8 +62,8 @@ def _start(nodes: int, command: Sequence[str]) -> None:
     """
     if "SLURM_JOB_ID" not in os.environ:
         raise ViperError(
-            f"training.machine.nodes is {nodes}, and this is no job of Slurm's: run with --profile slurm, or set nodes to "
-            "1 and devices to the GPUs of this machine"
+            f"training.machine.nodes is {nodes}, and this is no job of Slurm's: run with --profile slurm, or set "
+            "nodes to 1 and devices to the GPUs of this machine"
         )
     with socket.socket() as free:
         free.bind(("", 0))

@@ -127,8 +127,8 @@ class TrainingJob(JobSection):
 
     notice: Annotated[Natural, Field(le=65_535)] = Field(
         0,
-        description="seconds before its end at which Slurm tells a job of it, which then saves a checkpoint; as many as "
-        "that takes, and a step. 0: never",
+        description="seconds before its end at which Slurm tells a job of it, which then saves a checkpoint; as many "
+        "as that takes, and a step. 0: never",
     )
 
 
@@ -159,8 +159,8 @@ class Machine(Section):
     def _check_nodes(self) -> "Machine":
         if self.devices % self.nodes:
             raise ValueError(
-                f"devices {self.devices} cannot be shared out evenly to nodes {self.nodes}: devices counts those of all "
-                "nodes; make it a multiple"
+                f"devices {self.devices} cannot be shared out evenly to nodes {self.nodes}: devices counts those of "
+                "all nodes; make it a multiple"
             )
         return self
 

@@ -20,8 +20,9 @@ def require_gpus(machine: Machine) -> None:
     """
     if machine.device == "cuda" and torch.cuda.device_count() < machine.devices_of_node:
         raise ViperError(
-            f"training.machine asks for {machine.devices_of_node} GPUs, this machine shows {torch.cuda.device_count()}: ask "
-            "the job for them (training.machine.job.gpu), or set training.machine.devices or device"
+            f"training.machine asks for {machine.devices_of_node} GPUs, this machine shows "
+            f"{torch.cuda.device_count()}: ask the job for them (training.machine.job.gpu), or set "
+            "training.machine.devices or device"
         )
 
 

@@ -18,7 +18,7 @@ HOLDS_FOR = "9.27"
 PRIVATE = {
     "snakemake.api.WorkflowApi": ("_workflow",),
     "snakemake.workflow.Workflow": (
-        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence",
+        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence", "is_local",
     ),
     "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
     "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
@@ -156,6 +156,25 @@ def asks_for(rule: Any, resource: str) -> bool:
     return rule.resources.get(resource) not in (None, 0)
 
 
+def first_amounts(rule: Any, *resources: str) -> tuple[int, ...] | None:
+    """What a rule asks for at its first attempt, without its wildcards; None where that takes these, or it asks nothing.
+
+    Args:
+        resources: names; `_cores` are its threads.
+    """
+    found = [rule.resources.get(name) for name in resources]
+    try:
+        amounts = [0 if each is None else each.evaluate(None, attempt=1).value for each in found]
+    except (AttributeError, TypeError):  # a function of wildcards, or of what else a job has
+        return None
+    return tuple(amounts) if all(isinstance(each, int) for each in amounts) else None
+
+
+def is_submitted(workflow: Any, rule: Any) -> bool:
+    """Whether jobs of a rule go to a cluster, where there is one."""
+    return rule.shellcmd is not None and not workflow.is_local(rule)
+
+
 def set_shell(rule: Any, shell: str) -> None:
     """Replace a rule's shell line, in what is shown of the rule and in the function that was made of it.
 
@@ -166,8 +185,8 @@ def set_shell(rule: Any, shell: str) -> None:
     code = made.__code__
     if rule.shellcmd not in code.co_consts:
         raise ViperError(
-            f"Snakemake {version('snakemake')} compiles rules otherwise than {HOLDS_FOR}, and rule {rule.name} cannot be "
-            "given GPUs of its own: install what envs/cpu.txt names (`make setup`)"
+            f"Snakemake {version('snakemake')} compiles rules otherwise than {HOLDS_FOR}, and rule {rule.name} cannot "
+            "be given GPUs of its own: install what envs/cpu.txt names (`make setup`)"
         )
     constants = tuple(shell if each == rule.shellcmd else each for each in code.co_consts)
     rule.run_func = FunctionType(code.replace(co_consts=constants), made.__globals__, made.__name__, made.__defaults__)
