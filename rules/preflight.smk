@@ -70,6 +70,10 @@ rule preflight:
     """One table of what nodes of each kind have; what is wrong there, and how to mend it."""
     input:
         lambda wildcards: [L.once("preflight", f"{kind}.json") for kind in kinds()],
+    log:
+        L.log("preflight"),
+    benchmark:
+        L.timing("preflight")
     params:
         sections=[],
     shell:

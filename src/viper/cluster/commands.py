@@ -1,6 +1,7 @@
 """Commands of the preflight: what one node has, and the table of all."""
 
 import logging
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,7 +65,7 @@ def _look(kind: "Kind", sections: object, parts: list[str]) -> "list[Finding]":
         look.memory(kind, look.available_mb(), len(os.sched_getaffinity(0))),
         look.disk("disk", Path(), _needed_gb(models.vlm.path) if "training" in parts else look.SPARE_GB),
         look.disk("models", Path(models.cache), look.SPARE_GB),
-        look.disk("scratch", Path(os.environ.get("TMPDIR", "/tmp")), 1),  # noqa: S108
+        look.disk("scratch", Path(tempfile.gettempdir()), 1),
         look.network(bool(lacking)),
         look.caches(kind, os.environ),
         look.versions(lock),
@@ -128,6 +129,4 @@ def preflight_table(
     typer.echo(shown)
     typer.echo("".join(f"\n{remedy}" for remedy in remedies))
     if wrong := sum(remedy.startswith("wrong") for remedy in remedies):
-        raise ViperError(
-            f"{wrong} of these would end jobs: mend them as said above, then `snakemake … -- preflight` again"
-        )
+        raise ViperError(f"{wrong} of these would end jobs: mend them as said above, then look again")

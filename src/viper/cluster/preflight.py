@@ -104,9 +104,7 @@ def driver(kind: Kind, cuda: str | None) -> Finding:
         query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
         found = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
-        return Finding(
-            "driver", f"nvidia-smi: {error}", "wrong", "take a node with an NVIDIA driver, or see to it there"
-        )
+        return Finding("driver", f"nvidia-smi: {error}", "wrong", "take a node with an NVIDIA driver")
     if not found:
         return Finding("driver", "nvidia-smi lists no GPU", "wrong", "ask Slurm for a GPU: models.*.job.gpu")
     if cuda is None:
@@ -314,19 +312,11 @@ def table(texts: Sequence[str]) -> tuple[str, list[str]]:
     import pandas as pd
 
     rows = [
-        {
-            "node": each["node"],
-            "for jobs of": each["kind"],
-            **{key: finding[key] for key in ("check", "found", "state")},
-        }
+        {"node": each["node"], "for jobs of": each["kind"], **finding}
         for each in map(json.loads, texts)
         for finding in each["findings"]
     ]
-    remedies = [
-        f"{finding['state']}: {each['node']}, {each['kind']}, {finding['check']}: {finding['found']}. {finding['remedy']}"
-        for each in map(json.loads, texts)
-        for finding in each["findings"]
-        if finding["state"] != "ok"
-    ]
-    shown = pd.DataFrame(rows).to_string(index=False, max_colwidth=90)
+    sentence = "{state}: {node}, {for jobs of}, {check}: {found}. {remedy}"
+    remedies = [sentence.format_map(row) for row in rows if row["state"] != "ok"]
+    shown = pd.DataFrame(rows).drop(columns="remedy").to_string(index=False, max_colwidth=90)
     return shown, sorted(remedies, key=lambda text: not text.startswith("wrong"))

@@ -1,8 +1,8 @@
 """One small step of each class of models that a scale uses, on the device that it will run on.
 
-The classes, the widths and the processors are those of the real model, from the files in its folder; of its layers only
-two are made, with random weights, so that a step takes seconds and little memory. A kernel, a dtype or an attention that
-the device does not have fails here as it would fail after hours in the queue.
+The classes, the widths and the processors are those of the real model, from the files in its folder; of its layers
+only two are made, with random weights, so that a step takes seconds and little memory. A kernel, a dtype or an
+attention that the device does not have fails here as it would fail after hours in the queue.
 """
 
 import json

@@ -157,7 +157,7 @@ def asks_for(rule: Any, resource: str) -> bool:
 
 
 def first_amounts(rule: Any, *resources: str) -> tuple[int, ...] | None:
-    """What a rule asks for at its first attempt, without its wildcards; None where that takes these, or it asks nothing.
+    """What a rule asks for at its first attempt, whatever its wildcards; None where it depends on these.
 
     Args:
         resources: names; `_cores` are its threads.
