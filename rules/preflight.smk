@@ -72,8 +72,6 @@ rule preflight:
         lambda wildcards: [L.once("preflight", f"{kind}.json") for kind in kinds()],
     log:
         L.log("preflight"),
-    benchmark:
-        L.timing("preflight")
     params:
         sections=[],
     shell:

@@ -93,18 +93,25 @@ def _picture_and_question(processor: "ProcessorMixin") -> Any:
     return processor(text=[text], images=[[_picture()]], return_tensors="pt")
 
 
-def _picture() -> Image.Image:
-    return Image.linear_gradient("L").resize((SIDE, SIDE)).convert("RGB")
+def _picture(side: int = SIDE) -> Image.Image:
+    return Image.linear_gradient("L").resize((side, side)).convert("RGB")
+
+
+def _side_of(pipeline: Any) -> int:
+    """Pixels along a side of the pictures that a pipeline edits: a UNet may be made for one size."""
+    size = pipeline.unet.config.sample_size if hasattr(pipeline, "unet") else None
+    return min(SIDE, size * pipeline.vae_scale_factor) if isinstance(size, int) else SIDE
 
 
 def try_pipeline(section: PipelineSection) -> str:
     """Paint one picture in one denoising step, from another one where the section is an editor's."""
     pipeline = load_pipeline(section, **_shallow_components(section))
-    sizes = {name: SIDE for name in ("height", "width") if name in section.arguments}
+    sizes = {name: min(SIDE, section.arguments[name]) for name in ("height", "width") if name in section.arguments}
     # Two: the fewest that every scheduler takes.
     arguments = section.arguments | sizes | {"num_inference_steps": 2}
     if isinstance(section, EditorSection):
-        arguments[section.image_argument] = [_picture()] if section.image_argument == "input_images" else _picture()
+        picture = _picture(_side_of(pipeline))
+        arguments[section.image_argument] = [picture] if section.image_argument == "input_images" else picture
     with torch.inference_mode():
         (picture,) = pipeline(prompt="a red cup", generator=torch.Generator("cpu").manual_seed(0), **arguments).images
     return f"{type(pipeline).__name__}, {pipeline.dtype}: a picture of {picture.width} × {picture.height} in two steps"

@@ -18,7 +18,7 @@ HOLDS_FOR = "9.27"
 PRIVATE = {
     "snakemake.api.WorkflowApi": ("_workflow",),
     "snakemake.workflow.Workflow": (
-        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence", "is_local",
+        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence", "_localrules",
     ),
     "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
     "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
@@ -172,7 +172,7 @@ def first_amounts(rule: Any, *resources: str) -> tuple[int, ...] | None:
 
 def is_submitted(workflow: Any, rule: Any) -> bool:
     """Whether jobs of a rule go to a cluster, where there is one."""
-    return rule.shellcmd is not None and not workflow.is_local(rule)
+    return rule.shellcmd is not None and rule.name not in workflow._localrules
 
 
 def set_shell(rule: Any, shell: str) -> None:
@@ -200,7 +200,7 @@ def give(rule: Any, *, log: str, benchmark: str, conda: str, resources: dict[str
     if not rule.log:
         rule.log_modifier = rule.output_modifier  # a rule that is imported with a prefix has it on all of its paths
         rule.set_log(log)
-    if rule.benchmark is None:
+    if rule.benchmark is None and rule.output:  # what makes nothing would be done once it has one
         rule.benchmark_modifier = rule.output_modifier
         rule.benchmark = benchmark
     if not rule.ruleinfo.conda_env:

@@ -20,7 +20,7 @@ from repository import Checkout, environment
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CLIENTS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
-GRACE = 30  # seconds that a preempted job has
+GRACE = 60  # seconds that a preempted job has
 POLLING_FAST = Path(__file__).with_name("snakemake_polling_fast.py")
 
 SLURM_CONF = """\

@@ -13,7 +13,7 @@ from repository import STORED
 
 pytestmark = pytest.mark.slow
 
-STEPS = 150  # enough that a job is preempted in the middle of them
+STEPS = 80  # enough that a job is preempted in the middle of them
 TRAINED = "models/smoke/base.cold/seed0"
 LAUNCHER = {  # processes that share a step by gloo: accelerate starts several only where it takes them for GPUs
     "compute_environment": "LOCAL_MACHINE",
@@ -32,8 +32,12 @@ def training(steps, nodes=1, **machine):
     if nodes > 1:
         machine |= {"nodes": nodes, "devices": nodes, "accelerate_config": "launcher.yaml"}
     # Checkpoints come from Slurm's signal alone.
-    phases = {"csr": {"responses_per_pass": 10}, "sft": {"responses_per_pass": 2}, "cold": phase}
-    settings = {"phases": phases, "records": {"checkpoint_every": 100_000}, "machine": machine}
+    phases = {
+        "csr": {"responses_per_pass": 10, "shared_prefix": False},
+        "sft": {"responses_per_pass": 2},
+        "cold": phase,
+    }
+    settings = {"phases": phases, "records": {"checkpoint_every": 100_000}} | ({"machine": machine} if machine else {})
     return f"scales={json.dumps({'smoke': {'training': settings}})}"
 
 
