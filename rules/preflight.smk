@@ -12,8 +12,8 @@ def kinds():
     for rule in workflow.rules:
         if rule.name.startswith("preflight") or not insides.is_submitted(workflow, rule):
             continue
-        if amounts := insides.first_amounts(rule, "_cores", "gpu", "mem_mb", "runtime"):
-            threads, gpu, mem_mb, runtime = amounts
+        if amounts := insides.first_amounts(rule, "gpu", "mem_mb", "runtime"):
+            threads, (gpu, mem_mb, runtime) = amounts
             kind = Kind(threads, gpu or gpus_of(rule), mem_mb).name
             found[kind] = max(runtime, found.get(kind, 0))
     return found
@@ -21,7 +21,7 @@ def kinds():
 
 def gpus_of(rule):
     """GPUs on each node of a training on several."""
-    return S.training.machine.job.gpu if rule.resources.get("gres") is not None else 0
+    return S.training.machine.job.gpu if insides.asks_for(rule, "gres") else 0
 
 
 def parts_of(kind):

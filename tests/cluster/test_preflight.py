@@ -174,9 +174,8 @@ def test_one_table_shows_all_nodes_and_what_is_wrong_comes_first():
     shown, remedies = preflight.table(texts)
     assert [line.split()[-1] for line in shown.splitlines()] == ["state", "ok", "note", "wrong"]
     assert len({line.find(GPU.name) for line in shown.splitlines()} - {-1}) == 1
-    assert remedies[0].startswith("wrong") and remedies[0].endswith(
-        "8cpu-2gpu-64000mb, driver: 470. Take another node."
-    )
+    assert remedies[0].startswith("wrong")
+    assert remedies[0].endswith("8cpu-2gpu-64000mb, driver: 470. Take another node.")
     assert len(remedies) == 2
 
 

@@ -49,8 +49,8 @@ def _has(place: str, name: str) -> bool:
         owner = getattr(import_module(module), class_name)
     except (ImportError, AttributeError):
         return False
-    # What a class sets on its instances stands in the code of its `__init__`.
-    made = (vars(each).get("__init__") for each in owner.__mro__)
+    # What a class sets on its instances stands in the code of its `__init__`, or behind that of a dataclass.
+    made = (vars(each).get(maker) for each in owner.__mro__ for maker in ("__init__", "__post_init__"))
     return hasattr(owner, name) or any(name in getattr(each, "__code__", _Nothing).co_names for each in made if each)
 
 
@@ -156,18 +156,17 @@ def asks_for(rule: Any, resource: str) -> bool:
     return rule.resources.get(resource) not in (None, 0)
 
 
-def first_amounts(rule: Any, *resources: str) -> tuple[int, ...] | None:
-    """What a rule asks for at its first attempt, whatever its wildcards; None where it depends on these.
+def first_amounts(rule: Any, *resources: str) -> tuple[int, tuple[int, ...]] | None:
+    """What a rule asks for at its first attempt; None where its threads are those of the machine that it runs on.
 
-    Args:
-        resources: names; `_cores` are its threads.
+    Returns:
+        Threads, and the amounts of `resources`: 0 where it says nothing.
     """
-    found = [rule.resources.get(name) for name in resources]
-    try:
-        amounts = [0 if each is None else each.evaluate(None, attempt=1).value for each in found]
-    except (AttributeError, TypeError):  # a function of wildcards, or of what else a job has
+    threads = rule.resources["_cores"]
+    if threads.is_evaluable():
         return None
-    return tuple(amounts) if all(isinstance(each, int) for each in amounts) else None
+    found = [rule.resources.get(name) for name in resources]
+    return threads.value, tuple(each.evaluate(None, attempt=1).value or 0 if each else 0 for each in found)
 
 
 def is_submitted(workflow: Any, rule: Any) -> bool:
