@@ -1,6 +1,6 @@
 # The ViPER loop as one graph: seeds → synthesis → training → evaluation → tables and figures.
 # params.yaml and a file of scales/ drive it; `--config scale=smoke` picks another. Targets: main, the experiments of
-# params.yaml (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, pretrain, bench.
+# params.yaml (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, preflight, pretrain, bench.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -26,6 +26,7 @@ include: "rules/report.smk"
 include: "rules/cost.smk"
 include: "rules/bench.smk"
 include: "rules/cluster.smk"
+include: "rules/preflight.smk"
 include: "rules/fetch.smk"
 include: "rules/targets.smk"
 include: "rules/provenance.smk"

@@ -1,5 +1,13 @@
-# Before the first job of a run with `--profile slurm`; runs without Slurm have nothing to do here.
+# Before the first job of a run: on Slurm, whether it can take the jobs; elsewhere, how many GPUs they share.
+import os
+
 from snakemake.logging import logger
+from viper.cluster import ending
+
+# In a job of its own: Snakemake hears when Slurm is about to end it, and what it starts does not.
+if "SLURM_JOB_ID" in os.environ and not workflow.is_main_process:
+    ending.listen()
+    shell.prefix(f"set -euo pipefail; trap '' {SIGNAL.name}; ")
 
 
 def begin_on_slurm():
@@ -20,13 +28,33 @@ def begin_on_slurm():
         logger.warning(f"Cancelled what an earlier run left in Slurm's queue: jobs {', '.join(cancelled)}.")
     too_big = [job for job in jobs if partitions and all(part.score_job_fit(job) is None for part in partitions)]
     for rule_name, job in {job.rule.name: job for job in too_big}.items():
-        asked = ", ".join(f"{key} {job.resources.get(key, 0)}" for key in ("mem_mb", "gpu", "runtime"))
+        keys = ("nodes", "mem_mb", "gpu", "gres", "runtime")
+        asked = ", ".join(f"{key} {job.resources[key]}" for key in keys if job.resources.get(key))
         logger.warning(
             f"Rule {rule_name} asks for more than any partition in {source} offers (threads {job.threads}, {asked}): "
             "lower `models.*.job` or `training.machine.job` in the scale's file, or correct the limits in that file."
         )
 
 
+def begin_here():
+    """Let no more GPU jobs run at a time than there are GPUs; stop where a single one asks for more."""
+    from viper.cluster import gpus
+    from viper.workflow import insides
+
+    found = gpus.usable()
+    for job in insides.waiting_jobs(workflow) if found else []:
+        if job.resources.get("gpu", 0) > len(found):
+            stop(
+                f"rule {job.rule.name} asks for {job.resources.gpu} GPUs, and {len(found)} can be used here "
+                f"({', '.join(found)}): lower `gpu` in models.*.job or training.machine.job, and with it "
+                "training.machine.devices, or name a target that does not need it"
+            )
+    if found and "gpu" not in workflow.resource_settings.resources:  # --resources gpu=… sets another limit
+        insides.share(workflow, "gpu", len(found))
+
+
 onstart:
     if workflow.executor_plugin.name == "slurm":
         begin_on_slurm()
+    elif workflow.is_main_process:
+        begin_here()

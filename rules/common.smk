@@ -6,6 +6,7 @@ from pathlib import Path
 
 import viper.config
 from viper import layout
+from viper.cluster.ending import SIGNAL
 from viper.config.evaluation import goes_on_from_own
 from viper.config.hub import cached_folder
 from viper.config.loading import layout_of
@@ -124,6 +125,19 @@ def figure(target, name):
 def asked(job):
     """What a section `job` asks a cluster for."""
     return {"mem_mb": per_attempt(job.mem_mb), "runtime": per_attempt(job.runtime), "gpu": job.gpu}
+
+
+def asked_of_nodes(machine):
+    """What training asks a cluster for: on each of its nodes what `machine.job` says, and word of its end."""
+    wanted = asked(machine.job)
+    if machine.nodes > 1:
+        # One task a node, started by the step itself (mpi); `gres` counts GPUs per node, `gpu` those of the whole job.
+        wanted |= {"nodes": machine.nodes, "tasks": machine.nodes, "mpi": "srun"}
+        if gpus := wanted.pop("gpu"):
+            wanted |= {"gres": f"gpu:{gpus}", "tasks_per_gpu": 0}  # 0: the executor asks for no tasks per GPU
+    if machine.job.notice:
+        wanted["slurm_extra"] = f"--signal={SIGNAL.name.removeprefix('SIG')}@{machine.job.notice}"
+    return wanted
 
 
 # --- ablations

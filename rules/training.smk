@@ -10,6 +10,8 @@ if S.training.machine.accelerate_config:
     # One word, as a path may begin with a dash.
     LAUNCH = ["accelerate", "launch", f"--config_file={S.training.machine.accelerate_config}"]
     LAUNCH += ["--num_processes", S.training.machine.devices, "-m", "viper"]
+if S.training.machine.nodes > 1:
+    LAUNCH = ["python", "-m", "viper.cluster.nodes", "start", S.training.machine.nodes, *LAUNCH]
 
 
 rule train:
@@ -29,7 +31,7 @@ rule train:
         lineage=rf"{ROOT}(\.[a-z0-9]+)+",
     threads: S.training.machine.job.threads
     resources:
-        **asked(S.training.machine.job),
+        **asked_of_nodes(S.training.machine),
     params:
         sections=training_sections,
         data=lambda wildcards, input: repeated("--data", input.data),

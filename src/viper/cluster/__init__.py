@@ -1,1 +1,1 @@
-"""Running on a Slurm cluster: what must hold before the first job (docs/cluster.md)."""
+"""Nodes, GPUs and Slurm: what must hold before the first job, and what jobs get there (docs/cluster.md)."""

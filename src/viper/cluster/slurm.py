@@ -31,7 +31,7 @@ def check_partitions(wanted: Iterable[str], source: str | Path) -> None:
     Raises:
         ViperError: there is no Slurm, it does not answer, or it lacks a partition.
     """
-    known = set(_ask("sinfo", "--noheader", "--format=%R").split())
+    known = set(ask("sinfo", "--noheader", "--format=%R").split())
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise ViperError(
@@ -63,7 +63,7 @@ def begin_run(name: str, folder: str | Path, patience: float = 300) -> list[str]
     dead = _dead_runs(locks, {owner for _, owner in _queue(folder)})
     numbers = [number for number, owner in _queue(folder) if owner in dead]
     if numbers:
-        _ask("scancel", *numbers)
+        ask("scancel", *numbers)
     _wait_for_end(numbers, folder, patience)
     for run in dead:
         (locks / f"{run}.lock").unlink()
@@ -106,12 +106,12 @@ def _wait_for_end(numbers: Sequence[str], folder: str | Path, patience: float) -
 
 def _queue(folder: str | Path) -> list[tuple[str, str]]:
     """Number and name of the jobs that this user has waiting, at work or ending, submitted from `folder`."""
-    lines = _ask("squeue", "--noheader", f"--user={os.getuid()}", "--sort=i", "--format=%A|%j|%Z").splitlines()
+    lines = ask("squeue", "--noheader", f"--user={os.getuid()}", "--sort=i", "--format=%A|%j|%Z").splitlines()
     jobs = [line.split("|", 2) for line in lines]
     return [(number, name) for number, name, where in jobs if Path(where).resolve() == Path(folder).resolve()]
 
 
-def _ask(*command: str) -> str:
+def ask(*command: str) -> str:
     """What one of Slurm's commands prints.
 
     Raises:

@@ -198,6 +198,16 @@ class Sft(AnyPhase):
 Phase = Annotated[Grpo | Sft, Field(discriminator="method")]
 
 
+class TrainingJob(JobSection):
+    """What one training asks a cluster for, on each of its nodes; a change re-runs nothing."""
+
+    notice: Annotated[Natural, Field(le=65_535)] = Field(
+        0,
+        description="seconds before its end at which Slurm tells a job of it, which then saves a checkpoint; as many "
+        "as that takes, and a step. 0: never",
+    )
+
+
 class Machine(Section):
     """How training runs on the hardware: changes speed and memory, and the results only within rounding."""
 
@@ -206,6 +216,7 @@ class Machine(Section):
     )
     device: Literal["cpu", "cuda"] = "cpu"
     devices: Few = Field(1, description="processes that share a step; more than one is started by accelerate")
+    nodes: Few = Field(1, description="machines that the devices are on, as many on each; several: of one Slurm job")
     accelerate_config: PathText | None = Field(
         None, description="file for `accelerate launch`, needed for several devices"
     )
@@ -218,13 +229,27 @@ class Machine(Section):
         "share of them between passes, not all (16.6 GB for 7B), and communicates more",
     )
     deterministic: bool = Field(True, description="only deterministic kernels: same inputs, same bytes")
-    job: JobSection = JobSection(mem_mb=4000, runtime=120)
+    job: TrainingJob = TrainingJob(mem_mb=4000, runtime=120)
 
     @model_validator(mode="after")
     def _check_launcher(self) -> "Machine":
         if self.devices > 1 and self.accelerate_config is None:
             raise ValueError(f"devices {self.devices} need accelerate_config, the file that describes them: name it")
         return self
+
+    @model_validator(mode="after")
+    def _check_nodes(self) -> "Machine":
+        if self.devices % self.nodes:
+            raise ValueError(
+                f"devices {self.devices} cannot be shared out evenly to nodes {self.nodes}: devices counts those of "
+                "all nodes; make it a multiple"
+            )
+        return self
+
+    @property
+    def devices_of_node(self) -> int:
+        """Devices on each node."""
+        return self.devices // self.nodes
 
 
 class Records(Section):
@@ -269,6 +294,11 @@ class TrainOptions(Section):
             raise ValueError(f"steps {self.phase.steps} must be a number here: `one_run` adds them up")
         _check_warmup(self.phase, self.phase.steps)
         return self
+
+    @property
+    def steps_between_samplings(self) -> int:
+        """Optimizer steps on the same responses; a run can go on from a checkpoint only between such rounds."""
+        return self.phase.updates_per_rollout if isinstance(self.phase, Grpo) else 1
 
 
 class Training(Section):

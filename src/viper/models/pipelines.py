@@ -30,8 +30,11 @@ _CACHING = {
 }
 
 
-def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "DiffusionPipeline":
+def load_pipeline(section: PipelineSection, path: str | Path | None = None, **components: Any) -> "DiffusionPipeline":
     """Load the diffusers pipeline at `path` (None: the section's own), silent and on its device.
+
+    Args:
+        components: that take the place of the folder's, by their names there.
 
     Raises:
         ViperError: there is no pipeline, its folder is incomplete, its call does not take the section's arguments, or
@@ -53,6 +56,7 @@ def load_pipeline(section: PipelineSection, path: str | Path | None = None) -> "
             torch_dtype=pick_dtype(section.dtype, device),
             trust_remote_code=section.trust_remote_code,
             use_safetensors=True,
+            **components,
         )
     _check_arguments(pipeline, section)
     pipeline.set_progress_bar_config(disable=True)

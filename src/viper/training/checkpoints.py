@@ -5,9 +5,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast
 from transformers import TrainerCallback
 
+from viper.cluster import ending
 from viper.digests import DamagedError
 from viper.errors import ViperError
 from viper.manifest import MANIFEST, model_folder, write_manifest
@@ -36,7 +39,36 @@ class CheckpointSealer(TrainerCallback):
             for name in RECORDS:
                 shutil.copyfile(self.work / name, checkpoint / name)
             write_manifest(checkpoint)
+            ending.heed()
         processes.wait_for_everyone()
+
+
+class SaverBeforeTheEnd(TrainerCallback):
+    """Has a checkpoint saved when Slurm says that the job is about to end (`viper.cluster.ending`).
+
+    The run then goes on: if Slurm ends it, at most the steps since are done again.
+
+    Args:
+        every: steps after which a run can be continued; a checkpoint waits for the next of them.
+    """
+
+    def __init__(self, every: int):
+        self.every = every
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ask the trainer for a checkpoint, in every process or in none."""
+        if state.global_step % self.every == 0 and _first_says(ending.is_near()):
+            log.info("Slurm is about to end this job: saving a checkpoint at step %d", state.global_step)
+            control.should_save = True
+
+
+def _first_says(value: bool) -> bool:
+    """What the first of all processes has there."""
+    processes = PartialState()
+    if processes.num_processes == 1:
+        return value
+    said = torch.tensor(int(value), device=processes.device)
+    return bool(broadcast(said, from_process=0).item())
 
 
 def step_of(checkpoint: Path) -> int:

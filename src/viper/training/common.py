@@ -16,12 +16,13 @@ def require_gpus(machine: Machine) -> None:
     """Stop before anything is loaded where GPUs are asked for that are not there.
 
     Raises:
-        ViperError: fewer GPUs than training.machine.devices.
+        ViperError: fewer GPUs on this node than its share of training.machine.devices.
     """
-    if machine.device == "cuda" and torch.cuda.device_count() < machine.devices:
+    if machine.device == "cuda" and torch.cuda.device_count() < machine.devices_of_node:
         raise ViperError(
-            f"training.machine asks for {machine.devices} GPUs, this machine shows {torch.cuda.device_count()}: ask "
-            "the job for them (training.machine.job.gpu), or set training.machine.devices or device"
+            f"training.machine asks for {machine.devices_of_node} GPUs, this machine shows "
+            f"{torch.cuda.device_count()}: ask the job for them (training.machine.job.gpu), or set "
+            "training.machine.devices or device"
         )
 
 

@@ -25,7 +25,7 @@ from viper.models.engine import pick_engine
 from viper.models.pretrained import load_model, load_processor, vision_token_ids
 from viper.startup import log_ready
 from viper.training import data, grpo, sft
-from viper.training.checkpoints import CheckpointSealer, last_whole, restore_records, step_of
+from viper.training.checkpoints import CheckpointSealer, SaverBeforeTheEnd, last_whole, restore_records, step_of
 from viper.training.common import freeze_vision_tower, require_gpus
 from viper.training.image_counts import count_images
 from viper.training.lora import lora_config, save_whole
@@ -110,7 +110,7 @@ def train(
     torch.utils.deterministic.fill_uninitialized_memory = False
     recipe = {
         "seed": seed,
-        "options": options.model_dump(mode="json", exclude={"machine": {"job"}}),
+        "options": options.model_dump(mode="json", exclude={"machine": {"job", "nodes"}}),
         "processor": processor_options or {},
         **({"lens": lens.model_dump(mode="json")} if lens else {}),
         **(notes or {}),
@@ -187,7 +187,11 @@ def _build_trainer(
     with PartialState().main_process_first():
         is_corrected = isinstance(phase, Grpo) and phase.is_corrected
         metrics = MetricsWriter(places.work / "train.csv", is_resumed, is_corrected=is_corrected)
-        callbacks = [metrics, CheckpointSealer(places.work)]
+        callbacks = [
+            MetricsWriter(places.work / "train.csv", is_resumed, is_corrected=is_corrected),
+            SaverBeforeTheEnd(options.steps_between_samplings),
+            CheckpointSealer(places.work),
+        ]
         rollouts = RolloutWriter(
             places.work / "rollouts.jsonl", options.records.rollouts_every, phase.responses_per_prompt, is_resumed
         )

@@ -7,7 +7,8 @@ A rule that runs a command of this package names in its `params:` the sections o
 
 or a function of its wildcards that returns them. From that follow the command's `--options`, what makes Snakemake run
 the step again, and the parameters of its DVC stage. Beside it come the fingerprint of the code behind the command, and
-where the rule says nothing else a log, a benchmark file, the environment, and what a light job asks a machine for.
+where the rule says nothing else a log, a benchmark file, the environment, and what a light job asks a machine for. A
+rule that asks for GPUs gets some of its own (`viper.cluster.gpus`).
 """
 
 import re
@@ -25,6 +26,7 @@ Amount = Callable[..., int]
 
 LIGHT_MB, LIGHT_MINUTES = 2000, 10  # a job that reads and writes tables
 _FIRST = ("lineage", "seed")  # whose folder holds the logs of several rules
+_VARIABLES = re.compile(r"(?:\w+=\S+ )*")  # that a shell line sets for its program
 
 
 def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: str) -> None:
@@ -50,7 +52,9 @@ def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: st
             if scale.variants and "lineage" in rule.wildcard_names:
                 rule.set_params(**_by_variant(scale, params["sections"]))
         rule.set_params(code=fingerprint(command, prompt_sets(params)))
-        place = _place(rule.name, rule.wildcard_names, str(rule.output[0]))
+        if insides.asks_for(rule, "gpu"):
+            insides.set_shell(rule, _with_own_gpus(rule.shellcmd))
+        place = _place(rule.name, rule.wildcard_names, str(next(iter(rule.output), "")))
         insides.give(
             rule,
             log=layout.log(place),
@@ -58,6 +62,12 @@ def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: st
             conda=environment,
             resources={"mem_mb": per_attempt(LIGHT_MB), "runtime": per_attempt(LIGHT_MINUTES)},
         )
+
+
+def _with_own_gpus(shell: str) -> str:
+    """The shell line whose program gets GPUs of its own."""
+    end = _VARIABLES.match(shell).end()
+    return f"{shell[:end]}python -m viper.cluster.gpus {{resources.gpu}} {shell[end:]}"
 
 
 def _options(scale: Scale, sections: Iterable[str] | Callable) -> str | Callable:

@@ -157,9 +157,16 @@ def _job(job: Any, root: Path) -> Job:
         command=command_of(job.rule.shellcmd, params),
         benchmark=str(job.benchmark) if job.benchmark else None,
         threads=job.threads,
-        gpus=int(job.resources.get("gpu", 0)),
+        gpus=_gpus(job.resources),
         minutes=job.resources.get("runtime"),
     )
+
+
+def _gpus(resources: Any) -> int:
+    """GPUs of a job: `gpu` counts those of all its nodes, `gres` those of each."""
+    if gres := resources.get("gres"):
+        return int(gres.rpartition(":")[2]) * int(resources.get("nodes", 1))
+    return int(resources.get("gpu", 0))
 
 
 def to_json(graph: Graph) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from types import FunctionType
 from typing import Any
 
 from viper.errors import ViperError
@@ -17,18 +18,19 @@ HOLDS_FOR = "9.27"
 PRIVATE = {
     "snakemake.api.WorkflowApi": ("_workflow",),
     "snakemake.workflow.Workflow": (
-        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence",
+        "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence", "_localrules",
     ),
     "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
     "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
     "snakemake.persistence.PersistenceBase": (
         "input_changed", "params_changed", "code_changed", "software_stack_changed",
     ),
-    "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor",),
+    "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor", "global_resources", "resources"),
     "snakemake.jobs.Job": ("rule", "input", "output", "params", "wildcards_dict", "benchmark", "resources", "threads"),
     "snakemake.rules.Rule": (
         "snakefile", "shellcmd", "docstring", "ruleinfo", "params", "set_params", "log", "set_log", "benchmark",
         "conda_env", "resources", "output", "log_modifier", "wildcard_names", "benchmark_modifier", "output_modifier",
+        "run_func",
     ),
     "snakemake.ruleinfo.RuleInfo": ("resources", "conda_env"),
     "snakemake.resources.Resources": ("from_mapping", "update"),
@@ -47,8 +49,8 @@ def _has(place: str, name: str) -> bool:
         owner = getattr(import_module(module), class_name)
     except (ImportError, AttributeError):
         return False
-    # What a class sets on its instances stands in the code of its `__init__`.
-    made = (vars(each).get("__init__") for each in owner.__mro__)
+    # What a class sets on its instances stands in the code of its `__init__`, or behind that of a dataclass.
+    made = (vars(each).get(maker) for each in owner.__mro__ for maker in ("__init__", "__post_init__"))
     return hasattr(owner, name) or any(name in getattr(each, "__code__", _Nothing).co_names for each in made if each)
 
 
@@ -127,6 +129,15 @@ def reason(workflow: Any, job: Any) -> dict[str, Any]:
     }
 
 
+def share(workflow: Any, resource: str, amount: int) -> None:
+    """Let the jobs of a run that begins hold no more than `amount` of a resource together.
+
+    Unlike `--resources`, this lowers nothing that a job asks for.
+    """
+    for amounts in (workflow.scheduler.global_resources, workflow.scheduler.resources):
+        amounts[resource] = amount
+
+
 def run_name(workflow: Any) -> str:
     """The name under which the executor of a run submits its jobs to a cluster."""
     return workflow.scheduler._executor.run_uuid
@@ -140,6 +151,47 @@ def declared(rule: Any) -> dict[str, Any]:
     return rule.ruleinfo.resources[1] if rule.ruleinfo.resources else {}
 
 
+def asks_for(rule: Any, resource: str) -> bool:
+    """Whether a rule asks for any of a resource, by itself or by the command line."""
+    return rule.resources.get(resource) not in (None, 0)
+
+
+def first_amounts(rule: Any, *resources: str) -> tuple[int, tuple[int, ...]] | None:
+    """What a rule asks for at its first attempt; None where its threads are those of the machine that it runs on.
+
+    Returns:
+        Threads, and the amounts of `resources`: 0 where it says nothing.
+    """
+    threads = rule.resources["_cores"]
+    if threads.is_evaluable():
+        return None
+    found = [rule.resources.get(name) for name in resources]
+    return threads.value, tuple(each.evaluate(None, attempt=1).value or 0 if each else 0 for each in found)
+
+
+def is_submitted(workflow: Any, rule: Any) -> bool:
+    """Whether jobs of a rule go to a cluster, where there is one."""
+    return rule.shellcmd is not None and rule.name not in workflow._localrules
+
+
+def set_shell(rule: Any, shell: str) -> None:
+    """Replace a rule's shell line, in what is shown of the rule and in the function that was made of it.
+
+    Raises:
+        ViperError: Snakemake has made another kind of function of the rule.
+    """
+    made = rule.run_func  # which rules have in common that are derived from one another
+    code = made.__code__
+    if rule.shellcmd not in code.co_consts:
+        raise ViperError(
+            f"Snakemake {version('snakemake')} compiles rules otherwise than {HOLDS_FOR}, and rule {rule.name} cannot "
+            "be given GPUs of its own: install what envs/cpu.txt names (`make setup`)"
+        )
+    constants = tuple(shell if each == rule.shellcmd else each for each in code.co_consts)
+    rule.run_func = FunctionType(code.replace(co_consts=constants), made.__globals__, made.__name__, made.__defaults__)
+    rule.shellcmd = shell
+
+
 def give(rule: Any, *, log: str, benchmark: str, conda: str, resources: dict[str, Any]) -> None:
     """Give a rule what it does not say itself; resources that the command line sets have the last word."""
     from snakemake.resources import Resources
@@ -147,7 +199,7 @@ def give(rule: Any, *, log: str, benchmark: str, conda: str, resources: dict[str
     if not rule.log:
         rule.log_modifier = rule.output_modifier  # a rule that is imported with a prefix has it on all of its paths
         rule.set_log(log)
-    if rule.benchmark is None:
+    if rule.benchmark is None and rule.output:  # what makes nothing would be done once it has one
         rule.benchmark_modifier = rule.output_modifier
         rule.benchmark = benchmark
     if not rule.ruleinfo.conda_env:

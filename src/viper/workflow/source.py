@@ -40,8 +40,8 @@ _LOADED_BY_NAME = {
 _WITHOUT_EFFECT = {
     f"viper/{name}.py"
     for name in (
-        "checkout", "config/explaining", "config/options", "config/schema", "digests", "errors", "locking", "processes",
-        "startup", "system", "terminal",
+        "checkout", "cluster/ending", "config/explaining", "config/options", "config/schema", "digests", "errors",
+        "locking", "processes", "startup", "system", "terminal",
     )
 }  # fmt: skip
 _DOOR = "world.py"  # in each area: every function of it leads to another part of the drawn world

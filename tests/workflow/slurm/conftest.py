@@ -1,4 +1,4 @@
-"""A Slurm cluster of one node and two pretended GPUs under a temporary folder, and workflows that run through it."""
+"""Slurm clusters under a temporary folder, each node with two pretended GPUs, and workflows that run through them."""
 
 import getpass
 import os
@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,24 +20,24 @@ from repository import Checkout, environment
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CLIENTS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
+GRACE = 60  # seconds that a preempted job has
 POLLING_FAST = Path(__file__).with_name("snakemake_polling_fast.py")
 
 SLURM_CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={ports[0]}
-SlurmdPort={ports[1]}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
 AuthInfo=socket={root}/run/munge.sock
 CredType=cred/munge
 StateSaveLocation={root}/state
-SlurmdSpoolDir={root}/spool
+SlurmdSpoolDir={root}/spool/%n
 SlurmctldPidFile={root}/run/slurmctld.pid
-SlurmdPidFile={root}/run/slurmd.pid
+SlurmdPidFile={root}/run/slurmd-%n.pid
 SlurmctldLogFile={root}/log/slurmctld.log
-SlurmdLogFile={root}/log/slurmd.log
+SlurmdLogFile={root}/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
@@ -52,30 +53,44 @@ MinJobAge=7200
 KillWait=2
 SlurmdParameters=config_overrides
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 \
-RealMemory=20000 Gres=gpu:2 State=UNKNOWN
-PartitionName=cpu Nodes={host} Default=YES MaxTime=1440 State=UP
-PartitionName=gpu Nodes={host} MaxTime=1440 State=UP
+"""
+
+PARTITIONS = """\
+PartitionName=cpu Nodes=ALL Default=YES MaxTime=1440 State=UP
+PartitionName=gpu Nodes=ALL MaxTime=1440 State=UP
+"""
+
+# All nodes are this machine.
+NODE = """\
+NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 Boards=1 SocketsPerBoard=1 \
+CoresPerSocket=4 ThreadsPerCore=1 RealMemory=20000 Gres=gpu:2 State=UNKNOWN
 """
 
 # Two files that exist everywhere stand for the GPUs' device files.
 GRES_CONF = """\
-NodeName={host} Name=gpu File=/dev/null
-NodeName={host} Name=gpu File=/dev/zero
+NodeName={name} Name=gpu File=/dev/null
+NodeName={name} Name=gpu File=/dev/zero
 """
 
 # Slurm's job steps lose the variable that says where the cluster is described.
-SRUN = """\
+CLIENT = """\
 #!/bin/sh
-SLURM_CONF={root}/slurm.conf exec {srun} "$@"
+SLURM_CONF={root}/slurm.conf exec {client} "$@"
 """
 
 
 @dataclass
 class PrivateSlurm:
-    """A cluster that nobody else sees."""
+    """A cluster that nobody else sees.
+
+    Attributes:
+        nodes: their names; each has four cores and two GPUs.
+        more: further lines of its description.
+    """
 
     root: Path
+    nodes: tuple[str, ...] = ("one",)
+    more: str = ""
     daemons: list[subprocess.Popen] = field(default_factory=list)
 
     @property
@@ -90,19 +105,23 @@ class PrivateSlurm:
         for name in ("run", "state", "spool", "log", "bin"):
             (self.root / name).mkdir()
         host = socket.gethostname().split(".")[0]
-        values = {"root": self.root, "host": host, "user": getpass.getuser(), "ports": _free_ports(2)}
-        (self.root / "slurm.conf").write_text(SLURM_CONF.format(**values))
-        (self.root / "gres.conf").write_text(GRES_CONF.format(**values))
-        wrapper = self.root / "bin" / "srun"
-        wrapper.write_text(SRUN.format(root=self.root, srun=shutil.which("srun")))
-        wrapper.chmod(0o755)
+        ports = _free_ports(1 + len(self.nodes))
+        described = SLURM_CONF.format(root=self.root, host=host, user=getpass.getuser(), ports=ports)
+        nodes = [NODE.format(name=name, host=host, port=port) for name, port in zip(self.nodes, ports[1:], strict=True)]
+        (self.root / "slurm.conf").write_text("".join([described, *nodes, self.more, PARTITIONS]))
+        (self.root / "gres.conf").write_text("".join(GRES_CONF.format(name=name) for name in self.nodes))
+        for client in CLIENTS:
+            wrapper = self.root / "bin" / client
+            wrapper.write_text(CLIENT.format(root=self.root, client=shutil.which(client)))
+            wrapper.chmod(0o755)
         key = self.root / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(secrets.token_bytes(128))
         self._start_munge(key)
         self._start_daemon("slurmctld", "-D", "-c", "-f", str(self.root / "slurm.conf"))
-        self._start_daemon("slurmd", "-D", "-f", str(self.root / "slurm.conf"))
-        self._wait_for(lambda: self.ask("sinfo", "--noheader", "--format=%T").split() == ["idle"])
+        for name in self.nodes:
+            self._start_daemon("slurmd", "-D", "-N", name, "-f", str(self.root / "slurm.conf"))
+        self._wait_for(lambda: set(self.ask("sinfo", "--noheader", "--format=%T").split()) == {"idle"})
 
     def _start_munge(self, key: Path) -> None:
         run = self.root / "run"
@@ -118,7 +137,7 @@ class PrivateSlurm:
         self._wait_for((run / "munge.sock").exists)
 
     def _start_daemon(self, name: str, *arguments: str) -> None:
-        with (self.root / "log" / f"{name}.out").open("w") as output:
+        with (self.root / "log" / f"{name}.out").open("a") as output:
             program = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
             command = [program, *arguments]
             self.daemons.append(
@@ -175,8 +194,8 @@ def _free_ports(number: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="session")
-def slurm() -> Iterator[PrivateSlurm]:
+@contextmanager
+def running(**described: object) -> Iterator[PrivateSlurm]:
     """A running cluster; without Slurm on this machine the tests that want one are skipped."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     missing = [name for name in (*DAEMONS, *CLIENTS) if shutil.which(name, path=path) is None]
@@ -185,13 +204,37 @@ def slurm() -> Iterator[PrivateSlurm]:
     # Not pytest's own folder: munge refuses one that others cannot enter, and its socket's path must be short.
     root = Path(tempfile.mkdtemp(prefix="slurm-"))
     root.chmod(0o755)
-    cluster = PrivateSlurm(root)
+    cluster = PrivateSlurm(root, **described)
     try:
         cluster.start()
         yield cluster
     finally:
         cluster.stop()
         shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[PrivateSlurm]:
+    """A cluster of one node."""
+    with running() as cluster:
+        yield cluster
+
+
+# A job in the partition `urgent` takes the node of one in `gpu`, which is told, has some seconds, and is queued again.
+PREEMPTING = """\
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmctldParameters=preempt_send_user_signal
+PartitionName=urgent Nodes=ALL MaxTime=1440 State=UP PriorityTier=10
+PartitionName=DEFAULT GraceTime={grace}
+"""
+
+
+@pytest.fixture(scope="module")
+def two_nodes() -> Iterator[PrivateSlurm]:
+    """A cluster of two nodes whose jobs can be preempted."""
+    with running(nodes=("one", "two"), more=PREEMPTING.format(grace=GRACE)) as cluster:
+        yield cluster
 
 
 # Runs the real Python, after doing what the folder `orders` asks for: `fail` makes one command fail once, `hold` makes
@@ -254,12 +297,22 @@ class SlurmWorkflow:
             time.sleep(0.02)
 
 
-@pytest.fixture(scope="module")
-def workflow(copy_repository, slurm: PrivateSlurm) -> SlurmWorkflow:
-    """A copy of the repository on the cluster; the tests of a module share it."""
-    workflow = SlurmWorkflow(copy_repository(), slurm)
+def _on(cluster: PrivateSlurm, checkout: Checkout) -> SlurmWorkflow:
+    workflow = SlurmWorkflow(checkout, cluster)
     workflow.orders.mkdir()
-    python = slurm.root / "bin" / "python"
+    python = cluster.root / "bin" / "python"
     python.write_text(PYTHON.format(orders=workflow.orders, python=sys.executable))
     python.chmod(0o755)
     return workflow
+
+
+@pytest.fixture(scope="module")
+def workflow(copy_repository, slurm: PrivateSlurm) -> SlurmWorkflow:
+    """A copy of the repository on the cluster; the tests of a module share it."""
+    return _on(slurm, copy_repository())
+
+
+@pytest.fixture(scope="module")
+def workflow_on_two_nodes(copy_repository, two_nodes: PrivateSlurm) -> SlurmWorkflow:
+    """The same on the cluster of two nodes."""
+    return _on(two_nodes, copy_repository())
