@@ -21,8 +21,9 @@ rule caption_images:
 
 
 rule reconstruct_images:
-    """The painter draws each caption, without having seen the image."""
+    """The painter draws each caption, told of the image its shape and no more."""
     input:
+        images=L.images(),
         captions=L.synthesis("captions"),
         checkpoint=manifest(S.models.painter.path),
     output:
@@ -33,7 +34,7 @@ rule reconstruct_images:
     params:
         sections=["models.painter"],
     shell:
-        "python -m viper reconstruct-images --captions {input.captions:q} --checkpoint {input.checkpoint:q}"
+        "python -m viper reconstruct-images --images {input.images:q} --captions {input.captions:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 

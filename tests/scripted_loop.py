@@ -91,7 +91,7 @@ class FakePainter:
     def __init__(self, album: Album):
         self.album, self.seeds = album, []
 
-    def paint(self, prompts: list[str], *, seeds: list[int]):
+    def paint(self, prompts: list[str], *, seeds: list[int], shapes=()):
         self.seeds += seeds
         return [self.album.draw(caption_scene(prompt)) for prompt in prompts]
 

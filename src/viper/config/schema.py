@@ -170,6 +170,18 @@ class Scale(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_painted_text(self) -> "Scale":
+        # Captions and prompts are counted in tokens of two tokenizers; Qwen-Image reads with that of Qwen2.5-VL.
+        reads, written = self.models.painter.arguments.get("max_sequence_length"), self.synthesis.caption.max_new_tokens
+        if reads is not None and reads < written:
+            raise ValueError(
+                f"models.painter.arguments.max_sequence_length {reads}: captions have up to {written} tokens "
+                "(synthesis.caption.max_new_tokens), and what the painter does not read, the critic would find missing; "
+                "raise the first or lower the second"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_lens(self) -> "Scale":
         for name, phase in self.training.phases.items() if self.models.vlm.lens else ():
             if isinstance(phase, Grpo) and phase.engine != "transformers":

@@ -77,10 +77,18 @@ class EditSection(Section):
     one_by_one: bool = Field(
         description="true: one call of the editor an operation, each on the last result; false: all in one call"
     )
+    compare: Literal["pixels", "aligned"] = Field(
+        "pixels",
+        description="pixels: each with the one in its place; aligned: the original is laid over the result first, its "
+        "tones are fitted, and what a null edit of the same picture explains is taken off (viper.synthesis.effects)",
+    )
     min_change: float = Field(
         ge=0,
         le=1,
         description="absolute difference (of 0..1, mean over one of 16x16 fields) that each edit must exceed somewhere",
+    )
+    max_spread: float = Field(
+        1.0, gt=0, le=1, description="share of the fields that may differ by more: an edit is of a part of the picture"
     )
     max_change: float = Field(
         gt=0,

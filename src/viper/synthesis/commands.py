@@ -70,12 +70,18 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def reconstruct_images(
-        captions: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
+        images: Table,
+        captions: Table,
+        out: Out,
+        checkpoint: Checkpoint,
+        options: Options,
+        lineage: Lineage,
+        seed: Seed,
     ) -> None:
-        """The painter draws each caption of a shard."""
+        """The painter draws each caption of a shard, in the shape of its image where it may."""
         from viper.synthesis.loop import RECONSTRUCT_IMAGES
 
-        paths = {"captions": captions}
+        paths = {"images": images, "captions": captions}
         _make(RECONSTRUCT_IMAGES, paths, partial(_painter, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()

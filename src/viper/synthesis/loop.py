@@ -80,7 +80,7 @@ CAPTION_IMAGES = Step("caption_images", steps.caption, reads=(SEED_IMAGES,), mak
 RECONSTRUCT_IMAGES = Step(
     "reconstruct_images",
     steps.reconstruct,
-    reads=(CAPTIONS,),
+    reads=(SEED_IMAGES, CAPTIONS),
     makes=RECONSTRUCTIONS,
     model="painter",
     has_options=False,

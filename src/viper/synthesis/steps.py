@@ -14,7 +14,7 @@ from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
 from viper.synthesis.heuristics import Agreement, get_language, plan_changes
 from viper.synthesis.refinements import NOTHING, agreed, read_refinements
-from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, row_seed, unpack_image
+from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, picture_size, row_seed, unpack_image
 
 BROKEN = "broken format"
 _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
@@ -37,11 +37,14 @@ def caption(images: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, se
     ]
 
 
-def reconstruct(captions: list[Row], painter: Painter, *, lineage: str, seed: int) -> list[Row]:
-    """The painter draws each caption, without having seen the image."""
-    usable = _usable(captions)
+def reconstruct(
+    images: list[Row], captions: list[Row], painter: Painter, *, lineage: str, seed: int
+) -> list[Row]:
+    """The painter draws each caption, without having seen the image: it is told its shape, and no more."""
+    originals, usable = by_id(images), _usable(captions)
     noise = _row_seeds(seed, "reconstruct", usable)
-    painted = painter.paint([row["caption"] for row in usable], seeds=noise) if usable else []
+    shapes = [picture_size(originals[row["id"]]["image"]) for row in usable]
+    painted = painter.paint([row["caption"] for row in usable], seeds=noise, shapes=shapes) if usable else []
     return [
         {"id": row["id"], "image": pack_image(image), **_made_by("", lineage, "painter", seed)}
         for row, image in zip(usable, painted, strict=True)
