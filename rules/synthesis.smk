@@ -2,10 +2,51 @@
 # two data sets from all shards. The lineage is that of the VLM that does it: `base`, or a checkpoint of the loop.
 
 
+if S.synthesis.pilot:
+
+    rule pilot_images:
+        """The seed images that the loop is tried on before all others: one more shard, for the rules below."""
+        input:
+            L.images(shard=0),
+        output:
+            L.pilot_images(),
+        params:
+            sections=["synthesis.pilot.images"],
+        shell:
+            "python -m viper pilot-images --images {input:q} --out {output:q} --options {params.options:q} > {log:q} 2>&1"
+
+    rule forecast_yield:
+        """How many rows the data sets will have, by the pilot; stops the synthesis where they cannot be filled."""
+        input:
+            **{step: L.synthesis(step, shard=PILOT) for step in ASSEMBLED},
+            whole=IMAGE_SHARDS,
+            images=L.pilot_images(),
+        output:
+            L.forecast(),
+        params:
+            whole=lambda wildcards, input: repeated("--image", input.whole),
+            tables=lambda wildcards, input: [
+                word for step in ["images", *ASSEMBLED] for word in (f"--{step}", input[step])
+            ],
+            sections=[
+                "synthesis.pilot",
+                "synthesis.csr_size",
+                "synthesis.vop_size",
+                "synthesis.vop_share",
+                "synthesis.vop_held_out",
+                "synthesis.allow_fewer",
+            ],
+        shell:
+            # tee: what the pilot says is for whoever waits for it
+            "python -m viper forecast-yield {params.whole:q} {params.tables:q} --out {output:q}"
+            " --options {params.options:q} --seed {wildcards.seed:q} 2>&1 | tee {log:q}"
+
+
 rule caption_images:
     """The VLM describes each seed image."""
     input:
         images=L.images(),
+        forecast=pilot_first,
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
         L.synthesis("captions"),
@@ -13,7 +54,7 @@ rule caption_images:
     resources:
         **asked(S.models.vlm.job),
     params:
-        sections=["models.vlm", "synthesis.prompts", "synthesis.caption"],
+        sections=["models.vlm", "synthesis.prompts", "synthesis.answers", "synthesis.caption"],
     shell:
         "python -m viper caption-images --images {input.images:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
@@ -52,7 +93,13 @@ rule critique_captions:
     resources:
         **asked(S.models.vlm.job),
     params:
-        sections=["models.vlm", "synthesis.prompts", "synthesis.critique", "synthesis.operations.language"],
+        sections=[
+            "models.vlm",
+            "synthesis.prompts",
+            "synthesis.answers",
+            "synthesis.critique",
+            "synthesis.operations.language",
+        ],
     shell:
         "python -m viper critique-captions --images {input.images:q} --captions {input.captions:q}"
         " --reconstructions {input.reconstructions:q} --checkpoint {input.checkpoint:q}"
@@ -76,6 +123,7 @@ rule refine_captions:
         sections=[
             "models.vlm",
             "synthesis.prompts",
+            "synthesis.answers",
             "synthesis.refine",
             "synthesis.entities",
             "synthesis.opinions",

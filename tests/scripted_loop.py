@@ -158,6 +158,7 @@ def small_section(**changes) -> Synthesis:
         "csr_size": 7,
         "vop_size": 3,
         "labels": "loop",
+        "answers": {"accept": "format"},
         "opinions": {"captions": 0, "least": 0},
         **dict.fromkeys(("caption", "critique", "refine", "entities"), answering),
         "operations": {"language": "micro", "max_operations": 3},

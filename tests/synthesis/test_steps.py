@@ -156,8 +156,12 @@ def test_the_painter_is_told_the_shape_of_each_image_and_no_more(fakes, album, o
             return [Image.new("RGB", (8, 8)) for _ in prompts]
 
     shapes = {"a": (30, 20), "b": (20, 30), "c": (8, 8)}
-    images = [{"id": name, "image": pack_image(Image.new("RGB", shape)), "source": ""} for name, shape in shapes.items()]
-    captions = [{"id": name, "caption": f"{name}.", "failure": "broken format" if name == "c" else ""} for name in shapes]
+    images = [
+        {"id": name, "image": pack_image(Image.new("RGB", shape)), "source": ""} for name, shape in shapes.items()
+    ]
+    captions = [
+        {"id": name, "caption": f"{name}.", "failure": "broken format" if name == "c" else ""} for name in shapes
+    ]
     painter = Asked(album)
     steps.reconstruct(images, captions[::-1], painter, lineage="base", seed=3)
     assert painter.shapes == {"a.": (30, 20), "b.": (20, 30)}
@@ -187,15 +191,6 @@ def test_empty_shards_pass_through(options):
     assert steps.critique([], [], [], Nobody(), options, **made_by) == []
     assert steps.refine([], [], [], Nobody(), options, **made_by) == []
     assert steps.edit([], [], Nobody(), options, **made_by) == []
-
-
-def test_a_small_change_shows_in_its_field():
-    before = Image.new("RGB", (64, 64))
-    after = before.copy()
-    after.paste((255, 255, 255), (8, 8, 16, 16))
-    assert steps.largest_local_change(before, after) == pytest.approx(1.0)
-    assert steps.mean_change(before, after) == pytest.approx(1 / 64)
-    assert steps.largest_local_change(before, before) == 0
 
 
 def _name(row):

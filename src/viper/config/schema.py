@@ -155,7 +155,7 @@ class Scale(Section):
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "Scale":
-        images, held_out = self.images.number, self.synthesis.vop_held_out
+        images, held_out = self.images.all_images, self.synthesis.vop_held_out
         if held_out >= images:
             raise ValueError(
                 f"synthesis.vop_held_out {held_out}: there are {images} seed images (images.number); lower it"

@@ -53,6 +53,37 @@ class Opinions(Section):
         return self
 
 
+class Again(Section):
+    """How a chat is asked once more whose answer cannot be read."""
+
+    temperature: float = Field(gt=0, le=10, description="of this asking: a greedy one would be answered the same")
+    begin: Annotated[str, Field(max_length=1000)] = Field("", description="what this answer is made to begin with")
+
+
+class Answers(Section):
+    """How the VLM's answers are read in every step, and what is done about one that cannot be."""
+
+    accept: Literal["format", "any"] = Field(
+        description="format: only <think>…</think><answer>…</answer>; any: what is there, such as a text without tags; "
+        "of one that no tag closes, what is before its last whole sentence or line ends"
+    )
+    begin: Annotated[str, Field(max_length=1000)] = Field(
+        "", description="what every answer is made to begin with, such as <think>"
+    )
+    again: Again | None = Field(None, description="asked again, once, where an answer cannot be read; null: not")
+
+
+class Pilot(Section):
+    """The loop on a few images before all else, to forecast how many rows the data sets will have."""
+
+    images: Annotated[Count, Field(ge=8, le=10_000)] = Field(description="the first so many of the first shard")
+    confidence: float = Field(
+        gt=0.5,
+        lt=1,
+        description="nothing more is synthesized where the data sets will be too small with this probability",
+    )
+
+
 class OperationsSection(Section):
     """The hand-written heuristics that turn hard entities into operations."""
 
@@ -124,6 +155,8 @@ class Synthesis(Section):
         description="loop: what critic and heuristics say; truth: what drawn pictures show, as a ceiling: captions are "
         "labelled by it, and pairs with an untrue statement dropped",
     )
+    pilot: Pilot | None = Field(None, description="null: no images are tried beforehand")
+    answers: Answers
     caption: Answering
     critique: Critiquing
     refine: Answering

@@ -40,9 +40,7 @@ class VLM(Protocol):
 class Painter(Protocol):
     """Text to image."""
 
-    def paint(
-        self, prompts: list[str], *, seeds: list[int], shapes: Sequence[tuple[int, int]] = ()
-    ) -> list[Image]:
+    def paint(self, prompts: list[str], *, seeds: list[int], shapes: Sequence[tuple[int, int]] = ()) -> list[Image]:
         """Return one RGB picture per prompt, each from noise of its own seed.
 
         Args:
