@@ -192,7 +192,7 @@ def test_pictures_have_the_shapes_of_their_photographs(painter):
 
 
 def test_sizes_are_said_once():
-    with pytest.raises(ValidationError, match="sizes and arguments.height and width both say how large pictures are"):
+    with pytest.raises(ValidationError, match=r"sizes and arguments\.height and width both say how large"):
         PainterSection(path="x", arguments={"height": 64, "width": 64}, sizes=[(64, 64)])
 
 

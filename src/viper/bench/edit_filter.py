@@ -20,11 +20,13 @@ from viper.synthesis.effects import effect_of, failure_of
 _LONGEST = 384  # pixels of a photograph's longer side, so that hundreds of cases take a minute
 _AREA = 480 * 480  # pixels that the imitated editor works at
 _PARTS = (0.005, 0.01, 0.03)  # share of a photograph that a known edit is about
-_LEAST = 0.12  # mean difference, of 0 to 1, within the part that is edited: less is not to be seen
+_LEAST = 0.12  # mean difference, of 0 to 1, of the pixels that an edit changes: less is not to be seen
+_COVERED = 0.1  # share of the edited part that it must change, as the strokes of letters do
+_LEVEL = 3 / 255  # what a pixel must change by to count as changed
 _TRIES = 40
 
-# name → what is done to the whole picture: pixels that it moves; share by which it is zoomed and toned; quality of JPEG;
-# radius of the softening; standard deviation of the grain, of 255 levels
+# name → what is done to the whole picture: pixels that it moves; share by which it is zoomed and toned; radius of the
+# softening; standard deviation of the grain, of 255 levels; quality of JPEG
 NULLS: dict[str, dict[str, float]] = {
     "resized": {},
     "jpeg 85": {"jpeg": 85},
@@ -177,8 +179,9 @@ def known_edit(picture: Image.Image, kind: str, share: float, random: np.random.
     for _ in range(_TRIES):
         box = _part(picture, random, share)
         result = EDITS[kind](picture, random, box)
-        within = np.asarray(result, float)[box[1] : box[3], box[0] : box[2]]
-        if np.abs(within - np.asarray(picture, float)[box[1] : box[3], box[0] : box[2]]).mean() / 255 > _LEAST:
+        change = np.abs(np.asarray(result, float) - np.asarray(picture, float)).mean(axis=-1) / 255
+        changed = change[change > _LEVEL]
+        if changed.size > _COVERED * share * change.size and changed.mean() > _LEAST:
             return result
     return None
 
@@ -194,6 +197,12 @@ def cases(pictures: Mapping[str, Image.Image], seed: int) -> Iterator[tuple[str,
                 edited = known_edit(picture, kind, share, random)
                 for under in _UNDER if edited else ():
                     yield name, kind, under, picture, returned(edited, random, NULLS[under])
+
+
+def filters(section: EditSection) -> dict[str, EditSection]:
+    """The filter of a scale, and beside it pixels compared as they are, where nothing under 0.02 counts."""
+    plain = {"compare": "pixels", "min_change": 0.02, "max_spread": 1.0}
+    return {"pixels": section.model_copy(update=plain), section.compare: section}
 
 
 def measure(sections: Mapping[str, EditSection], pictures: Mapping[str, Image.Image], seed: int) -> pd.DataFrame:

@@ -13,9 +13,7 @@ Side = Annotated[Pixels, Field(ge=8)]
 class MoreImages(Section):
     """Photographs that join a synthesis which has begun: shards of their own behind those that there are."""
 
-    paths: list[PathText] = Field(
-        min_length=1, description="glob patterns of image files that `images.paths` leaves out"
-    )
+    paths: list[PathText] = Field(min_length=1, description="glob patterns of image files; `images.paths` names others")
     number: Count = Field(description="images to take of them, at most")
     shards: Annotated[Count, Field(le=10_000)] = Field(1, description="parts that are synthesized independently")
 
@@ -33,7 +31,7 @@ class Images(Section):
     )
     more: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,31}$")], MoreImages], LeaveOutNull] = Field(
         {},
-        description="name → further photographs, in the order in which they were added; nothing that is finished is made "
+        description="name → further photographs, in the order in which they were added; nothing finished is made "
         "again for them. One that was used stays; folder only",
     )
     image_size: Annotated[tuple[Side, Side], Field(strict=False)] | None = Field(

@@ -180,8 +180,8 @@ class PainterSection(PipelineSection):
 
     sizes: list[Annotated[tuple[PaintedSide, PaintedSide], Field(strict=False)]] = Field(
         [],
-        description="(width, height) of the pictures that it may paint: each gets the one whose aspect ratio is nearest "
-        "to its photograph's; none: the height and width of `arguments` for all",
+        description="(width, height) of the pictures that it may paint: each gets the one whose aspect ratio is "
+        "nearest to its photograph's; none: the height and width of `arguments` for all",
     )
 
     @model_validator(mode="after")

@@ -176,8 +176,8 @@ class Scale(Section):
         if reads is not None and reads < written:
             raise ValueError(
                 f"models.painter.arguments.max_sequence_length {reads}: captions have up to {written} tokens "
-                "(synthesis.caption.max_new_tokens), and what the painter does not read, the critic would find missing; "
-                "raise the first or lower the second"
+                "(synthesis.caption.max_new_tokens), and what the painter does not read, the critic would find "
+                "missing; raise the first or lower the second"
             )
         return self
 

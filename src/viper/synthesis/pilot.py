@@ -183,8 +183,9 @@ def _told(each: Yield) -> str:
     low, high = (round(each.rows(share)) for share in (each.lowest, each.highest))
     dropped = ", ".join(f"{count} {why}" for why, count in each.reasons) or "none"
     return (
-        f"{each.name.upper()}: {each.usable} of {each.tried} pilot images give a row, so {round(each.rows(each.share))} "
-        f"({low} to {high}) are to be expected, {each.wanted} wanted (dropped: {dropped})"
+        f"{each.name.upper()}: {each.usable} of {each.tried} pilot images give a row, so "
+        f"{round(each.rows(each.share))} ({low} to {high}) are to be expected, {each.wanted} wanted "
+        f"(dropped: {dropped})"
     )
 
 
@@ -194,7 +195,8 @@ def _remedy(each: Yield, number: int, options: Synthesis) -> str:
     words = []
     if each.share:
         needed = ceil((each.wanted + each.held_out) / each.share / each.images * number * 1.05)
-        words.append(f"add about {needed - number} seed images (images.more; images.number has {number})")
+        where = "images.number; images.more once shards are finished"
+        words.append(f"add about {needed - number} seed images to the {number} ({where})")
         if each.name == "vop" and options.vop_share < 1 and needed * options.vop_share / number <= 1:
             words.append(f"raise synthesis.vop_share to {ceil(100 * needed * options.vop_share / number) / 100:g}")
     words.append(f"lower synthesis.{each.name}_size")
