@@ -30,7 +30,7 @@ from viper.training.run import Places, train
 MADE = {"lineage": "base", "seed": 0}
 SYNTHESIS = Synthesis(
     labels="loop",
-            opinions={"captions": 0, "least": 0}, answers={"accept": "format"},
+    opinions={"captions": 0, "least": 0}, answers={"accept": "format"},
     prompts="paper", csr_size=2, vop_size=2, allow_fewer=True,
     **{step: {"max_new_tokens": 12} for step in ("caption", "critique", "refine", "entities")},
     operations={"language": "english", "types": ["color"]},
