@@ -15,7 +15,7 @@ ALIGNED = EditSection(one_by_one=True, compare="aligned", min_change=0.015, max_
 
 @pytest.fixture(scope="module")
 def pictures():
-    """Two photographs, where the libraries brought them, and two drawn pictures."""
+    """Two photographs, where the libraries brought them, and a drawn picture."""
     photographs = edit_filter.photographs()
     drawn = edit_filter.drawn()
     return {name: photographs[name] for name in list(photographs)[1:3]} | {

@@ -18,7 +18,7 @@ _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole pi
 _ALIGNED_AT = 320  # pixels of the longer side at which pictures are laid over each other
 _TONE_STEP, _TONE_ROUNDS, _TONE_KEPT = 5, 3, 0.8  # every so many pixels; fits; share of the pixels that each keeps
 _LEVEL = 2 / 255  # what rounding and compression change where a picture is smooth
-_NULL = 2.5  # times what a null edit of this strength explains: twice the spread that fields of real null edits have
+_NULL = 2.5  # times the median of its fields is what one may show of a null edit (resized 2.7, softened 2.1, JPEG 1.9)
 
 
 @dataclass(frozen=True)
