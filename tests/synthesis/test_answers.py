@@ -86,7 +86,7 @@ def test_only_what_cannot_be_read_is_asked_again_once_with_a_seed_that_can_be_to
         0.7,
         [row_seed(3, "caption again", "b"), row_seed(3, "caption again", "c")],
     )
-    assert [failure_of(answer, ANY) for answer in found] == ["", "", "unreadable: an answer that is not closed"]
+    assert [failure_of(answer, ANY) for answer in found] == ["", "", "unreadable (an answer that is not closed)"]
 
 
 def test_the_format_alone_counts_where_the_scale_wants_it():

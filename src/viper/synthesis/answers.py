@@ -101,4 +101,4 @@ def failure_of(answer: Answer, answers: Answers) -> str:
     """Why an answer cannot be used; '' where it can."""
     if answer.text:
         return ""
-    return BROKEN if answers.accept == "format" else f"unreadable: {completion.form(answer.completion)}"
+    return BROKEN if answers.accept == "format" else f"unreadable ({completion.form(answer.completion)})"
