@@ -47,6 +47,19 @@ rule measure_size:
         " 2>&1 | tee {log:q}"
 
 
+rule measure_edit_filter:
+    """How often the filter of edits is wrong, on photographs with known edits: false passes and false drops."""
+    output:
+        L.bench("edit_filter.csv"),
+    resources:
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(30),
+    params:
+        sections=["synthesis.edit"],
+    shell:
+        "python -m viper measure-edit-filter --options {params.options:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
 rule plot_speed:
     """How many times as fast each step is, with the spread and what was aimed for."""
     input:

@@ -12,7 +12,7 @@ from viper.config.hub import cached_folder
 from viper.config.loading import layout_of
 from viper.errors import ViperError
 from viper.evaluation.registry import PICTURES_APART
-from viper.layout import REPORT, Layout, manifest
+from viper.layout import PILOT, REPORT, Layout, manifest
 from viper.lineage import ROOT, is_trained, split_control, variant_of
 from viper.synthesis.sharing import maker
 from viper.workflow.declaration import as_argument, per_attempt
@@ -173,12 +173,13 @@ def ablation_figures(experiment):
 
 
 @cache
-def named_photographs():
-    """What `images.paths` names, in two parts: files that Snakemake can take as inputs, and all else."""
+def named_photographs(part=""):
+    """What the `paths` of the images, or of a part of `images.more`, name: files that Snakemake can take, and all else."""
     from viper.synthesis.photographs import find_photographs, is_plain
 
+    patterns, key = (S.images.more[part].paths, f"images.more.{part}") if part else (S.images.paths, "images")
     try:
-        found = find_photographs(S.images.paths)
+        found = find_photographs(patterns, f"{key}.paths")
     except ViperError as error:
         stop(error)
     return [path for path in found if is_plain(path)], [path for path in found if not is_plain(path)]
@@ -196,7 +197,28 @@ def other_photographs(wildcards):
     return [mark(path) for path in named_photographs()[1]]
 
 
+def more_photographs(part):
+    """The same of a part of `images.more`."""
+    return lambda wildcards: [str(path) for path in named_photographs(part)[0]]
+
+
+def more_other_photographs(part):
+    """The same of a part of `images.more`."""
+    from viper.synthesis.photographs import mark
+
+    return lambda wildcards: [mark(path) for path in named_photographs(part)[1]]
+
+
 # --- synthesis
+
+ASSEMBLED = ["captions", "critiques", "refinements", "operations", "edits"]  # the steps that data sets are made of
+
+
+def pilot_first(wildcards):
+    """The forecast that must stand before all shards but the pilot's own: more images make it anew, and nothing else."""
+    if not S.synthesis.pilot or wildcards.shard == PILOT:
+        return []
+    return ancient(L.forecast(lineage=wildcards.lineage, seed=wildcards.seed))
 
 
 def table_of(step):
@@ -209,14 +231,16 @@ def tables_of(step):
 
     def tables(wildcards):
         owner = maker(S, wildcards.lineage, step)
-        return [L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard) for shard in range(S.images.shards)]
+        return [
+            L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard) for shard in range(S.images.all_shards)
+        ]
 
     return tables
 
 
 def truth_of_images(wildcards):
     """What is in the drawn seed images of the seed at hand, of all shards."""
-    return [L.truth(seed=wildcards.seed, shard=shard) for shard in range(S.images.shards)]
+    return [L.truth(seed=wildcards.seed, shard=shard) for shard in range(S.images.all_shards)]
 
 
 def labels_of(lineage):
@@ -363,7 +387,7 @@ def split_named(name):
 
 wildcard_constraints:
     seed=r"\d+",
-    shard=r"\d+",
+    shard=rf"\d+|{PILOT}",
     scale=r"[a-z0-9]+",
     lineage=rf"{ROOT}(\.[a-z0-9]+)*(\+[a-z0-9]+)?",
     split=r"[A-Za-z0-9_-]+",

@@ -12,10 +12,51 @@ from viper.synthesis.loop import (
 )
 
 
+if S.synthesis.pilot:
+
+    rule pilot_images:
+        """The seed images that the loop is tried on before all others: one more shard, for the rules below."""
+        input:
+            L.images(shard=0),
+        output:
+            L.pilot_images(),
+        params:
+            sections=["synthesis.pilot.images"],
+        shell:
+            "python -m viper pilot-images --images {input:q} --out {output:q} --options {params.options:q} > {log:q} 2>&1"
+
+    rule forecast_yield:
+        """How many rows the data sets will have, by the pilot; stops the synthesis where they cannot be filled."""
+        input:
+            **{step: L.synthesis(step, shard=PILOT) for step in ASSEMBLED},
+            whole=IMAGE_SHARDS,
+            images=L.pilot_images(),
+        output:
+            L.forecast(),
+        params:
+            whole=lambda wildcards, input: repeated("--image", input.whole),
+            tables=lambda wildcards, input: [
+                word for step in ["images", *ASSEMBLED] for word in (f"--{step}", input[step])
+            ],
+            sections=[
+                "synthesis.pilot",
+                "synthesis.csr_size",
+                "synthesis.vop_size",
+                "synthesis.vop_share",
+                "synthesis.vop_held_out",
+                "synthesis.allow_fewer",
+            ],
+        shell:
+            # tee: what the pilot says is for whoever waits for it
+            "python -m viper forecast-yield {params.whole:q} {params.tables:q} --out {output:q}"
+            " --options {params.options:q} --seed {wildcards.seed:q} 2>&1 | tee {log:q}"
+
+
 rule caption_images:
     """The VLM describes each seed image."""
     input:
         images=L.images(),
+        forecast=pilot_first,
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
         L.synthesis("captions"),
@@ -31,8 +72,9 @@ rule caption_images:
 
 
 rule reconstruct_images:
-    """The painter draws each caption, without having seen the image."""
+    """The painter draws each caption, told of the image its shape and no more."""
     input:
+        images=L.images(),
         captions=table_of("captions"),
         checkpoint=manifest(S.models.painter.path),
     output:
@@ -43,7 +85,7 @@ rule reconstruct_images:
     params:
         sections=RECONSTRUCT_IMAGES.sections,
     shell:
-        "python -m viper reconstruct-images --captions {input.captions:q} --checkpoint {input.checkpoint:q}"
+        "python -m viper reconstruct-images --images {input.images:q} --captions {input.captions:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 

@@ -91,7 +91,7 @@ class FakePainter:
     def __init__(self, album: Album):
         self.album, self.seeds = album, []
 
-    def paint(self, prompts: list[str], *, seeds: list[int]):
+    def paint(self, prompts: list[str], *, seeds: list[int], shapes=()):
         self.seeds += seeds
         return [self.album.draw(caption_scene(prompt)) for prompt in prompts]
 
@@ -158,6 +158,7 @@ def small_section(**changes) -> Synthesis:
         "csr_size": 7,
         "vop_size": 3,
         "labels": "loop",
+        "answers": {"accept": "format"},
         "opinions": {"captions": 0, "least": 0},
         **dict.fromkeys(("caption", "critique", "refine", "entities"), answering),
         "operations": {"language": "micro", "max_operations": 3},

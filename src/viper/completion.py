@@ -1,8 +1,8 @@
 """What a completion looks like, `<think> reasoning </think><answer> answer </answer>`: written and read here alone.
 
-A completion that is trained on, or that becomes data, must have the format (`is_well_formed`, `answer_text`). One that
-is evaluated is read as far as it can be (`final_text`, `answer_span`, `reasoning`): a model that was never taught the
-format is asked the same questions.
+A completion that is trained on must have the format (`is_well_formed`, `answer_text`). One that is evaluated is read as
+far as it can be (`final_text`, `answer_span`, `reasoning`): a model that was never taught the format is asked the same
+questions. So is one that becomes data, where the scale wants that (`statement_text`).
 """
 
 import re
@@ -14,6 +14,8 @@ _WELL_FORMED = re.compile(r"\s*<think>.*</think>\s*<answer>(?P<answer>.*)</answe
 _ELEMENT = re.compile(r"<answer>(?P<answer>.*)</answer>", re.DOTALL)
 _REASONING = re.compile(r"<think>(.*?)(?:</think>|$)", re.DOTALL)
 _TAG = re.compile(r"</?(think|answer)>")
+_PREAMBLE = re.compile(r"\A[^\n]*:[*_ ]*\n+")  # "Here is the description:"
+_LAST_END = re.compile(r".*(?:[.!?][\"'”’)\]*_]*(?=\s|\Z)|\n)", re.DOTALL)
 
 
 def write(reasoning: str, answer: str) -> str:
@@ -59,6 +61,32 @@ def final_text(completion: str) -> str:
     else:
         text = _REASONING.sub("", completion).rpartition(_THINK_END)[2]
     return _TAG.sub("", text).strip()
+
+
+def statement_text(completion: str) -> str:
+    """What a completion states, whether or not it keeps to the format: `answer_text` where it does.
+
+    Otherwise `final_text`; and unless a tag closes it, without a first line that ends in a colon, and only up to the
+    end of its last whole sentence or line: the rest may have been cut off. '' where nothing is left.
+    """
+    text = final_text(completion)
+    if _ANSWER_END in completion.rpartition(_ANSWER)[2]:
+        return text
+    whole = _LAST_END.match(_PREAMBLE.sub("", text))
+    return whole[0].strip() if whole else ""
+
+
+def form(completion: str) -> str:
+    """How a completion keeps to the format, in words: what answers are counted by."""
+    if is_well_formed(completion):
+        return "as asked"
+    if not completion.strip():
+        return "blank"
+    if not any(tag in completion for tag in TAGS):
+        return "no tags"
+    if _ANSWER in completion:
+        return "other tags" if _ANSWER_END in completion.rpartition(_ANSWER)[2] else "an answer that is not closed"
+    return "no <answer>" if _THINK_END in completion else "reasoning that is not closed"
 
 
 def answer_span(completion: str) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 DATA, MODELS, RESULTS, WORK = "data", "models", "results", "work"
+PILOT = "pilot"  # in place of the number of a shard
 BENCHMARKS = "benchmarks"  # below data/SCALE/
 MANIFEST = "manifest.json"  # as in viper.manifest, which must not run again because a path moved
 RECORDED = "recorded"  # below results/, beside the scales
@@ -47,9 +48,17 @@ class Layout:
         """A shard of the seed images."""
         return f"{DATA}/{self.scale}/images/seed{seed}/shard{shard}.parquet"
 
-    def skipped(self, *, seed: int | str = "{seed}") -> str:
-        """Which photographs could not be used, counted by reason."""
-        return f"{DATA}/{self.scale}/images/seed{seed}/skipped.csv"
+    def skipped(self, *, seed: int | str = "{seed}", more: str = "") -> str:
+        """Which photographs, or which of those that joined as `more`, could not be used, counted by reason."""
+        return f"{DATA}/{self.scale}/images/seed{seed}/skipped{more and f'-{more}'}.csv"
+
+    def pilot_images(self, *, seed: int | str = "{seed}") -> str:
+        """The seed images that the loop is tried on."""
+        return self.images(seed=seed, shard=PILOT)
+
+    def forecast(self, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
+        """How many rows the data sets of a lineage will have, by its pilot."""
+        return f"{DATA}/{self.scale}/synthesis/{lineage}/forecast/seed{seed}/yield.csv"
 
     def truth(self, *, seed: int | str = "{seed}", shard: int | str = "{shard}") -> str:
         """What is in a shard of drawn seed images; only audits read it, and labels that are to be true."""

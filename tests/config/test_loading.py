@@ -170,6 +170,19 @@ def test_experiments_that_cannot_be_made_are_refused(key, value, message):
         load("smoke", PARAMS, {key: value})
 
 
+@pytest.mark.parametrize("scale", ["3b", "7b"])
+def test_the_painter_reads_captions_to_their_end(scale):
+    found = load(scale, PARAMS)
+    reads = found.models.painter.arguments["max_sequence_length"]
+    assert reads >= found.synthesis.caption.max_new_tokens
+    with pytest.raises(
+        ViperError, match=r"painter\.arguments\.max_sequence_length 512: captions have up to 1024 tokens"
+    ):
+        load(scale, PARAMS, {"models.painter.arguments.max_sequence_length": 512})
+    with pytest.raises(ViperError, match=r"captions have up to 2000 tokens .*raise the first or lower the second"):
+        load(scale, PARAMS, {"synthesis.caption.max_new_tokens": 2000})
+
+
 @pytest.mark.parametrize(
     ("given", "key"),
     [("seeds=[0, 1]", r"seeds = \[0, 1\]"), ("analysis={resamples: 7}", "analysis.resamples = 7")],

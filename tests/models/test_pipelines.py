@@ -4,12 +4,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from pydantic import ValidationError
 
-from viper.config.models import EditorSection, PipelineSection
+from viper.config.models import EditorSection, PainterSection
 from viper.errors import ViperError
 from viper.models.editor import DiffusersEditor, load_editor
-from viper.models.painter import DiffusersPainter, load_painter
+from viper.models.painter import DiffusersPainter, load_painter, nearest_size
 
 STEPS = {"num_inference_steps": 2}
 
@@ -18,7 +21,7 @@ STEPS = {"num_inference_steps": 2}
 def painter(pipeline_folders):
     arguments = {**STEPS, "height": 64, "width": 64}
     return load_painter(
-        PipelineSection(path=str(pipeline_folders["painter"]), device="cpu", batch_size=2, arguments=arguments)
+        PainterSection(path=str(pipeline_folders["painter"]), device="cpu", batch_size=2, arguments=arguments)
     )
 
 
@@ -80,7 +83,7 @@ def test_editor_sees_the_picture(editor):
 
 
 def test_wrong_argument_is_named(pipeline_folders):
-    section = PipelineSection(path=str(pipeline_folders["painter"]), device="cpu", arguments={"true_cfg_scale": 4.0})
+    section = PainterSection(path=str(pipeline_folders["painter"]), device="cpu", arguments={"true_cfg_scale": 4.0})
     with pytest.raises(ViperError, match=r"StableDiffusionPipeline does not take true_cfg_scale .*guidance_scale"):
         load_painter(section)
 
@@ -93,7 +96,7 @@ def test_wrong_image_argument_is_named(pipeline_folders):
 
 def test_missing_pipeline_is_named(tmp_path):
     with pytest.raises(ViperError, match="cannot be loaded as a diffusers pipeline"):
-        load_painter(PipelineSection(path=str(tmp_path)))
+        load_painter(PainterSection(path=str(tmp_path)))
 
 
 class OtherPipeline:
@@ -148,3 +151,70 @@ def test_pictures_are_checked_on_arrival(caplog):
         DiffusersEditor(TooMany(), section).edit([image], ["a"], seeds=[1])
     DiffusersEditor(Flat(), section).edit([image], ["a"], seeds=[1])
     assert "1 of 1 pictures have one flat color" in caplog.text
+
+
+TRAINED = [(1024, 1024), (1184, 880), (880, 1184), (1248, 832), (832, 1248), (1360, 768), (768, 1360)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((500, 500), (1024, 1024)),
+        ((640, 480), (1184, 880)),
+        ((480, 640), (880, 1184)),
+        ((3000, 2000), (1248, 832)),
+        ((1920, 1080), (1360, 768)),
+        ((400, 10), (1360, 768)),
+        ((10, 400), (768, 1360)),
+    ],
+)
+def test_the_nearest_aspect_ratio_is_taken(shape, size):
+    assert nearest_size(shape, TRAINED) == size
+
+
+@given(st.tuples(st.integers(1, 4000), st.integers(1, 4000)))
+def test_a_turned_photograph_gets_the_turned_size(shape):
+    ratios = sorted(abs(np.log(width * shape[1] / (height * shape[0]))) for width, height in TRAINED)
+    if ratios[1] - ratios[0] > 1e-9:  # of two that are equally near, the first counts
+        assert nearest_size(shape[::-1], TRAINED) == nearest_size(shape, TRAINED)[::-1]
+
+
+def test_pictures_have_the_shapes_of_their_photographs(painter):
+    """In whatever batches, each the picture that it would be alone."""
+    section = PainterSection(path="x", device="cpu", batch_size=2, arguments=STEPS, sizes=[(64, 64), (96, 64)])
+    own = DiffusersPainter(painter.pipeline, section)
+    prompts, seeds, shapes = ["A red circle."] * 4, [1, 2, 3, 1], [(90, 60), (50, 50), (1000, 700), (7, 9)]
+    pictures = own.paint(prompts, seeds=seeds, shapes=shapes)
+    assert [picture.size for picture in pictures] == [(96, 64), (64, 64), (96, 64), (64, 64)]
+    for row, picture in enumerate(pictures):
+        assert_alike([picture], own.paint(prompts[:1], seeds=[seeds[row]], shapes=[shapes[row]]))
+    assert [picture.size for picture in own.paint(prompts[:1], seeds=[1])] == [(64, 64)], "no shape: the first"
+
+
+def test_sizes_are_said_once():
+    with pytest.raises(ValidationError, match=r"sizes and arguments\.height and width both say how large"):
+        PainterSection(path="x", arguments={"height": 64, "width": 64}, sizes=[(64, 64)])
+
+
+class Reader:
+    """Reads so many tokens of a prompt by itself; a word is a token."""
+
+    def __init__(self):
+        self.given = []
+
+    def __call__(self, *, prompt, generator, max_sequence_length=5):
+        self.given.append(max_sequence_length)
+        return SimpleNamespace(images=[Image.effect_noise((64, 64), 50)])
+
+    def tokenizer(self, prompts, **_):
+        return {"input_ids": [prompt.split() for prompt in prompts]}
+
+
+def test_prompts_are_read_to_their_end_or_it_is_said(caplog):
+    pipeline, prompt = Reader(), " ".join("abcdefgh")
+    DiffusersPainter(pipeline, PainterSection(path="x", batch_size=1)).paint([prompt, "a"], seeds=[1, 2])
+    assert "1 of 2 prompts are longer than the 5 tokens that the painter reads (the longest has 8)" in caplog.text
+    caplog.clear()
+    section = PainterSection(path="x", batch_size=1, arguments={"max_sequence_length": 8})
+    DiffusersPainter(pipeline, section).paint([prompt], seeds=[1])
+    assert (pipeline.given, caplog.text) == ([5, 5, 8], "")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from method import method
-from viper.config.models import Caching, EditorSection, PipelineSection
+from viper.config.models import Caching, EditorSection, PainterSection
 from viper.config.reward import Embedder as EmbedderSection
 from viper.config.reward import Reward as RewardSection
 from viper.errors import ViperError
@@ -21,7 +21,7 @@ EDITING = {"num_inference_steps": 1, "true_cfg_scale": 4.0, "negative_prompt": "
 
 
 def painter(folder, **more):
-    return load_painter(PipelineSection(path=str(folder), device="cpu", batch_size=2, arguments=PAINTING, **more))
+    return load_painter(PainterSection(path=str(folder), device="cpu", batch_size=2, arguments=PAINTING, **more))
 
 
 @pytest.fixture(scope="module")
@@ -127,4 +127,4 @@ def test_a_missing_gpu_is_said_before_anything_is_loaded(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ViperError, match=r"device 'cuda' is asked for, but this machine shows 0 GPUs .*built without"):
-        load_painter(PipelineSection(path=str(tmp_path), device="cuda"))
+        load_painter(PainterSection(path=str(tmp_path), device="cuda"))

@@ -12,7 +12,7 @@ from method import method
 from microworld.adapters.benchmarks import write
 from scripted_loop import make_data_sets, make_shards, write_tables
 from viper.config.evaluation import Asking, Split
-from viper.config.models import EditorSection, PipelineSection, VlmSection
+from viper.config.models import EditorSection, PainterSection, VlmSection
 from viper.config.reward import Reward as RewardSection
 from viper.config.synthesis import Synthesis
 from viper.config.training import TrainOptions
@@ -30,7 +30,7 @@ from viper.training.run import Places, train
 MADE = {"lineage": "base", "seed": 0}
 SYNTHESIS = Synthesis(
     labels="loop",
-            opinions={"captions": 0, "least": 0},
+    opinions={"captions": 0, "least": 0}, answers={"accept": "format"},
     prompts="paper", csr_size=2, vop_size=2, allow_fewer=True,
     **{step: {"max_new_tokens": 12} for step in ("caption", "critique", "refine", "entities")},
     operations={"language": "english", "types": ["color"]},
@@ -47,7 +47,7 @@ PHASES = {
 class Negative:
     """Painter and editor where only the VLM matters: pictures of two sizes, and the same in negative."""
 
-    def paint(self, prompts, *, seeds):
+    def paint(self, prompts, *, seeds, shapes):
         return [Image.effect_noise((96, 64 + 32 * (seed % 2)), 60).convert("RGB") for seed in seeds]
 
     def edit(self, images, instructions, *, seeds):
@@ -129,7 +129,7 @@ def test_the_papers_models_go_round_the_loop(save_family, qwen_pipelines, tmp_pa
     calls = {"num_inference_steps": 1, "true_cfg_scale": 4.0, "negative_prompt": " "}
     painting = {"height": 64, "width": 64, **calls}
     painter = load_painter(
-        PipelineSection(path=str(qwen_pipelines["painter"]), device="cpu", batch_size=2, arguments=painting)
+        PainterSection(path=str(qwen_pipelines["painter"]), device="cpu", batch_size=2, arguments=painting)
     )
     editor = load_editor(EditorSection(path=str(qwen_pipelines["editor"]), device="cpu", batch_size=1, arguments=calls))
     images = [Image.effect_noise(size, 60).convert("RGB") for size in ((640, 480), (480, 640))]

@@ -4,12 +4,14 @@ import csv
 import json
 import os
 import shutil
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from pydantic import ValidationError
 
 from microworld.adapters.images import draw_images
 from microworld.draw import render
@@ -131,3 +133,37 @@ def test_one_bad_file_costs_one_row(folder, tmp_path):
         "not a file": 3,
     }
     assert len(rows) + sum(counts.values()) == len(list(folder.iterdir()))
+
+
+def test_more_photographs_join_without_a_change_of_what_was_there(folder, tmp_path):
+    """Those that were there before are duplicates; the first shards are not opened for writing again."""
+    collect(folder, tmp_path / "out")
+    first = [tmp_path / "out" / f"shard{shard}.parquet" for shard in range(2)]
+    before = [path.read_bytes() for path in first]
+    later = tmp_path / "later"
+    later.mkdir()
+    shutil.copy(folder / "coffee.png", later / "again.png")
+    for name in ("red", "blue", "green"):
+        Image.new("RGB", (70, 50), name).save(later / f"{name}.png")
+    more = {"later": {"paths": [f"{later}/*"], "number": 4, "shards": 2}}
+    images = Images(source="folder", paths=[f"{folder}/*"], number=10, shards=2, image_size=(64, 64), more=more)
+    assert (images.all_shards, images.all_images, images.shards_of("later")) == (4, 14, range(2, 4))
+    tables = [tmp_path / "out" / f"shard{shard}.parquet" for shard in images.shards_of("later")]
+    skipped = tmp_path / "out" / "skipped-later.csv"
+    collect_images(images, seed=0, out=tables, skipped=skipped, more="later", before=first)
+    assert [path.read_bytes() for path in first] == before
+    ids = [[row["id"] for row in read_rows(path)] for path in [*first, *tables]]
+    assert [len(each) for each in ids[2:]] == [2, 1]
+    assert len(set(chain(*ids))) == sum(map(len, ids))
+    with skipped.open() as file:
+        assert {row["reason"]: row["number"] for row in csv.DictReader(file)} == {"duplicate": "1"}
+
+
+def test_more_is_for_folders_and_names_its_mistakes():
+    with pytest.raises(ValidationError, match=r"more\.later\.shards \(2\) exceeds more\.later\.number \(1\)"):
+        Images(source="folder", paths=["a"], number=1, more={"later": {"paths": ["b"], "number": 1, "shards": 2}})
+    with pytest.raises(ValidationError, match="more names later but source is 'world': raise number instead"):
+        Images(source="world", number=1, more={"later": {"paths": ["b"], "number": 1}})
+    images = Images(source="folder", paths=["a"], number=1, more={"later": {"paths": ["/nowhere/*"], "number": 1}})
+    with pytest.raises(ViperError, match=r"images\.more\.later\.paths: '/nowhere/\*' names no file"):
+        collect_images(images, seed=0, out=[Path("x")], skipped=Path("y"), more="later")

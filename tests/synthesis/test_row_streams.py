@@ -15,7 +15,7 @@ from microworld import grammar
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
 from microworld.draw import render
 from microworld.scene import scene_stream
-from viper.config.synthesis import Answering
+from viper.config.synthesis import Answering, Answers
 from viper.models.base import Chat
 from viper.models.transformers_vlm import TransformersVLM
 from viper.prompts import render as prompt
@@ -23,7 +23,9 @@ from viper.synthesis import steps
 from viper.synthesis.rows import by_id, pack_image, row_seed, unpack_image
 
 ROWS = 12
-OPTIONS = SimpleNamespace(prompts="micro", caption=Answering(max_new_tokens=10, temperature=1.2))
+OPTIONS = SimpleNamespace(
+    prompts="micro", answers=Answers(accept="format"), caption=Answering(max_new_tokens=10, temperature=1.2)
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from microworld.parse import parse_caption, parse_operation
 from scripted_loop import filtering_section
 from viper.prompts import render
 from viper.synthesis import steps
-from viper.synthesis.rows import by_id, drawn_for_vop, unpack_image
+from viper.synthesis.rows import by_id, drawn_for_vop, pack_image, unpack_image
 
 
 def test_critique_finds_the_forgotten_object(run_loop, album, seed_rows):
@@ -81,7 +81,7 @@ def test_a_broken_critique_costs_csr_but_not_vop(run_loop, fakes, album):
 
 def test_nobody_is_asked_about_a_failed_painting(run_loop, fakes, album):
     class Failing(fakes.Painter):
-        def paint(self, prompts, *, seeds):
+        def paint(self, prompts, *, seeds, shapes):
             first, *others = super().paint(prompts, seeds=seeds)
             return [Image.new("RGB", first.size), *others]
 
@@ -142,11 +142,29 @@ def test_all_at_once_sends_one_joined_instruction(run_loop, options, seed_rows):
 def test_noise_depends_on_the_row_not_on_the_shard(fakes, album, seed_rows, options):
     captions = steps.caption(seed_rows, fakes.VLM(album), options, lineage="base", seed=3)
     whole, parts = fakes.Painter(album), fakes.Painter(album)
-    steps.reconstruct(captions, whole, lineage="base", seed=3)
+    steps.reconstruct(seed_rows, captions, whole, lineage="base", seed=3)
     for row in captions:
-        steps.reconstruct([row], parts, lineage="base", seed=3)
+        steps.reconstruct(seed_rows, [row], parts, lineage="base", seed=3)
     assert whole.seeds == parts.seeds
     assert len(set(whole.seeds)) == len(captions)
+
+
+def test_the_painter_is_told_the_shape_of_each_image_and_no_more(fakes, album, options):
+    class Asked(fakes.Painter):
+        def paint(self, prompts, *, seeds, shapes):
+            self.shapes = dict(zip(prompts, shapes, strict=True))
+            return [Image.new("RGB", (8, 8)) for _ in prompts]
+
+    shapes = {"a": (30, 20), "b": (20, 30), "c": (8, 8)}
+    images = [
+        {"id": name, "image": pack_image(Image.new("RGB", shape)), "source": ""} for name, shape in shapes.items()
+    ]
+    captions = [
+        {"id": name, "caption": f"{name}.", "failure": "broken format" if name == "c" else ""} for name in shapes
+    ]
+    painter = Asked(album)
+    steps.reconstruct(images, captions[::-1], painter, lineage="base", seed=3)
+    assert painter.shapes == {"a.": (30, 20), "b.": (20, 30)}
 
 
 def test_only_the_drawn_share_is_refined(run_loop, options, seed_rows, fakes, album):
@@ -169,19 +187,10 @@ def test_empty_shards_pass_through(options):
 
     made_by = {"lineage": "base", "seed": 0}
     assert steps.caption([], Nobody(), options, **made_by) == []
-    assert steps.reconstruct([], Nobody(), **made_by) == []
+    assert steps.reconstruct([], [], Nobody(), **made_by) == []
     assert steps.critique([], [], [], Nobody(), options, **made_by) == []
     assert steps.refine([], [], [], Nobody(), options, **made_by) == []
     assert steps.edit([], [], Nobody(), options, **made_by) == []
-
-
-def test_a_small_change_shows_in_its_field():
-    before = Image.new("RGB", (64, 64))
-    after = before.copy()
-    after.paste((255, 255, 255), (8, 8, 16, 16))
-    assert steps.largest_local_change(before, after) == pytest.approx(1.0)
-    assert steps.mean_change(before, after) == pytest.approx(1 / 64)
-    assert steps.largest_local_change(before, before) == 0
 
 
 def _name(row):

@@ -91,6 +91,21 @@ def register(app: typer.Typer) -> None:
         typer.echo(rows.to_string(index=False))
 
     @app.command()
+    def measure_edit_filter(
+        options: Options,
+        out: Annotated[Path, typer.Option(help="CSV table to write")],
+        seed: Annotated[int, typer.Option(help="of the known edits; min_change was chosen on 0", min=0)] = 1,
+    ) -> None:
+        """Count how often the filter of edits is wrong on photographs with known edits, beside comparing pixels."""
+        from viper.bench.edit_filter import filters, measure, photographs, rates
+        from viper.files import atomic_write
+
+        rows = rates(measure(filters(read_options(options).synthesis.edit), photographs(), seed))
+        with atomic_write(out) as partial:
+            rows.to_csv(partial, index=False, lineterminator="\n")
+        typer.echo(rows.to_string(index=False))
+
+    @app.command()
     def plot_speed(
         tables: Annotated[list[Path], typer.Argument(help="tables of measure-speed")],
         output: Annotated[list[Path], typer.Option(help="figure to write (.png, .svg, .pdf); repeat for several")],

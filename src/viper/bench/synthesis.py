@@ -7,7 +7,7 @@ from microworld.draw import render
 from microworld.scene import scene_stream
 from viper.bench.alternate import Comparison
 from viper.bench.floor import floor_seconds
-from viper.config.models import EditorSection, PipelineSection, VlmSection
+from viper.config.models import EditorSection, PainterSection, VlmSection
 from viper.config.synthesis import Synthesis
 from viper.models.editor import load_editor
 from viper.models.painter import load_painter
@@ -26,7 +26,7 @@ class Loop:
         synthesis: the section `synthesis`; all seed images are refined and edited, whatever its `vop_share`.
     """
 
-    def __init__(self, vlm: VlmSection, painter: PipelineSection, editor: EditorSection, synthesis: Synthesis):
+    def __init__(self, vlm: VlmSection, painter: PainterSection, editor: EditorSection, synthesis: Synthesis):
         self.vlm = load_vlm(Path(vlm.path), vlm)
         self.painter, self.editor = load_painter(painter), load_editor(editor)
         self.synthesis = synthesis.model_copy(update={"vop_share": 1.0})

@@ -4,10 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Area, Count, Pixels, Section
+from viper.config.base import Area, Count, LeaveOutNull, Pixels, Section
 from viper.config.paths import PathText
 
 Side = Annotated[Pixels, Field(ge=8)]
+
+
+class MoreImages(Section):
+    """Photographs that join a synthesis which has begun: shards of their own behind those that there are."""
+
+    paths: list[PathText] = Field(min_length=1, description="glob patterns of image files; `images.paths` names others")
+    number: Count = Field(description="images to take of them, at most")
+    shards: Annotated[Count, Field(le=10_000)] = Field(1, description="parts that are synthesized independently")
 
 
 class Images(Section):
@@ -20,6 +28,11 @@ class Images(Section):
     )
     paths: list[PathText] = Field(
         [], description="glob patterns of image files, for example 'photos/**/*.jpg'; folder only"
+    )
+    more: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,31}$")], MoreImages], LeaveOutNull] = Field(
+        {},
+        description="name → further photographs, in the order in which they were added; nothing finished is made "
+        "again for them. One that was used stays; folder only",
     )
     image_size: Annotated[tuple[Side, Side], Field(strict=False)] | None = Field(
         None, description="(width, height): photographs are scaled and center-cropped to it; null keeps their shape"
@@ -35,6 +48,27 @@ class Images(Section):
             raise ValueError("source is 'folder' but paths is empty: name the photographs, or set source: world")
         if self.source == "world" and self.paths:
             raise ValueError(f"paths {self.paths} is given but source is 'world': set source: folder, or empty paths")
-        if self.shards > self.number:
-            raise ValueError(f"shards ({self.shards}) exceeds number ({self.number}): lower shards or raise number")
+        if self.more and self.source != "folder":
+            raise ValueError(f"more names {', '.join(self.more)} but source is '{self.source}': raise number instead")
+        for where, part in (("", self), *((f"more.{name}.", part) for name, part in self.more.items())):
+            if part.shards > part.number:
+                raise ValueError(
+                    f"{where}shards ({part.shards}) exceeds {where}number ({part.number}): lower shards or raise number"
+                )
         return self
+
+    @property
+    def all_shards(self) -> int:
+        """The number of shards, those of `more` included."""
+        return self.shards + sum(part.shards for part in self.more.values())
+
+    @property
+    def all_images(self) -> int:
+        """The number of seed images, those of `more` included."""
+        return self.number + sum(part.number for part in self.more.values())
+
+    def shards_of(self, name: str) -> range:
+        """The numbers of the shards of one part of `more`."""
+        before = list(self.more)[: list(self.more).index(name)]
+        first = self.shards + sum(self.more[each].shards for each in before)
+        return range(first, first + self.more[name].shards)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Area, Batch, Count, Few, Natural, Section, Seed, Tokens, suggestion
+from viper.config.base import Area, Batch, Count, Few, Natural, Pixels, Section, Seed, Tokens, suggestion
 from viper.config.hub import Pinned
 from viper.config.paths import PathText
 
@@ -15,6 +15,7 @@ Engine = Annotated[
     Field(description="what generates; auto: vLLM where it is installed and there is a GPU, transformers otherwise"),
 ]
 Part = Literal["vlm", "painter", "editor", "embedder"]
+PaintedSide = Annotated[Pixels, Field(ge=64, multiple_of=16)]  # what the largest latents and patches divide
 
 
 # Options of the image processors of transformers' vision-language models; each has some of them.
@@ -206,6 +207,25 @@ class PipelineSection(Section):
         return self
 
 
+class PainterSection(PipelineSection):
+    """A pipeline that paints a text."""
+
+    sizes: list[Annotated[tuple[PaintedSide, PaintedSide], Field(strict=False)]] = Field(
+        [],
+        description="(width, height) of the pictures that it may paint: each gets the one whose aspect ratio is "
+        "nearest to its photograph's; none: the height and width of `arguments` for all",
+    )
+
+    @model_validator(mode="after")
+    def _size_is_said_once(self) -> "PainterSection":
+        named = [name for name in SIZES if self.arguments.get(name) is not None]
+        if self.sizes and named:
+            raise ValueError(
+                f"sizes and arguments.{' and '.join(named)} both say how large pictures are: take one of them out"
+            )
+        return self
+
+
 class EditorSection(PipelineSection):
     """A pipeline that also takes a picture."""
 
@@ -230,7 +250,7 @@ class Models(Section):
     hub: dict[Part, Pinned] = Field({}, description="part → OWNER/NAME@COMMIT; its path follows; only for source: hub")
     cache: PathText = Field("cache", description="folder that keeps what was downloaded, apart from outputs")
     vlm: VlmSection
-    painter: PipelineSection
+    painter: PainterSection
     editor: EditorSection
     checker: PathText | None = Field(
         None, min_length=1, description="folder of the classifier that reads pictures of the micro world; audits only"

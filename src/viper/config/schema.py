@@ -151,7 +151,7 @@ class Scale(Section):
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "Scale":
-        images, held_out = self.images.number, self.synthesis.vop_held_out
+        images, held_out = self.images.all_images, self.synthesis.vop_held_out
         if held_out >= images:
             raise ValueError(
                 f"synthesis.vop_held_out {held_out}: there are {images} seed images (images.number); lower it"
@@ -163,6 +163,18 @@ class Scale(Section):
                     f"synthesis.{name} {size}: images.number {images} less synthesis.vop_held_out {held_out} is fewer; "
                     "lower it, raise images.number, or set synthesis.allow_fewer: true"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_painted_text(self) -> "Scale":
+        # Captions and prompts are counted in tokens of two tokenizers; Qwen-Image reads with that of Qwen2.5-VL.
+        reads, written = self.models.painter.arguments.get("max_sequence_length"), self.synthesis.caption.max_new_tokens
+        if reads is not None and reads < written:
+            raise ValueError(
+                f"models.painter.arguments.max_sequence_length {reads}: captions have up to {written} tokens "
+                "(synthesis.caption.max_new_tokens), and what the painter does not read, the critic would find "
+                "missing; raise the first or lower the second"
+            )
         return self
 
     @model_validator(mode="after")

@@ -65,6 +65,37 @@ class Opinions(Section):
         return self
 
 
+class Again(Section):
+    """How a chat is asked once more whose answer cannot be read."""
+
+    temperature: float = Field(gt=0, le=10, description="of this asking: a greedy one would be answered the same")
+    begin: Annotated[str, Field(max_length=1000)] = Field("", description="what this answer is made to begin with")
+
+
+class Answers(Section):
+    """How the VLM's answers are read in every step, and what is done about one that cannot be."""
+
+    accept: Literal["format", "any"] = Field(
+        description="format: only <think>…</think><answer>…</answer>; any: what is there, such as a text without tags; "
+        "of one that no tag closes, what is before its last whole sentence or line ends"
+    )
+    begin: Annotated[str, Field(max_length=1000)] = Field(
+        "", description="what every answer is made to begin with, such as <think>"
+    )
+    again: Again | None = Field(None, description="asked again, once, where an answer cannot be read; null: not")
+
+
+class Pilot(Section):
+    """The loop on a few images before all else, to forecast how many rows the data sets will have."""
+
+    images: Annotated[Count, Field(ge=8, le=10_000)] = Field(description="the first so many of the first shard")
+    confidence: float = Field(
+        gt=0.5,
+        lt=1,
+        description="nothing more is synthesized where the data sets will be too small with this probability",
+    )
+
+
 class OperationsSection(Section):
     """The hand-written heuristics that turn hard entities into operations."""
 
@@ -99,10 +130,18 @@ class EditSection(Section):
     one_by_one: bool = Field(
         description="true: one call of the editor an operation, each on the last result; false: all in one call"
     )
+    compare: Literal["pixels", "aligned"] = Field(
+        "pixels",
+        description="pixels: each with the one in its place; aligned: the original is laid over the result first, its "
+        "tones are fitted, and what a null edit of the same picture explains is taken off (viper.synthesis.effects)",
+    )
     min_change: float = Field(
         ge=0,
         le=1,
         description="absolute difference (of 0..1, mean over one of 16x16 fields) that each edit must exceed somewhere",
+    )
+    max_spread: float = Field(
+        1.0, gt=0, le=1, description="share of the fields that may differ by more: an edit is of a part of the picture"
     )
     max_change: float = Field(
         gt=0,
@@ -139,6 +178,8 @@ class Synthesis(Section):
         "labelled by it, and pairs with an untrue statement dropped; shuffled: what the loop says of another row, as a "
         "control of what training gives whatever labels say",
     )
+    pilot: Pilot | None = Field(None, description="null: no images are tried beforehand")
+    answers: Answers
     caption: Answering
     critique: Critiquing
     refine: Answering

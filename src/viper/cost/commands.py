@@ -127,11 +127,14 @@ def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
     # Any file can stand for one that is not there yet where nothing is read.
     stand_in: dict[str, Any] = {}
     if scale.images.source == "folder":
-        try:
-            find_photographs(scale.images.paths)
-        except ViperError as error:
-            typer.echo(f"{error}. Counted are images.number photographs all the same.", err=True)
-            stand_in["images"] = {"paths": ["params.yaml"]}
+        for name, part in {"": scale.images, **scale.images.more}.items():
+            key = f"images.more.{name}" if name else "images"
+            try:
+                find_photographs(part.paths, f"{key}.paths")
+            except ViperError as error:
+                typer.echo(f"{error}. Counted are {key}.number photographs all the same.", err=True)
+                section = stand_in.setdefault("images", {})
+                (section.setdefault("more", {}).setdefault(name, {}) if name else section)["paths"] = ["params.yaml"]
     samples = scale.training.cold_start.source
     if samples != "truth" and not Path(samples).is_file():
         typer.echo(

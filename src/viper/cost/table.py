@@ -11,6 +11,7 @@ from viper.config.schema import Scale
 from viper.cost.rates import Rates
 from viper.cost.timings import read_measured
 from viper.cost.work import Estimate, disk_of, estimate
+from viper.layout import PILOT
 from viper.workflow.graph import Job
 
 TOTAL = "all"
@@ -29,9 +30,12 @@ def plan(jobs: Sequence[Job], scale: Scale, rates: Rates) -> list[Estimate]:
 
 
 def _does_the_same(one: Job, other: Job) -> bool:
-    """Whether two jobs of a rule differ in nothing but their shard or seed."""
-    return one.rule == other.rule and all(
-        one.wildcards[key] == value for key, value in other.wildcards.items() if key not in ("shard", "seed")
+    """Whether two jobs of a rule differ in nothing but their shard or seed; the pilot is no shard like others."""
+    of_pilots = {job.wildcards.get("shard") == PILOT for job in (one, other)}
+    return (
+        one.rule == other.rule
+        and len(of_pilots) == 1
+        and all(one.wildcards[key] == value for key, value in other.wildcards.items() if key not in ("shard", "seed"))
     )
 
 

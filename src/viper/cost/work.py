@@ -12,6 +12,7 @@ from viper.config.schema import Scale
 from viper.config.training import Grpo, one_run
 from viper.cost.rates import Rates
 from viper.evaluation import world
+from viper.layout import PILOT
 from viper.lineage import phase_of
 from viper.manifest import MANIFEST
 from viper.workflow.graph import Job
@@ -108,36 +109,38 @@ def _assemble_datasets(job: Job, scale: Scale, rates: Rates) -> Estimate:
     return Estimate(rates.light[job.rule], disk, "estimate")
 
 
-def _images(scale: Scale) -> float:
-    """Seed images of one shard."""
-    return scale.images.number / scale.images.shards
+def _images(job: Job, scale: Scale) -> float:
+    """Seed images of the job's shard."""
+    if job.wildcards.get("shard") == PILOT:
+        return scale.synthesis.pilot.images
+    return scale.images.all_images / scale.images.all_shards
 
 
 def _caption_images(job: Job, scale: Scale, rates: Rates) -> Work:
-    return Work("vlm", {"token": _images(scale) * scale.synthesis.caption.max_new_tokens})
+    return Work("vlm", {"token": _images(job, scale) * scale.synthesis.caption.max_new_tokens})
 
 
 def _critique_captions(job: Job, scale: Scale, rates: Rates) -> Work:
     critique = scale.synthesis.critique
     is_asked = critique.picture == "image"  # otherwise for a second caption
     tokens = critique.answers * critique.max_new_tokens if is_asked else scale.synthesis.caption.max_new_tokens
-    return Work("vlm", {"token": _images(scale) * tokens})
+    return Work("vlm", {"token": _images(job, scale) * tokens})
 
 
 def _refine_captions(job: Job, scale: Scale, rates: Rates) -> Work:
     synthesis = scale.synthesis
     opinions = synthesis.opinions.captions * synthesis.caption.max_new_tokens
     tokens = synthesis.refine.max_new_tokens + synthesis.entities.max_new_tokens + opinions
-    return Work("vlm", {"token": _images(scale) * synthesis.vop_share * tokens})
+    return Work("vlm", {"token": _images(job, scale) * synthesis.vop_share * tokens})
 
 
 def _reconstruct_images(job: Job, scale: Scale, rates: Rates) -> Work:
-    images = _images(scale)
+    images = _images(job, scale)
     return Work("painter", {"denoising": images * _passes(scale.models.painter)}, pictures=images)
 
 
 def _edit_images(job: Job, scale: Scale, rates: Rates) -> Work:
-    images, synthesis = _images(scale) * scale.synthesis.vop_share, scale.synthesis
+    images, synthesis = _images(job, scale) * scale.synthesis.vop_share, scale.synthesis
     calls = (1 + synthesis.operations.max_operations) / 2 if synthesis.edit.one_by_one else 1
     if synthesis.operations.premise == "added":
         calls += 1 - ("add" in synthesis.operations.types) / len(synthesis.operations.types)  # what is added first

@@ -40,8 +40,13 @@ class VLM(Protocol):
 class Painter(Protocol):
     """Text to image."""
 
-    def paint(self, prompts: list[str], *, seeds: list[int]) -> list[Image]:
-        """Return one RGB picture per prompt, each from noise of its own seed."""
+    def paint(self, prompts: list[str], *, seeds: list[int], shapes: Sequence[tuple[int, int]] = ()) -> list[Image]:
+        """Return one RGB picture per prompt, each from noise of its own seed.
+
+        Args:
+            shapes: (width, height) of the picture that each prompt describes, for painters that follow its aspect
+                ratio; none: of no shape in particular.
+        """
         ...
 
 

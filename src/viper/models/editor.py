@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image, Resampling
 
 from viper.config.models import EditorSection
-from viper.models.pipelines import call_in_batches, load_pipeline
+from viper.models.pipelines import call_in_batches, load_pipeline, rows_by_size
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -30,8 +30,7 @@ class DiffusersEditor:
     def edit(self, images: list[Image], instructions: list[str], *, seeds: list[int]) -> list[Image]:
         """Return one edited RGB picture, of its original's size, an instruction; see `viper.models.base.Editor`."""
         edited: list[Image | None] = [None] * len(images)
-        for size in sorted({image.size for image in images}):  # a batch is one tensor, so its pictures share a size
-            rows = [row for row, image in enumerate(images) if image.size == size]
+        for size, rows in rows_by_size([image.size for image in images]):
             results = self._edit_same_size(
                 [images[row] for row in rows], [instructions[row] for row in rows], [seeds[row] for row in rows]
             )

@@ -133,6 +133,14 @@ def _import_own_components(folder: Path) -> None:
                 importlib.import_module(value[0])
 
 
+def rows_by_size(sizes: Sequence[tuple[int, int] | None]) -> list[tuple[tuple[int, int] | None, list[int]]]:
+    """Rows by the size of their pictures, the smallest first: a batch is one tensor, so its pictures share a size."""
+    found: dict[tuple[int, int] | None, list[int]] = {}
+    for row, size in enumerate(sizes):
+        found.setdefault(size, []).append(row)
+    return sorted(found.items(), key=lambda item: item[0] or ())
+
+
 def call_in_batches(
     pipeline: "DiffusionPipeline",
     columns: dict[str, Sequence[Any]],

@@ -52,11 +52,43 @@ def register(app: typer.Typer) -> None:
         skipped: Annotated[Path, typer.Option(help="CSV to write: photographs that could not be used, by reason")],
         options: Options,
         seed: Seed = 0,
+        more: Annotated[str, typer.Option(help="the part of images.more to read; none: images.paths")] = "",
+        before: Annotated[list[Path] | None, typer.Option(help="shard that there is already; repeat for each")] = None,
     ) -> None:
         """Read photographs: upright, RGB, of the wanted size."""
         from viper.synthesis.images import collect_images
 
-        collect_images(read_options(options).images, seed=seed, out=images, skipped=skipped)
+        section = read_options(options).images
+        collect_images(section, seed=seed, out=images, skipped=skipped, more=more, before=before or [])
+
+    @app.command()
+    def pilot_images(images: Table, out: Out, options: Options) -> None:
+        """Take the first seed images of a shard, to try the loop on."""
+        from viper.synthesis.pilot import take_images
+
+        take_images(images, out, read_options(options).synthesis.pilot.images)
+
+    @app.command()
+    def forecast_yield(
+        image: Annotated[list[Path], typer.Option(help="table of seed images; repeat for each shard")],
+        images: Table,
+        captions: Table,
+        critiques: Table,
+        refinements: Table,
+        operations: Table,
+        edits: Table,
+        out: Annotated[Path, typer.Option(help="CSV table to write")],
+        options: Options,
+        seed: Seed,
+    ) -> None:
+        """Forecast from the pilot's tables how many rows the data sets will have; stop where they cannot be filled."""
+        from viper.synthesis.assemble import Shards
+        from viper.synthesis.pilot import forecast
+
+        tables = {"images": images, "captions": captions, "critiques": critiques, "refinements": refinements}
+        tables |= {"operations": operations, "edits": edits}
+        pilot = Shards({step: [path] for step, path in tables.items()})
+        forecast(pilot, image, out, read_options(options).synthesis, seed=seed)
 
     @app.command()
     def caption_images(
@@ -70,12 +102,18 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def reconstruct_images(
-        captions: Table, out: Out, checkpoint: Checkpoint, options: Options, lineage: Lineage, seed: Seed
+        images: Table,
+        captions: Table,
+        out: Out,
+        checkpoint: Checkpoint,
+        options: Options,
+        lineage: Lineage,
+        seed: Seed,
     ) -> None:
-        """The painter draws each caption of a shard."""
+        """The painter draws each caption of a shard, in the shape of its image where it may."""
         from viper.synthesis.loop import RECONSTRUCT_IMAGES
 
-        paths = {"captions": captions}
+        paths = {"images": images, "captions": captions}
         _make(RECONSTRUCT_IMAGES, paths, partial(_painter, checkpoint), out, options, lineage=lineage, seed=seed)
 
     @app.command()

@@ -92,10 +92,14 @@ CAPTION_IMAGES = Step(
     reads=(SEED_IMAGES,),
     makes=CAPTIONS,
     model="vlm",
-    depends_on=("prompts", "caption"),
+    depends_on=("prompts", "answers", "caption"),
 )
 RECONSTRUCT_IMAGES = Step(
-    "reconstruct_images", steps.reconstruct, reads=(CAPTIONS,), makes=RECONSTRUCTIONS, model="painter"
+    "reconstruct_images",
+    steps.reconstruct,
+    reads=(SEED_IMAGES, CAPTIONS),
+    makes=RECONSTRUCTIONS,
+    model="painter",
 )
 CRITIQUE_CAPTIONS = Step(
     "critique_captions",
@@ -103,7 +107,7 @@ CRITIQUE_CAPTIONS = Step(
     reads=(SEED_IMAGES, CAPTIONS, RECONSTRUCTIONS),
     makes=CRITIQUES,
     model="vlm",
-    depends_on=("prompts", "critique", "caption", "operations.language"),  # a second caption may be asked for
+    depends_on=("prompts", "answers", "critique", "caption", "operations.language"),  # a second caption may be asked for
 )
 REFINE_CAPTIONS = Step(
     "refine_captions",
@@ -111,7 +115,8 @@ REFINE_CAPTIONS = Step(
     reads=(SEED_IMAGES, CAPTIONS, CRITIQUES),
     makes=REFINEMENTS,
     model="vlm",
-    depends_on=("prompts", "refine", "entities", "opinions", "caption", "vop_share"),  # opinions are further captions
+    # opinions are further captions
+    depends_on=("prompts", "answers", "refine", "entities", "opinions", "caption", "vop_share"),
 )
 PLAN_OPERATIONS = Step(
     "plan_operations", steps.operate, reads=(REFINEMENTS,), makes=OPERATIONS, depends_on=("operations", "opinions")

@@ -28,11 +28,11 @@ class UnusablePhotographError(ViperError):
     """A file that cannot serve as a seed image; its text is the reason, the same for all files of a kind."""
 
 
-def find_photographs(patterns: list[str]) -> list[Path]:
+def find_photographs(patterns: list[str], key: str = "images.paths") -> list[Path]:
     """Return what the glob patterns name, each once, sorted.
 
     Beside files that may be a dangling link, a pipe, or a folder named x.jpg, which `read_photograph` refuses so that
-    they are counted; folders without such an ending are passed over.
+    they are counted; folders without such an ending are passed over. `key` is where the patterns stand.
 
     Raises:
         ViperError: a pattern names no file.
@@ -45,7 +45,7 @@ def find_photographs(patterns: list[str]) -> list[Path]:
         paths = {path for path in map(Path, names) if path.suffix or not os.path.isdir(path)}  # noqa: PTH112
         if not any(map(os.path.isfile, paths)):
             raise ViperError(
-                f"images.paths: '{printable(pattern)}' names no file: put photographs there, or correct the pattern "
+                f"{key}: '{printable(pattern)}' names no file: put photographs there, or correct the pattern "
                 "(a bracket in the name of a folder is written [[])"
             )
         found |= paths

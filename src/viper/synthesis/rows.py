@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from viper.files import atomic_write
-from viper.pictures import png, read_picture
+from viper.pictures import open_picture, png, read_picture
 from viper.reading import open_parquet
 
 Row = dict[str, Any]
@@ -44,6 +44,16 @@ def unpack_image(packed: dict[str, Any]) -> Image.Image:
         PictureError: see `viper.pictures.open_picture`.
     """
     return read_picture(packed["bytes"] or b"", f"image {packed['path']}")
+
+
+def picture_size(packed: dict[str, Any]) -> tuple[int, int]:
+    """Width and height of an image of a table; its pixels are not decoded.
+
+    Raises:
+        PictureError: see `viper.pictures.open_picture`.
+    """
+    with open_picture(packed["bytes"] or b"", f"image {packed['path']}") as image:
+        return image.size
 
 
 def write_rows(path: str | Path, rows: Sequence[Row], columns: dict[str, pa.DataType]) -> None:

@@ -6,43 +6,43 @@ prompt (or heuristic, or model) that made it, and the run's seed.
 """
 
 import numpy as np
-from PIL import Image, ImageChops
+from PIL import Image
 
-from viper.completion import answer_text
-from viper.config.synthesis import Answering, Synthesis
+from viper.config.synthesis import Synthesis
 from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
+from viper.synthesis.answers import Answer, ask, failure_of
+from viper.synthesis.effects import Effect, effect_of
+from viper.synthesis.effects import failure_of as failure_of_edit
 from viper.synthesis.heuristics import Agreement, get_language, plan_changes, plan_on_newcomer
 from viper.synthesis.refinements import NOTHING, agreed, read_refinements
-from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, row_seed, unpack_image
+from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, picture_size, row_seed, unpack_image
 
-BROKEN = "broken format"
 FLAT = "flat reconstruction"
-_FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
 
 
 def caption(images: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
-    """The VLM describes each seed image. Failure: broken format."""
+    """The VLM describes each seed image. Failure: an answer that cannot be read."""
     text = render(options.prompts, "caption")
     chats = [Chat([unpack_image(row["image"])], text) for row in images]
-    answering = options.caption
-    completions = _ask(vlm, chats, answering, _row_seeds(seed, "caption", images))
+    answers = ask(vlm, chats, options.caption, options.answers, seed=seed, step="caption", rows=images)
     return [
         {
             "id": row["id"],
-            "caption": (said := answer_text(completion)),
-            "completion": completion,
-            **_made_by("" if said else BROKEN, lineage, f"{options.prompts}/caption", seed),
+            "caption": answer.text,
+            "completion": answer.completion,
+            **_made_by(failure_of(answer, options.answers), lineage, f"{options.prompts}/caption{answer.asking}", seed),
         }
-        for row, completion in zip(images, completions, strict=True)
+        for row, answer in zip(images, answers, strict=True)
     ]
 
 
-def reconstruct(captions: list[Row], painter: Painter, *, lineage: str, seed: int) -> list[Row]:
-    """The painter draws each caption, without having seen the image."""
-    usable = _usable(captions)
+def reconstruct(images: list[Row], captions: list[Row], painter: Painter, *, lineage: str, seed: int) -> list[Row]:
+    """The painter draws each caption, without having seen the image: it is told its shape, and no more."""
+    originals, usable = by_id(images), _usable(captions)
     noise = _row_seeds(seed, "reconstruct", usable)
-    painted = painter.paint([row["caption"] for row in usable], seeds=noise) if usable else []
+    shapes = [picture_size(originals[row["id"]]["image"]) for row in usable]
+    painted = painter.paint([row["caption"] for row in usable], seeds=noise, shapes=shapes) if usable else []
     return [
         {"id": row["id"], "image": pack_image(image), **_made_by("", lineage, "painter", seed)}
         for row, image in zip(usable, painted, strict=True)
@@ -63,8 +63,8 @@ def critique(
     and caption, and lists refinements; asked several times, what enough of its answers have. The completion is that of
     the answer with most of them. Of the reconstruction: see `_hold_captions_together`.
 
-    Failures: the reconstruction has one flat color (then nobody is asked); broken format; nothing to change; captions
-    that cannot be compared.
+    Failures: the reconstruction has one flat color (then nobody is asked); no answer can be read; nothing to change;
+    captions that cannot be compared.
     """
     if options.critique.picture == "reconstruction":
         return _hold_captions_together(images, captions, reconstructions, vlm, options, lineage=lineage, seed=seed)
@@ -79,27 +79,28 @@ def critique(
         for row in asked
     ]
     language, section = get_language(options.operations.language), options.critique
-    completions = _ask_again(vlm, chats, section, section.answers, seed=seed, step="critique", rows=asked)
+    names = ["critique", *(f"critique {number}" for number in range(1, section.answers))]
+    said = [ask(vlm, chats, section, options.answers, seed=seed, step=name, rows=asked) for name in names]
+    answers_of = {row["id"]: each for row, *each in zip(asked, *said, strict=True)}
     rows = []
     for row in usable:
-        completion, refinements = "", []
-        if answers := completions.get(row["id"]):
-            found = [read_refinements(answer_text(answer)) for answer in answers]
+        best, refinements, failure = Answer("", ""), [], FLAT
+        if answers := answers_of.get(row["id"]):
+            found = [read_refinements(answer.text) for answer in answers]
             refinements = agreed(found, language.key, section.least)
             kept = set(map(language.key, refinements))
             shares = [len(kept & set(map(language.key, each))) for each in found]
-            completion = answers[shares.index(max(shares))]
-        broken = not any(map(answer_text, answers or []))
-        failure = BROKEN if broken else "" if refinements else NOTHING
-        failure = failure if answers else FLAT
+            best = answers[shares.index(max(shares))]
+            readable = next((answer for answer in answers if answer.text), best)
+            failure = failure_of(readable, options.answers) or ("" if refinements else NOTHING)
         rows.append(
             {
                 "id": row["id"],
                 "picture": "image",
                 "caption": row["caption"],
                 "refinements": refinements,
-                "completion": completion,
-                **_made_by(failure, lineage, f"{options.prompts}/critique", seed),
+                "completion": best.completion,
+                **_made_by(failure, lineage, f"{options.prompts}/critique{best.asking}", seed),
             }
         )
     return rows
@@ -125,25 +126,25 @@ def _hold_captions_together(
     asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
     text, language = render(options.prompts, "caption"), get_language(options.operations.language)
     chats = [Chat([unpack_image(originals[row["id"]]["image"])], text) for row in asked]
-    completions = _ask(vlm, chats, options.caption, _row_seeds(seed, "second caption", asked))
-    second = {row["id"]: completion for row, completion in zip(asked, completions, strict=True)}
+    answers = ask(vlm, chats, options.caption, options.answers, seed=seed, step="second caption", rows=asked)
+    second = {row["id"]: answer for row, answer in zip(asked, answers, strict=True)}
     rows = []
     for row in usable:
-        completion = second.get(row["id"], "")
-        said, differences = answer_text(completion), None
-        if said:
+        answer, differences, failure = second.get(row["id"], Answer("", "")), [], FLAT
+        if answer.text:
             wording = np.random.default_rng(row_seed(seed, "differences", row["id"]))
-            differences = language.differences(row["caption"], said, wording)
-        failure = "" if differences else "captions that cannot be compared" if differences is None else NOTHING
-        failure = failure if said else BROKEN
+            differences = language.differences(row["caption"], answer.text, wording)
+            failure = "" if differences else "captions that cannot be compared" if differences is None else NOTHING
+        elif row["id"] in second:
+            failure = failure_of(answer, options.answers)
         rows.append(
             {
                 "id": row["id"],
                 "picture": "reconstruction",
-                "caption": said,
+                "caption": answer.text,
                 "refinements": differences or [],
-                "completion": completion,
-                **_made_by(failure if row["id"] in second else FLAT, lineage, f"{options.prompts}/caption", seed),
+                "completion": answer.completion,
+                **_made_by(failure, lineage, f"{options.prompts}/caption{answer.asking}", seed),
             }
         )
     return rows
@@ -164,7 +165,7 @@ def refine(
     Only the share of the images that is drawn for VOP (by name and seed) goes on; the others have no row. A caption
     without refinements is its own refined caption: what CSR cannot use may still serve VOP. Where `opinions` are
     wanted, the picture is also described anew, so many times.
-    Failures: refined caption or entities of broken format.
+    Failures: refined caption or entities that cannot be read.
     """
     originals = by_id(images)
     found = {row["id"]: row["refinements"] if row["picture"] == "image" else [] for row in critiques}
@@ -183,35 +184,34 @@ def refine(
         )
         for row in to_refine
     ]
-    completions = _ask(vlm, chats, options.refine, _row_seeds(seed, "refine", to_refine))
-    completion_of = {row["id"]: completion for row, completion in zip(to_refine, completions, strict=True)}
-    refined = {
-        row["id"]: answer_text(completion_of[row["id"]]) if row["id"] in completion_of else row["caption"]
-        for row in usable
-    }
+    answers = ask(vlm, chats, options.refine, options.answers, seed=seed, step="refine", rows=to_refine)
+    written = {row["id"]: Answer("", row["caption"]) for row in usable}
+    written |= {row["id"]: answer for row, answer in zip(to_refine, answers, strict=True)}
+    refined = {row_id: answer.text for row_id, answer in written.items()}
     to_name = [row for row in usable if refined[row["id"]]]
     chats = [
         Chat([pictures[row["id"]]], render(options.prompts, "entities", caption=refined[row["id"]])) for row in to_name
     ]
-    answers = _ask(vlm, chats, options.entities, _row_seeds(seed, "entities", to_name))
+    answers = ask(vlm, chats, options.entities, options.answers, seed=seed, step="entities", rows=to_name)
     named = {row["id"]: answer for row, answer in zip(to_name, answers, strict=True)}
     opinions = _opinions(usable, pictures, vlm, options, seed=seed) if options.opinions.captions else {}
     rows = []
     for row in usable:
-        entities = answer_text(named.get(row["id"], ""))
-        broken = "" if entities else "entities" if refined[row["id"]] else "refined caption"
+        writing, naming = written[row["id"]], named.get(row["id"], Answer("", ""))
+        lost, what = (naming, "entities") if writing.text else (writing, "refined caption")
+        failure = failure_of(lost, options.answers)
         rows.append(
             {
                 "id": row["id"],
-                "refined_caption": refined[row["id"]],
-                "entities": entities,
-                "completion": completion_of.get(row["id"], ""),
-                "entities_completion": named.get(row["id"], ""),
+                "refined_caption": writing.text,
+                "entities": naming.text,
+                "completion": writing.completion,
+                "entities_completion": naming.completion,
                 "opinions": opinions.get(row["id"], []),
                 **_made_by(
-                    f"{BROKEN} of {broken}" if broken else "",
+                    failure and f"{failure} of {what}",
                     lineage,
-                    f"{options.prompts}/refine, {options.prompts}/entities",
+                    f"{options.prompts}/refine{writing.asking}, {options.prompts}/entities{naming.asking}",
                     seed,
                 ),
             }
@@ -257,7 +257,8 @@ def edit(
 ) -> list[Row]:
     """The editor carries out the operations of each picture, on what it has prepared where that is wanted.
 
-    Failures: an edit changed nothing visible (`min_change`); the picture is no longer the same (`max_change`).
+    Failures: an edit changed nothing visible (`min_change`), or most of the picture (`max_spread`); the picture is no
+    longer the same (`max_change`).
     """
     section = options.edit
     originals, usable = by_id(images), _usable(operations)
@@ -266,9 +267,9 @@ def edit(
     noise = [row_seed(seed, "edit preparation", row_id) for row_id in prepared]
     empty = [before[row_id] for row_id in prepared]
     started = editor.edit(empty, list(prepared.values()), seeds=noise) if prepared else []
-    least = {row["id"]: 1.0 for row in usable}
+    least = dict[str, Effect]()
     for row_id, image in zip(prepared, started, strict=True):
-        least[row_id] = largest_local_change(before[row_id], image)
+        least[row_id] = effect_of(before[row_id], image, section)
         before[row_id] = image
     after = dict(before)
     todo = {row["id"]: row["instructions"] if section.one_by_one else [" ".join(row["instructions"])] for row in usable}
@@ -278,64 +279,37 @@ def edit(
         edited = editor.edit([after[row_id] for row_id in ids], [todo[row_id][turn] for row_id in ids], seeds=noise)
         for row_id, image in zip(ids, edited, strict=True):
             # One edit without effect makes its statement false, whatever the others did: the least one counts.
-            least[row_id] = min(least[row_id], largest_local_change(after[row_id], image))
+            effect = effect_of(after[row_id], image, section)
+            least[row_id] = min(least.get(row_id, effect), effect, key=lambda each: each.local)
             after[row_id] = image
     rows = []
     for row in usable:
         row_id = row["id"]
-        overall = mean_change(before[row_id], after[row_id])
-        failure = "edit without effect" if least[row_id] <= section.min_change else ""
-        failure = "edit destroyed the picture" if overall > section.max_change else failure
+        whole = effect_of(before[row_id], after[row_id], section)
+        failure = failure_of_edit(least[row_id], whole, section)
         rows.append(
             {
                 "id": row_id,
                 "prepared": [pack_image(before[row_id])] if row_id in prepared else [],
                 "image": pack_image(after[row_id]),
-                "least_change": least[row_id],
-                "mean_change": overall,
+                "least_change": least[row_id].local,
+                "mean_change": whole.overall,
                 **_made_by(failure, lineage, "editor", seed),
             }
         )
     return rows
 
 
-def mean_change(before: Image.Image, after: Image.Image) -> float:
-    """Mean absolute difference of two RGB images of one size, 0 (equal) to 1."""
-    return float(np.asarray(ImageChops.difference(before, after)).mean()) / 255
-
-
-def largest_local_change(before: Image.Image, after: Image.Image) -> float:
-    """The largest mean absolute difference, 0 to 1, over 16x16 fields of two RGB images of one size."""
-    difference = ImageChops.difference(before, after).resize((_FIELDS, _FIELDS), Image.Resampling.BOX)
-    return float(np.asarray(difference).mean(axis=-1).max()) / 255
-
-
-def _ask(vlm: VLM, chats: list[Chat], answering: Answering, seeds: list[int]) -> list[str]:
-    """Completions of `chats`; an empty shard asks nothing."""
-    if not chats:
-        return []
-    return vlm.answer(chats, max_new_tokens=answering.max_new_tokens, temperature=answering.temperature, seeds=seeds)
-
-
 def _opinions(
     rows: list[Row], pictures: dict[str, Image.Image], vlm: VLM, options: Synthesis, *, seed: int
 ) -> dict[str, list[str]]:
-    """What the VLM says of each picture when asked for further captions; an answer of broken format is a blank one."""
+    """What the VLM says of each picture when asked for further captions; one that cannot be read is a blank one."""
     chats = [Chat([pictures[row["id"]]], render(options.prompts, "caption")) for row in rows]
     said = [
-        _ask(vlm, chats, options.caption, _row_seeds(seed, f"opinion {number}", rows))
+        ask(vlm, chats, options.caption, options.answers, seed=seed, step=f"opinion {number}", rows=rows)
         for number in range(options.opinions.captions)
     ]
-    return {row["id"]: list(map(answer_text, each)) for row, *each in zip(rows, *said, strict=True)}
-
-
-def _ask_again(
-    vlm: VLM, chats: list[Chat], answering: Answering, times: int, *, seed: int, step: str, rows: list[Row]
-) -> dict[str, list[str]]:
-    """Each row's completions of its chat, asked `times` times; the first has the seed of a step that asks once."""
-    names = [step, *(f"{step} {number}" for number in range(1, times))]
-    said = [_ask(vlm, chats, answering, _row_seeds(seed, name, rows)) for name in names]
-    return {row["id"]: each for row, *each in zip(rows, *said, strict=True)}
+    return {row["id"]: [answer.text for answer in each] for row, *each in zip(rows, *said, strict=True)}
 
 
 def _row_seeds(seed: int, step: str, rows: list[Row]) -> list[int]:

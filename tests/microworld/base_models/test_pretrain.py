@@ -16,7 +16,7 @@ from microworld.base_models.checker import Checker
 from microworld.scene import CELLS, cell_name, sample_scene
 from viper.completion import answer_text
 from viper.config import read_run
-from viper.config.models import EditorSection, PipelineSection, VlmSection
+from viper.config.models import EditorSection, PainterSection, VlmSection
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
 from viper.errors import ViperError
 from viper.models.base import Chat
@@ -229,7 +229,7 @@ def test_painter_and_editor_are_diffusers_pipelines_that_load_by_name(tmp_path):
     )
     scene = sample_scene(np.random.default_rng(0))
     size = {"height": 64, "width": 64, "num_inference_steps": 2}
-    painter = load_painter(PipelineSection(path=str(tmp_path / "painter"), device="cpu", arguments=size))
+    painter = load_painter(PainterSection(path=str(tmp_path / "painter"), device="cpu", arguments=size))
     assert type(painter.pipeline).__name__ == "StableDiffusionPipeline"
     first, second, other = (painter.paint([grammar.caption(scene)], seeds=[seed])[0] for seed in (1, 1, 2))
     assert first.size == (64, 64)
