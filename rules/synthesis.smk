@@ -11,7 +11,6 @@ from viper.synthesis.loop import (
     REFINE_CAPTIONS,
 )
 
-
 if S.synthesis.pilot:
 
     rule pilot_images:

@@ -107,7 +107,13 @@ CRITIQUE_CAPTIONS = Step(
     reads=(SEED_IMAGES, CAPTIONS, RECONSTRUCTIONS),
     makes=CRITIQUES,
     model="vlm",
-    depends_on=("prompts", "answers", "critique", "caption", "operations.language"),  # a second caption may be asked for
+    depends_on=(
+        "prompts",
+        "answers",
+        "critique",
+        "caption",
+        "operations.language",
+    ),  # a second caption may be asked for
 )
 REFINE_CAPTIONS = Step(
     "refine_captions",

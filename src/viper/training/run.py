@@ -188,7 +188,7 @@ def _build_trainer(
         is_corrected = isinstance(phase, Grpo) and phase.is_corrected
         metrics = MetricsWriter(places.work / "train.csv", is_resumed, is_corrected=is_corrected)
         callbacks = [
-            MetricsWriter(places.work / "train.csv", is_resumed, is_corrected=is_corrected),
+            metrics,
             SaverBeforeTheEnd(options.steps_between_samplings),
             CheckpointSealer(places.work),
         ]
