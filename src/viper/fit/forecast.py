@@ -8,8 +8,8 @@ import pandas as pd
 
 from viper.config.schema import Scale
 from viper.config.training import Grpo
+from viper.config.values import value_at, with_value
 from viper.fit.inference import answering, drawing
-from viper.fit.parameters import value_at, with_value
 from viper.fit.step import GIB, Planned, Step
 from viper.fit.training import rollout_engine, training, uses_vllm
 from viper.lineage import split_control

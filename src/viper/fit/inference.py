@@ -5,10 +5,11 @@ from functools import partial
 
 from viper.config.models import EditorSection
 from viper.config.schema import Scale
+from viper.config.values import has_place, value_at
 from viper.fit import passes
 from viper.fit.descriptions import Description, describe
 from viper.fit.lengths import Prompt, evaluation_prompt, picture_pixels, synthesis_prompts
-from viper.fit.parameters import EngineShare, engine_share, has_place, value_at
+from viper.fit.parameters import EngineShare, engine_share
 from viper.fit.step import GRAPHS, LIBRARIES, PROCESS, SCATTERED, Planned, Step
 
 BATCHED = 4096  # tokens that vLLM reads at once: TRL's setting; its own default is of the same order

@@ -31,12 +31,13 @@ def picture_pixels(scale: Scale) -> int:
     return min(most, scale.images.max_pixels) if most else scale.images.max_pixels
 
 
-def longest_prompt(scale: Scale, data: Collection[str]) -> Prompt:
-    """The longest prompt of some data sets: CSR shows a picture and a caption, VOP two pictures."""
-    caption = scale.synthesis.caption.max_new_tokens
+def longest_prompt(scale: Scale, config: dict[str, Any], data: Collection[str]) -> Prompt:
+    """The longest prompt of some data sets, with as many pictures as any has: CSR shows one and a caption, VOP two."""
+    caption, pixels = scale.synthesis.caption.max_new_tokens, picture_pixels(scale)
     prompts = {"csr": Prompt(WORDS + caption, 1), "vop": Prompt(WORDS, 2), "cold": Prompt(WORDS + caption, 1)}
     found = [prompts[name] for name in data]
-    return Prompt(max(each.text for each in found), max(each.pictures for each in found))
+    most, longest = max(each.pictures for each in found), max(each.tokens(config, pixels) for each in found)
+    return Prompt(longest - Prompt(0, most).tokens(config, pixels), most)
 
 
 def synthesis_prompts(scale: Scale) -> dict[str, tuple[Prompt, int]]:

@@ -1,7 +1,4 @@
-"""The parameters that a forecast reads, and a scale with another value for one of them."""
-
-from collections.abc import Mapping
-from typing import Any
+"""What a forecast reads of parameters that a section may not have yet, with what holds where it has none."""
 
 from pydantic import BaseModel
 
@@ -34,26 +31,3 @@ def syncs_each_pass(machine: Machine) -> bool:
 def prompts_per_sampling(phase: Grpo) -> int:
     """Prompts whose responses are sampled together, over all devices."""
     return getattr(phase, "prompts_per_rollout", phase.prompts_per_step)
-
-
-def value_at(section: Any, place: str) -> Any:
-    """What stands at a dotted place; None where there is no such parameter."""
-    for name in place.split("."):
-        section = section.get(name) if isinstance(section, Mapping) else getattr(section, name, None)
-    return section
-
-
-def has_place(section: Any, place: str) -> bool:
-    """Whether a dotted place names a parameter."""
-    *outer, last = place.split(".")
-    holder = value_at(section, ".".join(outer)) if outer else section
-    return last in (holder if isinstance(holder, Mapping) else getattr(type(holder), "model_fields", {}))
-
-
-def with_value(section: Any, place: str, value: Any) -> Any:
-    """A section with another value at a dotted place."""
-    name, _, rest = place.partition(".")
-    inner = with_value(value_at(section, name), rest, value) if rest else value
-    if isinstance(section, Mapping):
-        return {**section, name: inner}
-    return section.model_copy(update={name: inner})

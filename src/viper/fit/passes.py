@@ -214,7 +214,9 @@ def _with_adapters(model: "PreTrainedModel", lora: Lora, freeze_vision: bool, ch
 
     from viper.training.lora import adapters
 
-    model = get_peft_model(model, adapters(lora, freeze_vision=freeze_vision))
+    # Adapters are made where they belong; tensors without numbers cannot be moved.
+    with mock.patch.object(torch.nn.Module, "to", lambda module, *_, **__: module):
+        model = get_peft_model(model, adapters(lora, freeze_vision=freeze_vision))
     if checkpointing:
         model.enable_input_require_grads()
     return model

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from viper.config.schema import Scale
 from viper.config.training import Grpo, TrainOptions, one_run
+from viper.config.values import has_place, value_at
 from viper.config.yaml_file import read_yaml
 from viper.fit import passes
 from viper.fit.descriptions import Description, describe
 from viper.fit.lengths import longest_prompt, picture_pixels
-from viper.fit.parameters import engine_share, has_place, prompts_per_sampling, syncs_each_pass, value_at
+from viper.fit.parameters import engine_share, prompts_per_sampling, syncs_each_pass
 from viper.fit.step import ASLEEP, LIBRARIES, PROCESS, SCATTERED, Parts, Planned, Step
 
 COMPLETION = 1024  # tokens of what fine-tuning learns by heart; its data sets do not say before they are there
@@ -78,7 +79,7 @@ def _describe(scale: Scale) -> Description:
 
 def _batch(scale: Scale, options: TrainOptions) -> passes.Batch:
     """One pass of a phase, with the longest prompt of its data sets and the longest completion."""
-    phase, prompt = options.phase, longest_prompt(scale, options.phase.data)
+    phase, prompt = options.phase, longest_prompt(scale, _describe(scale).config, options.phase.data)
     completion = phase.max_completion_length if isinstance(phase, Grpo) else COMPLETION
     return passes.Batch(
         phase.responses_per_pass, prompt.text, prompt.pictures, picture_pixels(scale), completion
@@ -283,7 +284,7 @@ def _engine_step(phase_name: str, scale: Scale) -> Step:
     from viper.fit.inference import engine_parts
 
     options = one_run(scale.training, phase_name)
-    prompt, share = longest_prompt(scale, options.phase.data), engine_share(options.phase)
+    prompt, share = longest_prompt(scale, _describe(scale).config, options.phase.data), engine_share(options.phase)
     batch = _batch(scale, options)
     parts, notes = engine_parts(
         _describe(scale), share, prompt, picture_pixels(scale), batch.completion, _responses(options)
@@ -304,7 +305,7 @@ def _engine_levers(phase_name: str, scale: Scale) -> Mapping[str, list]:
     if not has_place(scale, f"{of_phase}.vllm.max_length"):
         return {}
     options = one_run(scale.training, phase_name)
-    needed = longest_prompt(scale, options.phase.data).tokens(_describe(scale).config, picture_pixels(scale))
+    needed = longest_prompt(scale, _describe(scale).config, options.phase.data).tokens(_describe(scale).config, picture_pixels(scale))
     longest = _rounded(needed + options.phase.max_completion_length)
     found = {f"{of_phase}.vllm.max_length": [longest]}
     found[f"{of_phase}.vllm.gpu_share"] = [_least_share(scale, phase_name)]
