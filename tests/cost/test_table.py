@@ -83,10 +83,11 @@ def test_painting_takes_two_passes_a_step_where_it_is_guided(scale, rates):
 def test_training_is_shared_by_its_devices(scale, rates):
     cost = estimate(make_job("train", lineage="base.csr", seed="0"), scale, rates)
     rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
-    responses = 270 * 128 * 5 / 8
-    # Half as many samplings as updates; each sampling is read once more before its second update.
-    tokens = 1024 * (responses / 2 * rate.sampled + responses * 1.125 * rate.trained)
-    pictures = responses * 3.5 * rate.looped + responses / 2 * rate.shown
+    phase = scale.training.phases["csr"]
+    trained, sampled = (prompts * 5 / 8 for prompts in (phase.steps * 128, phase.prompts_of(phase.steps)))
+    # Several updates follow a sampling: it is read once more before the second, which is a quarter of an update.
+    tokens = 1024 * (sampled * rate.sampled + (trained + sampled / 4) * rate.trained)
+    pictures = (3 * trained + sampled) * rate.looped + sampled * rate.shown
     assert cost.seconds == pytest.approx(rate.start + tokens + pictures)
     assert cost.bytes == rate.gigabytes * 1e9
 
@@ -96,8 +97,8 @@ def test_pairs_have_their_pictures_gone_through_twice_as_often(scale, rates):
     csr, vop = (_training(scale, name, steps=100) for name in ("csr", "vop"))
     one, two = (estimate(make_job("train", lineage=f"base.{name}", seed="0"), changed, rates) for name, changed in
                 (("csr", csr), ("vop", vop)))  # fmt: skip
-    responses = 100 * 128 * 5 / 8
-    assert two.seconds - one.seconds == pytest.approx(responses * 3.5 * rate.looped + responses / 2 * rate.shown)
+    trained, sampled = (prompts * 5 / 8 for prompts in (100 * 128, csr.training.phases["csr"].prompts_of(100)))
+    assert two.seconds - one.seconds == pytest.approx((3 * trained + sampled) * rate.looped + sampled * rate.shown)
 
 
 def _training(scale, phase, **values):
@@ -115,7 +116,7 @@ def test_what_was_sampled_is_read_again_for_ratios_corrections_and_a_reference(
     scale, rates, engine, updates, beta, readings
 ):
     rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
-    same = {"steps": 10, "updates_per_rollout": updates}
+    same = {"steps": 10, "updates": "again", "updates_per_rollout": updates}
     job = make_job("train", lineage="base.csr", seed="0")
     plain = estimate(job, _training(scale, "csr", **same, engine="transformers", beta=0), rates).seconds
     changed = estimate(job, _training(scale, "csr", **same, engine=engine, beta=beta), rates).seconds
@@ -125,7 +126,7 @@ def test_what_was_sampled_is_read_again_for_ratios_corrections_and_a_reference(
 
 @pytest.mark.parametrize(("steps", "updates", "samplings"), [(12, 1, 12), (12, 2, 6), (11, 2, 6), (12, 5, 3)])
 def test_several_updates_on_the_same_responses_sample_once(scale, rates, steps, updates, samplings):
-    values = {"steps": steps, "updates_per_rollout": updates, "engine": "transformers"}
+    values = {"steps": steps, "updates": "again", "updates_per_rollout": updates, "engine": "transformers"}
     job, scale = make_job("train", lineage="base.csr", seed="0"), _training(scale, "csr", **values)
     rate, responses = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"], 128 * 5 / 8
     read_again = samplings if updates > 1 else 0

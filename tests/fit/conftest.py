@@ -35,9 +35,7 @@ def small(tmp_path_factory):
         "prompt": [PROMPT] * 8,
         "ground_truth": [["The circle is red."]] * 8,
     }
-    features = Features(
-        {"images": List(Image()), "prompt": Value("string"), "ground_truth": List(Value("string"))}
-    )
+    features = Features({"images": List(Image()), "prompt": Value("string"), "ground_truth": List(Value("string"))})
     (root / "vop").mkdir()
     Dataset.from_dict(rows, features=features).to_parquet(root / "vop" / "train.parquet")
     return root

@@ -6,7 +6,7 @@ from safetensors import safe_open
 
 from method import method
 from viper.config.loading import load
-from viper.config.training import Lora, TrainOptions, one_run
+from viper.config.training import Grpo, Lora, TrainOptions, one_run
 from viper.config.values import with_value
 from viper.fit import training as forecast_of
 from viper.fit.descriptions import describe
@@ -42,15 +42,15 @@ def scale(small):
         "images.max_pixels": PIXELS,
         "reward.embedder.device": "cpu",
         "training.machine.precision": "bfloat16",
-        "training.phases.vop": method("training.phases.vop")
-        | {"data": ["vop"], "steps": 2, "learning_rate": 1e-4, "prompts_per_step": 2, "rollouts": 2}
-        | {"responses_per_pass": 2, "max_completion_length": COMPLETION, "updates_per_rollout": 1},
     }
     scale = load("smoke")
     for place, value in changes.items():
         scale = with_value(scale, place, value)
-    section = scale.training.model_dump()
-    return scale.model_copy(update={"training": type(scale.training).model_validate(section)})
+    phase = {
+        **method("training.phases.csr"), "data": ["vop"], "steps": 2, "learning_rate": 1e-4, "prompts_per_step": 2,
+        "rollouts": 2, "responses_per_pass": 2, "max_completion_length": COMPLETION, "updates_per_rollout": 1,
+    }  # fmt: skip
+    return with_value(scale, "training.phases.vop", Grpo.model_validate(phase))
 
 
 @pytest.fixture

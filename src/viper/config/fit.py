@@ -11,7 +11,10 @@ class Fit(Section):
     """What memory there is. What the machines have, jobs say themselves (`job.mem_mb`)."""
 
     gpu_memory: float | None = Field(
-        None, gt=0, le=10_000, description="gigabytes (2^30 bytes) of each GPU; null: nothing is forecast before training"
+        None,
+        gt=0,
+        le=10_000,
+        description="gigabytes (2^30 bytes) of each GPU; null: nothing is forecast before training",
     )
 
     @property

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from viper.config.command_line import overrides_of
 from viper.errors import ViperError
 from viper.files import atomic_write
-
-MAIN = "main"  # the target of the main experiment
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from viper.config.schema import Scale
+
+MAIN = "main"  # the target of the main experiment
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +44,7 @@ def cost(
     from viper.cost.work import estimate
     from viper.workflow.graph import read
 
-    overrides = {**_parse(config), "scale": scale}
+    overrides = {**overrides_of(config), "scale": scale}
     parameters, planning = _parameters(overrides)
     graph, rates = read(list(dict.fromkeys([target, MAIN])), None, more=_assignments(planning)), read_rates()
     jobs = graph.jobs_of(target)
@@ -74,7 +75,7 @@ def timings(
     from viper.layout import Layout
     from viper.workflow.graph import read
 
-    jobs = read(target, None, more=_assignments({**_parse(config), "scale": scale})).jobs
+    jobs = read(target, None, more=_assignments({**overrides_of(config), "scale": scale})).jobs
     measured = collect(Layout(scale), [job.benchmark for job in jobs if job.benchmark])
     write_table(output, measured, float_format="%.4f")
 
@@ -97,7 +98,7 @@ def why(
     from viper.provenance import guard
     from viper.workflow.graph import due
 
-    overrides = {**_parse(config), **({"scale": scale} if scale else {})}
+    overrides = {**overrides_of(config), **({"scale": scale} if scale else {})}
     params = read_with(("--config", overrides))
     if pulled := guard.unrecorded(params.scale):
         raise ViperError(guard.message(pulled))
@@ -111,16 +112,6 @@ def why(
 def _assignments(values: dict[str, Any]) -> list[str]:
     """What Snakemake's --config takes."""
     return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
-
-
-def _parse(config: str) -> dict[str, Any]:
-    try:
-        values = json.loads(config)
-    except json.JSONDecodeError as error:
-        raise ViperError(f"--config is no JSON ({error}): write it as '{{\"scales\": {{…}}}}'") from error
-    if not isinstance(values, dict):
-        raise ViperError(f'--config must be an object such as {{"scales": {{…}}}}, not {config}')
-    return values
 
 
 def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:

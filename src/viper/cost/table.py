@@ -125,7 +125,9 @@ def savings(jobs: Sequence[Job], main: Collection[Job], scale: Scale, rates: Rat
     rows = [(each.name, whole - _gpu_hours(jobs, _with(scale, [each]), rates), each.source) for each in fitting]
     few = [job for job in jobs if job in main]
     if set(main) < set(jobs):
-        rows.append(("the main experiment alone", whole - _gpu_hours(few, scale, rates), "the target main: no ablations"))
+        rows.append(
+            ("the main experiment alone", whole - _gpu_hours(few, scale, rates), "the target main: no ablations")
+        )
         together = _gpu_hours(few, _with(scale, fitting), rates)
     else:
         together = _gpu_hours(jobs, _with(scale, fitting), rates)

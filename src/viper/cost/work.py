@@ -191,7 +191,7 @@ def _readings(phase: Grpo) -> int:
 
 
 def _is_looped(scale: Scale) -> bool:
-    """Whether the vision tower goes through a picture window by window, as Qwen2.5-VL's does without flash attention."""
+    """Whether the vision tower takes a picture window by window, as Qwen2.5-VL's does without flash attention."""
     machine = scale.training.machine
     return getattr(machine, "attention", "auto") != "flash_attention_2"
 

@@ -1,6 +1,5 @@
 """The command that says whether a run's steps fit into the GPUs and machines there are, before anything is loaded."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -33,11 +32,12 @@ def fit(
     step does not fit, its parameters are named that mend it, each with what it saves; the command then ends with an
     error, and the workflow stops before the first training.
     """
+    from viper.config.command_line import overrides_of
     from viper.config.loading import read_with
     from viper.files import write_table
     from viper.fit.forecast import forecast, shown, table
 
-    given = _parsed(config)
+    given = overrides_of(config)
     if gpu_memory is not None and not 0 < gpu_memory <= 10_000:
         raise ViperError(f"--gpu-memory {gpu_memory:g}: give the gigabytes of one GPU, such as 80")
     if engine not in (None, "vllm", "transformers"):
@@ -59,18 +59,10 @@ def fit(
         write_table(output, table(forecasts), float_format="%.4f")
     failing = [each.step.name for each in forecasts if not each.fits]
     if failing:
-        raise ViperError(f"{', '.join(failing)}: more memory than there is. Set what is named above, or use larger GPUs")
+        raise ViperError(
+            f"{', '.join(failing)}: more memory than there is. Set what is named above, or use larger GPUs"
+        )
 
 
 def _installed() -> str:
     return "vllm" if find_spec("vllm") else "transformers"
-
-
-def _parsed(config: str) -> dict:
-    try:
-        given = json.loads(config)
-    except json.JSONDecodeError as error:
-        raise ViperError(f"--config is no JSON ({error}): write it as '{{\"scales\": {{…}}}}'") from error
-    if not isinstance(given, dict):
-        raise ViperError(f'--config must be an object such as {{"scales": {{…}}}}, not {config}')
-    return given

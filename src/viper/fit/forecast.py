@@ -142,7 +142,7 @@ def _lack(planned: Planned, scale: Scale) -> float:
 
 
 def table(forecasts: list[Forecast]) -> pd.DataFrame:
-    """One row a step, stage and memory: step, memory (gpu, host), stage, part → gigabytes (2^30), and the room for it."""
+    """One row a part of each step and stage, of GPU and host, in gibibytes; `all` has their sum, and the room for it."""
     rows = []
     for each in forecasts:
         for memory, stages, room in (("gpu", each.step.stages, each.room), ("host", each.step.host, each.host_room)):

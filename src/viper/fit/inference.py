@@ -88,13 +88,12 @@ def _answering(what: str, engine: str, scale: Scale) -> Step:
         room = share.gpu_share * scale.fit.bytes
         cache = room - sum(size for part, size in parts.items() if part != "one sequence")
         return Step(name, {"starting": parts}, host, room, "models.vlm", notes(cache))
-    some = min(section.batch_size, 2)
-    reading = passes.reading(description, passes.Batch(some, prompt.text, prompt.pictures, pixels), "bfloat16")
+    reading = passes.reading(description, passes.Batch(section.batch_size, prompt.text, prompt.pictures, pixels))
     # Each step of decoding appends to the cache: a layer's is there twice meanwhile.
     cache = passes.cache_bytes(description.config) * section.batch_size * answer
     parts = {
         "weights": weights,
-        "reading prompts": reading * section.batch_size / some * (1 + SCATTERED),
+        "reading prompts": reading * (1 + SCATTERED),
         "keys and values": float(cache),
         "libraries": LIBRARIES,
     }

@@ -1,10 +1,10 @@
-"""What one pass of one model takes: an update, reading prompts, painting, embedding; each run weightless at true size."""
+"""What one pass of one model takes: an update, reading prompts, painting, embedding; each run weightless."""
 
 import json
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -247,14 +247,17 @@ def _head(on_gpu: bool) -> Iterator[None]:
         pass
 
     with ExitStack() as patches:
-        patches.enter_context(mock.patch("trl.trainer.utils._use_triton", lambda device: True))
+        patches.enter_context(mock.patch("trl.trainer.utils._use_triton", return_value=True))
         for name in ("_forward_tile", "_backward_tile", "_addmm_fp32"):
             patches.enter_context(mock.patch(f"trl.kernels.chunked_logprob.{name}", in_place))
         yield
 
 
-def reading(description: Description, batch: Batch, precision: str = "bfloat16", *, has_masters: bool = False) -> int:
+def reading(description: Description, batch: Batch, precision: str = "bfloat16", *, has_masters: bool = False) -> float:
     """Most bytes besides the weights that reading prompts takes, their keys and values included.
+
+    Two rows are run, each further one takes as much as the second: what the first takes more has nothing to do with
+    rows, such as weights that are cast.
 
     Args:
         has_masters: weights are float32, and cast to `precision` as they are used.
@@ -262,7 +265,11 @@ def reading(description: Description, batch: Batch, precision: str = "bfloat16",
     Raises:
         ViperError: see `grid`.
     """
-    return _reading(json.dumps(description.config, sort_keys=True), batch, precision, has_masters)
+    key = json.dumps(description.config, sort_keys=True)
+    one = _reading(key, replace(batch, rows=1), precision, has_masters)
+    if batch.rows == 1:
+        return one
+    return one + (batch.rows - 1) * (_reading(key, replace(batch, rows=2), precision, has_masters) - one)
 
 
 @cache
@@ -407,5 +414,3 @@ def _inputs(config: dict[str, Any], batch: Batch) -> dict[str, torch.Tensor]:
         "mm_token_type_ids": (ids == image).int(),
         **sizes,
     }
-
-

@@ -81,9 +81,7 @@ def _batch(scale: Scale, options: TrainOptions) -> passes.Batch:
     """One pass of a phase, with the longest prompt of its data sets and the longest completion."""
     phase, prompt = options.phase, longest_prompt(scale, _describe(scale).config, options.phase.data)
     completion = phase.max_completion_length if isinstance(phase, Grpo) else COMPLETION
-    return passes.Batch(
-        phase.responses_per_pass, prompt.text, prompt.pictures, picture_pixels(scale), completion
-    )
+    return passes.Batch(phase.responses_per_pass, prompt.text, prompt.pictures, picture_pixels(scale), completion)
 
 
 def _update(scale: Scale, options: TrainOptions, batch: passes.Batch, *, is_sharded: bool) -> passes.Update:
@@ -102,7 +100,7 @@ def _update(scale: Scale, options: TrainOptions, batch: passes.Batch, *, is_shar
 
 def _step(phase_name: str, engine: str, scale: Scale) -> Step:
     options = one_run(scale.training, phase_name)
-    phase, machine, how = options.phase, options.machine, layout(scale)
+    phase, how = options.phase, layout(scale)
     batch = _batch(scale, options)
     update = _update(scale, options, batch, is_sharded=how.weights != _WHOLE)
     standing = _standing(scale, options, update, how)
@@ -199,11 +197,10 @@ def _sampling(
     options = one_run(scale.training, phase_name)
     if uses_vllm(scale, phase_name, engine):
         return _gathered(update, how, all_at_once=False)
-    rows, some = _responses(options), min(_responses(options), 2)
-    prompts = passes.Batch(some, batch.text, batch.pictures, batch.pixels)
+    prompts = passes.Batch(_responses(options), batch.text, batch.pictures, batch.pixels)
     config, precision = _describe(scale), options.machine.precision
-    reading = passes.reading(config, prompts, precision, has_masters=how.weights == _WHOLE) * rows / some
-    cache = passes.cache_bytes(config.config) * rows * options.phase.max_completion_length
+    reading = passes.reading(config, prompts, precision, has_masters=how.weights == _WHOLE)
+    cache = passes.cache_bytes(config.config) * prompts.rows * options.phase.max_completion_length
     cache *= 2 if precision == "float32" else 1
     return {
         **_gathered(update, how, all_at_once=how.weights == _KEPT),
@@ -305,7 +302,9 @@ def _engine_levers(phase_name: str, scale: Scale) -> Mapping[str, list]:
     if not has_place(scale, f"{of_phase}.vllm.max_length"):
         return {}
     options = one_run(scale.training, phase_name)
-    needed = longest_prompt(scale, _describe(scale).config, options.phase.data).tokens(_describe(scale).config, picture_pixels(scale))
+    needed = longest_prompt(scale, _describe(scale).config, options.phase.data).tokens(
+        _describe(scale).config, picture_pixels(scale)
+    )
     longest = _rounded(needed + options.phase.max_completion_length)
     found = {f"{of_phase}.vllm.max_length": [longest]}
     found[f"{of_phase}.vllm.gpu_share"] = [_least_share(scale, phase_name)]
