@@ -66,6 +66,9 @@ if S.fit.gpu_memory is not None:
 
     rule forecast_fit:
         """What every step takes of a GPU and of a machine; where one does not fit, nothing is trained."""
+        input:
+            # whose configurations say how large they are
+            [ancient(manifest(getattr(S.models, part).path)) for part in ("vlm", "painter", "editor")],
         output:
             L.once("fit", "forecast.csv"),
         resources:

@@ -123,7 +123,7 @@ def picture_step(scale):
 
 
 def toy(scale, levers):
-    return Planned(picture_step, lambda scale: levers)
+    return Planned("toy", picture_step, lambda scale: levers)
 
 
 @pytest.fixture
@@ -173,6 +173,15 @@ def test_a_step_that_does_not_fit_is_said_with_what_mends_it(tight):
     assert "toy: 18.0 of 12.0 GiB of each GPU, at work: DOES NOT FIT" in text
     assert "words 10.0, pictures 8.0" in text
     assert f"set {PICTURES}: 2: 6.0 GiB less, and it fits" in text
+
+
+def test_a_step_of_which_nothing_is_known_stops_nobody_and_says_so(paper, counted):
+    editor = paper.models.editor.model_copy(update={"path": "OmniGen2"})
+    paper = with_value(with_value(paper, "models.editor", editor), "models.hub", {})
+    found = forecasts._held(inference.drawing("editor"), paper)
+    assert found.fits
+    assert shown([found]).startswith("editor: NOT FORECAST: OmniGen2: not fetched yet")
+    assert table([found]).empty
 
 
 def test_the_machine_is_held_to_what_its_job_asks_for():

@@ -13,6 +13,10 @@ from viper.errors import ViperError
 PARTS = ("transformer", "vae", "text_encoder")
 
 
+class NotForecastError(ViperError):
+    """Nothing is known about a model's memory, or about its kind."""
+
+
 @dataclass(frozen=True)
 class Description:
     """Sizes of one model.
@@ -38,7 +42,8 @@ def describe(folder: str, pinned: str | None = None) -> Description:
         pinned: OWNER/NAME@COMMIT, for a model of a hub.
 
     Raises:
-        ViperError: it is not there, and its sizes are not written down.
+        NotForecastError: it is not there, and its sizes are not written down.
+        ViperError: its configuration is damaged.
     """
     found, name = Path(folder), pinned.partition("@")[0] if pinned else folder
     if (found / "model_index.json").is_file():
@@ -47,7 +52,7 @@ def describe(folder: str, pinned: str | None = None) -> Description:
     if (found / "config.json").is_file():
         return Description(name, _read(found / "config.json"))
     if name not in (known := published()):
-        raise ViperError(
+        raise NotForecastError(
             f"{name}: not fetched yet, and src/viper/fit/published.yaml does not say how large it is "
             f"(known: {', '.join(known)}): fetch it first, `snakemake --cores 1 --config scale=SCALE -- fetch`"
         )

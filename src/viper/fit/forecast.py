@@ -9,6 +9,7 @@ import pandas as pd
 from viper.config.schema import Scale
 from viper.config.training import Grpo
 from viper.config.values import value_at, with_value
+from viper.fit.descriptions import NotForecastError
 from viper.fit.inference import answering, drawing
 from viper.fit.step import GIB, Planned, Step
 from viper.fit.training import rollout_engine, training, uses_vllm
@@ -88,13 +89,17 @@ def forecast(scale: Scale, engine: str) -> list[Forecast]:
     """What each step of a scale takes, in order.
 
     Raises:
-        ViperError: a model's sizes are not known, or its family is not forecast.
+        ViperError: a model's configuration, or that of accelerate, cannot be read.
     """
     return [_held(planned, scale) for planned in steps(scale, engine)]
 
 
 def _held(planned: Planned, scale: Scale) -> Forecast:
-    found = _plain(planned, scale)
+    """One step's forecast; a step of which nothing is known stops nobody, and says so."""
+    try:
+        found = _plain(planned, scale)
+    except NotForecastError as error:
+        return Forecast(Step(planned.name, {}, notes=(str(error),)), 0.0, 0.0)
     return found if found.fits_gpu else Forecast(found.step, found.room, found.host_room, mend(planned, scale))
 
 
@@ -142,7 +147,7 @@ def _lack(planned: Planned, scale: Scale) -> float:
 
 
 def table(forecasts: list[Forecast]) -> pd.DataFrame:
-    """One row a part of each step and stage, of GPU and host, in gibibytes; `all` has their sum, and the room for it."""
+    """One row for each part of a step's stages, of GPU and host, in GiB; `all` has their sum, and the room for it."""
     rows = []
     for each in forecasts:
         for memory, stages, room in (("gpu", each.step.stages, each.room), ("host", each.step.host, each.host_room)):
@@ -161,6 +166,9 @@ def shown(forecasts: list[Forecast]) -> str:
 
 def _lines(each: Forecast) -> Iterator[str]:
     step = each.step
+    if not step.stages:
+        yield f"{step.name}: NOT FORECAST: {'; '.join(step.notes)}"
+        return
     stage, needed = step.worst()
     verdict = "fits" if each.fits_gpu else "DOES NOT FIT"
     yield f"{step.name}: {needed / GIB:.1f} of {each.room / GIB:.1f} GiB of each GPU, {stage}: {verdict}"

@@ -19,12 +19,12 @@ _PROMPT_OF_A_PAINTER, _PROMPT_OF_AN_EDITOR = 1024, 1400  # tokens; an editor's h
 
 def answering(what: str, engine: str) -> Planned:
     """The forecast of the VLM in 'synthesis' or in 'evaluation', by 'vllm' or 'transformers'."""
-    return Planned(partial(_answering, what, engine), partial(_answering_levers, engine))
+    return Planned(what, partial(_answering, what, engine), partial(_answering_levers, engine))
 
 
 def drawing(part: str) -> Planned:
     """The forecast of the 'painter' or the 'editor'."""
-    return Planned(partial(_drawing, part), partial(_drawing_levers, part))
+    return Planned(part, partial(_drawing, part), partial(_drawing_levers, part))
 
 
 def engine_parts(

@@ -15,8 +15,7 @@ import torch  # isort: skip
 
 from viper.config.models import EditorSection, PipelineSection
 from viper.config.training import Lora
-from viper.errors import ViperError
-from viper.fit.descriptions import Description
+from viper.fit.descriptions import Description, NotForecastError
 from viper.fit.weightless import weightless
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def grid(config: dict[str, Any], pixels: int) -> tuple[int, int]:
     """Height and width in patches of the picture of at most so many pixels that has most tokens.
 
     Raises:
-        ViperError: pictures of this family are no grids of patches.
+        NotForecastError: pictures of this family are no grids of patches.
     """
     merged = _patch(config) * _vision(config)["spatial_merge_size"]
     tokens = max(1, pixels // merged**2)
@@ -92,7 +91,7 @@ def picture_bytes(config: dict[str, Any], pixels: int) -> int:
 def _vision(config: dict[str, Any]) -> dict[str, Any]:
     vision = config.get("vision_config") or {}
     if "spatial_merge_size" not in vision or "patch_size" not in vision:
-        raise ViperError(
+        raise NotForecastError(
             f"models of type {config.get('model_type')!r} are not forecast: only those are whose pictures are grids of "
             "patches, as Qwen2.5-VL's and Qwen3-VL's"
         )
@@ -155,7 +154,7 @@ def update(
         on_gpu: TRL's head runs in kernels there, which need no room; on a CPU it does.
 
     Raises:
-        ViperError: see `grid`.
+        NotForecastError: see `grid`.
     """
     key = json.dumps(description.config, sort_keys=True)
     adapters = lora.model_dump_json() if lora else ""
@@ -263,7 +262,7 @@ def reading(description: Description, batch: Batch, precision: str = "bfloat16",
         has_masters: weights are float32, and cast to `precision` as they are used.
 
     Raises:
-        ViperError: see `grid`.
+        NotForecastError: see `grid`.
     """
     key = json.dumps(description.config, sort_keys=True)
     one = _reading(key, replace(batch, rows=1), precision, has_masters)
@@ -317,10 +316,10 @@ def painting(description: Description, section: PipelineSection, tokens: int) ->
         tokens: of a prompt, as the text encoder hands them over.
 
     Raises:
-        ViperError: pipelines of this class are not forecast.
+        NotForecastError: pipelines of this class are not forecast.
     """
     if description.pipeline not in _PIPELINES:
-        raise ViperError(
+        raise NotForecastError(
             f"{description.name}: pipelines of class {description.pipeline} are not forecast; known are "
             f"{', '.join(_PIPELINES)}"
         )

@@ -56,12 +56,14 @@ Builder = Callable[[Scale], Step]  # the same step, of a scale with other values
 
 @dataclass(frozen=True)
 class Planned:
-    """A step, and how its forecast is made again.
+    """A step, and how its forecast is made, and made again.
 
     Attributes:
+        name: as a person says it.
         build: makes it from the parameters of a scale.
         levers: places of the scale, and what each could be set to so that the step takes less, best first.
     """
 
+    name: str
     build: Builder
     levers: Callable[[Scale], Mapping[str, list]]

@@ -15,6 +15,7 @@ from viper.fit.descriptions import Description, describe
 from viper.fit.lengths import longest_prompt, picture_pixels
 from viper.fit.parameters import engine_share, prompts_per_sampling, syncs_each_pass
 from viper.fit.step import ASLEEP, LIBRARIES, PROCESS, SCATTERED, Parts, Planned, Step
+from viper.models.location import locate
 
 COMPLETION = 1024  # tokens of what fine-tuning learns by heart; its data sets do not say before they are there
 SENTENCE = 64  # tokens of a sentence that the embedder reads
@@ -29,12 +30,12 @@ def training(phase: str, engine: str) -> Planned:
         phase: its name in `training.phases`.
         engine: 'vllm' or 'transformers': what `engine: auto` stands for.
     """
-    return Planned(partial(_step, phase, engine), partial(_levers, phase, engine))
+    return Planned(f"train {phase}", partial(_step, phase, engine), partial(_levers, phase, engine))
 
 
 def rollout_engine(phase: str) -> Planned:
     """The forecast of vLLM in the share of each GPU that it has while a phase trains."""
-    return Planned(partial(_engine_step, phase), partial(_engine_levers, phase))
+    return Planned(f"vLLM in train {phase}", partial(_engine_step, phase), partial(_engine_levers, phase))
 
 
 def uses_vllm(scale: Scale, phase: str, engine: str) -> bool:
@@ -184,9 +185,9 @@ def _embedder(scale: Scale, *, at_work: bool) -> dict[str, float]:
     section = scale.reward.embedder
     if section.device == "cpu":
         return {}
-    weights, activations = passes.embedding(
-        describe(section.path, scale.models.hub.get("embedder")), section.batch_size, SENTENCE
-    )
+    pinned = scale.models.hub.get("embedder")
+    folder = section.path if pinned else locate(section.path)
+    weights, activations = passes.embedding(describe(folder, pinned), section.batch_size, SENTENCE)
     return {"embedder": float(weights + (activations if at_work else 0))}
 
 
