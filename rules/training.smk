@@ -64,7 +64,7 @@ rule cold_samples:
 
 if S.fit.gpu_memory is not None:
 
-    rule forecast_fit:
+    rule fit:
         """What every step takes of a GPU and of a machine; where one does not fit, nothing is trained."""
         input:
             # whose configurations say how large they are

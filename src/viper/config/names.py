@@ -7,7 +7,7 @@ RULES = (
     "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_synthesis", "bench",
     "benchmarks", "calibrate_tau", "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
-    "evaluate_base", "fetch", "fetch_benchmark", "fetch_model", "fetch_pretrained", "figure_label_truth",
+    "evaluate_base", "fetch", "fetch_benchmark", "fetch_model", "fetch_pretrained", "figure_label_truth", "fit",
     "figure_loop", "figure_main", "figures", "images", "label_truth", "loop_examples", "make_benchmark",
     "measure_attention", "measure_base_models", "measure_size", "measure_speed", "operations",
     "plan_operations", "plot_speed", "pretrain", "pretrain_checker",
@@ -18,7 +18,7 @@ RULES = (
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
     "admission", "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity",
-    "label_truth", "loop", "loop_examples", "metrics", "predictions", "report", "subdomains",
+    "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "report", "subdomains",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",
     "timings", "wordcloud", "words",
 )  # fmt: skip
