@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -113,16 +113,7 @@ def _step(phase_name: str, engine: str, scale: Scale) -> Step:
     }
     stages = {"updating": updating}
     if isinstance(phase, Grpo):
-        pixels = _pixels(scale, options, batch)
-        stages["updating"] = {**updating, "pixels": pixels, **_embedder(scale, at_work=False)}
-        sampling = {**standing, "pixels": 2 * pixels, **_embedder(scale, at_work=True)}
-        sampling |= _sampling(scale, phase_name, engine, batch, update, how)
-        stages["sampling"] = sampling
-        if uses_vllm(scale, phase_name, engine):
-            share, total = engine_share(phase), scale.fit.bytes
-            asleep = min(ASLEEP, share.gpu_share * total)
-            stages["updating"]["vLLM"] = asleep if share.sleep else share.gpu_share * total
-            stages["sampling"]["vLLM"] = share.gpu_share * total
+        stages = _rewarded_stages(scale, phase_name, engine, batch, update, standing, updating)
     return Step(
         f"train {phase_name}",
         stages,
@@ -130,6 +121,47 @@ def _step(phase_name: str, engine: str, scale: Scale) -> Step:
         place="training.machine",
         notes=(f"{update.trained / 1e9:.2f} of {update.parameters / 1e9:.2f} billion parameters are trained",),
     )
+
+
+def _rewarded_stages(
+    scale: Scale,
+    phase_name: str,
+    engine: str,
+    batch: passes.Batch,
+    update: passes.Update,
+    standing: dict[str, float],
+    updating: dict[str, float],
+) -> dict[str, Parts]:
+    """Sampling, then scoring what was sampled, then updating.
+
+    TRL keeps the pictures of a sampling until the next one is scored: meanwhile there are those of the last, those of
+    this one, and these once more, put in the order of the passes.
+    """
+    options, how = one_run(scale.training, phase_name), layout(scale)
+    pixels, gathered = _pixels(scale, options, batch), _gathered(update, how, all_at_once=how.weights == _KEPT)
+    asleep, awake = _engine_memory(scale, phase_name, engine)
+    resting = _embedder(scale, at_work=False)
+    read = replace(batch, text=batch.text + batch.completion, completion=0)
+    reading = passes.reading(_describe(scale), read, options.machine.precision, has_masters=how.weights == _WHOLE)
+    sampling = _sampling(scale, phase_name, engine, batch, update, how)
+    of_engine = 1 if uses_vllm(scale, phase_name, engine) else 2  # transformers has those of the prompts on the device
+    return {
+        "sampling": {**standing, **resting, **sampling, "pixels": of_engine * pixels, **awake},
+        "scoring": {
+            **standing, **_embedder(scale, at_work=True), **gathered, "pixels": 3 * pixels,
+            "reading responses": reading * (1 + SCATTERED), **asleep,
+        },
+        "updating": {**updating, **resting, "pixels": pixels, **asleep},
+    }  # fmt: skip
+
+
+def _engine_memory(scale: Scale, phase_name: str, engine: str) -> tuple[dict[str, float], dict[str, float]]:
+    """What vLLM has of each GPU while nothing is asked, and while it samples."""
+    if not uses_vllm(scale, phase_name, engine):
+        return {}, {}
+    share = engine_share(scale.training.phases[phase_name])
+    awake = share.gpu_share * scale.fit.bytes
+    return {"vLLM": min(ASLEEP, awake) if share.sleep else awake}, {"vLLM": awake}
 
 
 def _standing(scale: Scale, options: TrainOptions, update: passes.Update, how: Layout) -> dict[str, float]:
@@ -264,6 +296,8 @@ def _levers(phase_name: str, engine: str, scale: Scale) -> Mapping[str, list]:
     if uses_vllm(scale, phase_name, engine) and has_place(scale, f"{of_phase}.vllm.sleep"):
         found[f"{of_phase}.vllm.sleep"] = [True]
         found[f"{of_phase}.vllm.gpu_share"] = [_least_share(scale, phase_name)]
+    if value_at(scale, f"{of_phase}.updates") == "parts":
+        found[f"{of_phase}.updates"] = ["one"]  # fewer pictures at once; the clip then never acts
     share = phase.responses_per_step // machine.devices
     fewer = [each for each in range(phase.responses_per_pass - 1, 0, -1) if share % each == 0]
     if fewer:
