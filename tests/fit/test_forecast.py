@@ -72,31 +72,31 @@ def test_vllm_does_not_start_with_room_for_the_longest_sequence_of_the_model(pap
 
 def test_gradients_of_all_passes_but_the_last_are_kept_whole(phase):
     """accelerate's no_sync: 16.6 GB of 7B in bfloat16 on each of eight devices."""
-    sharded = training.Layout("sharded")
+    sharded = training.Sharding("sharded")
     assert training._gradients(phase, UPDATE, sharded) == 2 * UPDATE.trained == pytest.approx(16.58e9, rel=1e-3)
     one_pass = phase.model_copy(update={"phase": phase.phase.model_copy(update={"responses_per_pass": 80})})
     few = training._gradients(one_pass, UPDATE, sharded)
     assert few == 4 * UPDATE.trained / 8 + 2 * (3 * UPDATE.block + UPDATE.ends)
     syncing = phase.machine.model_copy(update={"sync_each_batch": True})
     assert training._gradients(phase.model_copy(update={"machine": syncing}), UPDATE, sharded) == few
-    assert training._gradients(phase, UPDATE, training.Layout("whole")) == 4 * UPDATE.trained
+    assert training._gradients(phase, UPDATE, training.Sharding("whole")) == 4 * UPDATE.trained
 
 
 def test_adapters_need_no_optimizer_for_what_they_leave_alone(paper, phase):
     adapters = passes.Update(8_350_000_000, 58_000_000, UPDATE.block, UPDATE.ends, 0)
-    standing = training._standing(paper, phase, adapters, training.Layout("whole"))
+    standing = training._standing(paper, phase, adapters, training.Sharding("whole"))
     assert standing["weights"] == 4 * adapters.parameters
     assert standing["optimizer"] == 8 * adapters.trained
 
 
 @pytest.mark.parametrize(("scale", "weights"), [("3b", "kept"), ("7b", "sharded")])
 def test_how_weights_lie_stands_in_the_file_of_accelerate(scale, weights):
-    assert training.layout(load(scale)) == training.Layout(weights)
+    assert training.sharding(load(scale)) == training.Sharding(weights)
 
 
 def test_without_a_launcher_each_device_has_all(paper):
     alone = with_value(paper, "training.machine.accelerate_config", None)
-    assert training.layout(alone) == training.Layout("whole")
+    assert training.sharding(alone) == training.Sharding("whole")
 
 
 def test_pictures_of_all_responses_lie_on_the_device(paper, counted, phase):
@@ -107,7 +107,7 @@ def test_pictures_of_all_responses_lie_on_the_device(paper, counted, phase):
 
 
 def test_a_checkpoint_gathers_weights_and_optimizer_in_one_process(paper, counted, phase):
-    host = training._host(paper, phase, passes.Batch(4, 400, 1, 1_003_520, 1024), UPDATE, training.Layout("sharded"))
+    host = training._host(paper, phase, passes.Batch(4, 400, 1, 1_003_520, 1024), UPDATE, training.Sharding("sharded"))
     writing = host["writing a checkpoint"]
     assert writing["weights"] + writing["optimizer"] == 12 * UPDATE.parameters
     assert writing["pictures of a sampling"] > writing["rows"] > 0

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from viper.config.fit import GIB
 from viper.config.schema import Scale
 
-GIB = 2**30
 Parts = Mapping[str, float]  # what takes memory → bytes
 
 # Not measured: what nobody can count from a configuration. Guesses from what such processes usually show.

@@ -45,7 +45,7 @@ def uses_vllm(scale: Scale, phase: str, engine: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Sharding:
     """How weights lie on the devices.
 
     Attributes:
@@ -58,7 +58,7 @@ class Layout:
     offloads: bool = False
 
 
-def layout(scale: Scale) -> Layout:
+def sharding(scale: Scale) -> Sharding:
     """How a scale's accelerate configuration lays weights out.
 
     Raises:
@@ -67,11 +67,11 @@ def layout(scale: Scale) -> Layout:
     path = scale.training.machine.accelerate_config
     launcher = read_yaml(path) if path and Path(path).is_file() else {}
     if launcher.get("distributed_type") != "FSDP":
-        return Layout(_WHOLE)
+        return Sharding(_WHOLE)
     section = launcher.get("fsdp_config") or {}
     kept = str(section.get("fsdp_reshard_after_forward", True)).lower() in ("false", "no_shard", "shard_grad_op")
     offloads = str(section.get("fsdp_offload_params", False)).lower() == "true"
-    return Layout(_KEPT if kept else _SHARDED, offloads)
+    return Sharding(_KEPT if kept else _SHARDED, offloads)
 
 
 def _describe(scale: Scale) -> Description:
@@ -101,7 +101,7 @@ def _update(scale: Scale, options: TrainOptions, batch: passes.Batch, *, is_shar
 
 def _step(phase_name: str, engine: str, scale: Scale) -> Step:
     options = one_run(scale.training, phase_name)
-    phase, how = options.phase, layout(scale)
+    phase, how = options.phase, sharding(scale)
     batch = _batch(scale, options)
     update = _update(scale, options, batch, is_sharded=how.weights != _WHOLE)
     standing = _standing(scale, options, update, how)
@@ -137,7 +137,7 @@ def _rewarded_stages(
     TRL keeps the pictures of a sampling until the next one is scored: meanwhile there are those of the last, those of
     this one, and these once more, put in the order of the passes.
     """
-    options, how = one_run(scale.training, phase_name), layout(scale)
+    options, how = one_run(scale.training, phase_name), sharding(scale)
     pixels, gathered = _pixels(scale, options, batch), _gathered(update, how, all_at_once=how.weights == _KEPT)
     asleep, awake = _engine_memory(scale, phase_name, engine)
     resting = _embedder(scale, at_work=False)
@@ -164,7 +164,7 @@ def _engine_memory(scale: Scale, phase_name: str, engine: str) -> tuple[dict[str
     return {"vLLM": min(ASLEEP, awake) if share.sleep else awake}, {"vLLM": awake}
 
 
-def _standing(scale: Scale, options: TrainOptions, update: passes.Update, how: Layout) -> dict[str, float]:
+def _standing(scale: Scale, options: TrainOptions, update: passes.Update, how: Sharding) -> dict[str, float]:
     """What is there all the time, on each device."""
     devices = options.machine.devices if how.weights != _WHOLE else 1
     there = 0 if how.offloads else 1 / devices
@@ -175,7 +175,7 @@ def _standing(scale: Scale, options: TrainOptions, update: passes.Update, how: L
     }
 
 
-def _gathered(update: passes.Update, how: Layout, *, all_at_once: bool) -> dict[str, float]:
+def _gathered(update: passes.Update, how: Sharding, *, all_at_once: bool) -> dict[str, float]:
     """What FSDP holds of the weights in half precision, besides its part."""
     if how.weights == _WHOLE:
         return {}
@@ -183,7 +183,7 @@ def _gathered(update: passes.Update, how: Layout, *, all_at_once: bool) -> dict[
     return {"weights gathered": 2.0 * (update.parameters if all_at_once else some)}
 
 
-def _gradients(options: TrainOptions, update: passes.Update, how: Layout) -> float:
+def _gradients(options: TrainOptions, update: passes.Update, how: Sharding) -> float:
     """Bytes of gradients while a pass runs.
 
     accelerate lets FSDP2 add gradients up over devices in a step's last pass alone (`no_sync`), and so each device
@@ -224,7 +224,7 @@ def _embedder(scale: Scale, *, at_work: bool) -> dict[str, float]:
 
 
 def _sampling(
-    scale: Scale, phase_name: str, engine: str, batch: passes.Batch, update: passes.Update, how: Layout
+    scale: Scale, phase_name: str, engine: str, batch: passes.Batch, update: passes.Update, how: Sharding
 ) -> dict[str, float]:
     """What sampling takes besides: vLLM's own step says how it lives in its share."""
     options = one_run(scale.training, phase_name)
@@ -243,7 +243,7 @@ def _sampling(
 
 
 def _host(
-    scale: Scale, options: TrainOptions, batch: passes.Batch, update: passes.Update, how: Layout
+    scale: Scale, options: TrainOptions, batch: passes.Batch, update: passes.Update, how: Sharding
 ) -> dict[str, Parts]:
     """What the machine holds while weights are read, while a checkpoint is gathered, and while the last is written.
 
@@ -291,7 +291,7 @@ def _levers(phase_name: str, engine: str, scale: Scale) -> Mapping[str, list]:
         found["training.machine.gradient_checkpointing"] = [True]
     if machine.devices > 1 and has_place(scale, "training.machine.sync_each_batch"):
         found["training.machine.sync_each_batch"] = [True]
-    if layout(scale).weights == _KEPT:
+    if sharding(scale).weights == _KEPT:
         found["training.machine.accelerate_config"] = ["envs/accelerate/7b.yaml"]
     if uses_vllm(scale, phase_name, engine) and has_place(scale, f"{of_phase}.vllm.sleep"):
         found[f"{of_phase}.vllm.sleep"] = [True]
