@@ -13,6 +13,9 @@ if S.training.machine.accelerate_config:
 if S.training.machine.nodes > 1:
     LAUNCH = ["python", "-m", "viper.cluster.nodes", "start", S.training.machine.nodes, *LAUNCH]
 
+# Where the scale names its GPUs, nothing is trained before every step is known to fit; read by nobody, it trains nothing anew.
+FORECAST = [ancient(L.once("fit", "forecast.csv"))] if S.fit.gpu_memory is not None else []
+
 
 rule train:
     """Train one phase. An interrupted run goes on from its last checkpoint in work/, which success removes."""
@@ -23,6 +26,7 @@ rule train:
         tau=threshold,
         embedder=reward_embedder,
         launcher=launcher,
+        fit=FORECAST,
     output:
         manifest=L.checkpoint(),
         metrics=L.metrics("train.csv"),
@@ -58,3 +62,26 @@ rule cold_samples:
     shell:
         "python -m viper cold-samples --options {params.options:q} --seed {wildcards.seed:q} --out {output:q} > {log:q}"
         " 2>&1"
+
+
+if S.fit.gpu_memory is not None:
+
+    rule fit:
+        """What every step takes of a GPU and of a machine; where one does not fit, nothing is trained."""
+        input:
+            # whose configurations say how large they are
+            [ancient(manifest(getattr(S.models, part).path)) for part in ("vlm", "painter", "editor")],
+        output:
+            L.once("fit", "forecast.csv"),
+        resources:
+            mem_mb=per_attempt(8000),
+            runtime=per_attempt(30),
+        params:
+            scale=SCALE,
+            config=CONFIG,
+            # The command reads the whole scale, with the jobs' sizes; it runs anew where one of these changes.
+            sections=["models", "images", "synthesis", "reward", "training", "evaluation", "experiments", "fit"],
+        shell:
+            # tee: what does not fit, and what mends it, is said at once
+            "python -m viper fit --scale {params.scale:q} --config {params.config:q} --output {output:q} 2>&1"
+            " | tee {log:q}"

@@ -18,6 +18,7 @@ AREAS = (
     "provenance",
     "bench",
     "cost",
+    "fit",
     "cluster",
 )
 

@@ -1,12 +1,14 @@
-"""What a command line of Snakemake gives to parameters, before Snakemake reads it.
+"""What a command line gives to parameters: of Snakemake, before Snakemake reads it, and of our own commands.
 
 Snakemake ends in a traceback at what it cannot parse, and executes expressions of a --configfile that says
 `__use_yte__`.
 """
 
 import argparse
+import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from viper.config.loading import assigned
 from viper.config.yaml_file import read_yaml
@@ -51,3 +53,18 @@ def _nested(first: str, *inner: str) -> str:
     if not keys:
         return "the keys are scale and scales, and the sections of params.yaml"
     return f"nested, it is '{first}={''.join(f'{{{key}: ' for key in keys)}{value}{'}' * len(keys)}'"
+
+
+def overrides_of(config: str) -> dict[str, Any]:
+    """What a command's own --config sets, which is JSON: the value of a rule's parameter `config`.
+
+    Raises:
+        ViperError: it is no JSON object.
+    """
+    try:
+        values = json.loads(config)
+    except json.JSONDecodeError as error:
+        raise ViperError(f"--config is no JSON ({error}): write it as '{{\"scales\": {{…}}}}'") from error
+    if not isinstance(values, dict):
+        raise ViperError(f'--config must be an object such as {{"scales": {{…}}}}, not {config}')
+    return values

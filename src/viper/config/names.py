@@ -8,7 +8,7 @@ RULES = (
     "benchmarks", "calibrate_tau", "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
     "evaluate_base", "fetch", "fetch_benchmark", "fetch_benchmark_pictures", "fetch_model", "fetch_pretrained",
-    "figure_label_truth", "figure_loop", "figure_main", "figures", "forecast_yield", "images",
+    "figure_label_truth", "figure_loop", "figure_main", "figures", "fit", "forecast_yield", "images",
     "label_truth", "loop_examples", "make_benchmark",
     "measure_attention", "measure_base_models", "measure_edit_filter", "measure_size", "measure_speed", "operations",
     "pilot_images", "plan_operations", "plot_speed", "pretrain", "pretrain_checker",
@@ -19,7 +19,7 @@ RULES = (
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
     "admission", "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity",
-    "label_truth", "loop", "loop_examples", "metrics", "predictions", "report", "subdomains",
+    "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "report", "subdomains",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",
     "timings", "wordcloud", "words",
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from viper.config.command_line import overrides_of
 from viper.errors import ViperError
 from viper.files import atomic_write
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from viper.config.schema import Scale
+
+MAIN = "main"  # the target of the main experiment
 
 
 def register(app: typer.Typer) -> None:
@@ -33,16 +36,18 @@ def cost(
     """Print GPU-hours, CPU-hours, disk and the longest path of a run from nothing, per step and in all.
 
     Hours are those of earlier runs (`benchmark:` files) where there are any, and otherwise the rates of
-    src/viper/cost/rates.yaml times what the parameters ask for. The column basis says which.
+    src/viper/cost/rates.yaml times what the parameters ask for. The column basis says which. Below stand GPU-hours that
+    a run would take less with other parameters, by the rates alone.
     """
     from viper.cost import table
     from viper.cost.rates import read_rates
     from viper.cost.work import estimate
     from viper.workflow.graph import read
 
-    overrides = {**_parse(config), "scale": scale}
+    overrides = {**overrides_of(config), "scale": scale}
     parameters, planning = _parameters(overrides)
-    jobs, rates = read([target], None, more=_assignments(planning)).jobs, read_rates()
+    graph, rates = read(list(dict.fromkeys([target, MAIN])), None, more=_assignments(planning)), read_rates()
+    jobs = graph.jobs_of(target)
     if output is not None:
         planned = table.by_step(jobs, [estimate(job, parameters, rates) for job in jobs])
         _write_csv(table.beside(planned, table.by_step(jobs, table.taken(jobs))), output)
@@ -53,6 +58,9 @@ def cost(
         typer.echo(
             f"{step}: a job takes about {hours:.1f} h but asks for {limit:.1f} h: give it less to do, or more minutes"
         )
+    for row in table.savings(jobs, graph.jobs_of(MAIN), parameters, rates).itertuples():
+        source = f" ({row.source})" if row.source else ""
+        typer.echo(f"estimate: {row.saving}: {_number(row.gpu_hours)} GPU-hours less, {_number(row.left)} left{source}")
 
 
 def timings(
@@ -67,7 +75,7 @@ def timings(
     from viper.layout import Layout
     from viper.workflow.graph import read
 
-    jobs = read(target, None, more=_assignments({**_parse(config), "scale": scale})).jobs
+    jobs = read(target, None, more=_assignments({**overrides_of(config), "scale": scale})).jobs
     measured = collect(Layout(scale), [job.benchmark for job in jobs if job.benchmark])
     write_table(output, measured, float_format="%.4f")
 
@@ -90,7 +98,7 @@ def why(
     from viper.provenance import guard
     from viper.workflow.graph import due
 
-    overrides = {**_parse(config), **({"scale": scale} if scale else {})}
+    overrides = {**overrides_of(config), **({"scale": scale} if scale else {})}
     params = read_with(("--config", overrides))
     if pulled := guard.unrecorded(params.scale):
         raise ViperError(guard.message(pulled))
@@ -104,16 +112,6 @@ def why(
 def _assignments(values: dict[str, Any]) -> list[str]:
     """What Snakemake's --config takes."""
     return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
-
-
-def _parse(config: str) -> dict[str, Any]:
-    try:
-        values = json.loads(config)
-    except json.JSONDecodeError as error:
-        raise ViperError(f"--config is no JSON ({error}): write it as '{{\"scales\": {{…}}}}'") from error
-    if not isinstance(values, dict):
-        raise ViperError(f'--config must be an object such as {{"scales": {{…}}}}, not {config}')
-    return values
 
 
 def _parameters(overrides: dict[str, Any]) -> tuple["Scale", dict[str, Any]]:
