@@ -12,8 +12,19 @@ from viper.synthesis.rows import IMAGES, TEXT, TEXTS, pack_image, write_rows
 from viper.training import data
 
 
-def test_reads_only_what_training_needs(toy):
-    rows = data.read(toy / "vop" / "train.parquet")
+@pytest.fixture
+def read(tmp_path):
+    """Reads a data set as training does."""
+
+    def read(path, **options):
+        data.copy_rows(path, tmp_path / "copies" / "rows.arrow", **options)
+        return data.open_rows(tmp_path / "copies" / "rows.arrow")
+
+    return read
+
+
+def test_reads_only_what_training_needs(toy, read):
+    rows = read(toy / "vop" / "train.parquet")
     assert set(rows.column_names) == {"images", "prompt", "ground_truth"}
     assert [image.size for image in rows[0]["images"]] == [(64, 64)] * 2
 
@@ -34,12 +45,12 @@ def _eps() -> bytes:
         None,
     ],
 )
-def test_cells_that_hold_no_picture_are_refused_by_row(tmp_path, cell):
+def test_cells_that_hold_no_picture_are_refused_by_row(tmp_path, read, cell):
     sound = pack_image(Image.new("RGB", (9, 9)))
     rows = [{"images": [sound, image], "prompt": "?", "ground_truth": ["!"]} for image in (sound, cell)]
     write_rows(tmp_path / "t.parquet", rows, {"images": IMAGES, "prompt": TEXT, "ground_truth": TEXTS})
     with pytest.raises(PictureError, match=r"t\.parquet, row 1: not an image"):
-        data.read(tmp_path / "t.parquet")
+        read(tmp_path / "t.parquet")
 
 
 def test_every_row_comes_once_before_any_comes_twice():
@@ -84,8 +95,8 @@ def test_completions_are_written_from_ground_truth_unless_they_are_there():
     assert data.with_completions(own, "Look.")["completion"] == ["Mine."]
 
 
-def test_a_row_is_taught_with_the_reasoning_that_led_to_its_truth_unless_another_is_named(toy, tmp_path):
-    rows = data.read(toy / "csr" / "train.parquet", with_reasoning=True)
+def test_a_row_is_taught_with_the_reasoning_that_led_to_its_truth_unless_another_is_named(toy, read, tmp_path):
+    rows = read(toy / "csr" / "train.parquet", with_reasoning=True)
     written = data.with_completions(rows, None)
     assert written.column_names == ["images", "prompt", "completion"]
     for row, taught in zip(rows, written["completion"], strict=True):
@@ -94,12 +105,12 @@ def test_a_row_is_taught_with_the_reasoning_that_led_to_its_truth_unless_another
     without = tmp_path / "train.parquet"
     rows.remove_columns("reasoning").to_parquet(without)
     with pytest.raises(ViperError, match="also needs reasoning"):
-        data.read(without, with_reasoning=True)
+        read(without, with_reasoning=True)
 
 
-def test_unusable_files_are_named(tmp_path):
+def test_unusable_files_are_named(tmp_path, read):
     with pytest.raises(ViperError, match="no data set at"):
-        data.read(tmp_path / "train.parquet")
+        read(tmp_path / "train.parquet")
     Dataset.from_dict({"prompt": ["What?"]}).to_parquet(tmp_path / "train.parquet")
     with pytest.raises(ViperError, match="ground_truth, images"):
-        data.read(tmp_path / "train.parquet")
+        read(tmp_path / "train.parquet")

@@ -10,7 +10,7 @@ from trl import GRPOConfig, GRPOTrainer
 from viper.config.training import Grpo, TrainOptions
 from viper.models.engine import NEVER
 from viper.training.common import trainer_arguments
-from viper.training.image_counts import CountingGRPOTrainer
+from viper.training.prompts_once import PromptsOnceGRPOTrainer
 from viper.training.records import RolloutWriter
 from viper.training.shared_prefix import SharedPrefixGRPOTrainer
 from viper.training.vllm_rollouts import check_generation
@@ -47,7 +47,7 @@ class RewardFunction:
             self.rollouts.write(
                 trainer_state.global_step + 1,
                 lambda index: {
-                    "prompt": prompts[index][-1]["content"][-1]["text"],
+                    "prompt": prompts[index][-1]["content"],
                     "ground_truth": ground_truth[index],
                     "completion": texts[index],
                     "format": scores[index].format,
@@ -108,7 +108,7 @@ def build_trainer(
     Raises:
         ViperError: `shared_prefix` is asked for where it does not work.
     """
-    trainer_class = SharedPrefixGRPOTrainer if shared_prefix else CountingGRPOTrainer
+    trainer_class = SharedPrefixGRPOTrainer if shared_prefix else PromptsOnceGRPOTrainer
     trainer = trainer_class(
         model=model,
         processing_class=processor,
