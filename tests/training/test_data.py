@@ -2,10 +2,12 @@
 
 import io
 
+import pyarrow as pa
 import pytest
 from datasets import Dataset
 from PIL import Image
 
+from viper.config.training import TrainOptions
 from viper.errors import ViperError
 from viper.pictures import PictureError
 from viper.synthesis.rows import IMAGES, TEXT, TEXTS, pack_image, write_rows
@@ -51,6 +53,39 @@ def test_cells_that_hold_no_picture_are_refused_by_row(tmp_path, read, cell):
     write_rows(tmp_path / "t.parquet", rows, {"images": IMAGES, "prompt": TEXT, "ground_truth": TEXTS})
     with pytest.raises(PictureError, match=r"t\.parquet, row 1: not an image"):
         read(tmp_path / "t.parquet")
+
+
+@pytest.fixture(scope="module")
+def data_sets(tmp_path_factory):
+    """Data sets by their number of rows: noisy pictures of some 50 kB each."""
+    folder, paths = tmp_path_factory.mktemp("data_sets"), {}
+    pictures = [pack_image(Image.effect_noise((256, 256), 90 + row).convert("RGB")) for row in range(60)]
+    for rows in (20, 60):
+        table = [{"images": [image], "prompt": "?", "ground_truth": ["!"], "reasoning": "So."} for image in pictures]
+        paths[rows] = folder / f"{rows}.parquet"
+        columns = {"images": IMAGES, "prompt": TEXT, "ground_truth": TEXTS, "reasoning": TEXT}
+        write_rows(paths[rows], table[:rows], columns)
+    return paths
+
+
+@pytest.mark.parametrize("rows", [20, 60])
+@pytest.mark.parametrize("repeats", [1, 3, 50])
+@pytest.mark.parametrize("method", ["grpo", "sft"])
+def test_laying_out_rows_keeps_no_picture_in_memory(data_sets, tmp_path, grpo_options, rows, repeats, method):
+    path = data_sets[rows]
+    assert path.stat().st_size > 40_000 * rows
+    options = grpo_options(data=["csr"], steps=rows * repeats // 2).model_copy()
+    if method == "sft":
+        phase = options.phase.model_dump(include={"data", "steps", "learning_rate", "prompts_per_step"})
+        options = TrainOptions(phase=phase | {"method": "sft", "responses_per_pass": 1}, machine=options.machine,
+                               records=options.records)  # fmt: skip
+    before = pa.total_allocated_bytes()
+    laid_out = data.lay_out(options, [path], tmp_path / "copies", seed=0)
+    assert len(laid_out) == rows * repeats
+    for row in laid_out.select(range(rows)):
+        assert row["images"][0].size == (256, 256)
+    texts, numbers = 2_000 * rows, 2 * 8 * rows * repeats  # of the order, and of the order of the parts
+    assert pa.total_allocated_bytes() - before < texts + numbers + 50_000
 
 
 def test_every_row_comes_once_before_any_comes_twice():

@@ -4,10 +4,13 @@ from collections import Counter
 
 import pytest
 import torch
+from datasets import Image
+from transformers import Qwen2VLImageProcessor
 
 from grpo_ways import ROLLOUTS, chosen, loss_and_gradients, sampled
 from viper.errors import ViperError
 from viper.models.prompt_batch import PromptBatch
+from viper.training.data import decoded
 
 WAYS = ("stock", "once")
 
@@ -63,12 +66,9 @@ def test_training_is_that_of_stock_trl_to_the_bit(build, settings):
 
 @pytest.fixture
 def looked_at(monkeypatch):
-    """How often pictures are decoded, and handed to an image processor; by the size of the call."""
-    from datasets import Image as Feature
-    from transformers import Qwen2VLImageProcessor
-
+    """How often pictures are decoded, and processed."""
     counted = Counter()
-    decode, process = Feature.decode_example, Qwen2VLImageProcessor.process_image
+    decode, process = Image.decode_example, Qwen2VLImageProcessor.process_image
 
     def decoding(self, *arguments, **named):
         counted["decoded"] += 1
@@ -78,7 +78,7 @@ def looked_at(monkeypatch):
         counted["processed"] += 1
         return process(self, *arguments, **named)
 
-    monkeypatch.setattr(Feature, "decode_example", decoding)
+    monkeypatch.setattr(Image, "decode_example", decoding)
     monkeypatch.setattr(Qwen2VLImageProcessor, "process_image", processing)
     return counted
 
@@ -112,7 +112,7 @@ def test_vllm_is_given_every_prompts_own_pictures(build, monkeypatch):
         given.update(prompts=prompts, images=images)
         return None, [[1]] * len(prompts), [[[0.0]]] * len(prompts), None
 
-    expected = [trainer._rows[i]["images"] for i in range(4) for _ in range(ROLLOUTS)]
+    expected = [decoded(trainer._rows[i]["images"]) for i in range(4) for _ in range(ROLLOUTS)]
     monkeypatch.setattr(trainer, "use_vllm", True)
     monkeypatch.setattr(trainer, "vllm_importance_sampling_correction", False, raising=False)
     monkeypatch.setattr(trainer, "_last_loaded_step", 0, raising=False)

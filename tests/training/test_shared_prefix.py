@@ -74,6 +74,7 @@ def test_a_family_that_it_was_not_made_for_is_refused_by_name(build, monkeypatch
         ({}, {"devices": 2, "accelerate_config": "x.yaml"}, "devices 2"),
         ({}, {"gradient_checkpointing": True}, "gradient_checkpointing"),
         ({"engine": "vllm"}, {}, "vllm"),
+        ({}, {"attention": "flash_attention_2", "device": "cuda", "precision": "bfloat16"}, "flash_attention_2"),
     ],
 )
 def test_settings_that_exclude_it_are_refused_before_anything_runs(grpo_options, phase, machine, what):

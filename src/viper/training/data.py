@@ -4,15 +4,17 @@ Pictures are never held: they stay in an Arrow file on disk, which all processes
 the system keeps what is read of it once and may take it back. A row that is trained often is a number in a list.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from accelerate import PartialState
 from datasets import Dataset, Features, Image, List, Value, concatenate_datasets
 from datasets.table import table_cast
 
 from viper import completion
+from viper.config.training import Part, Sft, TrainOptions
 from viper.digests import REMEDY
 from viper.errors import ViperError
 from viper.files import explain_failed_write
@@ -26,6 +28,37 @@ COMPLETION = {"completion": Value("string")}
 REASONING = {"reasoning": Value("string")}
 
 _COPIED_AT_ONCE = 16  # rows: a few dozen MB of pictures
+
+
+def lay_out(options: TrainOptions, paths: Sequence[Path], copies: Path, seed: int) -> Dataset:
+    """The rows of a run in the order of training, as chats: those of each part of the phase, shuffled together.
+
+    Args:
+        paths: of the data sets, in the order in which the phase names them.
+        copies: folder of the copies that training reads, which must stay as long as it runs. Of several processes the
+            first writes them.
+
+    Raises:
+        ViperError: see `copy_rows`.
+    """
+    phase = options.phase
+    own = isinstance(phase, Sft) and phase.think is None
+    copied = {name: copies / f"{name}.arrow" for name in phase.data}
+    processes = PartialState()
+    with processes.main_process_first():
+        if processes.is_main_process:
+            for path, copy in zip(paths, copied.values(), strict=True):
+                copy_rows(path, copy, with_reasoning=own)
+    rows = {name: open_rows(copy) for name, copy in copied.items()}
+    if isinstance(phase, Sft):
+        rows = {name: with_completions(dataset, phase.think) for name, dataset in rows.items()}
+    rows = {name: as_chat(dataset) for name, dataset in rows.items()}
+    parts = [
+        in_training_order([rows[name] for name in part.data], phase.prompts_of(part.steps), seed)
+        for part in options.parts or [Part(data=list(phase.data), steps=phase.steps)]
+    ]
+    # Where parts are odd, each rounds up to a whole sampling of its own.
+    return interleave(parts, seed).select(range(phase.prompts_of(phase.steps)))
 
 
 def copy_rows(path: str | Path, copy: Path, *, with_reasoning: bool = False) -> None:
@@ -64,6 +97,16 @@ def copy_rows(path: str | Path, copy: Path, *, with_reasoning: bool = False) -> 
 def open_rows(copy: Path) -> Dataset:
     """The rows of a data set that `copy_rows` has copied, none of which is in memory yet."""
     return Dataset.from_file(str(copy))
+
+
+def undecoded(dataset: Dataset) -> Dataset:
+    """The same rows with pictures as they are stored, for `decoded`: `datasets` decodes the first of a row twice."""
+    return dataset.cast_column(PICTURES, List(Image(decode=False)))
+
+
+def decoded(pictures: list[dict] | None) -> list:
+    """The pictures of a row of `undecoded`, as `datasets` decodes them."""
+    return [Image().decode_example(picture) for picture in pictures or ()]
 
 
 def _wanted(columns: list[str], path: Path, with_reasoning: bool) -> Features:

@@ -21,7 +21,7 @@ from trl.data_utils import prepare_multimodal_messages
 
 from viper.errors import ViperError
 from viper.models.prompt_batch import PromptBatch
-from viper.training.data import PICTURES
+from viper.training.data import PICTURES, decoded, undecoded
 
 _TRL = Version("1.16")  # major and minor version whose methods are overridden here and in `shared_prefix`
 _NUMBER = "row"  # the one column that TRL's loader reads
@@ -39,7 +39,7 @@ class PromptsOnceGRPOTrainer(GRPOTrainer):
     def __init__(self, *args: Any, train_dataset: Dataset, **kwargs: Any):
         if (found := Version(trl.__version__)).release[:2] != _TRL.release[:2]:
             raise ViperError(f"training by GRPO was written for TRL {_TRL}, not {found}: install that")
-        self._rows = train_dataset
+        self._rows = undecoded(train_dataset)
         numbers = Dataset.from_dict({_NUMBER: range(len(train_dataset))})
         super().__init__(*args, train_dataset=numbers, **kwargs)
 
@@ -47,14 +47,13 @@ class PromptsOnceGRPOTrainer(GRPOTrainer):
         """Responses and their scores as the original's, with the place of each one's prompt in `self._prompts`."""
         numbers = [each[_NUMBER] for each in inputs]
         rows = {number: self._rows[number] for number in dict.fromkeys(numbers)}
-        chats = [prepare_multimodal_messages(row["prompt"], images=row[PICTURES]) for row in rows.values()]
+        pictures = {number: decoded(row.pop(PICTURES)) for number, row in rows.items()}
+        chats = [prepare_multimodal_messages(row["prompt"], images=pictures[number]) for number, row in rows.items()]
         self._prompts, kept = self._prepared(chats)
         place = dict(zip(rows, kept, strict=True))
         self._place = [place[number] for number in numbers]
-        texts = {number: {name: row[name] for name in row if name != PICTURES} for number, row in rows.items()}
-        pictures = {number: row[PICTURES] or None for number, row in rows.items()}
-        self._pictures = [pictures[number] for number in numbers]
-        batch = super()._generate_and_score_completions([dict(texts[number]) for number in numbers])
+        self._pictures = [pictures[number] or None for number in numbers]
+        batch = super()._generate_and_score_completions([dict(rows[number]) for number in numbers])
         self._pictures = []
         return batch | {_PLACE: self._place}
 

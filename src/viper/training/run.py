@@ -12,12 +12,11 @@ import viper.models.torchvision_shim  # noqa: F401  (before transformers touches
 
 import torch  # isort: skip
 from accelerate import PartialState
-from datasets import Dataset
 from transformers import Trainer, set_seed
 
 from viper import digests
 from viper.config.models import Lens
-from viper.config.training import Grpo, Part, Sft, TrainOptions
+from viper.config.training import Grpo, TrainOptions
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
@@ -179,7 +178,7 @@ def _build_trainer(
     # renamed, so a Qwen2.5-VL would silently go on with the parent's weights.
     # Adapters are the trainer's own to load, on top of the parent.
     weights = resume_from if resume_from and phase.lora is None else folder
-    model = load_model(weights, torch.float32)
+    model = load_model(weights, torch.float32, options.machine.attention)
     processor = load_processor(folder, lens, padding_side="left", **processor_options)
     count_images(model)
     if phase.freeze_vision:
@@ -191,7 +190,7 @@ def _build_trainer(
             places.work / "rollouts.jsonl", options.records.rollouts_every, phase.responses_per_prompt, is_resumed
         )
     if isinstance(phase, Grpo):
-        dataset = _rows(options, places, seed)
+        dataset = data.lay_out(options, places.data, places.work / ROWS, seed)
         config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=seed, work=places.work)
         if config.use_vllm:
             with PartialState().main_process_first():
@@ -201,31 +200,9 @@ def _build_trainer(
             model, processor, dataset, function, config, callbacks,
             shared_prefix=phase.shared_prefix, peft_config=lora_config(phase),
         )  # fmt: skip
-    dataset = _rows(options, places, seed)
+    dataset = data.lay_out(options, places.data, places.work / ROWS, seed)
     config = sft.build_config(options, seed=seed, work=places.work)
     return sft.build_trainer(model, processor, dataset, config, callbacks, peft_config=lora_config(phase))
-
-
-def _rows(options: TrainOptions, places: Places, seed: int) -> Dataset:
-    """The rows of a run in the order of training, as chats: those of each part of the phase, shuffled together."""
-    phase = options.phase
-    own = isinstance(phase, Sft) and phase.think is None
-    copies = {name: places.work / ROWS / f"{name}.arrow" for name in phase.data}
-    processes = PartialState()
-    with processes.main_process_first():
-        if processes.is_main_process:
-            for path, copy in zip(places.data, copies.values(), strict=True):
-                data.copy_rows(path, copy, with_reasoning=own)
-    rows = {name: data.open_rows(copy) for name, copy in copies.items()}
-    if isinstance(phase, Sft):
-        rows = {name: data.with_completions(dataset, phase.think) for name, dataset in rows.items()}
-    rows = {name: data.as_chat(dataset) for name, dataset in rows.items()}
-    parts = [
-        data.in_training_order([rows[name] for name in part.data], phase.prompts_of(part.steps), seed)
-        for part in options.parts or [Part(data=list(phase.data), steps=phase.steps)]
-    ]
-    # Where parts are odd, each rounds up to a whole sampling of its own.
-    return data.interleave(parts, seed).select(range(phase.prompts_of(phase.steps)))
 
 
 def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[str, Any]) -> None:
