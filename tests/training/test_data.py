@@ -82,10 +82,27 @@ def test_laying_out_rows_keeps_no_picture_in_memory(data_sets, tmp_path, grpo_op
     before = pa.total_allocated_bytes()
     laid_out = data.lay_out(options, [path], tmp_path / "copies", seed=0)
     assert len(laid_out) == rows * repeats
-    for row in laid_out.select(range(rows)):
-        assert row["images"][0].size == (256, 256)
+    assert all(row["images"][0].size == (256, 256) for row in laid_out.select(range(rows)))
+    stored = data.undecoded(laid_out)
+    assert data.read_row(stored, 1) == laid_out[1]
+    assert [file.name for file in (tmp_path / "copies").iterdir()] == ["csr.arrow"]
+    assert (tmp_path / "copies" / "csr.arrow").stat().st_size < 1.1 * path.stat().st_size, "once, on disk as well"
     texts, numbers = 2_000 * rows, 2 * 8 * rows * repeats  # of the order, and of the order of the parts
     assert pa.total_allocated_bytes() - before < texts + numbers + 50_000
+
+
+def test_copying_holds_a_few_rows_at_a_time(data_sets, tmp_path, monkeypatch):
+    copy, written, read = tmp_path / "rows.arrow", [], data.parquet_batches
+
+    def watched(path, rows):
+        for batch in read(path, rows):
+            written.append(copy.stat().st_size if copy.exists() else 0)
+            yield batch
+
+    monkeypatch.setattr(data, "parquet_batches", watched)
+    data.copy_rows(data_sets[60], copy)
+    assert len(written) > 3
+    assert written == sorted(set(written)), "a batch is read when the one before is written"
 
 
 def test_every_row_comes_once_before_any_comes_twice():

@@ -10,7 +10,7 @@ from transformers import Qwen2VLImageProcessor
 from grpo_ways import ROLLOUTS, chosen, loss_and_gradients, sampled
 from viper.errors import ViperError
 from viper.models.prompt_batch import PromptBatch
-from viper.training.data import decoded
+from viper.training.data import read_row
 
 WAYS = ("stock", "once")
 
@@ -112,7 +112,7 @@ def test_vllm_is_given_every_prompts_own_pictures(build, monkeypatch):
         given.update(prompts=prompts, images=images)
         return None, [[1]] * len(prompts), [[[0.0]]] * len(prompts), None
 
-    expected = [decoded(trainer._rows[i]["images"]) for i in range(4) for _ in range(ROLLOUTS)]
+    expected = [read_row(trainer._rows, i)["images"] for i in range(4) for _ in range(ROLLOUTS)]
     monkeypatch.setattr(trainer, "use_vllm", True)
     monkeypatch.setattr(trainer, "vllm_importance_sampling_correction", False, raising=False)
     monkeypatch.setattr(trainer, "_last_loaded_step", 0, raising=False)

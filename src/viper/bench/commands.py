@@ -100,10 +100,13 @@ def register(app: typer.Typer) -> None:
         data: Annotated[Path, typer.Argument(help="data set, Parquet")],
         rows: Annotated[int, typer.Argument(help="prompts to train on")],
         folder: Annotated[Path, typer.Argument(help="to work in, the same for all processes")],
+        processes: Annotated[int, typer.Argument(help="of which this is one, started by torchrun", min=1)],
     ) -> None:
         """Lay a data set out as training does and read every row; write this process's peak memory to the folder."""
         from viper.bench.rows import hold
+        from viper.processes import work_together
 
+        work_together(processes, launched=True)
         hold(data, rows, folder)
 
     @app.command()

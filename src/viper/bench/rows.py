@@ -75,10 +75,9 @@ def hold(path: Path, rows: int, folder: Path) -> None:
     with growth() as found:
         laid_out = data.undecoded(data.lay_out(options, [path], folder / "rows", seed=0))
         for number in range(len(laid_out)):
-            data.decoded(laid_out[number]["images"])
+            data.read_row(laid_out, number)
     (folder / f"{processes.process_index}.json").write_text(json.dumps(found), encoding="utf-8")
-    processes.wait_for_everyone()
-    processes.destroy_process_group()
+    processes.wait_for_everyone()  # before one of them ends, and the launcher ends the others
 
 
 def against_copies(
@@ -87,8 +86,8 @@ def against_copies(
     """Measure every case of rows × repeats × processes, each process anew.
 
     Args:
-        arguments: command line, after the interpreter, to which the data set, the number of prompts and a folder are
-            added; every process of it writes `grown_mb` to a file NUMBER.json of the folder.
+        arguments: command line, after the interpreter, to which the data set, the number of prompts, a folder and the
+            number of processes are added; each of them writes `grown_mb` to a file NUMBER.json of the folder.
         side: of a row's picture, pixels.
 
     Returns:
@@ -103,9 +102,11 @@ def against_copies(
             write_groups(path, _groups(rows, side), {"images": IMAGES, "prompt": TEXT, "ground_truth": TEXTS})
             launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
             subprocess.run(
-                [sys.executable, *launcher, *arguments, path, str(rows * repeats), folder],
-                check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
+                [sys.executable, *launcher, *arguments, path, str(rows * repeats), folder, str(processes)],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )
             grown = [json.loads(file.read_text(encoding="utf-8"))["grown_mb"] for file in Path(folder).glob("*.json")]
             size = path.stat().st_size / 2**20
         found.append(

@@ -5,6 +5,7 @@ the system keeps what is read of it once and may take it back. A row that is tra
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def copy_rows(path: str | Path, copy: Path, *, with_reasoning: bool = False) -> 
         copy.unlink(missing_ok=True)
         with pa.ipc.new_stream(str(copy), wanted.arrow_schema) as writer:
             done = 0
-            for batch in (first, *batches):
+            for batch in chain([first], batches):
                 table = _cast(pa.Table.from_batches([batch]).select(list(wanted)), wanted, path)
                 _check_images(table, done, path)
                 writer.write_table(table)
@@ -100,13 +101,14 @@ def open_rows(copy: Path) -> Dataset:
 
 
 def undecoded(dataset: Dataset) -> Dataset:
-    """The same rows with pictures as they are stored, for `decoded`: `datasets` decodes the first of a row twice."""
-    return dataset.cast_column(PICTURES, List(Image(decode=False)))
+    """The same rows, for `read_row`."""
+    return dataset.with_format("arrow")  # a cast of the column would write every row to disk, as often as it comes
 
 
-def decoded(pictures: list[dict] | None) -> list:
-    """The pictures of a row of `undecoded`, as `datasets` decodes them."""
-    return [Image().decode_example(picture) for picture in pictures or ()]
+def read_row(rows: Dataset, number: int) -> dict:
+    """A row of `undecoded`, with each picture decoded once: `datasets` itself decodes the first of a list twice."""
+    (row,) = rows[number].to_pylist()
+    return row | {PICTURES: [Image().decode_example(picture) for picture in row[PICTURES] or ()]}
 
 
 def _wanted(columns: list[str], path: Path, with_reasoning: bool) -> Features:

@@ -21,7 +21,7 @@ from trl.data_utils import prepare_multimodal_messages
 
 from viper.errors import ViperError
 from viper.models.prompt_batch import PromptBatch
-from viper.training.data import PICTURES, decoded, undecoded
+from viper.training.data import PICTURES, read_row, undecoded
 
 _TRL = Version("1.16")  # major and minor version whose methods are overridden here and in `shared_prefix`
 _NUMBER = "row"  # the one column that TRL's loader reads
@@ -46,8 +46,8 @@ class PromptsOnceGRPOTrainer(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: list[dict]) -> dict[str, Any]:
         """Responses and their scores as the original's, with the place of each one's prompt in `self._prompts`."""
         numbers = [each[_NUMBER] for each in inputs]
-        rows = {number: self._rows[number] for number in dict.fromkeys(numbers)}
-        pictures = {number: decoded(row.pop(PICTURES)) for number, row in rows.items()}
+        rows = {number: read_row(self._rows, number) for number in dict.fromkeys(numbers)}
+        pictures = {number: row.pop(PICTURES) for number, row in rows.items()}
         chats = [prepare_multimodal_messages(row["prompt"], images=pictures[number]) for number, row in rows.items()]
         self._prompts, kept = self._prepared(chats)
         place = dict(zip(rows, kept, strict=True))
