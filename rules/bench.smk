@@ -1,13 +1,14 @@
 # How fast the expensive steps are, against plain ways of doing them: `make bench`. Not part of `all`: it measures the
 # machine, so its numbers differ from run to run, and it wants the machine to itself.
 
-COMPARED = ["grpo", "synthesis", "reward", "evaluation"]
+COMPARED = ["grpo", "preparing", "synthesis", "reward", "evaluation"]
 
 
 rule bench:
     """Every speed measurement and its figure."""
     input:
         L.bench("size.csv"),
+        L.bench("rows.csv"),
         L.bench("speed.png"),
 
 
@@ -58,6 +59,20 @@ rule measure_edit_filter:
         sections=["synthesis.edit"],
     shell:
         "python -m viper measure-edit-filter --options {params.options:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule measure_rows:
+    """Memory of the rows that a training reads: against their number, how often they come, and in how many processes."""
+    output:
+        L.bench("rows.csv"),
+    threads: lambda wildcards: workflow.cores
+    resources:
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(60),
+    params:
+        sections=[],
+    shell:
+        "python -m viper measure-rows --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule plot_speed:

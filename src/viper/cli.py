@@ -13,6 +13,9 @@ HELP = {"--help", "-h"}
 
 log = logging.getLogger(__name__)
 
+# Commands that look themselves whether they were started as one of several processes.
+_SHARED = (["train"], ["hold-rows"])
+
 
 def main() -> None:
     """Run one command in the checkout that this package belongs to.
@@ -41,7 +44,7 @@ def _run() -> None:
     )
     if len(sys.argv) > 1 and HELP.isdisjoint(sys.argv):
         checkout.check()
-    if sys.argv[1:2] != ["train"]:  # which looks itself whether it was started as one of several processes
+    if sys.argv[1:2] not in _SHARED:
         work_alone()
     system.check_address_space()
     from viper.provenance.sidecar import observe

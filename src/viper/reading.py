@@ -8,7 +8,8 @@ and how to get it back. Cells of text tables stay text: nothing is guessed, so t
 import csv
 import io
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,8 +20,12 @@ from viper.errors import ViperError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 Schema = TypeVar("Schema")
+
+_BUFFER = 2**20  # bytes
 
 
 def read_bytes(path: str | Path, remedy: str = digests.REMEDY) -> bytes:
@@ -179,6 +184,29 @@ def open_parquet(path: str | Path, columns: Sequence[str] | None = None, remedy:
     Raises:
         ViperError: there is no such file, it is damaged or no Parquet file, or lacks a column.
     """
+    with _parquet(path, remedy) as file:
+        _need_columns(path, file.schema_arrow.names, [name.partition(".")[0] for name in columns or ()], remedy)
+        return file.read(columns=None if columns is None else list(columns))
+
+
+def parquet_batches(path: str | Path, rows: int, remedy: str = digests.REMEDY) -> "Iterator[pa.RecordBatch]":
+    """Read a Parquet file as batches of at most `rows` rows, one of which is in memory at a time.
+
+    An empty table is one batch without rows, so that its columns are seen.
+
+    Raises:
+        ViperError: see `open_parquet`.
+    """
+    import pyarrow as pa
+
+    with _parquet(path, remedy) as file:
+        yield from file.iter_batches(rows)
+        if not file.metadata.num_rows:
+            yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
+
+
+@contextmanager
+def _parquet(path: str | Path, remedy: str) -> "Iterator[pq.ParquetFile]":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -189,10 +217,10 @@ def open_parquet(path: str | Path, columns: Sequence[str] | None = None, remedy:
         raise ViperError(f"{path}: not a file, but a folder or something else of that name. {remedy}")
     digests.check(path, remedy)
     try:
-        # Opened here, so that Python sees which files a command reads (viper.provenance.sidecar).
-        with path.open("rb") as handle, pq.ParquetFile(handle) as file:
-            _need_columns(path, file.schema_arrow.names, [name.partition(".")[0] for name in columns or ()], remedy)
-            return file.read(columns=None if columns is None else list(columns))
+        # Opened here, so that Python sees which files a command reads (viper.provenance.sidecar). A buffer bounds what
+        # is read ahead: without one, a column of a whole group of rows.
+        with path.open("rb") as handle, pq.ParquetFile(handle, buffer_size=_BUFFER, pre_buffer=False) as file:
+            yield file
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ViperError(f"{path}: cannot be read as a Parquet table: {_first_line(error)}. {remedy}") from error
 

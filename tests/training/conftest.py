@@ -5,13 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
 
+from grpo_ways import ROLLOUTS, build_stock
 from method import method
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
 from viper.config.training import TrainOptions
 from viper.manifest import write_manifest
+from viper.models.pretrained import load_model, load_processor, vision_token_ids
+from viper.training import data, grpo
+from viper.training.records import RolloutWriter
 
 STATEMENTS = ["The circle is red.", "The square is blue.", "A star was added.", "A ring was moved."]
 PROMPTS = ["What must change?", "What was changed?"]
@@ -94,6 +99,20 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def rows_of(toy, tmp_path_factory):
+    """Reads toy data sets by name, as chats laid out in the order of training: `rows_of(("csr",), 12)`."""
+    copies = tmp_path_factory.mktemp("copies")
+    for name in ("csr", "vop"):
+        data.copy_rows(toy / name / "train.parquet", copies / name)
+
+    def rows_of(names, rows):
+        chats = [data.as_chat(data.open_rows(copies / name)) for name in names]
+        return data.in_training_order(chats, rows, seed=0)
+
+    return rows_of
+
+
+@pytest.fixture(scope="session")
 def reward():
     return LetterReward()
 
@@ -126,3 +145,30 @@ def build_options(checkpoint_every=2, **changes):
 def grpo_options():
     """Builds options of a small GRPO phase, with any of its keys replaced."""
     return build_options
+
+
+@pytest.fixture
+def build(toy, rows_of, reward, grpo_options, tmp_path):
+    """Builds a trainer on prompts of one and of two images: TRL's own ("stock"), or ours ("once" or "shared")."""
+
+    def build(way, dtype=torch.float64, sets=("csr", "vop"), **changes):
+        options = grpo_options(**{"responses_per_pass": 2 * ROLLOUTS, "max_completion_length": 12} | changes)
+        model = load_model(toy / "base", dtype)
+        work = tmp_path / way
+        work.mkdir(exist_ok=True)
+        arguments = (
+            model,
+            load_processor(toy / "base", padding_side="left"),
+            rows_of(sets, options.phase.steps * options.phase.prompts_per_step),
+            grpo.RewardFunction(reward, RolloutWriter(work / "rollouts.jsonl", 1, ROLLOUTS)),
+            grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=0, work=work),
+        )
+        if way == "stock":
+            trainer = build_stock(*arguments)
+        else:
+            trainer = grpo.build_trainer(*arguments, [], shared_prefix=way == "shared")
+        trainer.current_gradient_accumulation_steps = 1
+        model.train()
+        return trainer
+
+    return build

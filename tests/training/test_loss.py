@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from viper.models.pretrained import vision_token_ids
-from viper.training import data, grpo
+from viper.training import grpo
 from viper.training.records import RolloutWriter
 
 GROUPS, ROLLOUTS = 2, 3
@@ -19,18 +19,17 @@ LOW, HIGH = 0.2, 0.28
 
 
 @pytest.fixture(scope="module")
-def trainer_and_batch(toy, reward, grpo_options, tmp_path_factory):
+def trainer_and_batch(toy, rows_of, reward, grpo_options, tmp_path_factory):
     """A trainer on the toy model, and one sampled and scored batch of two groups."""
     work = tmp_path_factory.mktemp("loss")
     options = grpo_options(
         epsilon_low=LOW, epsilon_high=HIGH, responses_per_pass=GROUPS * ROLLOUTS, max_completion_length=24
     )
     model = AutoModelForImageTextToText.from_pretrained(toy / "base", dtype=torch.float32)
-    rows = data.as_chat(data.in_training_order([data.read(toy / "vop" / "train.parquet")], GROUPS, seed=0))
     trainer = grpo.build_trainer(
         model,
         AutoProcessor.from_pretrained(toy / "base"),
-        rows,
+        rows_of(("vop",), GROUPS),
         grpo.RewardFunction(reward, RolloutWriter(work / "rollouts.jsonl", 1, ROLLOUTS)),
         grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=0, work=work),
         [],
@@ -38,7 +37,7 @@ def trainer_and_batch(toy, reward, grpo_options, tmp_path_factory):
     trainer.current_gradient_accumulation_steps = 1
     model.train()
     torch.manual_seed(1)
-    scored = trainer._generate_and_score_completions([rows[i] for i in range(GROUPS) for _ in range(ROLLOUTS)])
+    scored = trainer._generate_and_score_completions([{"row": i} for i in range(GROUPS) for _ in range(ROLLOUTS)])
     return trainer, scored
 
 
@@ -46,7 +45,7 @@ def log_probabilities(trainer, batch):
     """(responses, tokens): log π(o_t | q, o_<t) from the model's own logits."""
     ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
     mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-    images = {key: batch[key] for key in ("pixel_values", "image_grid_thw", "mm_token_type_ids")}
+    images = trainer._prompts_of(batch["prompt_place"]).fields_with(batch["completion_ids"].shape[1])
     with torch.no_grad():
         logits = trainer.model(input_ids=ids, attention_mask=mask, **images).logits
     start = batch["prompt_ids"].shape[1]
@@ -92,7 +91,6 @@ def test_gradient_on_policy_is_that_of_the_advantage_weighted_log_probability(tr
         torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1),
         torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1),
         batch["completion_ids"].shape[1],
-        **{key: batch[key] for key in ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")},
     )
     mask = batch["completion_mask"]
     objective = (batch["advantages"][:, None] * log_probs * mask).sum(1) / mask.sum(1)

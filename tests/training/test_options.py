@@ -109,6 +109,8 @@ def test_mixed_phase_has_the_steps_of_both_stages():
         ("phases.csr.vllm", {"correction": {"floor": 1.1}}, "less than 1"),
         ("phases.csr.steps", "many", "steps"),
         ("machine.devices", 2, "accelerate_config"),
+        ("machine.attention", "flash_attention_2", "device cuda and precision bfloat16, not for cpu and float32"),
+        ("machine.attention", "flash", "'auto', 'sdpa', 'eager' or 'flash_attention_2'"),
         ("phases.csr.lora", {"rank": 0}, "greater than or equal to 1"),
         ("phases.csr", GRPO | {"shared_prefix": True, "lora": {}}, "shared_prefix does not go together with lora"),
         ("phases.csr", GRPO | {"shared_prefix": True, "engine": "auto"}, "does not go together with engine auto"),

@@ -16,7 +16,7 @@ from viper.errors import ViperError
 from viper.manifest import model_folder, sha256, write_manifest
 from viper.models.lens import look_through
 from viper.synthesis.rows import IMAGES, TEXT, TEXTS, pack_image, read_rows, unpack_image, write_rows
-from viper.training import run
+from viper.training import data, run
 from viper.training.checkpoints import RECORDS, last_whole
 from viper.training.records import COLUMNS
 from viper.training.run import Places, train
@@ -94,6 +94,23 @@ def test_record_says_what_was_done(trained, toy):
     assert (trainer["loss_type"], trainer["beta"], trainer["scale_rewards"]) == ("grpo", 0.0, "group")
     assert (trainer["epsilon"], trainer["epsilon_high"], trainer["temperature"]) == (0.2, 0.28, 1.0)
     assert "trl" in record["versions"]
+
+
+def test_attention_is_computed_as_the_machine_says_and_noted_where_that_is_not_the_models_own(
+    trained, toy, tmp_path, reward, grpo_options, monkeypatch
+):
+    used = []
+    monkeypatch.setattr(run, "freeze_vision_tower", lambda model: used.append(model))
+    where = places(toy, tmp_path, data=("csr",))
+    options = grpo_options(data=["csr"], steps=1, freeze_vision=True)
+    machine = options.machine.model_copy(update={"attention": "eager"})
+    train(options.model_copy(update={"machine": machine}), where, seed=7, scorer=reward)
+    (model,) = used
+    configured = [part.config._attn_implementation for part in model.modules() if hasattr(part, "config")]
+    assert len(configured) > 3
+    assert set(configured) == {"eager"}
+    records = [json.loads((place.model / "training_config.json").read_text()) for place in (where, trained)]
+    assert [record["options"]["machine"].get("attention") for record in records] == ["eager", None]
 
 
 def test_same_inputs_give_the_same_bytes(trained, toy, tmp_path, reward, grpo_options):
@@ -223,7 +240,7 @@ def test_a_run_in_parts_that_was_interrupted_ends_with_the_same_bytes(
 
 
 @pytest.mark.parametrize("updates", [1, 2])
-def test_mixed_training_sees_the_prompts_of_both_stages_each_as_often(toy, grpo_options, updates):
+def test_mixed_training_sees_the_prompts_of_both_stages_each_as_often(toy, tmp_path, grpo_options, updates):
     """Not in the proportion of the data sets: here both have 12 rows, and CSR three times the steps of VOP."""
     phase = grpo_options(updates_per_rollout=updates).phase.model_dump()
     phases = {
@@ -235,7 +252,7 @@ def test_mixed_training_sees_the_prompts_of_both_stages_each_as_often(toy, grpo_
     seen = {}
     for name, phase in training.phases.items():
         files = tuple(toy / data_set / "train.parquet" for data_set in phase.data)
-        rows = run._rows(one_run(training, name), files, 7)
+        rows = data.lay_out(one_run(training, name), files, tmp_path / name, 7)
         seen[name] = [(len(row["images"]), row["images"][0].getpixel((0, 0))) for row in rows]
     assert (len(seen["csr"]), len(seen["vop"])) == (36 // updates, 12 // updates)
     for number_of_images, stage in ((1, "csr"), (2, "vop")):

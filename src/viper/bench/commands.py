@@ -15,6 +15,7 @@ class What(StrEnum):
     """What can be compared."""
 
     grpo = "grpo"
+    preparing = "preparing"
     reward = "reward"
     synthesis = "synthesis"
     evaluation = "evaluation"
@@ -45,6 +46,10 @@ def register(app: typer.Typer) -> None:
             from viper.bench import grpo
 
             found = grpo.comparisons(Path(sections.models.vlm.path), rate)
+        elif what is What.preparing:
+            from viper.bench.preparing import comparisons
+
+            found = comparisons()
         elif what is What.reward:
             from viper.bench.reward import comparisons
 
@@ -101,6 +106,31 @@ def register(app: typer.Typer) -> None:
         from viper.files import atomic_write
 
         rows = rates(measure(filters(read_options(options).synthesis.edit), photographs(), seed))
+        with atomic_write(out) as partial:
+            rows.to_csv(partial, index=False, lineterminator="\n")
+        typer.echo(rows.to_string(index=False))
+
+    @app.command()
+    def hold_rows(
+        data: Annotated[Path, typer.Argument(help="data set, Parquet")],
+        rows: Annotated[int, typer.Argument(help="prompts to train on")],
+        folder: Annotated[Path, typer.Argument(help="to work in, the same for all processes")],
+        processes: Annotated[int, typer.Argument(help="of which this is one, started by torchrun", min=1)],
+    ) -> None:
+        """Lay a data set out as training does and read every row; write this process's peak memory to the folder."""
+        from viper.bench.rows import hold
+        from viper.processes import work_together
+
+        work_together(processes, launched=True)
+        hold(data, rows, folder)
+
+    @app.command()
+    def measure_rows(out: Annotated[Path, typer.Option(help="CSV table to write")]) -> None:
+        """Measure the memory of training's rows against their number, repetitions and processes."""
+        from viper.bench.rows import against_copies
+        from viper.files import atomic_write
+
+        rows = against_copies(["-m", "viper", "hold-rows"])
         with atomic_write(out) as partial:
             rows.to_csv(partial, index=False, lineterminator="\n")
         typer.echo(rows.to_string(index=False))

@@ -1,7 +1,7 @@
 """A GRPO step with shared prompts against TRL's own, on the same prompts, with the same settings."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
@@ -10,6 +10,7 @@ import numpy as np  # isort: skip
 import torch
 from datasets import Dataset
 from PIL import Image
+from trl import GRPOTrainer
 
 from microworld.base_models.tasks import TASKS
 from microworld.base_models.vlm import build_processor, build_vlm, split_words
@@ -26,7 +27,7 @@ _METHOD = {"method", "temperature", "epsilon_low", "epsilon_high", "beta"}  # of
 _PAPER_LIKE_SIDE, _PAPER_LIKE_TOKENS = 512, 64  # pixels, 256 tokens per image; tokens of a response
 
 
-class _Length:
+class Length:
     """Pays for long responses: what is measured is the training, not the reward."""
 
     def score(self, completions: list[str], ground_truths: list[list[str]]) -> list:
@@ -36,14 +37,25 @@ class _Length:
         return [Score(1.0, share, share, share, ()) for share in shares]
 
 
-def _options(prompts: int, rollouts: int, tokens: int) -> TrainOptions:
+class Unwritten(RolloutWriter):
+    """Keeps no responses: TRL's own trainer puts pictures into their prompts."""
+
+    def __init__(self) -> None:
+        pass
+
+    def write(self, step: int, rows: Callable[[int], dict]) -> None:
+        """Do nothing."""
+
+
+def one_step(prompts: int, rollouts: int, tokens: int, *, passes: int = 1) -> TrainOptions:
+    """Options of one step on so many prompts, with at most `tokens` a response, in so many passes."""
     phase = load("micro").training.phases["csr"].model_dump(include=_METHOD) | {
         "data": ["csr"],
         "steps": 1,
         "learning_rate": 1e-6,
         "prompts_per_step": prompts,
         "rollouts": rollouts,
-        "responses_per_pass": prompts * rollouts,
+        "responses_per_pass": prompts * rollouts // passes,
         "max_completion_length": tokens,
         "freeze_vision": False,
     }
@@ -82,6 +94,17 @@ def _paper_like(prompts: int):
     return model, processor, rows
 
 
+def build(model, processor, rows: Dataset, options: TrainOptions, work: Path, *, stock: bool) -> GRPOTrainer:
+    """TRL's own trainer, or ours; both on the same rows of images, prompt (chat) and ground truth."""
+    config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=0, work=work)
+    function = grpo.RewardFunction(Length(), Unwritten())
+    if not stock:
+        return grpo.build_trainer(
+            model, processor, rows, function, config, [], shared_prefix=options.phase.shared_prefix
+        )
+    return GRPOTrainer(model=model, processing_class=processor, train_dataset=rows, reward_funcs=function, args=config)
+
+
 class _Way:
     """One trainer, and the two things that are timed with it."""
 
@@ -89,16 +112,18 @@ class _Way:
         chats = data.as_chat(
             Dataset.from_list([row | {"images": [Image.fromarray(i) for i in row["images"]]} for row in rows])
         )
-        config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=0, work=work)
-        function = grpo.RewardFunction(_Length(), RolloutWriter(work / "rollouts.jsonl", 10**9, options.phase.rollouts))
-        self.trainer = grpo.build_trainer(model, processor, chats, function, config, [], shared_prefix=shared)
+        phase = options.phase.model_copy(update={"shared_prefix": shared})
+        options = options.model_copy(update={"phase": phase})
+        self.trainer = build(model, processor, chats, options, work, stock=not shared)
         self.trainer.current_gradient_accumulation_steps = 1
-        self.rows = [chats[number] for number in range(len(chats)) for _ in range(options.phase.rollouts)]
+        self.numbers = [number for number in range(len(chats)) for _ in range(phase.rollouts)]
         self.batch = None
 
     def rollout(self) -> dict:
+        """Responses of the same seed: both ways sample the same tokens."""
         torch.manual_seed(0)
-        self.batch = self.trainer._generate_and_score_completions(self.rows)
+        rows = [self.trainer.train_dataset[number] for number in self.numbers]
+        self.batch = self.trainer._generate_and_score_completions(rows)
         return self.batch
 
     def loss(self) -> int:
@@ -123,14 +148,13 @@ def comparisons(vlm: Path, rate: float) -> Iterator[Comparison]:
     torch.utils.deterministic.fill_uninitialized_memory = False  # as training does, for both ways
     shapes = {"micro": (16, 5, 144), "paper-like": (4, 5, _PAPER_LIKE_TOKENS)}
     for shape, (prompts, rollouts, tokens) in shapes.items():
-        options = _options(prompts, rollouts, tokens)
+        options = one_step(prompts, rollouts, tokens)
         with tempfile.TemporaryDirectory(prefix="viper-speed-") as folder:
             ways = {}
             for name, shared in (("baseline", False), ("ours", True)):
                 model, processor, rows = _micro(vlm, prompts) if shape == "micro" else _paper_like(prompts)
                 ways[name] = _Way(model, processor, rows, options, Path(folder), shared=shared)
                 ways[name].rollout()
-            ways["baseline"].batch = ways["ours"].batch
             for what, target, method in zip(
                 ("loss forward + backward", "GRPO step"), _TARGETS[shape][::-1], ("loss", "step"), strict=True
             ):

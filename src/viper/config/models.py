@@ -14,6 +14,13 @@ Engine = Annotated[
     Literal["transformers", "vllm", "auto"],
     Field(description="what generates; auto: vLLM where it is installed and there is a GPU, transformers otherwise"),
 ]
+Attention = Annotated[
+    Literal["auto", "sdpa", "eager", "flash_attention_2"],
+    Field(
+        description="transformers' implementation of attention; auto: its own choice, sdpa where the model has it; "
+        "flash_attention_2: needs the package flash-attn, a GPU, and half precision"
+    ),
+]
 Part = Literal["vlm", "painter", "editor", "embedder"]
 PaintedSide = Annotated[Pixels, Field(ge=64, multiple_of=16)]  # what the largest latents and patches divide
 
@@ -137,7 +144,7 @@ class VlmSection(Section):
     engine: Engine = "transformers"
     vllm: Vllm = Vllm()
     batch_size: Batch = Field(32, description="chats a generation batch; vLLM makes its own batches")
-    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    attention: Attention = "auto"
     processor: dict[str, Area] = Field(
         {}, description="options of AutoProcessor.from_pretrained, for example min_pixels and max_pixels of an image"
     )

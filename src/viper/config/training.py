@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from viper.config.base import Batch, Count, Few, LeaveOutNull, Natural, Section, Tokens, Width
-from viper.config.models import Engine, JobSection, Vllm
+from viper.config.models import Attention, Engine, JobSection, Vllm
 from viper.config.paths import PathText
 from viper.errors import ViperError
 from viper.lineage import BASE, Lineage, parse
@@ -220,6 +220,8 @@ class Machine(Section):
     accelerate_config: PathText | None = Field(
         None, description="file for `accelerate launch`, needed for several devices"
     )
+    # Left out of a checkpoint's record where it is transformers' choice, as it was before there was another.
+    attention: Attention = Field("auto", exclude_if=lambda attention: attention == "auto")
     threads: Few = Field(1, description="CPU threads; part of the results' last bits, hence fixed here")
     gradient_checkpointing: bool = False
     sync_each_batch: bool = Field(
@@ -250,6 +252,15 @@ class Machine(Section):
     def devices_of_node(self) -> int:
         """Devices on each node."""
         return self.devices // self.nodes
+
+    @model_validator(mode="after")
+    def _check_attention(self) -> "Machine":
+        if self.attention == "flash_attention_2" and (self.device, self.precision) != ("cuda", "bfloat16"):
+            raise ValueError(
+                f"attention flash_attention_2 is for device cuda and precision bfloat16, not for {self.device} and "
+                f"{self.precision}: set attention: sdpa"
+            )
+        return self
 
 
 class Records(Section):
@@ -470,6 +481,7 @@ def _check_shared_prefix(phase: Grpo | Sft, machine: Machine) -> None:
     unfit = {
         f"machine.devices {machine.devices}": machine.devices > 1,
         "machine.gradient_checkpointing": machine.gradient_checkpointing,
+        f"machine.attention {machine.attention}": machine.attention == "flash_attention_2",
         f"engine {phase.engine}": phase.engine != "transformers",
         "lora": phase.lora is not None,
     }

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
 
-    from viper.config.models import Lens
+    from viper.config.models import Attention, Lens
 
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
 
@@ -30,21 +30,32 @@ def image_token_id(config: "PretrainedConfig") -> int:
     return config.image_token_id if hasattr(config, "image_token_id") else config.image_token_index
 
 
-def load_model(path: str | Path, dtype: "torch.dtype", **options: Any) -> "PreTrainedModel":
+def load_model(
+    path: str | Path, dtype: "torch.dtype", attention: "Attention" = "auto", **options: Any
+) -> "PreTrainedModel":
     """The weights at `path` as an image-text-to-text model of transformers.
 
     Args:
+        attention: its implementation of attention, in the vision tower too.
         options: more of `from_pretrained`.
 
     Raises:
         ViperError: there is no such model, it is not an image-text-to-text model, or it lacks some of its weights,
-            which transformers would draw at random.
+            which transformers would draw at random; or flash-attn is asked for and is not there.
     """
     import viper.models.torchvision_shim  # noqa: F401  (before transformers touches torchvision)
 
     from transformers import AutoModelForImageTextToText  # isort: skip
+    from transformers.utils import is_flash_attn_2_available
 
     check_model_folder(path)
+    if attention == "flash_attention_2" and not is_flash_attn_2_available():
+        raise ViperError(
+            "attention is flash_attention_2, and the package flash-attn is not installed, or there is no GPU: install "
+            "it (docs/paper-scale.md, Environments), or set attention: sdpa"
+        )
+    if attention != "auto":
+        options["attn_implementation"] = attention
     with explained_loading(path, "a vision-language model"):
         model, report = AutoModelForImageTextToText.from_pretrained(
             str(path),

@@ -5,7 +5,7 @@ order TRL has shuffled them into, and `prefill` runs what is left.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import DynamicCache
@@ -29,12 +29,41 @@ class PromptBatch:
         images_per_row: number of images of each row.
         fields: what the processor made of the images, all rows after each other: `pixel_values` (patches, ...) with
             `image_grid_thw` (images, 3), or `pixel_values` (images, ...); fields of tokens (rows, length).
+        pixels_per_row: rows of `pixel_values` that belong to each row; None: as `image_grid_thw` says, or else as many
+            for every image.
     """
 
     ids: torch.Tensor
     mask: torch.Tensor
     images_per_row: list[int]
     fields: dict[str, torch.Tensor]
+    pixels_per_row: list[int] | None = None
+
+    @classmethod
+    def joined(
+        cls, ids: list[list[int]], images_per_row: list[int], fields: list[dict[str, Any]], *, padding: int
+    ) -> "PromptBatch":
+        """Prompts that were processed one by one.
+
+        Args:
+            ids: tokens of each.
+            fields: what the processor made of each prompt's images, and of its tokens, (1, length) each.
+            padding: id of the token that shorter prompts are filled up with, on their left.
+        """
+        rows = [{name: torch.as_tensor(value) for name, value in each.items()} for each in fields]
+        names = dict.fromkeys(name for each in rows for name in each)
+        return cls(
+            _padded([torch.tensor(row) for row in ids], padding),
+            _padded([torch.ones(len(row), dtype=torch.long) for row in ids], 0),
+            images_per_row,
+            {
+                name: _padded([each[name][0] for each in rows], 0)
+                if name in _OF_ROWS
+                else _one_after_the_other([each[name] for each in rows if name in each])
+                for name in names
+            },
+            [len(each.get("pixel_values", ())) for each in rows],
+        )
 
     def _pixels_per_image(self) -> list[int]:
         """Rows of `pixel_values` that belong to each image."""
@@ -51,8 +80,9 @@ class PromptBatch:
         parts: list[dict[str, torch.Tensor]] = [{} for _ in self.images_per_row]
         if not sum(self.images_per_row):
             return parts
-        pixels = iter(self._pixels_per_image())
-        sizes = [sum(next(pixels) for _ in range(images)) for images in self.images_per_row]
+        if (sizes := self.pixels_per_row) is None:
+            pixels = iter(self._pixels_per_image())
+            sizes = [sum(next(pixels) for _ in range(images)) for images in self.images_per_row]
         for name, value in self.fields.items():
             if name not in _OF_ROWS:
                 split = torch.split(value, self.images_per_row if name in _OF_IMAGES else sizes)
@@ -69,7 +99,9 @@ class PromptBatch:
             fields |= {
                 name: torch.cat([parts[row][name] for row in rows if self.images_per_row[row]]) for name in names
             }
-        return PromptBatch(self.ids[rows], self.mask[rows], [self.images_per_row[row] for row in rows], fields)
+        images = [self.images_per_row[row] for row in rows]
+        pixels = None if self.pixels_per_row is None else [self.pixels_per_row[row] for row in rows]
+        return PromptBatch(self.ids[rows], self.mask[rows], images, fields, pixels)
 
     def distinct(self) -> tuple["PromptBatch", torch.Tensor]:
         """Each prompt once, and for every row the place of its prompt among them, (rows,).
@@ -88,6 +120,18 @@ class PromptBatch:
             place.append(same)
         return self.select(kept), torch.tensor(place, device=self.ids.device)
 
+    def to(self, device: torch.device | str) -> "PromptBatch":
+        """The same prompts on `device`."""
+        fields = {name: value.to(device) for name, value in self.fields.items()}
+        return replace(self, ids=self.ids.to(device), mask=self.mask.to(device), fields=fields)
+
+    def fields_with(self, further: int) -> dict[str, torch.Tensor]:
+        """The fields of these prompts with `further` text tokens after each."""
+        return {
+            name: torch.nn.functional.pad(value, (0, further)) if name in _OF_ROWS else value
+            for name, value in self.fields.items()
+        }
+
     def trimmed(self) -> "PromptBatch":
         """Without columns that are padding in every row."""
         used = self.mask.any(dim=0)
@@ -96,6 +140,24 @@ class PromptBatch:
         start = int(used.int().argmax())
         fields = {name: value[:, start:] if name in _OF_ROWS else value for name, value in self.fields.items()}
         return replace(self, ids=self.ids[:, start:], mask=self.mask[:, start:], fields=fields)
+
+
+def _padded(rows: list[torch.Tensor], value: int) -> torch.Tensor:
+    """Rows of tokens, (rows, longest), filled up on the left."""
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value, padding_side="left")
+
+
+def _one_after_the_other(values: list[torch.Tensor]) -> torch.Tensor:
+    """What belongs to the images of several prompts, (images, ...) or (patches, ...) each.
+
+    Pictures of LLaVA-OneVision, (images, tiles, ...), have different numbers of tiles: the model ignores what is filled
+    up here, as it ignores what its processor fills up.
+    """
+    if values[0].dim() > 2 and len({value.shape[1] for value in values}) > 1:
+        most = max(value.shape[1] for value in values)
+        unchanged = [0] * 2 * (values[0].dim() - 2)
+        values = [torch.nn.functional.pad(value, (*unchanged, 0, most - value.shape[1])) for value in values]
+    return torch.cat(values)
 
 
 def _equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:

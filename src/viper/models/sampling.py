@@ -18,6 +18,7 @@ def sample_responses(
     model: PreTrainedModel,
     prompts: PromptBatch,
     *,
+    place: torch.Tensor | None = None,
     max_new_tokens: int,
     choose: Choice,
     end_tokens: list[int],
@@ -28,25 +29,27 @@ def sample_responses(
     The model's family must be among `viper.models.prompt_batch.FAMILIES`.
 
     Args:
+        place: for each response that is wanted, which of `prompts` it answers, (responses,), where these are distinct;
+            None: one to each, and equal ones are found by comparing them.
         max_new_tokens: most tokens of a response, the end token included.
         choose: picks the next token of each row.
         end_tokens: ids that end a response.
         suppressed: ids that are never drawn.
 
     Returns:
-        Token ids of each response, its end token included, in the order of the rows.
+        Token ids of each response, its end token included, in the order of the rows, or of `place`.
     """
     prompts = prompts.trimmed()
-    shared, place = prompts.distinct()
+    shared, place = prompts.distinct() if place is None else (prompts, place)
     positions = position_ids(model, shared, max_new_tokens)
     cache = prefill(model, shared, positions)
     cache.batch_select_indices(place)
     positions = positions.index_select(-2, place)
-    rows, length = prompts.ids.shape
+    rows, length = len(place), prompts.ids.shape[1]
     running = torch.arange(rows, device=prompts.ids.device)  # the rows that the cache holds
-    mask = torch.cat([prompts.mask, prompts.mask.new_ones(rows, max_new_tokens)], dim=1)
+    mask = torch.cat([shared.mask[place], prompts.mask.new_ones(rows, max_new_tokens)], dim=1)
     ended = torch.zeros(rows, dtype=torch.bool, device=prompts.ids.device)
-    tokens, drawn = prompts.ids[:, -1:], []
+    tokens, drawn = shared.ids[place, -1:], []
     end = torch.tensor(end_tokens, device=prompts.ids.device)
     for step in range(max_new_tokens):
         column = length - 1 + step

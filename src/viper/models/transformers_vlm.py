@@ -25,8 +25,7 @@ def load_transformers(path: str | Path, section: VlmSection) -> "TransformersVLM
     """
     check_vlm_folder(path)
     device = pick_device(section.device)
-    attention = {} if section.attention == "auto" else {"attn_implementation": section.attention}
-    model = load_model(path, pick_dtype(section.dtype, device), **attention).to(device).eval()
+    model = load_model(path, pick_dtype(section.dtype, device), section.attention).to(device).eval()
     processor = load_processor(path, section.lens, **section.processor)
     log_ready()
     return TransformersVLM(model, processor, batch_size=section.batch_size)

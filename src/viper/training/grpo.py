@@ -10,7 +10,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from viper.config.training import Grpo, TrainOptions, VllmRollouts
 from viper.training.common import trainer_arguments
-from viper.training.image_counts import CountingGRPOTrainer
+from viper.training.prompts_once import PromptsOnceGRPOTrainer
 from viper.training.records import RolloutWriter
 from viper.training.shared_prefix import SharedPrefixGRPOTrainer
 from viper.training.vllm_rollouts import VllmGRPOTrainer, vllm_arguments
@@ -47,7 +47,7 @@ class RewardFunction:
             self.rollouts.write(
                 trainer_state.global_step + 1,
                 lambda index: {
-                    "prompt": prompts[index][-1]["content"][-1]["text"],
+                    "prompt": prompts[index][-1]["content"],
                     "ground_truth": ground_truth[index],
                     "completion": texts[index],
                     "format": scores[index].format,
@@ -116,7 +116,7 @@ def build_trainer(
     Raises:
         ViperError: `shared_prefix` is asked for where it does not work, or vLLM does not start.
     """
-    trainer_class = SharedPrefixGRPOTrainer if shared_prefix else CountingGRPOTrainer
+    trainer_class = SharedPrefixGRPOTrainer if shared_prefix else PromptsOnceGRPOTrainer
     if config.use_vllm:
         trainer_class = partial(VllmGRPOTrainer, settings=vllm or VllmRollouts())
     return trainer_class(

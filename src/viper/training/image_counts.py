@@ -2,21 +2,12 @@
 
 It cuts a single image into tiles and takes several images whole, so its processor says which rows have several
 (`batch_num_images`). TRL 1.16 does not hand that on to the loss's forward pass, which then expects tiles everywhere;
-and where it needs the log-probabilities of the policy that sampled, it hands it to a method that does not take it.
+and where it needs the log-probabilities of the policy that sampled, it hands it to a method that does not take it. So
+`viper.training.prompts_once` leaves it out, and the model counts.
 """
-
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
-from trl import GRPOTrainer
-
-
-class CountingGRPOTrainer(GRPOTrainer):
-    """A GRPOTrainer whose model counts images itself (`count_images`): what the processor says of them is left out."""
-
-    def _get_per_token_logps_and_entropies(self, *args: Any, batch_num_images: Any = None, **fields: Any) -> tuple:
-        return super()._get_per_token_logps_and_entropies(*args, **fields)
 
 
 def images_per_row(ids: torch.Tensor, image_token: int) -> list[int]:

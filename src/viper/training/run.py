@@ -12,12 +12,11 @@ import viper.models.torchvision_shim  # noqa: F401  (before transformers touches
 
 import torch  # isort: skip
 from accelerate import PartialState
-from datasets import Dataset
 from transformers import Trainer, set_seed
 
 from viper import digests
 from viper.config.models import Lens
-from viper.config.training import Grpo, Part, Sft, TrainOptions
+from viper.config.training import Grpo, TrainOptions
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
@@ -35,6 +34,7 @@ from viper.training.vllm_rollouts import stage_for_engine
 log = logging.getLogger(__name__)
 
 CONFIG = "training_config.json"
+ROWS = "rows"  # folder in the work folder: the data sets as training reads them
 PACKAGES = (
     "torch",
     "transformers",
@@ -55,7 +55,7 @@ class Places:
 
     Attributes:
         parent: manifest of the checkpoint to start from.
-        data: Parquet files, see `viper.training.data.read`.
+        data: Parquet files, see `viper.training.data.copy_rows`.
         work: folder for what an interrupted run goes on from; removed after success.
         model: folder of the trained checkpoint; its manifest.json is written last.
         metrics: CSV file, see `viper.training.records`.
@@ -178,7 +178,7 @@ def _build_trainer(
     # renamed, so a Qwen2.5-VL would silently go on with the parent's weights.
     # Adapters are the trainer's own to load, on top of the parent.
     weights = resume_from if resume_from and phase.lora is None else folder
-    model = load_model(weights, torch.float32)
+    model = load_model(weights, torch.float32, options.machine.attention)
     processor = load_processor(folder, lens, padding_side="left", **processor_options)
     count_images(model)
     if phase.freeze_vision:
@@ -196,7 +196,7 @@ def _build_trainer(
             places.work / "rollouts.jsonl", options.records.rollouts_every, phase.responses_per_prompt, is_resumed
         )
     if isinstance(phase, Grpo):
-        dataset = _rows(options, places.data, seed)
+        dataset = data.lay_out(options, places.data, places.work / ROWS, seed)
         config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=seed, work=places.work)
         if config.use_vllm:
             with PartialState().main_process_first():
@@ -206,25 +206,9 @@ def _build_trainer(
             model, processor, dataset, function, config, callbacks,
             shared_prefix=phase.shared_prefix, vllm=phase.vllm, peft_config=lora_config(phase),
         )  # fmt: skip
-    dataset = _rows(options, places.data, seed)
+    dataset = data.lay_out(options, places.data, places.work / ROWS, seed)
     config = sft.build_config(options, seed=seed, work=places.work)
     return sft.build_trainer(model, processor, dataset, config, callbacks, peft_config=lora_config(phase))
-
-
-def _rows(options: TrainOptions, paths: tuple[Path, ...], seed: int) -> Dataset:
-    """The rows of a run in the order of training, as chats: those of each part of the phase, shuffled together."""
-    phase = options.phase
-    own = isinstance(phase, Sft) and phase.think is None
-    rows = {name: data.read(path, with_reasoning=own) for name, path in zip(phase.data, paths, strict=True)}
-    if isinstance(phase, Sft):
-        rows = {name: data.with_completions(dataset, phase.think) for name, dataset in rows.items()}
-    parts = [
-        data.in_training_order([rows[name] for name in part.data], phase.prompts_of(part.steps), seed)
-        for part in options.parts or [Part(data=list(phase.data), steps=phase.steps)]
-    ]
-    # Where parts are odd, each rounds up to a whole sampling of its own.
-    together = data.interleave(parts, seed).select(range(phase.prompts_of(phase.steps)))
-    return data.as_chat(together)
 
 
 def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[str, Any]) -> None:
@@ -248,5 +232,8 @@ def _save(trainer: Trainer, options: TrainOptions, places: Places, recipe: dict[
             shutil.copyfile(source, partial)
     with atomic_write(places.model) as partial:
         shutil.copytree(final, partial)
-    shutil.rmtree(places.work)
+    # The file of a mapped data set keeps a name on NFS for as long as a process of this run has it.
+    shutil.rmtree(places.work, ignore_errors=True)
+    if places.work.exists():
+        log.warning("%s could not be removed altogether: it is not needed any more", places.work)
     log.info("trained checkpoint: %s", places.model / MANIFEST)

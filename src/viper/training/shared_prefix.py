@@ -5,22 +5,18 @@ on what follows. So they are computed once, images included, handed to every res
 them: the same loss and the same gradients at a fraction of the operations (Prefix Grouper, arXiv 2506.05433). The more
 a prompt outweighs a response, the more this saves; with two images in the prompt it does so by far.
 
-Everything that touches methods which TRL keeps to itself is in this file.
+Everything that touches methods which TRL keeps to itself is in this file and in `prompts_once`.
 """
 
 import torch
-import trl
-from packaging.version import Version
-from trl import GRPOTrainer
 from trl.models import unwrap_model_for_generation
-from trl.trainer.utils import pad
 
 from viper.errors import ViperError
 from viper.models.choosing import FromTorch
-from viper.models.prompt_batch import FAMILIES, PromptBatch, position_ids, prefill, selected
+from viper.models.prompt_batch import FAMILIES, position_ids, prefill, selected
 from viper.models.sampling import sample_responses
+from viper.training.prompts_once import PromptsOnceGRPOTrainer
 
-_TRL = Version("1.16")  # major and minor version whose methods are overridden here
 _GROUPS_BY_LENGTH = 4  # more would leave too few rows per pass
 _REMEDY = "set shared_prefix: false in this phase to train with TRL's own steps"
 
@@ -31,16 +27,14 @@ def _by_length(mask: torch.Tensor) -> list[torch.Tensor]:
     return list(order.tensor_split(min(_GROUPS_BY_LENGTH, max(1, len(order) // 4))))
 
 
-class SharedPrefixGRPOTrainer(GRPOTrainer):
+class SharedPrefixGRPOTrainer(PromptsOnceGRPOTrainer):
     """Drop-in replacement of GRPOTrainer for one process. Arguments as there.
 
     Raises:
-        ViperError: a version of TRL, a family of models or a setting that it was not made for.
+        ViperError: a family of models or a setting that it was not made for; see `PromptsOnceGRPOTrainer`.
     """
 
     def __init__(self, *args, **kwargs):
-        if (found := Version(trl.__version__)).release[:2] != _TRL.release[:2]:
-            raise ViperError(f"shared_prefix was written for TRL {_TRL}, not {found}: install that, or {_REMEDY}")
         super().__init__(*args, **kwargs)
         family = self.model.config.model_type
         unfit = {
@@ -66,22 +60,16 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         batch_size=None,
         compute_entropy=False,
         compute_aux_loss=False,
-        num_images=None,
-        **fields,
+        **_,
     ):
         """Log-probabilities and entropies of the response tokens, (rows, logits_to_keep) each, as the original's.
 
         `batch_size` bounds the rows of one pass there; here all rows go through at once, their prompts being shared.
         """
         length = input_ids.shape[1] - logits_to_keep
-        fields = {
-            name: value[:, :length] if value.shape[:2] == input_ids.shape else value
-            for name, value in fields.items()
-            if value is not None
-        }
-        images = num_images or [0] * len(input_ids)
-        prompts = PromptBatch(input_ids[:, :length], attention_mask[:, :length], list(images), fields)
-        shared, place = prompts.distinct()
+        used = list(dict.fromkeys(self._place))
+        shared = self._prompts_of(used)
+        place = torch.tensor([used.index(number) for number in self._place], device=input_ids.device)
         positions = position_ids(model, shared, logits_to_keep)
         log_probs = torch.zeros(len(input_ids), logits_to_keep, device=input_ids.device)
         entropies = torch.zeros_like(log_probs)
@@ -107,27 +95,13 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, has_tool_images=False):
         """Token ids of one response per prompt, and None for log-probabilities, as the original."""
-        device = self.accelerator.device
-        rows = [torch.tensor(ids) for ids in prompt_ids]
-        padding = self._tokenizer.pad_token_id
-        fields = {}
-        for name, value in multimodal_fields.items():
-            if isinstance(value, list):  # one list per row: a field of tokens
-                fields[name] = pad([torch.tensor(row) for row in value], padding_value=0, padding_side="left")
-            else:
-                fields[name] = value
-        prompts = PromptBatch(
-            pad(rows, padding_value=padding, padding_side="left").to(device),
-            pad([torch.ones_like(row) for row in rows], padding_value=0, padding_side="left").to(device),
-            [len(row or ()) for row in images] if images else [0] * len(rows),
-            {name: value.to(device) for name, value in fields.items()},
-        )
         with unwrap_model_for_generation(self.model_wrapped, self.accelerator) as model:
             responses = sample_responses(
                 model,
-                prompts,
+                self._prompts,
+                place=torch.tensor(self._place, device=self.accelerator.device),
                 max_new_tokens=self.max_completion_length,
-                choose=FromTorch(len(rows), self.temperature),
+                choose=FromTorch(len(prompt_ids), self.temperature),
                 end_tokens=list(self.eos_token_ids),
                 suppressed=list(self.generation_config.suppress_tokens or []),
             )

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from viper.config.training import Correction, Grpo, VllmRollouts
 from viper.models.engine import NEVER, check_prompts, check_room, explained, one_placeholder_an_image
 from viper.models.pretrained import image_token_id
-from viper.training.image_counts import CountingGRPOTrainer
+from viper.training.prompts_once import PromptsOnceGRPOTrainer
 from viper.training.records import CORRECTION_NAMES
 
 _SECTION = "training.phases.*.vllm"
@@ -72,7 +72,7 @@ class CheckedGeneration:
         return prompts, *rest
 
 
-class VllmGRPOTrainer(CountingGRPOTrainer):
+class VllmGRPOTrainer(PromptsOnceGRPOTrainer):
     """A GRPOTrainer whose responses are vLLM's: corrupted prompts are refused, what TRL's correction does is logged.
 
     TRL logs the weights (`sampling/…`) when responses are sampled; here the responses of every update are looked at.

@@ -1,0 +1,39 @@
+"""Memory of training's rows: what counts as a process's own, and that rows, repeats and processes do not add to it."""
+
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from viper.bench.rows import against_copies, growth
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a process's own memory is read from /proc")
+MB = 2**20
+
+
+def test_growth_is_the_most_that_was_held_at_once():
+    with growth(every=0.001) as found:
+        for _ in range(3):
+            held = np.ones(30 * MB, dtype=np.uint8)
+            assert held.sum()
+            del held
+    assert 25 < found["grown_mb"] < 60, "not the sum of the three"
+
+
+def test_pages_of_a_mapped_file_are_nobodys_own(tmp_path):
+    (tmp_path / "file").write_bytes(np.random.default_rng(0).bytes(30 * MB))
+    with growth(every=0.001) as found, pa.memory_map(str(tmp_path / "file")) as file:
+        pages = np.frombuffer(file.read_buffer(), dtype=np.uint8)
+        assert pages.any()
+        assert pages.max() == 255
+    assert found["grown_mb"] < 10
+
+
+@pytest.mark.slow
+def test_processes_hold_no_row_of_their_own():
+    """A copy a row, repeat and process would take 15, 60 and 1,200 MB."""
+    table = against_copies(["-m", "viper", "hold-rows"], cases=((80, 1, 1), (320, 1, 1), (320, 10, 2)))
+    assert table["copied_mb"].tolist() == pytest.approx([15, 60, 1200], rel=0.05)
+    assert table["most_mb"].max() < 40
+    assert table["most_mb"].max() < table["most_mb"].min() + 10, "flat"
