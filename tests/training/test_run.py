@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import GRPOTrainer
 
+from viper.cluster import ending
 from viper.config.models import Lens
 from viper.config.training import Training, TrainOptions, one_run
 from viper.errors import ViperError
@@ -237,6 +238,27 @@ def test_a_run_in_parts_that_was_interrupted_ends_with_the_same_bytes(
     assert sha256(where.model / "model.safetensors") == sha256(whole.model / "model.safetensors")
     assert without_seconds(rows_of(where.metrics)) == without_seconds(rows_of(whole.metrics))
     assert where.rollouts.read_text() == whole.rollouts.read_text()
+
+
+def test_a_checkpoint_before_the_end_of_a_slurm_job_waits_for_the_next_sampling_and_changes_nothing(
+    twice, toy, tmp_path, reward, interrupted_reward, grpo_options, monkeypatch, caplog
+):
+    where, options = places(toy, tmp_path), grpo_options(checkpoint_every=100, **TWO_UPDATES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    note = tmp_path / ending.FOLDER / "17"
+    note.parent.mkdir(parents=True)
+    note.touch()
+    with pytest.raises(KeyboardInterrupt):
+        train(options, where, seed=7, scorer=interrupted_reward)
+    assert [path.name for path in where.work.glob("checkpoint-*")] == ["checkpoint-2"], "not after step 1, and once"
+    assert not note.exists()
+    caplog.set_level("INFO")
+    train(options, where, seed=7, scorer=reward)
+    assert "2 done" in caplog.text
+    assert sha256(where.model / "model.safetensors") == sha256(twice.model / "model.safetensors")
+    assert without_seconds(rows_of(where.metrics)) == without_seconds(rows_of(twice.metrics))
+    assert where.rollouts.read_text() == twice.rollouts.read_text()
 
 
 @pytest.mark.parametrize("updates", [1, 2])
