@@ -19,6 +19,7 @@ from viper.config.loading import load
 from viper.config.training import TrainOptions
 from viper.models.pretrained import load_model, load_processor, vision_token_ids
 from viper.training import data, grpo
+from viper.training.lora import lora_config
 from viper.training.records import RolloutWriter
 
 _TARGETS = {"micro": (2.5, 3.0), "paper-like": (3.5, 4.5)}
@@ -82,21 +83,32 @@ def _paper_like(prompts: int):
     return model, processor, rows
 
 
-class _Way:
-    """One trainer, and the two things that are timed with it."""
+class Way:
+    """One trainer, and the two things that are timed with it.
+
+    Args:
+        rows: prompts, each with its `images`, arrays (height, width, 3), `prompt` and `ground_truth`.
+        work: folder for what it writes.
+        shared: read each prompt once per group.
+    """
 
     def __init__(self, model, processor, rows: list[dict], options: TrainOptions, work: Path, *, shared: bool):
         chats = data.as_chat(
             Dataset.from_list([row | {"images": [Image.fromarray(i) for i in row["images"]]} for row in rows])
         )
         config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=0, work=work)
+        config.save_strategy = "no"
         function = grpo.RewardFunction(_Length(), RolloutWriter(work / "rollouts.jsonl", 10**9, options.phase.rollouts))
-        self.trainer = grpo.build_trainer(model, processor, chats, function, config, [], shared_prefix=shared)
+        self.options = options
+        self.trainer = grpo.build_trainer(
+            model, processor, chats, function, config, [], shared_prefix=shared, peft_config=lora_config(options.phase)
+        )
         self.trainer.current_gradient_accumulation_steps = 1
         self.rows = [chats[number] for number in range(len(chats)) for _ in range(options.phase.rollouts)]
         self.batch = None
 
     def rollout(self) -> dict:
+        """Sample responses to the rows, and pay for them: the batch that a loss is computed on."""
         torch.manual_seed(0)
         self.batch = self.trainer._generate_and_score_completions(self.rows)
         return self.batch
@@ -128,7 +140,7 @@ def comparisons(vlm: Path, rate: float) -> Iterator[Comparison]:
             ways = {}
             for name, shared in (("baseline", False), ("ours", True)):
                 model, processor, rows = _micro(vlm, prompts) if shape == "micro" else _paper_like(prompts)
-                ways[name] = _Way(model, processor, rows, options, Path(folder), shared=shared)
+                ways[name] = Way(model, processor, rows, options, Path(folder), shared=shared)
                 ways[name].rollout()
             ways["baseline"].batch = ways["ours"].batch
             for what, target, method in zip(
