@@ -26,6 +26,7 @@ from viper.errors import ViperError
 from viper.files import atomic_write
 
 SECONDS = 510.0  # of nine minutes, the rest is for starting and ending
+WHOLE = "the whole part"  # what a row is about that stands for rows that are not there
 _LOOK = 0.5  # seconds between looks for new rows
 _STATED = ("device", "memory_gb", "driver", "cuda", "python", "torch", "transformers", "trl", "peft", "diffusers")
 
@@ -83,7 +84,7 @@ class Check:
             shares = [PARTS[other].share for other in names[place:]]
             seconds = share_of(max(0.0, end - time.monotonic()), shares)
             if missing := PARTS[name].missing:
-                self.add([rows.Row(name, name, note=f"not measured: needs {', '.join(missing)}")])
+                self.add([rows.Row(name, WHOLE, note=f"not measured: needs {', '.join(missing)}")])
             else:
                 self.measure(name, seconds)
             if name == "device" and self.failed:  # no GPU: the others would say the same
@@ -111,11 +112,11 @@ class Check:
         taken += self.add(rows.read(path)[taken:])
         if was_late:
             note = f"stopped after {seconds:.0f} s, its share of the time; {taken} rows were measured by then"
-            self.add([rows.Row(name, name, note=note)])
+            self.add([rows.Row(name, WHOLE, note=note)])
         elif process.returncode:
             self.failed = True
             said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            self.add([rows.Row(name, name, note=f"failed: {said[-1]} (more in {self.log})")])
+            self.add([rows.Row(name, WHOLE, note=f"failed: {said[-1]} (more in {self.log})")])
 
     def command(self, name: str, path: Path, seconds: float) -> list[str]:
         """The command line of one part, which writes its rows to `path`."""
