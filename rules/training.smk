@@ -11,6 +11,9 @@ if S.training.machine.accelerate_config:
     LAUNCH = ["accelerate", "launch", f"--config_file={S.training.machine.accelerate_config}"]
     LAUNCH += ["--num_processes", S.training.machine.devices, "-m", "viper"]
 
+# Where the scale names its GPUs, nothing is trained before every step is known to fit; read by nobody, it trains nothing anew.
+FORECAST = [ancient(L.once("fit", "forecast.csv"))] if S.fit.gpu_memory is not None else []
+
 
 rule train:
     """Train one phase. An interrupted run goes on from its last checkpoint in work/, which success removes."""
@@ -21,6 +24,7 @@ rule train:
         tau=threshold,
         embedder=reward_embedder,
         launcher=launcher,
+        fit=FORECAST,
     output:
         manifest=L.checkpoint(),
         metrics=L.metrics("train.csv"),
@@ -56,3 +60,23 @@ rule cold_samples:
     shell:
         "python -m viper cold-samples --options {params.options:q} --seed {wildcards.seed:q} --out {output:q} > {log:q}"
         " 2>&1"
+
+
+if S.fit.gpu_memory is not None:
+
+    rule forecast_fit:
+        """What every step takes of a GPU and of a machine; where one does not fit, nothing is trained."""
+        output:
+            L.once("fit", "forecast.csv"),
+        resources:
+            mem_mb=per_attempt(8000),
+            runtime=per_attempt(30),
+        params:
+            scale=SCALE,
+            config=CONFIG,
+            # The command reads the whole scale, with the jobs' sizes; it runs anew where one of these changes.
+            sections=["models", "images", "synthesis", "reward", "training", "evaluation", "experiments", "fit"],
+        shell:
+            # tee: what does not fit, and what mends it, is said at once
+            "python -m viper fit --scale {params.scale:q} --config {params.config:q} --output {output:q} 2>&1"
+            " | tee {log:q}"

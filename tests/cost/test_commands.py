@@ -48,6 +48,9 @@ def test_the_whole_paper_is_counted_before_there_is_anything(checkout):
     assert float(rows["all"][2]) > 100
     assert rows["all"][-1] == "estimate", "nothing is left at its time limit for want of a rate"
     assert not (checkout.root / "data").exists()
+    saved = [line for line in result.stdout.splitlines() if line.startswith("estimate: ")]
+    assert [line.split(": ")[1] for line in saved][-2:] == ["the main experiment alone", "all of these"]
+    assert all("GPU-hours less" in line for line in saved)
 
 
 def test_jobs_say_what_they_need_and_hold(checkout):

@@ -4,6 +4,7 @@ import pytest
 
 from viper.config.loading import load
 from viper.config.training import one_run
+from viper.config.values import has_place
 from viper.cost import table
 from viper.cost.rates import read_rates
 from viper.cost.work import Estimate, disk_of, estimate
@@ -82,20 +83,54 @@ def test_painting_takes_two_passes_a_step_where_it_is_guided(scale, rates):
 def test_training_is_shared_by_its_devices(scale, rates):
     cost = estimate(make_job("train", lineage="base.csr", seed="0"), scale, rates)
     rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
-    tokens = 270 * 128 * 5 / 8 * 1024
+    responses = 270 * 128 * 5 / 8
     # Half as many samplings as updates; each sampling is read once more before its second update.
-    assert cost.seconds == pytest.approx(rate.start + tokens / 2 * rate.sampled + tokens * 1.125 * rate.trained)
+    tokens = 1024 * (responses / 2 * rate.sampled + responses * 1.125 * rate.trained)
+    pictures = responses * 3.5 * rate.looped + responses / 2 * rate.shown
+    assert cost.seconds == pytest.approx(rate.start + tokens + pictures)
     assert cost.bytes == rate.gigabytes * 1e9
+
+
+def test_pairs_have_their_pictures_gone_through_twice_as_often(scale, rates):
+    rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
+    csr, vop = (_training(scale, name, steps=100) for name in ("csr", "vop"))
+    one, two = (estimate(make_job("train", lineage=f"base.{name}", seed="0"), changed, rates) for name, changed in
+                (("csr", csr), ("vop", vop)))  # fmt: skip
+    responses = 100 * 128 * 5 / 8
+    assert two.seconds - one.seconds == pytest.approx(responses * 3.5 * rate.looped + responses / 2 * rate.shown)
+
+
+def _training(scale, phase, **values):
+    changed = {phase: scale.training.phases[phase].model_copy(update=values)}
+    return scale.model_copy(
+        update={"training": scale.training.model_copy(update={"phases": scale.training.phases | changed})}
+    )
+
+
+@pytest.mark.parametrize(
+    ("engine", "updates", "beta", "readings"),
+    [("transformers", 1, 0, 0), ("auto", 1, 0, 1), ("vllm", 2, 0, 1), ("transformers", 2, 0, 1), ("auto", 1, 0.1, 2)],
+)
+def test_what_was_sampled_is_read_again_for_ratios_corrections_and_a_reference(
+    scale, rates, engine, updates, beta, readings
+):
+    rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
+    same = {"steps": 10, "updates_per_rollout": updates}
+    job = make_job("train", lineage="base.csr", seed="0")
+    plain = estimate(job, _training(scale, "csr", **same, engine="transformers", beta=0), rates).seconds
+    changed = estimate(job, _training(scale, "csr", **same, engine=engine, beta=beta), rates).seconds
+    one_reading = 10 / updates * 128 * 5 / 8 * (1024 * rate.trained / 4 + rate.looped)
+    assert changed - plain == pytest.approx((readings - int(updates > 1)) * one_reading)
 
 
 @pytest.mark.parametrize(("steps", "updates", "samplings"), [(12, 1, 12), (12, 2, 6), (11, 2, 6), (12, 5, 3)])
 def test_several_updates_on_the_same_responses_sample_once(scale, rates, steps, updates, samplings):
-    phase = scale.training.phases["csr"].model_copy(update={"steps": steps, "updates_per_rollout": updates})
-    training = scale.training.model_copy(update={"phases": scale.training.phases | {"csr": phase}})
-    job, scale = make_job("train", lineage="base.csr", seed="0"), scale.model_copy(update={"training": training})
-    rate, tokens = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"], 128 * 5 / 8 * 1024
-    read_again = samplings / 4 if updates > 1 else 0
-    expected = tokens * (samplings * rate.sampled + (steps + read_again) * rate.trained)
+    values = {"steps": steps, "updates_per_rollout": updates, "engine": "transformers"}
+    job, scale = make_job("train", lineage="base.csr", seed="0"), _training(scale, "csr", **values)
+    rate, responses = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"], 128 * 5 / 8
+    read_again = samplings if updates > 1 else 0
+    expected = responses * 1024 * (samplings * rate.sampled + (steps + read_again / 4) * rate.trained)
+    expected += responses * ((3 * steps + read_again) * rate.looped + samplings * rate.shown)
     assert estimate(job, scale, rates).seconds == pytest.approx(rate.start + expected)
 
 
@@ -104,7 +139,8 @@ def test_fine_tuning_samples_nothing(scale, rates):
     cost = estimate(make_job("train", lineage="base.cold", seed="0"), scale, rates)
     options = one_run(scale.training, "cold")
     examples = options.phase.steps * options.phase.prompts_per_step / options.machine.devices
-    assert cost.seconds == pytest.approx(rate.start + examples * rate.example)
+    pictures = examples * (3 * rate.looped + rate.shown)
+    assert cost.seconds == pytest.approx(rate.start + examples * rate.example + pictures)
 
 
 def test_drawn_benchmarks_cost_tokens_and_leave_no_pictures(rates):
@@ -139,6 +175,47 @@ def test_the_data_sets_hold_their_pictures_once_more(scale, rates):
     assert estimate(make_job("assemble_datasets"), scale, rates).bytes == pytest.approx(
         1e6 * (7000 * seed + 3200 * (seed + edited))
     )
+
+
+def test_jobs_of_a_variant_cost_what_the_variant_asks_for(scale, rates):
+    scale = scale.model_copy(update={"variants": {"short": {"synthesis": {"caption": {"max_new_tokens": 256}}}}})
+    start = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"].start
+    usual, short = (
+        estimate(make_job("caption_images", lineage=lineage, shard="0", seed="0"), scale, rates).seconds - start
+        for lineage in ("base", "base~short")
+    )
+    assert short == pytest.approx(usual / 4)
+
+
+@pytest.fixture
+def run_of_the_paper():
+    return [
+        make_job("reconstruct_images", "painted", gpus=1, lineage="base", shard="0", seed="0"),
+        make_job("evaluate", "scores", ["painted"], gpus=1, lineage="base.csr", split="test", seed="0"),
+        make_job("evaluate", "ablation", ["painted"], gpus=1, lineage="base.vop", split="test", seed="0"),
+    ]
+
+
+def test_savings_are_what_the_rates_say_with_other_values(run_of_the_paper, scale, rates):
+    main = run_of_the_paper[:2]
+    rows = table.savings(run_of_the_paper, main, scale, rates).set_index("saving")["gpu_hours"]
+    whole = sum(estimate(job, scale, rates).seconds for job in run_of_the_paper) / 3600
+    passes = 12000 / 64 * (50 * 2 - 8) * rates.models["Qwen/Qwen-Image"].denoising / 3600
+    assert rows["painter and editor in 8 steps"] == pytest.approx(passes)
+    evaluation = estimate(run_of_the_paper[1], scale, rates).seconds / 3600
+    assert rows["the main experiment alone"] == pytest.approx(evaluation)
+    assert max(rows.drop("all of these")) < rows["all of these"] < whole
+    assert rows.drop("all of these").sum() > rows["all of these"], "what both save is saved once"
+
+
+def test_each_saving_is_of_values_that_the_papers_scale_has(scale, rates):
+    places = [place for saving in rates.savings for place in saving.values]
+    assert [place for place in places if not has_place(scale, place)] == []
+    assert all(saving.source for saving in rates.savings)
+
+
+def test_nothing_is_saved_where_a_scale_has_no_such_values(diamond, rates):
+    assert table.savings(diamond, diamond, load("micro"), rates).empty
 
 
 def test_an_unknown_step_takes_no_more_than_its_limit(scale, rates):

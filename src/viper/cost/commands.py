@@ -9,6 +9,8 @@ import typer
 from viper.errors import ViperError
 from viper.files import atomic_write
 
+MAIN = "main"  # the target of the main experiment
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -33,7 +35,8 @@ def cost(
     """Print GPU-hours, CPU-hours, disk and the longest path of a run from nothing, per step and in all.
 
     Hours are those of earlier runs (`benchmark:` files) where there are any, and otherwise the rates of
-    src/viper/cost/rates.yaml times what the parameters ask for. The column basis says which.
+    src/viper/cost/rates.yaml times what the parameters ask for. The column basis says which. Below stand GPU-hours that
+    a run would take less with other parameters, by the rates alone.
     """
     from viper.cost import table
     from viper.cost.rates import read_rates
@@ -42,7 +45,8 @@ def cost(
 
     overrides = {**_parse(config), "scale": scale}
     parameters, planning = _parameters(overrides)
-    jobs, rates = read([target], None, more=_assignments(planning)).jobs, read_rates()
+    graph, rates = read(list(dict.fromkeys([target, MAIN])), None, more=_assignments(planning)), read_rates()
+    jobs = graph.jobs_of(target)
     if output is not None:
         planned = table.by_step(jobs, [estimate(job, parameters, rates) for job in jobs])
         _write_csv(table.beside(planned, table.by_step(jobs, table.taken(jobs))), output)
@@ -53,6 +57,9 @@ def cost(
         typer.echo(
             f"{step}: a job takes about {hours:.1f} h but asks for {limit:.1f} h: give it less to do, or more minutes"
         )
+    for row in table.savings(jobs, graph.jobs_of(MAIN), parameters, rates).itertuples():
+        source = f" ({row.source})" if row.source else ""
+        typer.echo(f"estimate: {row.saving}: {_number(row.gpu_hours)} GPU-hours less, {_number(row.left)} left{source}")
 
 
 def timings(

@@ -16,6 +16,8 @@ class ModelRate(Strict):
     sampled: float | None = Field(None, gt=0, description="seconds")
     trained: float | None = Field(None, gt=0, description="seconds")
     example: float | None = Field(None, gt=0, description="seconds")
+    looped: float = Field(0, ge=0, description="seconds")
+    shown: float = Field(0, ge=0, description="seconds")
     # `pass` is a keyword of Python.
     denoising: float | None = Field(None, gt=0, description="seconds", alias="pass")
     gigabytes: float = Field(gt=0)
@@ -29,6 +31,15 @@ class Photograph(Strict):
     megabytes: float = Field(gt=0)
 
 
+class Saving(Strict):
+    """Other values of a scale that cost less, and what else they change."""
+
+    name: str
+    values: dict[str, int | float | str] = Field(min_length=1, description="dotted place of a scale → value")
+    instead: dict[str, str] = Field({}, description="place → the value that a scale must have there to be offered this")
+    source: str = Field(description="where it comes from, and what it changes besides")
+
+
 class Rates(Strict):
     """All rates."""
 
@@ -38,6 +49,7 @@ class Rates(Strict):
     photograph: Photograph
     download: float = Field(gt=0, description="megabytes per second")
     items: dict[str, int] = Field(description="official benchmark → its items")
+    savings: list[Saving]
 
 
 def read_rates() -> Rates:

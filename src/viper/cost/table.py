@@ -1,6 +1,6 @@
 """One row per step: hours, disk and the longest path, as planned and as taken."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 from statistics import fmean
@@ -8,7 +8,8 @@ from statistics import fmean
 import pandas as pd
 
 from viper.config.schema import Scale
-from viper.cost.rates import Rates
+from viper.config.values import has_place, value_at, with_value
+from viper.cost.rates import Rates, Saving
 from viper.cost.timings import read_measured
 from viper.cost.work import Estimate, disk_of, estimate
 from viper.workflow.graph import Job
@@ -108,3 +109,46 @@ def beside(planned: pd.DataFrame, taken: pd.DataFrame) -> pd.DataFrame:
     both = planned.merge(taken[["step", *quantities]], on="step", how="left", suffixes=("_planned", "_taken"))
     columns = [f"{name}_{which}" for name in quantities for which in ("planned", "taken")]
     return both[["step", "basis", *columns]].convert_dtypes()
+
+
+def savings(jobs: Sequence[Job], main: Collection[Job], scale: Scale, rates: Rates) -> pd.DataFrame:
+    """GPU-hours that a run takes less, by the rates alone: with each of `rates.savings`, and where only `main` is made.
+
+    Args:
+        main: of the jobs, those of the main experiment.
+
+    Returns:
+        saving, gpu_hours (saved), left (of the run), source: one row each, then all of them together.
+    """
+    whole = _gpu_hours(jobs, scale, rates)
+    fitting = [saving for saving in rates.savings if _is_offered(saving, scale)]
+    rows = [(each.name, whole - _gpu_hours(jobs, _with(scale, [each]), rates), each.source) for each in fitting]
+    few = [job for job in jobs if job in main]
+    if set(main) < set(jobs):
+        rows.append(("the main experiment alone", whole - _gpu_hours(few, scale, rates), "the target main: no ablations"))
+        together = _gpu_hours(few, _with(scale, fitting), rates)
+    else:
+        together = _gpu_hours(jobs, _with(scale, fitting), rates)
+    if len(rows) > 1:
+        rows.append(("all of these", whole - together, ""))
+    return pd.DataFrame(
+        [{"saving": name, "gpu_hours": hours, "left": whole - hours, "source": source} for name, hours, source in rows],
+        columns=["saving", "gpu_hours", "left", "source"],
+    )
+
+
+def _gpu_hours(jobs: Sequence[Job], scale: Scale, rates: Rates) -> float:
+    return sum(estimate(job, scale, rates).seconds * job.gpus for job in jobs) / 3600
+
+
+def _is_offered(saving: Saving, scale: Scale) -> bool:
+    """Whether a scale has all of a saving's parameters, with other values."""
+    return all(value_at(scale, place) == value for place, value in saving.instead.items()) and all(
+        has_place(scale, place) and value_at(scale, place) != value for place, value in saving.values.items()
+    )
+
+
+def _with(scale: Scale, chosen: Sequence[Saving]) -> Scale:
+    for place, value in [pair for saving in chosen for pair in saving.values.items()]:
+        scale = with_value(scale, place, value)
+    return scale

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from viper.config.models import PipelineSection
@@ -12,13 +13,14 @@ from viper.config.schema import Scale
 from viper.config.training import Grpo, one_run
 from viper.cost.rates import Rates
 from viper.evaluation import world
-from viper.lineage import phase_of
+from viper.lineage import BASE, phase_of, variant_of
 from viper.manifest import MANIFEST
 from viper.workflow.graph import Job
 
 Part = Literal["vlm", "painter", "editor"]
-Unit = Literal["token", "sampled", "trained", "example", "denoising"]
+Unit = Literal["token", "sampled", "trained", "example", "denoising", "looped", "shown"]
 _SCORING = 1 / 4  # of an update: a forward pass alone, where the backward pass goes forward once more (checkpointing)
+_UPDATING = 3  # times as many rounds through a picture's windows as a forward pass: forward, once more, and backward
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def estimate(job: Job, scale: Scale, rates: Rates) -> Estimate:
     """What a job takes by the rates; where these do not know, its own time limit ('limit'), which is no less."""
     if job.benchmark is None:
         return Estimate(0, 0, "measured")  # a rule that only collects
+    scale = scale.under(variant_of(job.wildcards.get("lineage", BASE)))
     if job.rule in WORK:
         found = WORK[job.rule](job, scale, rates)
         return _with_model(found, scale, rates) or _limit(job) if isinstance(found, Work) else found or _limit(job)
@@ -72,9 +75,10 @@ def _limit(job: Job) -> Estimate:
 
 def _with_model(work: Work, scale: Scale, rates: Rates) -> Estimate | None:
     rate = rates.models.get(_name(scale, work.part))
-    if rate is None or any(getattr(rate, unit) is None for unit in work.amounts):
+    needed = {unit: amount for unit, amount in work.amounts.items() if amount}
+    if rate is None or any(getattr(rate, unit) is None for unit in needed):
         return None
-    seconds = sum(amount * getattr(rate, unit) for unit, amount in work.amounts.items())
+    seconds = sum(amount * getattr(rate, unit) for unit, amount in needed.items())
     disk = work.pictures * rate.picture * 1e6 + work.checkpoints * rate.gigabytes * 1e9
     return Estimate(rate.start + seconds, disk, "estimate")
 
@@ -148,15 +152,48 @@ def _passes(pipeline: PipelineSection) -> float:
 
 
 def _train(job: Job, scale: Scale, rates: Rates) -> Work:
-    """Several updates on the same responses sample once, and read what was sampled once more, to know the ratios."""
+    """Sampling, the forward passes that read what was sampled, and the updates; pictures are gone through in each."""
     options = one_run(scale.training, phase_of(job.wildcards["lineage"]))
     phase, devices = options.phase, options.machine.devices
-    responses = phase.steps * phase.responses_per_step / devices
+    trained = phase.steps * phase.responses_per_step / devices
+    pictures = fmean(_PICTURES[name] for name in phase.data)
     if not isinstance(phase, Grpo):
-        return Work("vlm", {"example": responses}, checkpoints=1)
-    sampled = phase.prompts_of(phase.steps) * phase.responses_per_prompt / devices * phase.max_completion_length
-    trained = responses * phase.max_completion_length + (sampled * _SCORING if phase.updates_per_rollout > 1 else 0)
-    return Work("vlm", {"sampled": sampled, "trained": trained}, checkpoints=1)
+        looped = _UPDATING * trained * pictures if _is_looped(scale) else 0
+        return Work("vlm", {"example": trained, "looped": looped, "shown": trained * pictures}, checkpoints=1)
+    sampled = phase.prompts_of(phase.steps) * phase.responses_per_prompt / devices
+    read = sampled * _readings(phase)
+    looped = (_UPDATING * trained + read) * pictures if _is_looped(scale) else 0
+    tokens = phase.max_completion_length
+    return Work(
+        "vlm",
+        {
+            "sampled": sampled * tokens,
+            "trained": (trained + read * _SCORING) * tokens,
+            "looped": looped,
+            "shown": sampled * pictures,
+        },
+        checkpoints=1,
+    )
+
+
+_PICTURES = {"csr": 1, "vop": 2, "cold": 1}  # data set → pictures of a prompt
+
+
+def _readings(phase: Grpo) -> int:
+    """Forward passes over each sampled response besides the updates.
+
+    TRL reads what was sampled once where later updates need the ratio to the policy that sampled, or where vLLM's
+    probabilities are corrected, and once with the reference model where there is a KL term.
+    """
+    section = getattr(phase, "vllm", None)
+    corrects = phase.engine != "transformers" and (section is None or section.correction.mode != "none")
+    return int(phase.updates_per_rollout > 1 or corrects) + int(phase.beta > 0)
+
+
+def _is_looped(scale: Scale) -> bool:
+    """Whether the vision tower goes through a picture window by window, as Qwen2.5-VL's does without flash attention."""
+    machine = scale.training.machine
+    return getattr(machine, "attention", "auto") != "flash_attention_2"
 
 
 def _evaluate(job: Job, scale: Scale, rates: Rates) -> Work | None:

@@ -58,6 +58,11 @@ class Graph:
         """Path → the job that makes it."""
         return {path: job for job in self.jobs for path in job.outputs}
 
+    def jobs_of(self, target: str) -> tuple[Job, ...]:
+        """The jobs that making a target needs: the name of a rule, or a file; in the order of `jobs`."""
+        wanted = self.closure(self.targets.get(target, (target,)))
+        return tuple(job for job in self.jobs if job in wanted)
+
     def closure(self, paths: Iterable[str]) -> set[Job]:
         """Every job that making `paths` needs."""
         maker, found, waiting = self.maker(), set(), list(paths)
