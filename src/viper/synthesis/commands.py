@@ -52,7 +52,9 @@ def register(app: typer.Typer) -> None:
         skipped: Annotated[Path, typer.Option(help="CSV to write: photographs that were left out, by reason")],
         options: Options,
         data: Annotated[Path | None, typer.Option(help="folder of the data set, where one is named")] = None,
-        known: Annotated[list[Path] | None, typer.Option(help="hashes of a benchmark's pictures, BENCHMARK.csv")] = None,
+        known: Annotated[
+            list[Path] | None, typer.Option(help="hashes of a benchmark's pictures, BENCHMARK.csv")
+        ] = None,
         seed: Seed = 0,
     ) -> None:
         """Read photographs: upright, RGB, of the wanted size, and in no benchmark."""

@@ -79,4 +79,6 @@ def _read(path: Path) -> np.ndarray:
             rows: Sequence[dict[str, str]] = list(csv.DictReader(file))
         return np.array([int(row["hash"], 16) for row in rows], dtype=np.uint64)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ViperError(f"{path}: is no table of hashes ({error}): remove it, and let its rule make it again") from error
+        raise ViperError(
+            f"{path}: is no table of hashes ({error}): remove it, and let its rule make it again"
+        ) from error
