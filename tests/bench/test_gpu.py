@@ -326,7 +326,7 @@ def test_a_line_that_is_still_being_written_waits(tmp_path):
 def test_make_gpu_check_from_a_plain_checkout(copy_repository):
     """No environment of its own, no GPU: every part starts, and says something."""
     root = copy_repository().root
-    flags = "--tiny --device cpu --seconds 400"
+    flags = "--tiny --device cpu --seconds 1500"
     done = subprocess.run(
         ["make", "gpu-check", f"GPU_PYTHON={sys.executable}", f"GPU_FLAGS={flags}"],
         cwd=root, capture_output=True, text=True, check=False,

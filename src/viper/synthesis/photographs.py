@@ -45,7 +45,8 @@ def find_photographs(patterns: list[str]) -> list[Path]:
         paths = {path for path in map(Path, names) if path.suffix or not os.path.isdir(path)}  # noqa: PTH112
         if not any(map(os.path.isfile, paths)):
             raise ViperError(
-                f"images.paths: '{printable(pattern)}' names no file: put photographs there, or correct the pattern "
+                f"images.paths: '{printable(pattern)}' names no file: put photographs there, take those of a data "
+                "set (images.source: hub), or correct the pattern "
                 "(a bracket in the name of a folder is written [[])"
             )
         found |= paths

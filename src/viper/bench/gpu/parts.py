@@ -37,12 +37,12 @@ class Part:
 
 # What is worth most comes first, and last what can use all the time that is left.
 PARTS = {
-    "device": Part("device:matrices", 1, _SETTINGS),
+    "device": Part("device:matrices", 3, _SETTINGS),
     "step of 3B": Part("updates:full_step", 6, _TRAINING),
     "LoRA step of 3B": Part("updates:lora_step", 5, _TRAINING),
     "LoRA pass of 7B": Part("updates:lora_pass", 4, _TRAINING),
     "shared prefix": Part("updates:shared_prefix", 4, _TRAINING),
     "repeats": Part("repeats:repeats", 5, _TRAINING, _REPEATABLE),
-    "embedder": Part("embedding:embedding", 2, _SETTINGS),
+    "embedder": Part("embedding:embedding", 3, _SETTINGS),
     "diffusion": Part("pictures:diffusion", 12, _PICTURES),
 }
