@@ -28,7 +28,19 @@ from viper.files import atomic_write
 SECONDS = 510.0  # of nine minutes, the rest is for starting and ending
 WHOLE = "the whole part"  # what a row is about that stands for rows that are not there
 _LOOK = 0.5  # seconds between looks for new rows
-_STATED = ("device", "memory_gb", "driver", "cuda", "python", "torch", "transformers", "trl", "peft", "diffusers")
+_STATED = (
+    "device",
+    "memory_gb",
+    "driver",
+    "cuda",
+    "python",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "diffusers",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
