@@ -4,9 +4,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: anew help setup micro all check test long lint house report figures pull record bench fetch pretrain lock clean
+.PHONY: anew help setup micro all check test long lint house report figures pull record bench gpu-check fetch pretrain lock clean
 
 PYTHON ?= python3.11
+GPU_PYTHON ?= python3
+WHEELS ?=
+GPU_FLAGS ?=
 CORES ?= 2
 SCALE ?= micro
 SEEDS ?= 0
@@ -24,8 +27,8 @@ ONE_RUN = scale=$(SCALE) 'scales={$(SCALE): {seeds: [$(SEEDS)]}}'
 SNAKEMAKE := snakemake --cores $(CORES) --config scale=$(SCALE) --
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
-	@echo 'Variables: CORES=2, SCALE=micro (smoke, 3b, 7b), SEEDS=0 (of make micro; 0,1,2), PYTHON=python3.11, PYTEST_FLAGS='
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@echo 'Variables: CORES=2, SCALE=micro (smoke, 3b, 7b), SEEDS=0 (of make micro; 0,1,2), PYTHON=python3.11, PYTEST_FLAGS=; of gpu-check: GPU_PYTHON=python3, WHEELS='
 
 setup: $(STAMP)  ## make .venv and install what the lock files in envs/ name
 
@@ -77,6 +80,11 @@ record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would hav
 
 bench: $(STAMP)  ## how fast the expensive steps are, in results/SCALE/bench; leave the machine to it
 	$(SNAKEMAKE) bench
+
+# Any Python with torch and transformers, and no set-up: a machine with a GPU may be lent for minutes, without a network.
+gpu-check:  ## what the paper's models take on the GPU at hand, in 9 minutes: results/benchmarks/gpu.csv (docs/performance.md)
+	PYTHONPATH='$(CURDIR)/src' $(GPU_PYTHON) -m viper.bench.gpu.check --out results/benchmarks/gpu.csv \
+	  $(if $(WHEELS),--wheels '$(WHEELS)') $(GPU_FLAGS)
 
 fetch: $(STAMP)  ## download the models and benchmarks of SCALE=3b or 7b, once (docs/paper-scale.md)
 	$(SNAKEMAKE) fetch

@@ -1,6 +1,7 @@
 # The checked parameters, and the paths and arguments that follow from them; every rule file uses them. Functions stand
 # here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
 import json
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import viper.config
 from viper import layout
 from viper.cluster.ending import SIGNAL
 from viper.config.evaluation import goes_on_from_own
-from viper.config.hub import cached_folder
+from viper.config.hub import cached_data, cached_folder
 from viper.config.loading import layout_of
 from viper.errors import ViperError
 from viper.evaluation.registry import PICTURES_APART
@@ -55,10 +56,19 @@ def hub_manifests():
     return [manifest(cached_folder(S.models.cache, pinned)) for pinned in S.models.hub.values()]
 
 
-def given_file(key, path, remedy):
-    """A file that the parameters name under `key`; one that is missing or empty stops the plan of what needs it."""
+@cache
+def wanting(message):
+    """Stop for want of what the user has yet to get; where jobs are only listed, say so once, and go on."""
+    if workflow.executor_plugin is not None and not workflow.dryrun:
+        stop(message)
+    print(f"Planned, but cannot be run yet: {message}", file=sys.stderr)
+
+
+def given_file(key, path, remedy, *, refuse=stop):
+    """A file that the parameters name under `key`; one that is missing or empty stops what needs it, or is refused."""
     if not Path(path).is_file() or not Path(path).stat().st_size:
-        stop(f"{key}: {path} is {'empty' if Path(path).is_file() else 'not there'}: {remedy}")
+        refuse(f"{key}: {path} is {'empty' if Path(path).is_file() else 'not there'}: {remedy}")
+        return []
     return path
 
 
@@ -172,6 +182,18 @@ def ablation_figures(experiment):
 # --- images
 
 
+def photograph_data():
+    """The manifest of the data set of photographs."""
+    return manifest(cached_data(S.models.cache, S.images.hub.dataset))
+
+
+def known_pictures():
+    """Hashes of the official benchmarks' pictures, where photographs are compared with them."""
+    if S.images.benchmark_distance is None:
+        return []
+    return [layout.picture_hashes(S.evaluation.folder, name) for name in S.evaluation.names]
+
+
 @cache
 def named_photographs(part=""):
     """What the `paths` of the images, or of a part of `images.more`, name: files that Snakemake can take, and all else."""
@@ -181,20 +203,22 @@ def named_photographs(part=""):
     try:
         found = find_photographs(patterns, f"{key}.paths")
     except ViperError as error:
-        stop(error)
+        wanting(str(error))
+        return [], []
     return [path for path in found if is_plain(path)], [path for path in found if not is_plain(path)]
 
 
 def photographs(wildcards):
-    """The files that `images.paths` names: a changed or added photograph makes the seed images anew."""
-    return [str(path) for path in named_photographs()[0]]
+    """The data set of photographs; or the files that `images.paths` names, of which a changed or added one makes the
+    seed images anew."""
+    return [photograph_data()] if S.images.hub else [str(path) for path in named_photographs()[0]]
 
 
 def other_photographs(wildcards):
     """What stands for the rest: braces would be wildcards, other names cannot be written down, a link leads nowhere."""
     from viper.synthesis.photographs import mark
 
-    return [mark(path) for path in named_photographs()[1]]
+    return [] if S.images.hub else [mark(path) for path in named_photographs()[1]]
 
 
 def more_photographs(part):
@@ -303,6 +327,7 @@ def cold_start_file(wildcards):
         source,
         "put JSON Lines with prompt, images, completion there, set it to 'truth', or leave the experiments out that have a"
         " cold phase",
+        refuse=wanting,
     )
 
 

@@ -2,7 +2,8 @@
 
 
 rule fetch:
-    """Models and official benchmarks of this scale, in the cache and in evaluation.folder; nothing at micro scale."""
+    """Models, photographs and official benchmarks of this scale, where each is kept; nothing at micro scale."""
     input:
+        photograph_data() if S.images.hub else [],
         hub_manifests(),
         official_files(),

@@ -1,4 +1,4 @@
-# The images that the loop starts from: drawn scenes, or photographs of a folder (`images.source`).
+# The images that the loop starts from: drawn scenes, photographs of a folder, or those of a data set (`images.source`).
 
 IMAGE_SHARDS = [L.images(shard=shard) for shard in range(S.images.all_shards)]
 
@@ -23,9 +23,10 @@ if S.images.source == "world":
 else:
 
     rule collect_images:
-        """Read photographs: upright, RGB, of the wanted size; what cannot be used is counted in skipped.csv."""
+        """Read photographs: upright, RGB, of the wanted size; what is left out is counted in skipped.csv."""
         input:
-            photographs,
+            photographs=photographs,
+            known=known_pictures(),
         output:
             images=IMAGE_SHARDS[: S.images.shards],
             skipped=L.skipped(),
@@ -34,10 +35,15 @@ else:
             runtime=per_attempt(240),
         params:
             others=other_photographs,
-            sections=[*AS_IMAGE, "images.paths", "images.number", "images.shards"],
+            data=lambda wildcards, input: ["--data", Path(input.photographs[0]).parent] if S.images.hub else [],
+            known=lambda wildcards, input: repeated("--known", input.known),
+            sections=[
+                *AS_IMAGE,
+                *(f"images.{key}" for key in ("source", "paths", "hub", "benchmark_distance", "number", "shards")),
+            ],
         shell:
             "python -m viper collect-images {output.images:q} --skipped {output.skipped:q} --options {params.options:q}"
-            " --seed {wildcards.seed:q} > {log:q} 2>&1"
+            " {params.data:q} {params.known:q} --seed {wildcards.seed:q} > {log:q} 2>&1"
 
     for part in S.images.more:
 
@@ -48,6 +54,7 @@ else:
             input:
                 before=IMAGE_SHARDS[: S.images.shards_of(part).start],
                 photographs=more_photographs(part),
+                known=known_pictures(),
             output:
                 images=[IMAGE_SHARDS[shard] for shard in S.images.shards_of(part)],
                 skipped=L.skipped(more=part),
@@ -56,9 +63,50 @@ else:
                 runtime=per_attempt(240),
             params:
                 part=part,
+                known=lambda wildcards, input: repeated("--known", input.known),
                 before=lambda wildcards, input: repeated("--before", input.before),
                 others=more_other_photographs(part),
-                sections=[*AS_IMAGE, f"images.more.{part}"],
+                sections=[*AS_IMAGE, "images.benchmark_distance", f"images.more.{part}"],
             shell:
                 "python -m viper collect-images {output.images:q} --skipped {output.skipped:q} --more {params.part:q}"
-                " {params.before:q} --options {params.options:q} --seed {wildcards.seed:q} > {log:q} 2>&1"
+                " {params.before:q} {params.known:q} --options {params.options:q} --seed {wildcards.seed:q} > {log:q} 2>&1"
+
+
+if S.images.hub:
+
+    localrules:
+        fetch_photographs,
+
+    rule fetch_photographs:
+        """Download the named files of a data set of photographs, at its pinned commit, and check every one."""
+        output:
+            photograph_data(),
+        resources:
+            mem_mb=per_attempt(4000),
+            runtime=per_attempt(720),
+        params:
+            files=repeated("--file", S.images.hub.files),
+            folder=lambda wildcards, output: Path(output[0]).parent,
+            dataset=S.images.hub.dataset,
+            sections=[],
+        shell:
+            "HF_HUB_OFFLINE=0 python -m viper fetch-photographs {params.dataset:q} {params.files:q}"
+            " --folder {params.folder:q} 2>&1 | tee {log:q}"
+
+
+if S.images.benchmark_distance is not None:
+
+    rule hash_benchmark:
+        """Perceptual hashes of the pictures of one official benchmark: no photograph like one of them is trained on."""
+        input:
+            layout.unpacked(S.evaluation.folder),
+        output:
+            layout.picture_hashes(S.evaluation.folder),
+        resources:
+            mem_mb=per_attempt(4000),
+            runtime=per_attempt(480),
+        params:
+            pictures=lambda wildcards, input: Path(input[0]).parent / "pictures",
+            sections=[],
+        shell:
+            "python -m viper hash-pictures {params.pictures:q} --output {output:q} > {log:q} 2>&1"

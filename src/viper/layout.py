@@ -194,6 +194,11 @@ def unpacked(folder: str, name: str = "{name}") -> str:
     return manifest(f"{folder}/unpacked/{name}")
 
 
+def picture_hashes(folder: str, name: str = "{name}") -> str:
+    """Perceptual hashes of a benchmark's pictures (`viper.synthesis.likeness`)."""
+    return f"{folder}/hashes/{name}.csv"
+
+
 def apart(seeds: Sequence[int], declared: Sequence[int]) -> str:
     """What tells the tables of a run with other seeds than the scale's own from those: '-seed0', '-seeds0-1', or ''."""
     if list(seeds) == list(declared):

@@ -113,6 +113,22 @@ MISTAKES = {
         lambda s: s["images"].update(source="folder"),
         r"source is 'folder' but paths is empty",
     ),
+    "data set of photographs without a name": (
+        lambda s: s["images"].update(source="hub"),
+        r"source is 'hub', and hub is not given",
+    ),
+    "data set of photographs that is not asked for": (
+        lambda s: s["images"].update(hub={"dataset": f"a/b@{'0' * 40}", "files": ["x.parquet"]}),
+        r"source is 'world', and hub is given",
+    ),
+    "data set of photographs at a branch": (
+        lambda s: s["images"].update(source="hub", hub={"dataset": "a/b@main", "files": ["x.parquet"]}),
+        r"images.hub.dataset = 'a/b@main'",
+    ),
+    "drawn pictures compared with benchmarks": (
+        lambda s: s["images"].update(benchmark_distance=8),
+        r"benchmark_distance is for photographs",
+    ),
 }
 
 

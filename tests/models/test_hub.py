@@ -52,7 +52,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
             return self.reply(404, {"X-Error-Code": "RepoNotFound"})
         if COMMIT not in path:
             return self.reply(404, {"X-Error-Code": "RevisionNotFound"})
-        if path.startswith("/api/models/"):
+        if path.startswith(("/api/models/", "/api/datasets/")):
             tree = [
                 {"type": "file", "path": name, "size": len(content), "oid": git_hash(content)}
                 | (
@@ -115,6 +115,25 @@ def test_it_is_downloaded_once(fetched, endpoint):
     Hub.requests.clear()
     assert fetch(f"owner/open@{COMMIT}", fetched, endpoint).returncode == 0
     assert not [path for method, path in Hub.requests if method == "GET" and "/resolve/" in path]
+
+
+def test_photographs_are_fetched_as_far_as_they_are_named(endpoint, tmp_path):
+    """Of a data set whose files are those of the model here, one."""
+    settings = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "NO_PROXY": "*"}
+    command = [sys.executable, "-m", "viper", "fetch-photographs", f"owner/open@{COMMIT}", "--folder", str(tmp_path)]
+
+    def run(file):
+        arguments = [*command, "--file", file]
+        return subprocess.run(arguments, env=os.environ | settings, capture_output=True, text=True, check=False)
+
+    done = run("model-1.safetensors")
+    assert done.returncode == 0, done.stderr
+    assert model_folder(tmp_path / "manifest.json") == tmp_path
+    assert (tmp_path / "model-1.safetensors").read_bytes() == FILES["model-1.safetensors"]
+    assert not (tmp_path / "model-2.safetensors").exists()
+    refused = run("none.parquet")
+    assert refused.returncode == 2
+    assert "lacks none.parquet" in refused.stderr
 
 
 def carried(fetched, tmp_path):

@@ -9,15 +9,23 @@ from torch.utils.flop_counter import FlopCounterMode
 _SIDE, _REPEATS = 1536, 8
 
 
-def matrix_rate() -> float:
-    """Floating-point operations a second of a large float32 matrix product, best of a few, with torch's threads."""
-    a, b = torch.randn(_SIDE, _SIDE), torch.randn(_SIDE, _SIDE)
+def matrix_rate(device: str = "cpu", dtype: torch.dtype = torch.float32, side: int = _SIDE) -> float:
+    """Floating-point operations a second of the product of two square matrices, best of a few, with torch's threads."""
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     best = float("inf")
     for _ in range(_REPEATS):
+        finish(device)
         start = time.perf_counter()
         a @ b
+        finish(device)
         best = min(best, time.perf_counter() - start)
-    return 2 * _SIDE**3 / best
+    return 2 * side**3 / best
+
+
+def finish(device: str) -> None:
+    """Wait until the device has done what it was told."""
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 class _NoModules:

@@ -20,6 +20,7 @@ from viper.config.loading import load
 from viper.config.training import TrainOptions
 from viper.models.pretrained import load_model, load_processor, vision_token_ids
 from viper.training import data, grpo
+from viper.training.lora import lora_config
 from viper.training.records import RolloutWriter
 
 _TARGETS = {"micro": (2.5, 3.0), "paper-like": (3.5, 4.5)}
@@ -97,30 +98,51 @@ def _paper_like(prompts: int):
 def build(model, processor, rows: Dataset, options: TrainOptions, work: Path, *, stock: bool) -> GRPOTrainer:
     """TRL's own trainer, or ours; both on the same rows of images, prompt (chat) and ground truth."""
     config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=0, work=work)
+    config.save_strategy = "no"
     function = grpo.RewardFunction(Length(), Unwritten())
     if not stock:
         return grpo.build_trainer(
-            model, processor, rows, function, config, [], shared_prefix=options.phase.shared_prefix
+            model,
+            processor,
+            rows,
+            function,
+            config,
+            [],
+            shared_prefix=options.phase.shared_prefix,
+            peft_config=lora_config(options.phase),
         )
-    return GRPOTrainer(model=model, processing_class=processor, train_dataset=rows, reward_funcs=function, args=config)
+    return GRPOTrainer(
+        model=model,
+        processing_class=processor,
+        train_dataset=rows,
+        reward_funcs=function,
+        args=config,
+        peft_config=lora_config(options.phase),
+    )
 
 
-class _Way:
-    """One trainer, and the two things that are timed with it."""
+class Way:
+    """One trainer, and the two things that are timed with it.
+
+    Args:
+        rows: prompts, each with its `images`, arrays (height, width, 3), `prompt` and `ground_truth`.
+        work: folder for what it writes.
+        shared: read each prompt once per group.
+    """
 
     def __init__(self, model, processor, rows: list[dict], options: TrainOptions, work: Path, *, shared: bool):
         chats = data.as_chat(
             Dataset.from_list([row | {"images": [Image.fromarray(i) for i in row["images"]]} for row in rows])
         )
         phase = options.phase.model_copy(update={"shared_prefix": shared})
-        options = options.model_copy(update={"phase": phase})
-        self.trainer = build(model, processor, chats, options, work, stock=not shared)
+        self.options = options.model_copy(update={"phase": phase})
+        self.trainer = build(model, processor, chats, self.options, work, stock=not shared)
         self.trainer.current_gradient_accumulation_steps = 1
         self.numbers = [number for number in range(len(chats)) for _ in range(phase.rollouts)]
         self.batch = None
 
     def rollout(self) -> dict:
-        """Responses of the same seed: both ways sample the same tokens."""
+        """Responses of the same seed, and what is paid for them: both ways sample the same tokens."""
         torch.manual_seed(0)
         rows = [self.trainer.train_dataset[number] for number in self.numbers]
         self.batch = self.trainer._generate_and_score_completions(rows)
@@ -153,7 +175,7 @@ def comparisons(vlm: Path, rate: float) -> Iterator[Comparison]:
             ways = {}
             for name, shared in (("baseline", False), ("ours", True)):
                 model, processor, rows = _micro(vlm, prompts) if shape == "micro" else _paper_like(prompts)
-                ways[name] = _Way(model, processor, rows, options, Path(folder), shared=shared)
+                ways[name] = Way(model, processor, rows, options, Path(folder), shared=shared)
                 ways[name].rollout()
             for what, target, method in zip(
                 ("loss forward + backward", "GRPO step"), _TARGETS[shape][::-1], ("loss", "step"), strict=True

@@ -21,6 +21,12 @@ def cached_folder(cache: str, pinned: str) -> str:
     return str(PurePosixPath(cache, "models", name, commit))
 
 
+def cached_data(cache: str, pinned: str) -> str:
+    """Where the files of the data set OWNER/NAME@COMMIT lie below the folder `cache`."""
+    name, _, commit = pinned.partition("@")
+    return str(PurePosixPath(cache, "datasets", name, commit))
+
+
 def fill_paths(scale: Any) -> Any:
     """Give every model that `models.hub` names the path at which the cache keeps it.
 

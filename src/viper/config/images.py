@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Area, Count, LeaveOutNull, Pixels, Section
+from viper.config.base import Area, Count, LeaveOutNull, Natural, Pixels, Section
+from viper.config.hub import Pinned
 from viper.config.paths import PathText
 
 Side = Annotated[Pixels, Field(ge=8)]
@@ -18,10 +19,22 @@ class MoreImages(Section):
     shards: Annotated[Count, Field(le=10_000)] = Field(1, description="parts that are synthesized independently")
 
 
+class HubPhotographs(Section):
+    """A data set of the hub that holds photographs, in Parquet files; `snakemake fetch` downloads what is named."""
+
+    dataset: Pinned
+    files: list[PathText] = Field(
+        min_length=1, description="paths in the data set, such as data/train-00000-of-00040.parquet: as many as needed"
+    )
+    column: str = Field("image", min_length=1, description="with the bytes of a picture, or bytes and path, as the hub")
+
+
 class Images(Section):
     """Where the seed images come from, how many, and in how many parts they are worked on."""
 
-    source: Literal["world", "folder"] = Field(description="world: drawn; folder: photographs named by `paths`")
+    source: Literal["world", "folder", "hub"] = Field(
+        description="world: drawn; folder: photographs named by `paths`; hub: those of a data set, `hub`"
+    )
     number: Count = Field(description="images to draw, or at most to take from the folder")
     shards: Annotated[Count, Field(le=10_000)] = Field(
         1, description="parts that are synthesized independently (jobs on a cluster)"
@@ -33,6 +46,12 @@ class Images(Section):
         {},
         description="name → further photographs, in the order in which they were added; nothing finished is made "
         "again for them. One that was used stays; folder only",
+    )
+    hub: HubPhotographs | None = Field(None, description="only with source: hub")
+    benchmark_distance: Annotated[Natural, Field(le=32)] | None = Field(
+        None,
+        description="photographs are left out whose perceptual hash differs in at most so many of 64 bits from that of "
+        "a picture of an official benchmark; null: they are not compared",
     )
     image_size: Annotated[tuple[Side, Side], Field(strict=False)] | None = Field(
         None, description="(width, height): photographs are scaled and center-cropped to it; null keeps their shape"
@@ -46,8 +65,16 @@ class Images(Section):
     def _check(self) -> "Images":
         if self.source == "folder" and not self.paths:
             raise ValueError("source is 'folder' but paths is empty: name the photographs, or set source: world")
-        if self.source == "world" and self.paths:
-            raise ValueError(f"paths {self.paths} is given but source is 'world': set source: folder, or empty paths")
+        if self.source != "folder" and self.paths:
+            raise ValueError(
+                f"paths {self.paths} is given but source is '{self.source}': set source: folder, or empty paths"
+            )
+        if (self.source == "hub") != (self.hub is not None):
+            raise ValueError(
+                f"source is '{self.source}', and hub is {'not ' * (self.hub is None)}given: a data set is named by both"
+            )
+        if self.source == "world" and self.benchmark_distance is not None:
+            raise ValueError("benchmark_distance is for photographs, and source is 'world': leave it out")
         if self.more and self.source != "folder":
             raise ValueError(f"more names {', '.join(self.more)} but source is '{self.source}': raise number instead")
         for where, part in (("", self), *((f"more.{name}.", part) for name, part in self.more.items())):

@@ -49,17 +49,23 @@ def register(app: typer.Typer) -> None:
     @app.command("collect-images")
     def collect_images_command(
         images: Shards,
-        skipped: Annotated[Path, typer.Option(help="CSV to write: photographs that could not be used, by reason")],
+        skipped: Annotated[Path, typer.Option(help="CSV to write: photographs that were left out, by reason")],
         options: Options,
+        data: Annotated[Path | None, typer.Option(help="folder of the data set, where one is named")] = None,
+        known: Annotated[
+            list[Path] | None, typer.Option(help="hashes of a benchmark's pictures, BENCHMARK.csv")
+        ] = None,
         seed: Seed = 0,
         more: Annotated[str, typer.Option(help="the part of images.more to read; none: images.paths")] = "",
         before: Annotated[list[Path] | None, typer.Option(help="shard that there is already; repeat for each")] = None,
     ) -> None:
-        """Read photographs: upright, RGB, of the wanted size."""
+        """Read photographs: upright, RGB, of the wanted size, and in no benchmark."""
         from viper.synthesis.images import collect_images
 
+        benchmarks = {path.stem: path for path in known or []}
         section = read_options(options).images
-        collect_images(section, seed=seed, out=images, skipped=skipped, more=more, before=before or [])
+        parts = {"more": more, "before": before or []}
+        collect_images(section, seed=seed, out=images, skipped=skipped, data=data, benchmarks=benchmarks, **parts)
 
     @app.command()
     def pilot_images(images: Table, out: Out, options: Options) -> None:
@@ -89,6 +95,29 @@ def register(app: typer.Typer) -> None:
         tables |= {"operations": operations, "edits": edits}
         pilot = Shards({step: [path] for step, path in tables.items()})
         forecast(pilot, image, out, read_options(options).synthesis, seed=seed)
+
+    @app.command("hash-pictures")
+    def hash_pictures_command(
+        folder: Annotated[Path, typer.Argument(help="whose pictures, of any depth, are hashed")],
+        output: Annotated[Path, typer.Option(help="CSV to write")],
+    ) -> None:
+        """Perceptual hashes of the pictures of a benchmark, by which photographs of the same are left out."""
+        from viper.synthesis.likeness import hash_pictures
+
+        hash_pictures((path for path in folder.rglob("*") if path.is_file()), folder, output)
+
+    @app.command("fetch-photographs")
+    def fetch_photographs(
+        dataset: Annotated[str, typer.Argument(help="OWNER/NAME@COMMIT, the commit with all its 40 digits")],
+        file: Annotated[list[str], typer.Option(help="path in the data set")],
+        folder: Annotated[Path, typer.Option(help="where it is kept; files that are there already stay")],
+    ) -> None:
+        """Download files of a data set of the hub, check each, and write a manifest of them."""
+        from viper.manifest import write_manifest
+        from viper.models.hub import fetch_data
+
+        fetch_data(dataset, file, folder, f"copy DIR, its .cache included, to {folder}")
+        typer.echo(write_manifest(folder), err=True)
 
     @app.command()
     def caption_images(

@@ -1,17 +1,19 @@
-"""Seed images from the photographs of a folder, in shards of Parquet."""
+"""Seed images from photographs, of a folder or of a data set of the hub, in shards of Parquet."""
 
 import csv
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from viper.config.images import Images
 from viper.errors import ViperError
 from viper.files import atomic_write
+from viper.synthesis.likeness import Known
 from viper.synthesis.photographs import (
     UnusablePhotographError,
     find_photographs,
@@ -27,47 +29,65 @@ log = logging.getLogger(__name__)
 
 
 def collect_images(
-    images: Images, *, seed: int, out: Sequence[Path], skipped: Path, more: str = "", before: Sequence[Path] = ()
+    images: Images,
+    *,
+    seed: int,
+    out: Sequence[Path],
+    skipped: Path,
+    data: Path | None = None,
+    benchmarks: dict[str, Path] | None = None,
+    more: str = "",
+    before: Sequence[Path] = (),
 ) -> None:
-    """Read the photographs that `images.paths` names into the shards `out`; count the unusable ones by reason.
+    """Read photographs into the shards `out`; count those that are left out by reason.
 
-    At most `images.number` are taken, shuffled by `seed`. `skipped` gets the columns reason, number, examples.
+    At most `images.number` are taken, in an order that follows from `seed`. `skipped` gets the columns reason, number,
+    examples.
 
     Args:
+        data: folder of the data set, where `images.hub` names one.
+        benchmarks: name → hashes of its pictures (`viper.synthesis.likeness`), with which photographs are compared.
         more: take those of this part of `images.more` instead.
         before: shards that there are already; their photographs are duplicates.
 
     Raises:
-        ViperError: no file, or no usable one.
+        ViperError: no file, or no usable one; or the data set is not what it should be.
     """
-    part, key = (images.more[more], f"images.more.{more}") if more else (images, "images")
-    files = find_photographs(part.paths, f"{key}.paths")
-    files = [files[position] for position in np.random.default_rng(seed).permutation(len(files))]
-    wanted = min(part.number, len(files))
+    part, key = (images.more[more], f"images.more.{more}.paths") if more else (images, "images.paths")
+    if images.source == "hub":
+        key = "images.hub"
+        there, photographs = _of_data_set(images, data, seed)
+    else:
+        there, photographs = _of_folder(part.paths, key, seed)
+    known_elsewhere = Known(benchmarks, images.benchmark_distance) if benchmarks else None
+    wanted = min(part.number, there)
     sizes = [len(part) for part in np.array_split(np.arange(wanted), len(out))]
     reasons: dict[str, list[str]] = defaultdict(list)
     known = {row["id"] for path in before for row in read_step(path, "images", ["id"])}
     others = len(known)
-    remaining = iter(tqdm(files, desc="photographs", unit="file"))
+    remaining = iter(tqdm(photographs, total=there, desc="photographs", unit="file"))
     for size, table in zip(sizes, out, strict=True):  # one shard in memory at a time
         rows: list[Row] = []
-        while len(rows) < size and (path := next(remaining, None)) is not None:
+        while len(rows) < size and (photograph := next(remaining, None)) is not None:
+            name, content = photograph
             try:
-                image = read_photograph(path, images)
-                name = f"photo-{pixel_hash(image)[:16]}"
-                if name in known:
+                image = read_photograph(content, images)
+                row_id = f"photo-{pixel_hash(image)[:16]}"
+                if row_id in known:
                     raise UnusablePhotographError("duplicate")
+                if known_elsewhere and (benchmark := known_elsewhere.find(image)):
+                    raise UnusablePhotographError(f"like a picture of {benchmark}")
             except UnusablePhotographError as reason:
-                log.info("skipped %s: %s", printable(path), reason)
-                reasons[str(reason)].append(printable(path))
+                log.info("skipped %s: %s", name, reason)
+                reasons[str(reason)].append(name)
                 continue
-            known.add(name)
-            rows.append({"id": name, "image": pack_image(image), "source": printable(path)})
+            known.add(row_id)
+            rows.append({"id": row_id, "image": pack_image(image), "source": name})
         write_rows(table, rows, SEED_IMAGES.columns)
     found = len(known) - others
     if not found:
         counts = ", ".join(f"{len(paths)} {reason}" for reason, paths in sorted(reasons.items()))
-        raise ViperError(f"{key}.paths: none of {len(files)} files is usable ({counts}): name other photographs")
+        raise ViperError(f"{key}: none of {there} files is usable ({counts}): name other photographs")
     if found < part.number:
         log.warning("%d of the %d wanted seed images are there", found, part.number)
     with atomic_write(skipped) as partial, partial.open("w", newline="", encoding="utf-8") as file:
@@ -75,3 +95,45 @@ def collect_images(
         table.writerow(["reason", "number", "examples"])
         for reason, paths in sorted(reasons.items()):
             table.writerow([reason, len(paths), "; ".join(paths[:3])])
+
+
+def _of_folder(paths: list[str], key: str, seed: int) -> tuple[int, Iterator[tuple[str, Path]]]:
+    """How many files the patterns of this key name, and these with their printable names, shuffled."""
+    files = find_photographs(paths, key)
+    order = np.random.default_rng(seed).permutation(len(files))
+    return len(files), ((printable(files[position]), files[position]) for position in order)
+
+
+def _of_data_set(images: Images, folder: Path, seed: int) -> tuple[int, Iterator[tuple[str, bytes]]]:
+    """How many rows the files of `images.hub` have, and the pictures in them with their names.
+
+    Groups of rows, of which one at a time is in memory, come in an order that follows from the seed, and so do the rows
+    of each.
+
+    Raises:
+        ViperError: a file is missing or no Parquet, or has no such column.
+    """
+    groups, there = [], 0
+    for name in images.hub.files:
+        try:
+            table = pq.ParquetFile(folder / name)
+        except (OSError, ValueError) as error:  # pyarrow's own are among them
+            raise ViperError(f"images.hub.files: {folder / name} cannot be read ({error}): fetch it again") from error
+        if images.hub.column not in table.schema_arrow.names:
+            columns = ", ".join(table.schema_arrow.names)
+            raise ViperError(f"images.hub.column: {name} has no '{images.hub.column}', but {columns}")
+        there += table.metadata.num_rows
+        groups += [(name, table, group) for group in range(table.num_row_groups)]
+    return there, _rows_of(groups, images.hub.column, np.random.default_rng(seed))
+
+
+def _rows_of(
+    groups: list[tuple[str, pq.ParquetFile, int]], column: str, rng: np.random.Generator
+) -> Iterator[tuple[str, bytes]]:
+    for place in rng.permutation(len(groups)):
+        name, table, group = groups[place]
+        cells = table.read_row_group(group, columns=[column]).column(column).to_pylist()
+        for row in rng.permutation(len(cells)):
+            cell = cells[row]
+            content = cell.get("bytes") if isinstance(cell, dict) else cell
+            yield f"{name}, group {group}, row {row}", content if isinstance(content, bytes) else b""

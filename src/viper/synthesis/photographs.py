@@ -45,7 +45,8 @@ def find_photographs(patterns: list[str], key: str = "images.paths") -> list[Pat
         paths = {path for path in map(Path, names) if path.suffix or not os.path.isdir(path)}  # noqa: PTH112
         if not any(map(os.path.isfile, paths)):
             raise ViperError(
-                f"{key}: '{printable(pattern)}' names no file: put photographs there, or correct the pattern "
+                f"{key}: '{printable(pattern)}' names no file: put photographs there, take those of a data "
+                "set (images.source: hub), or correct the pattern "
                 "(a bracket in the name of a folder is written [[])"
             )
         found |= paths
@@ -78,8 +79,8 @@ def printable(path: str | Path) -> str:
     )
 
 
-def read_photograph(path: Path, images: Images) -> Image.Image:
-    """Return the photograph as an upright RGB image, no larger than `images` allows.
+def read_photograph(photograph: Path | bytes, images: Images) -> Image.Image:
+    """Return the photograph, a file or its bytes, as an upright RGB image, no larger than `images` allows.
 
     EXIF rotation is applied, transparency is laid on white, more than 8 bits a channel are scaled down to 8, animations
     give their first frame; then the picture is scaled to at most `max_pixels`, or cropped to `image_size`.
@@ -88,7 +89,8 @@ def read_photograph(path: Path, images: Images) -> Image.Image:
         UnusablePhotographError: see `viper.pictures.open_picture`; or too small, too long, or without finite values.
     """
     try:
-        with open_picture(path, printable(path)) as image:
+        where = "a photograph" if isinstance(photograph, bytes) else printable(photograph)
+        with open_picture(photograph, where) as image:
             if min(image.size) < images.min_side:
                 raise UnusablePhotographError(f"a side is shorter than {images.min_side} pixels")
             image.load()
