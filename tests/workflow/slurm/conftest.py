@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,17 +53,14 @@ MinJobAge=7200
 KillWait=2
 SlurmdParameters=config_overrides
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 \
-RealMemory=20000 Gres=gpu:2 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} Boards=1 SocketsPerBoard=1 CoresPerSocket={cores} ThreadsPerCore=1 \
+RealMemory={memory} Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=cpu Nodes={host} Default=YES MaxTime=1440 State=UP
 PartitionName=gpu Nodes={host} MaxTime=1440 State=UP
 """
 
-# Two files that exist everywhere stand for the GPUs' device files.
-GRES_CONF = """\
-NodeName={host} Name=gpu File=/dev/null
-NodeName={host} Name=gpu File=/dev/zero
-"""
+# Empty files stand for the GPUs' device files.
+GRES_CONF = "NodeName={host} Name=gpu File={root}/gpu{number}\n"
 
 # Slurm's job steps lose the variable that says where the cluster is described.
 SRUN = """\
@@ -73,9 +71,12 @@ SLURM_CONF={root}/slurm.conf exec {srun} "$@"
 
 @dataclass
 class PrivateSlurm:
-    """A cluster that nobody else sees."""
+    """A cluster that nobody else sees, of one node that pretends to have so many cores, megabytes and GPUs."""
 
     root: Path
+    cores: int = 4
+    memory: int = 20000
+    gpus: int = 2
     daemons: list[subprocess.Popen] = field(default_factory=list)
 
     @property
@@ -91,8 +92,12 @@ class PrivateSlurm:
             (self.root / name).mkdir()
         host = socket.gethostname().split(".")[0]
         values = {"root": self.root, "host": host, "user": getpass.getuser(), "ports": _free_ports(2)}
+        values |= {"cores": self.cores, "memory": self.memory, "gpus": self.gpus}
         (self.root / "slurm.conf").write_text(SLURM_CONF.format(**values))
-        (self.root / "gres.conf").write_text(GRES_CONF.format(**values))
+        for number in range(self.gpus):
+            (self.root / f"gpu{number}").touch()
+        devices = [GRES_CONF.format(number=number, **values) for number in range(self.gpus)]
+        (self.root / "gres.conf").write_text("".join(devices))
         wrapper = self.root / "bin" / "srun"
         wrapper.write_text(SRUN.format(root=self.root, srun=shutil.which("srun")))
         wrapper.chmod(0o755)
@@ -175,9 +180,13 @@ def _free_ports(number: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="session")
-def slurm() -> Iterator[PrivateSlurm]:
-    """A running cluster; without Slurm on this machine the tests that want one are skipped."""
+@contextmanager
+def running_slurm(**node: int) -> Iterator[PrivateSlurm]:
+    """A cluster that runs; without Slurm on this machine the tests that want one are skipped.
+
+    Args:
+        node: cores, memory and gpus of its node, see `PrivateSlurm`.
+    """
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     missing = [name for name in (*DAEMONS, *CLIENTS) if shutil.which(name, path=path) is None]
     if missing:
@@ -185,13 +194,20 @@ def slurm() -> Iterator[PrivateSlurm]:
     # Not pytest's own folder: munge refuses one that others cannot enter, and its socket's path must be short.
     root = Path(tempfile.mkdtemp(prefix="slurm-"))
     root.chmod(0o755)
-    cluster = PrivateSlurm(root)
+    cluster = PrivateSlurm(root, **node)
     try:
         cluster.start()
         yield cluster
     finally:
         cluster.stop()
         shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[PrivateSlurm]:
+    """A running cluster of one small node."""
+    with running_slurm() as cluster:
+        yield cluster
 
 
 # Runs the real Python, after doing what the folder `orders` asks for: `fail` makes one command fail once, `hold` makes
