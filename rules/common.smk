@@ -5,9 +5,12 @@ from functools import cache
 from pathlib import Path
 
 import viper.config
+from viper import layout
+from viper.config.evaluation import goes_on_from_own
 from viper.config.hub import cached_folder
 from viper.config.loading import layout_of
 from viper.errors import ViperError
+from viper.evaluation.registry import PICTURES_APART
 from viper.layout import REPORT, Layout, manifest
 from viper.lineage import ROOT, is_trained, split_control, variant_of
 from viper.workflow.declaration import as_argument, per_attempt
@@ -287,13 +290,28 @@ def training_sections(wildcards):
 
 
 def own_answers(wildcards):
-    """What a checkpoint that is asked otherwise answered by itself; nothing of one that is not."""
-    lineage, control = split_control(wildcards.lineage)
+    """What a checkpoint that is made to begin otherwise answered by itself; nothing of one that is not."""
+    lineage, _ = split_control(wildcards.lineage)
     seed = wildcards.get("seed")
     return [
         L.predictions(f"{name}.tsv", lineage=lineage, seed=seed, split=wildcards.split)
-        for name in (S.evaluation.names if control else [])
+        for name in (S.evaluation.names if goes_on_from_own(S.evaluation, wildcards.lineage) else [])
     ]
+
+
+def official_files():
+    """The official benchmarks of this scale, with the pictures that their tables only name: all that is downloaded."""
+    if S.evaluation.source == "world":
+        return []
+    folder, names = S.evaluation.folder, S.evaluation.names
+    tables = [layout.official(folder, name) for name in names]
+    return tables + [layout.given_pictures(folder, name) for name in names if name in PICTURES_APART]
+
+
+def pictures_apart(wildcards):
+    """The pictures of an official benchmark whose table only names them."""
+    name = wildcards.name
+    return layout.given_pictures(S.evaluation.folder, name) if name in PICTURES_APART else []
 
 
 def split_named(name):

@@ -5,4 +5,4 @@ rule fetch:
     """Models and official benchmarks of this scale, in the cache and in evaluation.folder; nothing at micro scale."""
     input:
         hub_manifests(),
-        [] if S.evaluation.source == "world" else [f"{S.evaluation.folder}/{name}.tsv" for name in S.evaluation.names],
+        official_files(),

@@ -87,13 +87,16 @@ def write_table(path: str | Path, table: "pd.DataFrame", float_format: str | Non
     Cells are quoted where they must be; pandas alone would leave a bare carriage return, which ends a line for readers,
     unquoted.
     """
-    separator = "\t" if Path(path).suffix == ".tsv" else ","
+    with atomic_write(path) as partial:
+        put_table(partial, table, float_format)
+
+
+def put_table(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
+    """The same into a file that is moved into place later, with the folder that it lies in."""
+    separator = "\t" if path.suffix == ".tsv" else ","
     has_return = any(isinstance(cell, str) and "\r" in cell for name in table.columns for cell in table[name])
     quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
-    with atomic_write(path) as partial:
-        table.to_csv(
-            partial, sep=separator, index=False, float_format=float_format, quoting=quoting, lineterminator="\n"
-        )
+    table.to_csv(path, sep=separator, index=False, float_format=float_format, quoting=quoting, lineterminator="\n")
 
 
 @contextmanager

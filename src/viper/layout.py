@@ -100,6 +100,13 @@ class Layout:
         """The folder of a training that is not finished."""
         return f"{WORK}/{self.scale}/{lineage}/seed{seed}"
 
+    def answering(
+        self, *, lineage: str = "{lineage}", split: str = "{split}", seed: int | str | None = "{seed}"
+    ) -> str:
+        """The folder of an evaluation that is not finished."""
+        run = [] if seed is None else [f"seed{seed}"]
+        return "/".join([WORK, self.scale, PREDICTIONS, split, lineage, *run])
+
     # --- results that experiments share
 
     def metrics(self, file: str, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
@@ -158,6 +165,24 @@ class Layout:
 def manifest(folder: str) -> str:
     """The manifest of a model's folder."""
     return f"{folder}/{MANIFEST}"
+
+
+# --- official benchmarks, in a folder that scales share (`evaluation.folder`)
+
+
+def official(folder: str, name: str = "{name}") -> str:
+    """The published table of a benchmark."""
+    return f"{folder}/{name}.tsv"
+
+
+def given_pictures(folder: str, name: str = "{name}") -> str:
+    """The manifest of the pictures that a published table only names."""
+    return manifest(f"{folder}/images/{name}")
+
+
+def unpacked(folder: str, name: str = "{name}") -> str:
+    """The manifest of a benchmark's small table and its pictures (`viper.evaluation.unpacked`)."""
+    return manifest(f"{folder}/unpacked/{name}")
 
 
 def apart(seeds: Sequence[int], declared: Sequence[int]) -> str:

@@ -66,16 +66,22 @@ def model_files(folder: str | Path) -> list[Path]:
     ]
 
 
-def write_manifest(folder: str | Path) -> Path:
-    """List every file below `folder` with its size in bytes and SHA-256 in `folder/manifest.json`; return its path."""
+def listing(folder: str | Path) -> str:
+    """The content of a manifest of `folder`: every file below it with its size in bytes and SHA-256, as JSON."""
     folder = Path(folder)
     files = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
         for path in model_files(folder)
     }
-    with atomic_write(folder / MANIFEST) as partial:
-        partial.write_text(json.dumps({"files": files}, indent=2) + "\n", encoding="utf-8")
-    return folder / MANIFEST
+    return json.dumps({"files": files}, indent=2) + "\n"
+
+
+def write_manifest(folder: str | Path) -> Path:
+    """List every file below `folder` with its size in bytes and SHA-256 in `folder/manifest.json`; return its path."""
+    content = listing(folder)
+    with atomic_write(Path(folder) / MANIFEST) as partial:
+        partial.write_text(content, encoding="utf-8")
+    return Path(folder) / MANIFEST
 
 
 def model_folder(manifest: str | Path, remedy: str = REMEDY) -> Path:

@@ -35,12 +35,15 @@ class PictureError(ViperError):
 
 
 @contextmanager
-def open_picture(source: bytes | str | Path, where: str | None = None) -> Iterator[Image.Image]:
+def open_picture(
+    source: bytes | str | Path, where: str | None = None, most_pixels: int = MAX_PIXELS
+) -> Iterator[Image.Image]:
     """Yield a picture whose header was read; what goes wrong with it, here or in the block, is one kind of error.
 
     Args:
         source: the bytes of a picture, or its file.
         where: how to name it in a message; None: by its path.
+        most_pixels: a larger one is refused by its header.
 
     Raises:
         PictureError: not a file, cannot be read, not an image of `FORMATS`, too many pixels, broken or truncated.
@@ -51,7 +54,7 @@ def open_picture(source: bytes | str | Path, where: str | None = None) -> Iterat
             # It warns of many pixels, where our bound is lower, and of damaged tags, where the pixels are what counts.
             warnings.filterwarnings("ignore", module="PIL")
             with Image.open(_checked(source), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
+                if image.width * image.height > most_pixels:
                     raise PictureError("too many pixels to decode safely", where)
                 yield image
     except _UnreadableError as error:
@@ -68,9 +71,9 @@ def open_picture(source: bytes | str | Path, where: str | None = None) -> Iterat
         raise PictureError("truncated" if "truncated" in str(error).lower() else "broken", where) from error
 
 
-def read_picture(source: bytes | str | Path, where: str | None = None) -> Image.Image:
+def read_picture(source: bytes | str | Path, where: str | None = None, most_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode a picture to RGB; arguments and errors are those of `open_picture`."""
-    with open_picture(source, where) as image:
+    with open_picture(source, where, most_pixels) as image:
         return image.convert("RGB")
 
 

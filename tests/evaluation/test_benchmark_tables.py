@@ -139,7 +139,9 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header(tmp_path, monkeyp
 def test_pictures_are_unpacked_once_and_again_where_they_were_changed(tmp_path, monkeypatch):
     decoded = []
     opened = benchmark_tables.read_picture
-    monkeypatch.setattr(benchmark_tables, "read_picture", lambda source: decoded.append(1) or opened(source))
+    monkeypatch.setattr(
+        benchmark_tables, "read_picture", lambda source, **options: decoded.append(1) or opened(source, **options)
+    )
     rows = [{"image": str([PNG, encoded(color="blue", format="JPEG")])}, {"image": "0"}, {"image": f"[\n{PNG!r},]"}]
     found = read(tmp_path, *rows)
     assert [len(paths) for paths in found["image"]] == [2, 2, 1]

@@ -46,6 +46,6 @@ def file(tmp_path, monkeypatch):
 
 
 def test_a_pair_counts_when_both_are_right(file):
-    result = evaluate(Dark(), [file], Asking(max_new_tokens=8), folder=file.parent)["MMVP"]
+    result = evaluate(Dark(), [file], Asking(max_new_tokens=8))["MMVP"]
     assert result.items["hit"].tolist() == [1, 1, 1, 1, 1, 0]
     assert result.score == pytest.approx(100 * 2 / 3)

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from viper.completion import is_well_formed, write
-from viper.config.base import Batch, Count, LeaveOutNull, Section, Seed, Tokens
+from viper.config.base import Area, Batch, Count, LeaveOutNull, Section, Seed, Tokens
+from viper.config.models import VlmSection, check_processor
 from viper.config.paths import PathText
 from viper.evaluation.registry import names
 from viper.lineage import split_control
@@ -64,6 +65,13 @@ class Asking(Section):
     batch_ahead: Batch = Field(512, description="items read and answered together before VLMEvalKit asks for them")
 
 
+class Otherwise(Section):
+    """What is other about how a control asks; what is null is as in `asking`."""
+
+    begin: str = Field("", description="what every answer is made to begin with")
+    instruction: str | None = Field(None, description="in place of asking.instruction; '': the benchmark's own prompt")
+
+
 class AttentionSection(Section):
     """How attention on the held-out pairs is measured: from their own statements, the same text for all lineages."""
 
@@ -95,6 +103,11 @@ class Evaluation(Section):
     benchmarks: Annotated[dict[Column, str], LeaveOutNull] = Field(
         min_length=1, description="the paper's benchmark → the one that is run"
     )
+    processor: dict[str, Area] | None = Field(
+        None,
+        description="in place of models.vlm.processor while benchmarks are answered, and in no training: published "
+        "scores are taken with more image tokens; official data only; null: the same as there",
+    )
     besides: list[Literal["MMVP", "CRPE_EXIST", "MME-RealWorld-Lite"]] = Field(
         [], description="official benchmarks that are scored as well, without a part in the paper's table or its mean"
     )
@@ -107,9 +120,12 @@ class Evaluation(Section):
     admission: Admission | None = Field(None, description="when a kind is admitted; of the drawn world only")
     asking: Asking
     controls: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")], Annotated[str, Field(min_length=1)]], LeaveOutNull
+        dict[Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")], Annotated[str, Field(min_length=1)] | Otherwise],
+        LeaveOutNull,
     ] = Field(
-        {}, description="control → what its answers are made to begin with; LINEAGE+CONTROL is asked so, not trained"
+        {},
+        description="control → what its answers are made to begin with, or what is other besides; LINEAGE+CONTROL is "
+        "asked so, not trained",
     )
     attention: AttentionSection | None = Field(None, description="only where an experiment figure_attention is named")
 
@@ -123,6 +139,9 @@ class Evaluation(Section):
                 )
         if self.besides and self.source == "world":
             raise ValueError(f"besides {self.besides}: the drawn world has no such benchmarks; leave it empty")
+        if self.processor and self.source == "world":
+            raise ValueError(f"processor {self.processor}: drawn benchmarks are seen as in training; set it to null")
+        check_processor(self.processor or {})
         if (self.folder is None) != (self.source == "world"):
             raise ValueError(
                 f"folder {self.folder!r} does not go with source {self.source!r}: give it for 'official' only"
@@ -162,21 +181,41 @@ class Evaluation(Section):
     def sections_of_answers(self, split: str, lineage: str) -> list[str]:
         """The sections that evaluating `lineage` on `split` depends on, but for the model's.
 
-        The split's size is named for official data only, as drawn benchmarks have their size.
+        The split's size and the processor are named for official data only, as drawn benchmarks have their size.
         """
         _, control = split_control(lineage)
-        size = [f"evaluation.splits.{split}.size"] if self.source == "official" else []
+        size = [f"evaluation.splits.{split}.size", "evaluation.processor"] if self.source == "official" else []
         begin = [f"evaluation.controls.{control}"] if control else []
         return ["evaluation.source", "evaluation.folder", "evaluation.asking", *size, *begin]
 
 
+def _otherwise(evaluation: Evaluation, lineage: str) -> Otherwise:
+    """What is other about how a lineage is asked; nothing where it has no control."""
+    _, control = split_control(lineage)
+    other = evaluation.controls[control] if control else Otherwise()
+    return Otherwise(begin=other) if isinstance(other, str) else other
+
+
 def asking_of(evaluation: Evaluation, lineage: str) -> Asking:
-    """How a lineage is asked: with a control, its answers are made to begin with what that says.
+    """How a lineage is asked: as everything is, but for what its control says.
 
     Args:
         evaluation: the section, or as much of it as `Evaluation.sections_of_answers` names.
     """
-    _, control = split_control(lineage)
-    if not control:
-        return evaluation.asking
-    return evaluation.asking.model_copy(update={"begin": evaluation.controls[control]})
+    other = _otherwise(evaluation, lineage)
+    changed = {"begin": other.begin} if other.begin else {}
+    changed |= {} if other.instruction is None else {"instruction": other.instruction}
+    return evaluation.asking.model_copy(update=changed)
+
+
+def goes_on_from_own(evaluation: Evaluation, lineage: str) -> bool:
+    """Whether what a checkpoint answers by itself may be what it answers as `lineage`: asked the same, begun so."""
+    other = _otherwise(evaluation, lineage)
+    return bool(other.begin) and other.instruction is None
+
+
+def vlm_section(evaluation: Evaluation, vlm: VlmSection) -> VlmSection:
+    """The VLM's section for answering benchmarks."""
+    if evaluation.source == "world" or evaluation.processor is None:
+        return vlm
+    return vlm.model_copy(update={"processor": evaluation.processor})

@@ -75,6 +75,19 @@ def _check_names(section: str, given: dict[str, Any], known: tuple[str, ...]) ->
             raise ValueError(f"{section}.{name} = {given[name]!r}: unknown; {suggestion(name, known, known)}")
 
 
+def check_processor(processor: dict[str, Any]) -> None:
+    """Stop at options that no image processor takes, or that allow no image.
+
+    Raises:
+        ValueError: which one, and the closest known name.
+    """
+    _check_names("processor", processor, PROCESSOR)
+    for what in ("pixels", "patches"):
+        least, most = processor.get(f"min_{what}"), processor.get(f"max_{what}")
+        if least is not None and most is not None and least > most:
+            raise ValueError(f"processor: min_{what} {least} exceeds max_{what} {most}: lower the first")
+
+
 class JobSection(Section):
     """What one shard of a step asks a cluster for; a change re-runs nothing."""
 
@@ -122,11 +135,7 @@ class VlmSection(Section):
 
     @model_validator(mode="after")
     def _check_processor(self) -> "VlmSection":
-        _check_names("processor", self.processor, PROCESSOR)
-        for what in ("pixels", "patches"):
-            least, most = self.processor.get(f"min_{what}"), self.processor.get(f"max_{what}")
-            if least is not None and most is not None and least > most:
-                raise ValueError(f"processor: min_{what} {least} exceeds max_{what} {most}: lower the first")
+        check_processor(self.processor)
         return self
 
 

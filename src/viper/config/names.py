@@ -7,13 +7,14 @@ RULES = (
     "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_synthesis", "bench",
     "benchmarks", "calibrate_tau", "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
-    "evaluate_base", "fetch", "fetch_benchmark", "fetch_model", "fetch_pretrained", "figure_label_truth",
+    "evaluate_base", "fetch", "fetch_benchmark", "fetch_benchmark_pictures", "fetch_model", "fetch_pretrained",
+    "figure_label_truth",
     "figure_loop", "figure_main", "figures", "images", "label_truth", "loop_examples", "make_benchmark",
     "measure_attention", "measure_base_models", "measure_size", "measure_speed", "operations",
     "plan_operations", "plot_speed", "pretrain", "pretrain_checker",
     "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "reconstruct_images", "reconstructions",
     "refine_captions", "refinements", "report_pages", "reward_curves", "scores", "tables", "threshold",
-    "timings", "train", "word_table",
+    "timings", "train", "unpack_benchmark", "word_table",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (

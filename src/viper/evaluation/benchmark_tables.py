@@ -5,7 +5,7 @@ Python: `index`, `image`, `image_path`, and MME-RealWorld-Lite's `multi-choice o
 it may be and nothing else; the first one that is something else stops the evaluation before a model is asked. Pictures
 are decoded once, and unpacked into files: VLMEvalKit's data sets get a table of text with the paths of these.
 
-A file is read row by row: the largest official one has 18 GB.
+A file is read row by row: the largest official one has 35 GB.
 """
 
 import ast
@@ -30,6 +30,8 @@ from viper.pictures import PictureError, read_picture
 _log = logging.getLogger(__name__)
 
 MAX_LIST = 100  # entries of a list
+# Satellite pictures of MME-RealWorld are larger than any photograph; Pillow itself stops at 179 million.
+MOST_PIXELS = 2**27
 _REFERENCE = 64  # characters: a shorter picture cell is the index of the row that has the picture, says VLMEvalKit
 _INDEX = re.compile(r"\w[\w.:/ -]{0,199}")
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
@@ -45,7 +47,13 @@ class CellError(Exception):
 
 
 def read_benchmark(
-    path: Path, pictures: Path, *, needed: Collection[str] = (), lists: Collection[str] = ()
+    path: Path,
+    pictures: Path,
+    *,
+    needed: Collection[str] = (),
+    lists: Collection[str] = (),
+    given: Path | None = None,
+    are_known: bool = False,
 ) -> pd.DataFrame:
     """Read a benchmark, and unpack its pictures into the folder `pictures`.
 
@@ -54,6 +62,8 @@ def read_benchmark(
     Args:
         needed: columns that must be there beside index, question, answer, and image or image_path.
         lists: columns whose cells are lists of texts.
+        given: the folder in which pictures lie that a table only names (`image_path`); None: `pictures`.
+        are_known: such pictures were decoded before (`viper.evaluation.unpacked`), and are not opened.
 
     Returns:
         One row per item: texts as they are (options and hints that are empty are NaN), `index` as whole numbers where
@@ -84,7 +94,10 @@ def read_benchmark(
                     continue
                 row["image"] = _unpack(row["image"], number, pictures)
             else:
-                row["image"] = [_confined(file, pictures) for file in files]
+                row["image"] = [_confined(file, given or pictures, are_known=are_known) for file in files]
+                if not files:
+                    left_out += 1
+                    continue
         except CellError as error:
             raise ViperError(_about(path, number, column, row[column], error)) from error
         seen[row["index"]] = len(rows)
@@ -96,6 +109,23 @@ def read_benchmark(
         raise ViperError(f"{path}: holds no items")
     _follow_references(path, rows, numbers, seen)
     return _table(rows)
+
+
+def named_pictures(path: Path) -> list[str]:
+    """The picture files that a benchmark's table names, each once; none where the table has the pictures themselves.
+
+    Raises:
+        ViperError: no such file, no table, or a cell names no file: file, row, column.
+    """
+    found: dict[str, None] = {}
+    for number, row in _rows(path, {"index"}):
+        if "image" in row:
+            return []
+        try:
+            found |= dict.fromkeys(_paths(row["image_path"]))
+        except CellError as error:
+            raise ViperError(_about(path, number, "image_path", row["image_path"], error)) from error
+    return list(found)
 
 
 def read_list(cell: str) -> list[str]:
@@ -171,14 +201,15 @@ def _paths(cell: str) -> list[str]:
     return files
 
 
-def _confined(file: str, pictures: Path) -> str:
+def _confined(file: str, pictures: Path, *, are_known: bool) -> str:
     """The path of a picture that lies in the benchmark's folder already, links followed."""
     path = (pictures / file).resolve()
     if not path.is_relative_to(pictures.resolve()):
         raise CellError(f"names a file outside {pictures}")
     if not path.is_file():
         raise CellError(f"names a file that is not in {pictures}")
-    _decode(path)
+    if not are_known:
+        _decode(path)
     return str(path)
 
 
@@ -212,7 +243,7 @@ def _unpack_one(text: str, path: Path) -> str:
 
 def _decode(source: bytes | Path) -> None:
     try:
-        read_picture(source)
+        read_picture(source, most_pixels=MOST_PIXELS)
     except PictureError as error:
         raise CellError(f"is no picture that can be read: {error.reason}") from error
 

@@ -1,9 +1,11 @@
-"""The file of a benchmark: drawn, or a link to the official one."""
+"""The file of a benchmark: drawn, or a link to the table of the official one."""
 
 import os
 from pathlib import Path
 
+from viper import layout
 from viper.config.evaluation import Split
+from viper.errors import ViperError
 from viper.evaluation import world
 from viper.files import atomic_write
 
@@ -11,7 +13,7 @@ from viper.files import atomic_write
 def provide(
     name: str, source: str, folder: str | None, split: Split, output: Path, *, admitted_only: bool = False
 ) -> None:
-    """Make `output` the TSV of benchmark `name`: drawn, or a link to the official file.
+    """Make `output` the TSV of benchmark `name`: drawn, or a link to the table of the unpacked one.
 
     Args:
         source, folder: of the section `evaluation`.
@@ -19,13 +21,15 @@ def provide(
         admitted_only: of what is drawn, only the kinds of question that are admitted.
 
     Raises:
-        ViperError: unknown micro benchmark, or it may ask nothing; or the official file is missing or not intact.
+        ViperError: unknown micro benchmark, or it may ask nothing; or the official one is not unpacked.
     """
     if source == "world":
         world.write(name, split, output, admitted_only=admitted_only)
         return
-    from viper.evaluation.vlmevalkit import require_data
+    from viper.evaluation.unpacked import TABLE, is_unpacked
 
-    official = require_data(name, Path(folder)).resolve()
+    table = (Path(layout.unpacked(folder, name)).parent / TABLE).resolve()
+    if not is_unpacked(table):
+        raise ViperError(f"benchmark {name}: {table.parent} is missing: unpack it first (rule unpack_benchmark)")
     with atomic_write(output) as partial:
-        partial.symlink_to(os.path.relpath(official, output.resolve().parent))
+        partial.symlink_to(os.path.relpath(table, output.resolve().parent))

@@ -1,6 +1,7 @@
 """Commands of the evaluation."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -40,10 +41,34 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str, typer.Argument(help="An official benchmark, such as MMStar.")],
         output: Annotated[Path, typer.Option(help="<name>.tsv in the folder of official benchmarks.")],
     ) -> None:
-        """Download one official benchmark and check it against its published MD5."""
+        """Download one official benchmark and check it against its published MD5, or its content."""
         from viper.evaluation.official import fetch_benchmark
 
         fetch_benchmark(name, output)
+
+    @app.command("fetch-benchmark-pictures")
+    def fetch_benchmark_pictures(
+        table: Annotated[Path, typer.Argument(help="A published table that only names its pictures, such as CRPE's.")],
+        folder: Annotated[Path, typer.Option(help="Folder for the pictures; those that are there stay.")],
+    ) -> None:
+        """Download the pictures that a benchmark's table names."""
+        from viper.evaluation.crpe_pictures import fetch_pictures
+
+        fetch_pictures(table, folder)
+
+    @app.command("unpack-benchmark")
+    def unpack_benchmark(
+        name: Annotated[str, typer.Argument(help="An official benchmark, such as MMStar.")],
+        table: Annotated[Path, typer.Option(help="Its published table.")],
+        pictures: Annotated[Path, typer.Option(help="Folder of the pictures that the table only names, if it does.")],
+        folder: Annotated[Path, typer.Option(help="Folder to make: table.tsv, pictures, manifest.json.")],
+    ) -> None:
+        """Unpack a benchmark, once for all jobs, into a small table and picture files; each picture is decoded once."""
+        from viper.evaluation.unpacked import unpack
+        from viper.evaluation.vlmevalkit import require_data
+
+        require_data(name, table.parent)
+        unpack(name, table, pictures, folder)
 
     @app.command("evaluate")
     def evaluate(
@@ -53,6 +78,7 @@ def register(app: typer.Typer) -> None:
         split: Split,
         options: Options,
         answers: Annotated[list[Path], typer.Option(help="TSV to write per item, for each benchmark in their order.")],
+        work: Annotated[Path, typer.Option(help="Folder that an interrupted run goes on from; removed at the end.")],
         scores: Annotated[Path, typer.Option(help="JSON to write: the headline of each benchmark.")],
         own: Annotated[
             list[Path] | None,
@@ -60,10 +86,12 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Answer and score all benchmarks with one checkpoint, through VLMEvalKit."""
-        from viper.config.evaluation import asking_of
+        from viper.config.evaluation import asking_of, vlm_section
+        from viper.digests import digest
         from viper.evaluation.run import evaluate
         from viper.evaluation.vlmevalkit import import_vlmeval
-        from viper.files import atomic_write, write_table
+        from viper.files import atomic_write, explain_failed_write, write_table
+        from viper.locking import only_writer
         from viper.manifest import model_folder
         from viper.models.vlm import load_vlm
 
@@ -73,16 +101,18 @@ def register(app: typer.Typer) -> None:
             raise ViperError(f"{len(benchmark)} benchmarks and {len(own)} files of own answers: name one for each")
         sections = read_options(options)
         evaluation = sections.evaluation
-        is_official = evaluation.source == "official"
         import_vlmeval()
-        results = evaluate(
-            load_vlm(model_folder(checkpoint), sections.models.vlm),
-            benchmark,
-            asking_of(evaluation, lineage),
-            own=own or [],
-            folder=Path(evaluation.folder) if is_official else None,
-            size=evaluation.splits[split].size if is_official else None,
-        )
+        folder = model_folder(checkpoint)
+        with only_writer(work), explain_failed_write(work.parent):
+            results = evaluate(
+                load_vlm(folder, vlm_section(evaluation, sections.models.vlm)),
+                benchmark,
+                asking_of(evaluation, lineage),
+                own=own or [],
+                size=evaluation.splits[split].size if evaluation.source == "official" else None,
+                work=work,
+                about=f"{digest(checkpoint)} {lineage} {options}",
+            )
         for path, result in zip(answers, results.values(), strict=True):
             write_table(path, result.items)
         headlines = {
@@ -96,6 +126,7 @@ def register(app: typer.Typer) -> None:
         }
         with atomic_write(scores) as partial:
             partial.write_text(json.dumps(headlines, indent=2) + "\n", encoding="utf-8")
+        shutil.rmtree(work, ignore_errors=True)
 
     @app.command("measure-admission")
     def measure_admission(

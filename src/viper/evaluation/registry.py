@@ -27,6 +27,11 @@ OFFICIAL: dict[str, Scoring] = {
     "MMVP": Pairs(),
 }
 
+PICTURES_APART = (
+    "CRPE_RELATION",
+    "CRPE_EXIST",
+)  # their tables only name the pictures: `viper.evaluation.crpe_pictures`
+
 
 def names(source: Literal["world", "official"]) -> tuple[str, ...]:
     """The benchmarks of a source, which is that of the section `evaluation` of params.yaml."""

@@ -11,12 +11,14 @@ import pandas as pd
 from pydantic import ValidationError
 
 from viper.config.evaluation import Asking
-from viper.digests import REMEDY
+from viper.digests import REMEDY, digest
 from viper.errors import ViperError
 from viper.evaluation.answers import UNREADABLE, Reading, read
+from viper.evaluation.kept_answers import KeptAnswers
 from viper.evaluation.kept_files import kept_files
 from viper.evaluation.registry import scoring
 from viper.evaluation.scoring import Scoring
+from viper.evaluation.unpacked import standing_for
 from viper.evaluation.vlmevalkit import build
 from viper.models.base import VLM
 from viper.reading import read_table
@@ -56,19 +58,22 @@ def evaluate(
     asking: Asking,
     *,
     own: Sequence[Path] = (),
-    folder: Path | None = None,
     size: int | None = None,
+    work: Path | None = None,
+    about: str = "",
 ) -> dict[str, Result]:
     """Evaluate a model on benchmarks, given as TSV files; return name → result.
 
     All of them are read before the model is asked anything. Everything that VLMEvalKit writes goes to a temporary
-    folder: it would reuse what an earlier run left behind.
+    folder: it would reuse what an earlier run left behind. Answers are kept in `work` as they come: of an evaluation
+    that is interrupted, nothing is asked again but the batch that was being answered.
 
     Args:
         own: where `asking` makes answers begin with something: what the model answered by itself, the items of each
             benchmark in their order; what begins so of itself is taken from there.
-        folder: of official files, which are large: what is unpacked of them stays with them and is used again.
         size: of each benchmark only so many first items; None for all.
+        work: folder of this evaluation; None: nothing is kept.
+        about: what makes another evaluation of it, besides the benchmarks: the model, and the way of asking.
 
     Raises:
         ViperError: a benchmark is not there, or holds what it must not: see `viper.evaluation.benchmark_tables`; or
@@ -76,25 +81,34 @@ def evaluate(
     """
     results, own_of = {}, dict(zip((path.stem for path in benchmarks), own, strict=True)) if own else {}
     with tempfile.TemporaryDirectory(prefix="viper-evaluate-") as scratch:
-        datasets = {path.stem: build(path.stem, folder or Path(scratch), path) for path in benchmarks}
-        for name, dataset in datasets.items():
-            work = Path(scratch) / name
-            work.mkdir()
-            results[name] = evaluate_one(vlm, name, dataset, work, asking, size, own_of.get(name))
+        datasets = {path: build(path.stem, Path(scratch), path) for path in benchmarks}
+        for path, dataset in datasets.items():
+            name, own_answers = path.stem, own_of.get(path.stem)
+            folder = Path(scratch) / name
+            folder.mkdir()
+            kept = _kept(work, about, path, own_answers) if work else None
+            results[name] = evaluate_one(vlm, name, dataset, folder, asking, size, own_answers, kept)
             _report(name, results[name])
     return results
+
+
+def _kept(work: Path, about: str, benchmark: Path, own: Path | None) -> KeptAnswers:
+    """What `work` has of a benchmark's answers, where these were given to the same questions."""
+    read = [standing_for(benchmark), *([own] if own else [])]
+    return KeptAnswers(work / f"{benchmark.stem}.jsonl", " ".join([about, *map(digest, read)]))
 
 
 def evaluate_one(
     vlm: VLM,
     name: str,
     dataset: "ImageBaseDataset",
-    work: Path,
+    folder: Path,
     asking: Asking,
     size: int | None,
     own: Path | None = None,
+    kept: KeptAnswers | None = None,
 ) -> Result:
-    """Evaluate a model on a benchmark that `build` has just built; VLMEvalKit writes into the empty folder `work`."""
+    """Evaluate a model on a benchmark that `build` has just built; VLMEvalKit writes into the empty folder `folder`."""
     from vlmeval.inference import infer_data_job
 
     from viper.evaluation.model import Checkpoint
@@ -105,10 +119,10 @@ def evaluate_one(
         dataset.data = dataset.data.iloc[: size // together * together]
     items = dataset.data.drop(columns="image").copy()
     model = Checkpoint(vlm, asking)
-    items["prediction"] = model.answer_ahead(dataset, _own_completions(kind, own, items) if own else ())
+    items["prediction"] = model.answer_ahead(dataset, _own_completions(kind, own, items) if own else (), kept)
     with kept_files() as files:
-        infer_data_job(model, work_dir=str(work), model_name="checkpoint", dataset=dataset)
-        path = str(work / f"checkpoint_{name}.tsv")
+        infer_data_job(model, work_dir=str(folder), model_name="checkpoint", dataset=dataset)
+        path = str(folder / f"checkpoint_{name}.tsv")
         predictions = files.load(path)
         readings = [_read(kind, item) for _, item in predictions.iterrows()]
         files.dump(predictions.assign(prediction=[reading.answer for reading in readings]), path)

@@ -20,6 +20,7 @@ from viper.errors import ViperError
 from viper.evaluation.benchmark_tables import read_benchmark
 from viper.evaluation.registry import scoring
 from viper.evaluation.scoring import Scoring
+from viper.evaluation.unpacked import is_unpacked, read_unpacked
 from viper.evaluation.videos import decord_or_nothing
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ def source_url(name: str) -> str | None:
     return getattr(_known(name), "DATASET_URL", {}).get(name)
 
 
+# Everybody makes its table of what is published, with the rows in some order: VLMEvalKit's MD5 is that of one of them.
+# It is held to by its content when it is unpacked.
+_WITHOUT_ORDER = {"MME-RealWorld"}
+
+
 def require_data(name: str, folder: Path) -> Path:
     """The TSV of an official benchmark, present and, where VLMEvalKit knows its MD5, intact.
 
@@ -96,17 +102,13 @@ def require_data(name: str, folder: Path) -> Path:
         ViperError: it is missing or has another MD5 (VLMEvalKit would silently start to download it).
     """
     path = folder / f"{name}.tsv"
-    known = _known(name)
-    source = {
-        "Mantis-Eval": "convert TIGER-Lab/Mantis-Eval with `python -m viper convert-mantis`",
-        "MME-RealWorld": "take it from the hub data set yifanzhang114/MME-RealWorld-Base64",
-        "MME-RealWorld-Lite": "take it from the hub data set yifanzhang114/MME-RealWorld-Base64",
-    }.get(name, f"take it from {source_url(name)}")
     if not path.is_file():
-        raise ViperError(f"benchmark {name}: {path} is missing; {source}, and put it there (see evaluation.folder)")
-    expected = getattr(known, "DATASET_MD5", {}).get(name)
+        raise ViperError(f"benchmark {name}: {path} is missing: fetch it, or put it there (see evaluation.folder)")
+    expected = None if name in _WITHOUT_ORDER else getattr(_known(name), "DATASET_MD5", {}).get(name)
     if expected is not None and _md5(path) != expected:
-        raise ViperError(f"benchmark {name}: {path} does not have the MD5 {expected} of the published file; {source}")
+        raise ViperError(
+            f"benchmark {name}: {path} does not have the MD5 {expected} of the published file: remove it, and fetch it"
+        )
     return path
 
 
@@ -116,7 +118,8 @@ def build(name: str, folder: Path, path: Path | None = None) -> "ImageBaseDatase
     Args:
         name: of a benchmark, see `viper.evaluation.registry`.
         folder: becomes VLMEvalKit's data folder; pictures are unpacked into `images`/`name` below it.
-        path: the benchmark's file; None: `folder`/`name`.tsv.
+        path: the benchmark's file, or one that leads to the table of an unpacked one, whose pictures stay where they
+            are; None: `folder`/`name`.tsv.
 
     Raises:
         ViperError: the file is not there, a cell is not what it must be, or the rows are not of this benchmark's form.
@@ -127,7 +130,10 @@ def build(name: str, folder: Path, path: Path | None = None) -> "ImageBaseDatase
     os.environ["LMUData"] = str(folder.resolve())  # noqa: SIM112  (VLMEvalKit reads it at every access)
     pictures = folder.resolve() / "images" / name
     kind = scoring(name)
-    table = read_benchmark(path, pictures, needed=kind.needed, lists=kind.lists)
+    if is_unpacked(path):
+        table = read_unpacked(name, path)
+    else:
+        table = read_benchmark(path, pictures, needed=kind.needed, lists=kind.lists)
     kind.check_form(table, path)
     dataset = _known(name)(name, kind.prepared(table), pictures)
     kind.adjust(dataset)

@@ -1,9 +1,11 @@
 """Downloading models and data from the hub: by commit, every file checked, clear words where it cannot be."""
 
+import glob
 import hashlib
 import json
+import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from viper.manifest import DOWNLOAD_NOTES, model_files, sha256, write_manifest
 _NOTES = Path(DOWNLOAD_NOTES) / "huggingface" / "download"
 _SHA256_DIGITS = 64
 _CONVERTED = "converted_from_sha256"
+_FEW = 9  # files that a message names one by one
 
 
 def fetch_model(pinned: str, folder: Path) -> Path:
@@ -39,6 +42,39 @@ def fetch_model(pinned: str, folder: Path) -> Path:
     _check(folder, commit, command)
     _convert_pickles(folder)
     return write_manifest(folder)
+
+
+def fetch_data(pinned: str, files: Sequence[str], folder: Path, to: str) -> list[Path]:
+    """Download files of the data set OWNER/NAME@COMMIT into `folder`, whole and intact; return their paths in order.
+
+    A download that broke off goes on where it was, and what is there already is not downloaded again.
+
+    Args:
+        files: their paths in the data set; nothing else may lie in `folder`.
+        to: what a message says to do with a folder that was downloaded elsewhere.
+
+    Raises:
+        ViperError: as `fetch_model`; or the data set has no such file.
+    """
+    name, _, commit = pinned.partition("@")
+    wanted = " ".join(files) if len(files) <= _FEW else f"--include '{os.path.commonpath(files)}/*'"
+    command = f"hf download {name} {wanted} --repo-type dataset --revision {commit} --local-dir DIR"
+    what = f"data set {name} at {commit[:12]}"
+    with explained(what, f"On a machine with a network: `{command}`; then {to}"):
+        from huggingface_hub import snapshot_download
+
+        snapshot_download(
+            name,
+            repo_type="dataset",
+            revision=commit,
+            allow_patterns=[glob.escape(file) for file in files],
+            local_dir=folder,
+        )
+    paths = [folder / file for file in files]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise ViperError(f"{what}: lacks {', '.join(str(path.relative_to(folder)) for path in missing)}; `{command}`")
+    _check(folder, commit, command)
+    return paths
 
 
 @contextmanager

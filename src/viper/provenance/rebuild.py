@@ -11,7 +11,7 @@ from viper.tools import call
 from viper.workflow.graph import Graph, Job
 
 # Base models come from outside of the experiment: no rebuilding goes behind them.
-FETCHING = {"fetch_pretrained", "fetch_model", "fetch_benchmark"}
+FETCHING = {"fetch_pretrained", "fetch_model", "fetch_benchmark", "fetch_benchmark_pictures"}
 
 
 class Start(StrEnum):
