@@ -2,4 +2,5 @@
 
 from viper.cli import main
 
-main()
+if __name__ == "__main__":  # a process that is spawned imports it too
+    main()

@@ -86,7 +86,7 @@ def test_each_process_of_a_training_takes_its_own_gpu(monkeypatch):
 
     from viper.models.embedder import own_gpu
 
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert own_gpu() is None
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert own_gpu() == "cuda:3"

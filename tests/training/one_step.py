@@ -35,6 +35,8 @@ PHASES = {
              "responses_per_pass": 3, "max_completion_length": 6, "updates_per_rollout": 1},
 }  # fmt: skip
 PHASES["three"] = PHASES["grpo"] | {"steps": 3, "learning_rate": 1e-3}
+PHASES["synced"] = PHASES["grpo"]  # with gradients that are added up over the processes after every pass
+PHASES |= {name: PHASES[name] | {"prompts_per_step": 4} for name in ("grpo", "synced")}  # two passes of each process
 
 
 def made_up_responses(self, prompt_ids, *_, **__):
@@ -81,10 +83,24 @@ def allow_fsdp_on_cpu() -> None:
     PartialState.__init__ = pretend
 
 
+def watch_gradients(passes: list[str]) -> None:
+    """Note after every pass where gradients are: with the weights, each process its share; or apart, all of them."""
+    step = GRPOTrainer.training_step
+
+    def noting(self, model, *arguments, **named):
+        loss = step(self, model, *arguments, **named)
+        passes.append("shares" if any(weights.grad is not None for weights in model.parameters()) else "all")
+        return loss
+
+    GRPOTrainer.training_step = noting
+
+
 def main(toy: Path, out: Path, methods: list[str]) -> None:
     if os.environ.get("ACCELERATE_USE_FSDP") == "true":
         allow_fsdp_on_cpu()
     GRPOTrainer._generate_single_turn = made_up_responses
+    passes: list[str] = []
+    watch_gradients(passes)
     grpo.trainer_arguments = sft.trainer_arguments = gradient_descent
     kinds: set[str] = set()
     register_optimizer_step_pre_hook(
@@ -98,6 +114,7 @@ def main(toy: Path, out: Path, methods: list[str]) -> None:
                 "devices": PROCESSES,
                 "accelerate_config": "given",
                 "gradient_checkpointing": PROCESSES > 1,  # as at paper scale; it must not show
+                "sync_each_batch": method == "synced",
             },
             records={"checkpoint_every": 1, "rollouts_every": 1},
         )
@@ -111,6 +128,8 @@ def main(toy: Path, out: Path, methods: list[str]) -> None:
             rollouts=out / method / "rollouts.jsonl",
         )
         train(options, where, seed=3, scorer=letter_reward())
+        (out / method / "passes").write_text(" ".join(passes))
+        passes.clear()
     (out / "sharding").write_text(" ".join(sorted(kinds)))
 
 

@@ -49,7 +49,7 @@ def on_cpu(name, folder):
 def alone(toy, tmp_path_factory):
     """Every method in one process."""
     out = tmp_path_factory.mktemp("alone")
-    run([sys.executable, STEP, toy, out, "sft", "grpo", "lora"], out / "log")
+    run([sys.executable, STEP, toy, out, "sft", "grpo", "synced", "lora"], out / "log")
     return out
 
 
@@ -66,7 +66,7 @@ def metrics(out, method):
     return row
 
 
-METHODS = {"ddp": ["sft", "grpo"], "3b": ["sft", "grpo", "lora"], "7b": ["grpo", "three"]}
+METHODS = {"ddp": ["sft", "grpo"], "3b": ["sft", "grpo", "lora"], "7b": ["grpo", "synced", "three"]}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,13 @@ def test_two_processes_update_like_one(toy, alone, together, config):
             if one[column]:
                 assert float(two[column]) == pytest.approx(float(one[column]), rel=1e-3, abs=1e-6), column
         assert not (out / method / "work").exists()
+
+
+def test_gradients_are_kept_whole_between_passes_unless_they_are_added_up_after_each(together):
+    """After the first of two passes: what a process holds of gradients then, a forecast of its memory has to count."""
+    out = together("7b")
+    assert (out / "grpo" / "passes").read_text() == "all shares"
+    assert (out / "synced" / "passes").read_text() == "shares shares"
 
 
 def test_sharded_training_goes_on_where_it_was_interrupted(toy, together, tmp_path):

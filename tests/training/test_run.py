@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
+from trl import GRPOTrainer
 
 from viper.config.models import Lens
 from viper.config.training import Training, TrainOptions, one_run
@@ -171,6 +172,54 @@ def test_a_run_that_was_interrupted_between_samplings_ends_with_the_same_bytes(
     assert sha256(where.model / "model.safetensors") == sha256(twice.model / "model.safetensors")
     assert without_seconds(rows_of(where.metrics)) == without_seconds(rows_of(twice.metrics))
     assert where.rollouts.read_text() == twice.rollouts.read_text()
+
+
+IN_PARTS = {"updates": "parts", "updates_per_rollout": 2, "steps": 6, "learning_rate": 1e-2}
+
+
+@pytest.fixture(scope="module")
+def in_parts(toy, reward, grpo_options, tmp_path_factory):
+    """A finished run whose samplings are of twice the prompts of a step; and the tokens each update was made on."""
+    where, updates = places(toy, tmp_path_factory.mktemp("parts")), []
+    compute_loss = GRPOTrainer._compute_loss
+
+    def remember(self, model, inputs):
+        kept = zip(inputs["prompt_ids"], inputs["completion_ids"], inputs["completion_mask"].bool(), strict=True)
+        updates.append([(*prompt.tolist(), *ids[mask].tolist()) for prompt, ids, mask in kept])
+        return compute_loss(self, model, inputs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GRPOTrainer, "_compute_loss", remember)
+        train(grpo_options(responses_per_pass=6, **IN_PARTS), where, seed=7, scorer=reward)
+    return where, updates
+
+
+def test_each_update_is_made_on_another_part_of_a_sampling_and_clipped_from_the_second_on(in_parts, toy, grpo_options):
+    where, updates = in_parts
+    rows = rows_of(where.metrics)
+    assert [bool(row["reward"]) for row in rows] == [True, False] * 3, "a reward belongs to its sampling"
+    clipped = [float(row["clip_low"]) + float(row["clip_high"]) for row in rows]
+    assert clipped[0::2] == [0, 0, 0], "the policy that sampled is the one that is updated"
+    assert all(share > 0 for share in clipped[1::2])
+    assert [len(update) for update in updates] == [6] * 6, "a step is of 2 prompts × 3 responses either way"
+    for first, second in zip(updates[0::2], updates[1::2], strict=True):
+        assert not set(first) & set(second)
+    files = tuple(toy / name / "train.parquet" for name in ("csr", "vop"))
+    assert len(run._rows(grpo_options(**IN_PARTS), files, 7)) == 12, "so many prompts as updates together have"
+
+
+def test_a_run_in_parts_that_was_interrupted_ends_with_the_same_bytes(
+    in_parts, toy, tmp_path, reward, interrupted_reward, grpo_options
+):
+    (whole, _), where = in_parts, places(toy, tmp_path)
+    options = grpo_options(responses_per_pass=6, **IN_PARTS)
+    with pytest.raises(KeyboardInterrupt):
+        train(options, where, seed=7, scorer=interrupted_reward)
+    assert (where.work / "checkpoint-4").is_dir()
+    train(options, where, seed=7, scorer=reward)
+    assert sha256(where.model / "model.safetensors") == sha256(whole.model / "model.safetensors")
+    assert without_seconds(rows_of(where.metrics)) == without_seconds(rows_of(whole.metrics))
+    assert where.rollouts.read_text() == whole.rollouts.read_text()
 
 
 @pytest.mark.parametrize("updates", [1, 2])

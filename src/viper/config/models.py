@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Area, Batch, Count, Few, Natural, Section, Seed, suggestion
+from viper.config.base import Area, Batch, Count, Few, Natural, Section, Seed, Tokens, suggestion
 from viper.config.hub import Pinned
 from viper.config.paths import PathText
 
@@ -105,6 +105,28 @@ class Lens(Section):
     )
 
 
+class Vllm(Section):
+    """How much of a GPU vLLM takes; where an engine is not vLLM, nothing reads this."""
+
+    max_length: Tokens | None = Field(
+        None,
+        description="tokens of a prompt, images included, and its completion, at most (vLLM's max_model_len): there "
+        "must be room for one such sequence; null: as many as the model can, 128,000 for Qwen2.5-VL",
+    )
+    gpu_share: float = Field(
+        0.9,
+        gt=0,
+        lt=1,
+        description="of the GPU's memory, for weights, activations and the cache of keys and values together (vLLM's "
+        "gpu_memory_utilization): so much must be free when it starts",
+    )
+    sleep: bool = Field(
+        False,
+        description="give the memory of weights and cache back while nothing is asked (vLLM's enable_sleep_mode), for "
+        "whatever else is on the GPU; waking up takes seconds",
+    )
+
+
 class VlmSection(Section):
     """The base VLM: any transformers `AutoModelForImageTextToText` with its `AutoProcessor`."""
 
@@ -112,6 +134,7 @@ class VlmSection(Section):
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     engine: Engine = "transformers"
+    vllm: Vllm = Vllm()
     batch_size: Batch = Field(32, description="chats a generation batch; vLLM makes its own batches")
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     processor: dict[str, Area] = Field(

@@ -3,12 +3,12 @@
 import math
 import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from viper.config.base import Batch, Count, Few, LeaveOutNull, Natural, Section, Tokens, Width
-from viper.config.models import Engine, JobSection
+from viper.config.models import Engine, JobSection, Vllm
 from viper.config.paths import PathText
 from viper.errors import ViperError
 from viper.lineage import BASE, Lineage, parse
@@ -65,6 +65,35 @@ class AnyPhase(Section):
         return self
 
 
+class Correction(Section):
+    """What is done about vLLM's sampling from slightly other probabilities than training computes for the same weights.
+
+    Every token's, or every response's, term of the loss is multiplied by a weight: the probability that training gives
+    it by the one that vLLM drew it with. docs/paper-scale.md says what the paper's objective becomes.
+    """
+
+    mode: Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"] = Field(
+        "none",
+        description="TRL's names. none: no weights, the paper's objective as it stands; token or sequence: a weight a "
+        "token, or one a response, the product of its tokens'; truncate or mask: a weight out of bounds is set to the "
+        "bound, or to zero, which drops the token or the response",
+    )
+    cap: float | None = Field(None, gt=1, le=1000, description="the upper bound of a weight; null: none")
+    floor: float | None = Field(None, gt=0, lt=1, description="the lower bound; null: none")
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> "Correction":
+        if self.mode.endswith("truncate") and self.cap is None and self.floor is None:
+            raise ValueError(f"mode {self.mode} needs a bound to truncate at: set cap, such as 3.0")
+        return self
+
+
+class VllmRollouts(Vllm):
+    """The same, for sampling responses in the processes that train: beside weights, gradients and optimizer."""
+
+    correction: Correction = Correction()
+
+
 class Grpo(AnyPhase):
     """Reinforcement learning on the reward (docs/paper.md, Optimisation; params.yaml has the paper's numbers).
 
@@ -82,11 +111,19 @@ class Grpo(AnyPhase):
     loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = Field(
         "grpo", description="grpo: mean over a response's tokens, then over responses, as the paper; TRL's names"
     )
+    updates: Literal["one", "parts", "again"] = Field(
+        "again",
+        exclude_if=lambda updates: updates == "again",
+        description="what the optimizer steps of one sampling are made on. one: there is one, on all of its responses, "
+        "whatever updates_per_rollout says: every ratio is 1, and nothing is clipped; parts: each on another part of a "
+        "sampling of updates_per_rollout × prompts_per_step prompts; again: each on all responses of a sampling of "
+        "prompts_per_step prompts",
+    )
     updates_per_rollout: Few = Field(
-        1,
-        description="optimizer steps on the same sampled responses; with one, every ratio is 1 and nothing is clipped",
+        1, description="optimizer steps between two samplings; from the second on, ratios are not 1 and can be clipped"
     )
     engine: Engine = "transformers"
+    vllm: VllmRollouts = Field(VllmRollouts(), exclude_if=lambda vllm: vllm == VllmRollouts())
     shared_prefix: bool = Field(
         False, description="true: run each prompt once per group, which gives the same updates; false: TRL's own steps"
     )
@@ -95,8 +132,44 @@ class Grpo(AnyPhase):
     def responses_per_prompt(self) -> int:
         return self.rollouts
 
+    @property
+    def prompts_per_rollout(self) -> int:
+        """Prompts whose responses are sampled together, over all devices."""
+        return self.prompts_per_step * (self.updates_per_rollout if self.updates == "parts" else 1)
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether the loss has weights for how vLLM samples."""
+        return self.engine == "vllm" and self.vllm.correction.mode != "none"
+
     def prompts_of(self, steps: int) -> int:
-        return math.ceil(steps / self.updates_per_rollout) * self.prompts_per_step
+        return math.ceil(steps / self.updates_per_rollout) * self.prompts_per_rollout
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_update_is_one(cls, values: Any) -> Any:
+        """The name alone chooses: a number taken over from another phase or scale does not stand against it."""
+        if isinstance(values, Mapping) and values.get("updates") == "one":
+            return {**values, "updates_per_rollout": 1}
+        return values
+
+    @model_validator(mode="after")
+    def _check_updates(self) -> "Grpo":
+        if self.updates == "parts" and self.updates_per_rollout == 1:
+            raise ValueError(
+                "updates parts: a sampling has updates_per_rollout 1 part: make it more, such as 4, or set updates: one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_length(self) -> "Grpo":
+        longest = self.vllm.max_length
+        if longest is not None and longest <= self.max_completion_length:
+            raise ValueError(
+                f"vllm.max_length {longest} leaves no room for a prompt beside max_completion_length "
+                f"{self.max_completion_length}: raise the first, or lower the second"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_clipping(self) -> "Grpo":
@@ -135,6 +208,12 @@ class Machine(Section):
     )
     threads: Few = Field(1, description="CPU threads; part of the results' last bits, hence fixed here")
     gradient_checkpointing: bool = False
+    sync_each_batch: bool = Field(
+        False,
+        exclude_if=lambda is_so: not is_so,
+        description="several devices add up gradients after every pass instead of once a step: each then keeps its "
+        "share of them between passes, not all (16.6 GB for 7B), and communicates more",
+    )
     deterministic: bool = Field(True, description="only deterministic kernels: same inputs, same bytes")
     job: JobSection = JobSection(mem_mb=4000, runtime=120)
 

@@ -148,14 +148,15 @@ def _passes(pipeline: PipelineSection) -> float:
 
 
 def _train(job: Job, scale: Scale, rates: Rates) -> Work:
-    """Several updates on the same responses sample once, and read what was sampled once more, to know the ratios."""
+    """Several updates sample once. What is sampled is read once more where ratios or weights have to be known."""
     options = one_run(scale.training, phase_of(job.wildcards["lineage"]))
     phase, devices = options.phase, options.machine.devices
     responses = phase.steps * phase.responses_per_step / devices
     if not isinstance(phase, Grpo):
         return Work("vlm", {"example": responses}, checkpoints=1)
     sampled = phase.prompts_of(phase.steps) * phase.responses_per_prompt / devices * phase.max_completion_length
-    trained = responses * phase.max_completion_length + (sampled * _SCORING if phase.updates_per_rollout > 1 else 0)
+    is_read = phase.updates_per_rollout > 1 or (phase.engine != "transformers" and phase.vllm.correction.mode != "none")
+    trained = responses * phase.max_completion_length + (sampled * _SCORING if is_read else 0)
     return Work("vlm", {"sampled": sampled, "trained": trained}, checkpoints=1)
 
 

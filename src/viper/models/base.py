@@ -76,6 +76,16 @@ def is_flat(image: Image) -> bool:
     return all(low == high for low, high in image.convert("RGB").getextrema())
 
 
+def count_gpus() -> int:
+    """How many GPUs this process may use, asked without initializing CUDA, which would not survive a fork.
+
+    `torch.cuda.is_available` initializes it, unless a variable is set before torch asks for the first time.
+    """
+    import torch
+
+    return torch.cuda.device_count()
+
+
 def pick_device(name: str) -> str:
     """The torch device that `name` stands for; 'auto' is the first GPU, or the CPU where there is none.
 
@@ -85,12 +95,12 @@ def pick_device(name: str) -> str:
     import torch
 
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if count_gpus() else "cpu"
     number = int(name.partition(":")[2] or 0) if name.startswith("cuda") else None
-    if number is not None and number >= torch.cuda.device_count():
+    if number is not None and number >= count_gpus():
         built = "" if torch.version.cuda else " (this torch is built without CUDA: see envs/cuda.txt)"
         raise ViperError(
-            f"device {name!r} is asked for, but this machine shows {torch.cuda.device_count()} GPUs{built}: ask the "
+            f"device {name!r} is asked for, but this machine shows {count_gpus()} GPUs{built}: ask the "
             "job for one (models.*.job.gpu), or set the device to cpu or auto"
         )
     return name

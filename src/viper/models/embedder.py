@@ -8,6 +8,7 @@ import numpy as np
 
 import viper.models.torchvision_shim  # noqa: F401  (before sentence-transformers imports transformers)
 from viper.config.reward import Embedder as EmbedderSection
+from viper.models.base import count_gpus
 from viper.models.folder import check_model_folder, explained_loading
 from viper.models.location import locate
 from viper.startup import log_ready
@@ -27,10 +28,8 @@ def _folder(source: str) -> Path:
 
 def own_gpu() -> str | None:
     """The GPU of this process among those that `accelerate launch` started; None: let the library choose."""
-    import torch
-
     rank = os.environ.get("LOCAL_RANK")
-    return f"cuda:{rank}" if rank is not None and torch.cuda.is_available() else None
+    return f"cuda:{rank}" if rank is not None and count_gpus() else None
 
 
 class SentenceEmbedder:

@@ -1,4 +1,5 @@
-"""Choosing what generates, and refusing prompts that it got wrong. Needs neither vLLM nor a GPU to be imported.
+"""Choosing what generates, starting it, and refusing prompts that it got wrong. Needs neither vLLM nor a GPU to be
+imported.
 
 Under vLLM the image placeholders of a prompt may be expanded twice, once by the processor and once by the engine (TRL,
 issue 6294): the model then answers to a corrupted prompt, and nothing else shows it. So what the engine says it worked
@@ -6,11 +7,15 @@ on is compared with what the processor makes.
 """
 
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 
 from packaging.version import Version
 
+from viper.config.models import Vllm
 from viper.errors import ViperError
 
 _log = logging.getLogger(__name__)
@@ -18,6 +23,13 @@ _log = logging.getLogger(__name__)
 # The versions that TRL 1.16 supports.
 OLDEST, NEWEST = Version("0.22.0"), Version("0.31.0")
 NEVER = -100.0  # the lowest logit bias that vLLM takes: the token is not sampled
+START_METHOD = "VLLM_WORKER_MULTIPROC_METHOD"  # vLLM's variable: how it starts its processes, "fork" unless it is told
+
+# What vLLM says where a GPU has not the memory that it is told to take; where it runs in a process of its own, that
+# stands in the log, and this one hears NO_START.
+NO_MEMORY = ("less than desired GPU memory utilization", "To serve at least one request with the model's max seq len")
+NO_START = "Engine core initialization failed"
+TOO_LONG = "longer than the maximum model length"  # of a prompt
 
 
 def pick_engine(wanted: str, *, has_gpu: bool) -> str:
@@ -54,6 +66,53 @@ def _installed_vllm() -> Version | None:
         return Version(version("vllm"))
     except PackageNotFoundError:
         return None
+
+
+@contextmanager
+def explained(section: str, settings: Vllm) -> Iterator[None]:
+    """Start vLLM in here, or ask it: it starts its processes anew, and what it lacks names the parameter to change.
+
+    A process that has asked for GPUs must not be forked: CUDA does not work in the copy. vLLM sees to that where torch
+    says that CUDA is initialized, which asking alone does not make it say.
+
+    Args:
+        section: where `settings` stand, such as "models.vlm.vllm".
+
+    Raises:
+        ViperError: vLLM has too little memory, or gets a prompt that is too long.
+    """
+    os.environ[START_METHOD] = "spawn"
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        lines = str(error).strip().splitlines() or [""]
+        if TOO_LONG in str(error):
+            raise ViperError(f"vLLM: {lines[0]}: raise {section}.max_length ({settings.max_length})") from error
+        if NO_START in str(error) or any(words in str(error) for words in NO_MEMORY):
+            raise ViperError(
+                f"vLLM did not start: {lines[0]} It was given {section}.gpu_share {settings.gpu_share} of the GPU, and "
+                f"has to hold a sequence of max_length {settings.max_length or 'the model'}: raise gpu_share where all "
+                "else on the GPU leaves room, lower it where too little is free, or lower max_length"
+            ) from error
+        raise
+
+
+def check_room(section: str, settings: Vllm, prompts: list[list[int]], completion: int) -> None:
+    """Refuse prompts that leave less than `completion` tokens: vLLM would cut the answers without a word.
+
+    Args:
+        section: where `settings` stand.
+        prompts: token ids, image placeholders expanded.
+
+    Raises:
+        ViperError: the length of the longest prompt, and the parameters to change.
+    """
+    longest = max(map(len, prompts), default=0)
+    if settings.max_length is not None and longest + completion > settings.max_length:
+        raise ViperError(
+            f"{section}.max_length {settings.max_length}: the longest prompt has {longest} tokens, and its completion "
+            f"up to {completion}: raise it to {longest + completion}, or let pictures or completions have fewer tokens"
+        )
 
 
 def check_prompts(made: list[list[int]], worked_on: list[list[int]], image_token: int) -> None:

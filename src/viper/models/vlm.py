@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from viper.config.models import VlmSection
-from viper.models.base import VLM
+from viper.models.base import VLM, pick_device
 from viper.models.engine import pick_engine
 from viper.models.transformers_vlm import load_transformers
 from viper.models.vllm import load_vllm
@@ -15,8 +15,6 @@ def load_vlm(path: str | Path, section: VlmSection) -> VLM:
     Raises:
         ViperError: there is no such model, it is not an image-text-to-text model, or the engine cannot be used here.
     """
-    import torch
-
-    if pick_engine(section.engine, has_gpu=torch.cuda.is_available()) == "vllm":
+    if pick_engine(section.engine, has_gpu=pick_device(section.device).startswith("cuda")) == "vllm":
         return load_vllm(path, section)
     return load_transformers(path, section)

@@ -28,6 +28,7 @@ def require_gpus(machine: Machine) -> None:
 def trainer_arguments(options: TrainOptions, *, seed: int, work: Path) -> dict[str, Any]:
     """Arguments of transformers.TrainingArguments for `options`; checkpoints to resume from go to `work`."""
     phase, machine = options.phase, options.machine
+    accumulation = {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
     return {
         "output_dir": str(work),
         "seed": seed,
@@ -45,6 +46,7 @@ def trainer_arguments(options: TrainOptions, *, seed: int, work: Path) -> dict[s
         "use_cpu": machine.device == "cpu",
         "gradient_checkpointing": machine.gradient_checkpointing,
         "logging_steps": 1,
+        **({"accelerator_config": accumulation} if machine.sync_each_batch else {}),
         "save_strategy": "steps",
         "save_steps": options.records.checkpoint_every,
         "save_total_limit": 2,  # where the last one is damaged, the run goes on from the one before

@@ -1,5 +1,6 @@
 """Group Relative Policy Optimization through TRL, with the settings of docs/paper.md, section Optimisation."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -7,13 +8,12 @@ from datasets import Dataset
 from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from viper.config.training import Grpo, TrainOptions
-from viper.models.engine import NEVER
+from viper.config.training import Grpo, TrainOptions, VllmRollouts
 from viper.training.common import trainer_arguments
 from viper.training.image_counts import CountingGRPOTrainer
 from viper.training.records import RolloutWriter
 from viper.training.shared_prefix import SharedPrefixGRPOTrainer
-from viper.training.vllm_rollouts import check_generation
+from viper.training.vllm_rollouts import VllmGRPOTrainer, vllm_arguments
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -65,11 +65,18 @@ def build_config(options: TrainOptions, *, suppress_tokens: list[int], seed: int
     with "image features and image tokens do not match" (`viper.models.pretrained.vision_token_ids` names them).
 
     The paper's objective is TRL's `loss_type="grpo"`: mean over the tokens of a response, then over responses. One
-    sampling serves `updates_per_rollout` optimizer steps, on all its responses each. In the first, the policy that is
-    updated is the one that sampled, and every ratio is 1; from the second on, ratios are clipped.
+    sampling serves `updates_per_rollout` optimizer steps, each on its part of the responses, or on all of them
+    (`updates`). In the first, the policy that is updated is the one that sampled, and every ratio is 1; from the second
+    on, ratios are clipped.
     """
     phase: Grpo = options.phase
     common = trainer_arguments(options, seed=seed, work=work)
+    in_parts = phase.updates == "parts"
+    engine = (
+        vllm_arguments(phase, suppress_tokens)
+        if phase.engine == "vllm"
+        else {"generation_kwargs": {"suppress_tokens": suppress_tokens}}
+    )
     return GRPOConfig(
         **common,
         num_generations=phase.rollouts,
@@ -80,13 +87,10 @@ def build_config(options: TrainOptions, *, suppress_tokens: list[int], seed: int
         beta=phase.beta,
         loss_type=phase.loss_type,
         scale_rewards=phase.scale_rewards,
-        num_iterations=phase.updates_per_rollout,
-        steps_per_generation=common["gradient_accumulation_steps"],
+        num_iterations=1 if in_parts else phase.updates_per_rollout,
+        steps_per_generation=common["gradient_accumulation_steps"] * (phase.updates_per_rollout if in_parts else 1),
         shuffle_dataset=False,  # `viper.training.data` has done it
-        use_vllm=phase.engine == "vllm",
-        generation_kwargs={"logit_bias": dict.fromkeys(suppress_tokens, NEVER)}
-        if phase.engine == "vllm"
-        else {"suppress_tokens": suppress_tokens},
+        **engine,
         remove_unused_columns=False,  # the reward reads the ground truth
         log_multimodal=False,
     )
@@ -101,15 +105,21 @@ def build_trainer(
     callbacks: list[TrainerCallback],
     *,
     shared_prefix: bool = False,
+    vllm: VllmRollouts | None = None,
     peft_config: "PeftConfig | None" = None,
 ) -> GRPOTrainer:
     """A GRPOTrainer on rows of images, prompt (chat) and ground_truth, in the order of training.
 
+    Args:
+        vllm: what vLLM is started with, where `config` uses it.
+
     Raises:
-        ViperError: `shared_prefix` is asked for where it does not work.
+        ViperError: `shared_prefix` is asked for where it does not work, or vLLM does not start.
     """
     trainer_class = SharedPrefixGRPOTrainer if shared_prefix else CountingGRPOTrainer
-    trainer = trainer_class(
+    if config.use_vllm:
+        trainer_class = partial(VllmGRPOTrainer, settings=vllm or VllmRollouts())
+    return trainer_class(
         model=model,
         processing_class=processor,
         train_dataset=dataset,
@@ -118,6 +128,3 @@ def build_trainer(
         callbacks=callbacks,
         peft_config=peft_config,
     )
-    if config.use_vllm:
-        check_generation(trainer)
-    return trainer

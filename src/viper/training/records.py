@@ -31,20 +31,33 @@ TRL_NAMES = {
     "loss": "loss",
 }
 COLUMNS = ("step", *TRL_NAMES, "seconds")
+# Further columns of a run whose sampling by vLLM is corrected → the name under which `viper.training.vllm_rollouts`
+# logs them
+CORRECTION_NAMES = {
+    "weight": "correction/weight",
+    "frac_cut": "correction/frac_cut",
+    "logp_difference": "correction/logp_difference",
+}
 
 
 class MetricsWriter(TrainerCallback):
     """Appends one row of COLUMNS to a CSV file per optimizer step; what a method does not measure stays empty.
 
+    A run whose sampling is corrected has CORRECTION_NAMES besides: over the tokens that the step was made on, the mean
+    weight, the share whose weight was set to a bound or to zero, and the mean absolute difference between the
+    log-probabilities of sampling and of training, in nats.
+
     Lengths are in tokens, `seconds` is the wall time since the step before (sampling, reward and update together), and
     `reward_std` is taken over the whole batch.
     """
 
-    def __init__(self, path: Path, is_resumed: bool = False):
+    def __init__(self, path: Path, is_resumed: bool = False, *, is_corrected: bool = False):
         self.path = path
+        self.names = TRL_NAMES | (CORRECTION_NAMES if is_corrected else {})
+        self.columns = (*COLUMNS, *CORRECTION_NAMES) if is_corrected else COLUMNS
         if not is_resumed:
             with path.open("w", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writeheader()
+                csv.DictWriter(file, self.columns, lineterminator="\n").writeheader()
         self.last = time.perf_counter()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -56,9 +69,9 @@ class MetricsWriter(TrainerCallback):
         if not state.is_world_process_zero or "loss" not in logs:
             return
         now = time.perf_counter()
-        row = {column: _rounded(logs.get(name)) for column, name in TRL_NAMES.items()}
+        row = {column: _rounded(logs.get(name)) for column, name in self.names.items()}
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(
+            csv.DictWriter(file, self.columns, lineterminator="\n").writerow(
                 {"step": state.global_step, **row, "seconds": f"{now - self.last:.3f}"}
             )
         self.last = now

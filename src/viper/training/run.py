@@ -185,7 +185,9 @@ def _build_trainer(
         freeze_vision_tower(model)
     is_resumed = resume_from is not None
     with PartialState().main_process_first():
-        callbacks = [MetricsWriter(places.work / "train.csv", is_resumed), CheckpointSealer(places.work)]
+        is_corrected = isinstance(phase, Grpo) and phase.is_corrected
+        metrics = MetricsWriter(places.work / "train.csv", is_resumed, is_corrected=is_corrected)
+        callbacks = [metrics, CheckpointSealer(places.work)]
         rollouts = RolloutWriter(
             places.work / "rollouts.jsonl", options.records.rollouts_every, phase.responses_per_prompt, is_resumed
         )
@@ -198,7 +200,7 @@ def _build_trainer(
         function = grpo.RewardFunction(scorer, rollouts)
         return grpo.build_trainer(
             model, processor, dataset, function, config, callbacks,
-            shared_prefix=phase.shared_prefix, peft_config=lora_config(phase),
+            shared_prefix=phase.shared_prefix, vllm=phase.vllm, peft_config=lora_config(phase),
         )  # fmt: skip
     dataset = _rows(options, places.data, seed)
     config = sft.build_config(options, seed=seed, work=places.work)
