@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import typer
 
 # Each area registers its own commands; heavy libraries are imported only inside a command.
-AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "bench", "cost")
+AREAS = ("models", "synthesis", "reward", "training", "evaluation", "analysis", "provenance", "bench", "cost", "fit")
 
 
 def build() -> "typer.Typer":

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from viper.config.analysis import Analysis
 from viper.config.base import LONGEST_LINEAGE, LeaveOutNull, Section, Seed
 from viper.config.evaluation import Evaluation
+from viper.config.fit import Fit
 from viper.config.hub import fill_paths
 from viper.config.images import Images
 from viper.config.inheritance import merge
@@ -45,6 +46,7 @@ class Scale(Section):
     training: Training
     evaluation: Evaluation
     analysis: Analysis
+    fit: Fit = Fit()
 
     @model_validator(mode="before")
     @classmethod

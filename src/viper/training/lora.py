@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from viper.config.training import Grpo, Sft
+from viper.config.training import Grpo, Lora, Sft
 from viper.models.pretrained import load_model
 from viper.training.common import VISION_TOWERS
 
@@ -15,16 +15,19 @@ def lora_config(phase: Grpo | Sft) -> Any:
 
     A frozen vision tower gets no adapters.
     """
-    if phase.lora is None:
-        return None
+    return adapters(phase.lora, freeze_vision=phase.freeze_vision) if phase.lora else None
+
+
+def adapters(lora: Lora, *, freeze_vision: bool) -> Any:
+    """The peft.LoraConfig of a section; a frozen vision tower gets no adapters."""
     from peft import LoraConfig
 
     return LoraConfig(
-        r=phase.lora.rank,
-        lora_alpha=phase.lora.alpha,
-        lora_dropout=phase.lora.dropout,
-        target_modules=phase.lora.targets,
-        exclude_modules=rf".*\.({'|'.join(VISION_TOWERS)})\..*" if phase.freeze_vision else None,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+        exclude_modules=rf".*\.({'|'.join(VISION_TOWERS)})\..*" if freeze_vision else None,
         task_type="CAUSAL_LM",
     )
 
