@@ -100,6 +100,7 @@ def set_stage(folder: Path, hub: Hub, scale: str, md5: dict[str, str], cluster: 
     write_cold_start(made.root / "data" / "cold_start.jsonl")
     variables = {
         **cluster,
+        "VIPER_STEPS": str(Path(sys.executable).parent),  # jobs take no orders here
         "PYTHONPATH": f"{made.root / 'src'}:{HERE / 'stand_ins'}",
         "REHEARSAL": str(folder / "facts.json"),
         "HF_ENDPOINT": hub.endpoint,
