@@ -99,7 +99,7 @@ def hallusionbench() -> list[dict]:
         has_none = kind.startswith("VS") and figure == 0
         rows.append(
             {
-                "index": f"{kind}_0_{figure}_{question}",
+                "index": f"{kind}_0_0_{figure}_{question}",
                 "category": kind[:2],
                 "l2-category": kind[3:],
                 "question": "Is the left circle larger than the right one? Answer in one word: Yes or No.",
