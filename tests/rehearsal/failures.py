@@ -31,7 +31,9 @@ def kill_command(word: str, root: Path) -> int:
     Returns:
         How many processes there were of it.
     """
-    found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _is_one(entry, word, root)]
+    found = [
+        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _is_one(entry, word, root)
+    ]
     for number in found:
         os.kill(number, signal.SIGKILL)
     return len(found)

@@ -1,4 +1,4 @@
-"""The models of a scale as the hub has them, with true classes, file names and forms of configuration, and tiny weights.
+"""The models of a scale as the hub has them, by true classes, file names and forms of configuration; tiny weights.
 
 The weights are random but for one thing: the last decoder layer of the VLM knows which token follows the last one, so
 that completions mostly have the format that the loop can read. That works where embeddings and head are the same
@@ -26,9 +26,9 @@ CHAT_TEMPLATE = (
     "{% set image_count = namespace(value=0) %}{% set video_count = namespace(value=0) %}{% for message in messages %}"
     "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
     "{% endif %}<|im_start|>{{ message['role'] }}\n{% if message['content'] is string %}{{ message['content'] }}"
-    "<|im_end|>\n{% else %}{% for content in message['content'] %}{% if content['type'] == 'image' or 'image' in content"
-    " or 'image_url' in content %}{% set image_count.value = image_count.value + 1 %}{% if add_vision_id %}Picture "
-    "{{ image_count.value }}: {% endif %}<|vision_start|><|image_pad|><|vision_end|>{% elif content['type'] == 'video' "
+    "<|im_end|>\n{% else %}{% for content in message['content'] %}{% if content['type'] == 'image' or 'image' in "
+    "content or 'image_url' in content %}{% set image_count.value = image_count.value + 1 %}{% if add_vision_id %}"
+    "Picture {{ image_count.value }}: {% endif %}<|vision_start|><|image_pad|><|vision_end|>{% elif content['type'] == 'video' "
     "or 'video' in content %}{% set video_count.value = video_count.value + 1 %}{% if add_vision_id %}Video "
     "{{ video_count.value }}: {% endif %}<|vision_start|><|video_pad|><|vision_end|>{% elif 'text' in content %}"
     "{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endif %}{% endfor %}{% if add_generation_prompt %}"
@@ -213,9 +213,7 @@ def write_embedder(folder: Path) -> None:
     texts = [path.read_text(encoding="utf-8") for path in sorted((PROMPTS / "paper").glob("*.jinja"))]
     unigram = SentencePieceUnigramTokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    unigram.train_from_iterator(
-        texts, vocab_size=400, special_tokens=special, unk_token="<unk>", show_progress=False
-    )
+    unigram.train_from_iterator(texts, vocab_size=400, special_tokens=special, unk_token="<unk>", show_progress=False)
     pieces = [tuple(piece) for piece in json.loads(unigram.to_str())["model"]["vocab"]]
     tokenizer = tf.XLMRobertaTokenizer(vocab=pieces, model_max_length=8192)
     config = tf.XLMRobertaConfig(

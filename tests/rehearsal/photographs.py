@@ -1,4 +1,4 @@
-"""Photographs for the rehearsal: those that scikit-image, scikit-learn and matplotlib bring along, and cuttings of them.
+"""Photographs for the rehearsal: those that scikit-image, scikit-learn and matplotlib bring along, and cuttings.
 
 None is drawn. Where a package ships fewer of them (scikit-learn's are not in every build), more cuttings are made.
 """
@@ -43,7 +43,7 @@ def _cuttings():
 
 
 def write_photographs(folder: Path, number: int) -> None:
-    """Fill `folder` as people's folders are: folders in folders, names with blanks, JPEG turned by EXIF, PNG named JPG."""
+    """Fill `folder` as people's folders are: names with blanks, JPEG turned by EXIF, PNG named JPG."""
     for place, picture in enumerate(pictures(number)):
         path = folder / f"roll {place % 3}" / f"IMG_{place:04}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,9 @@ from urllib.parse import unquote, urlsplit
 LARGE = (".safetensors", ".bin", ".pt", ".onnx", ".parquet")  # what the hub keeps beside git
 PIECE = 4096
 _COMMIT = re.compile("[0-9a-f]{40}")
-_API = re.compile(r"/api/(?P<kind>models|datasets)/(?P<name>[^/]+/[^/]+)(/(?P<what>revision|tree)/(?P<revision>[^/]+).*)?")
+_API = re.compile(
+    r"/api/(?P<kind>models|datasets)/(?P<name>[^/]+/[^/]+)(/(?P<what>revision|tree)/(?P<revision>[^/]+).*)?"
+)
 _FILE = re.compile(r"/(?P<kind>datasets/)?(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 
 
@@ -112,8 +114,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if what == "tree":
             return self._json(200, [self._entry(folder, path) for path in files])
         siblings = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
-        return self._json(200, {"id": name, kind[:-1] + "Id": name, "sha": commit(revision), "private": False, "gated": False,
-                                "disabled": False, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings})  # fmt: skip
+        facts = {"id": name, "sha": commit(revision), "private": False, "gated": False, "disabled": False}
+        return self._json(200, facts | {"downloads": 0, "likes": 0, "tags": [], "siblings": siblings})
 
     @staticmethod
     def _entry(folder: Path, path: Path) -> dict:

@@ -53,9 +53,7 @@ def test_two_evaluations_start_at_once_and_one_is_queued_again(stage, cluster):
     wait_for(lambda: len(cluster.jobs("evaluate_base", "RUNNING")) == 2, process)
     kept = stage.root / f"work/{stage.scale}/predictions/test/base"
     wait_for(lambda: len(list(kept.glob("*.jsonl"))) > 1, process)
-    job = next(
-        job for job in cluster.jobs("evaluate_base") if "_test" in cluster.job(job).get("Comment", "")
-    )
+    job = next(job for job in cluster.jobs("evaluate_base") if "_test" in cluster.job(job).get("Comment", ""))
     requeue(cluster, job, process)
     finished(stage, process)
     assert cluster.job(job)["Restarts"] == "1"
