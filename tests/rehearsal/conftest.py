@@ -37,7 +37,7 @@ def cluster():
     spec = importlib.util.spec_from_file_location("private_slurm", path)
     sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    with module.running_slurm(**NODE) as running:
+    with module.running(**NODE) as running:
         yield running
 
 

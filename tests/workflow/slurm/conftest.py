@@ -181,11 +181,11 @@ def _free_ports(number: int) -> list[int]:
 
 
 @contextmanager
-def running_slurm(**node: int) -> Iterator[PrivateSlurm]:
+def running(**described: int) -> Iterator[PrivateSlurm]:
     """A cluster that runs; without Slurm on this machine the tests that want one are skipped.
 
     Args:
-        node: cores, memory and gpus of its node, see `PrivateSlurm`.
+        described: of its node, see `PrivateSlurm`.
     """
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     missing = [name for name in (*DAEMONS, *CLIENTS) if shutil.which(name, path=path) is None]
@@ -194,7 +194,7 @@ def running_slurm(**node: int) -> Iterator[PrivateSlurm]:
     # Not pytest's own folder: munge refuses one that others cannot enter, and its socket's path must be short.
     root = Path(tempfile.mkdtemp(prefix="slurm-"))
     root.chmod(0o755)
-    cluster = PrivateSlurm(root, **node)
+    cluster = PrivateSlurm(root, **described)
     try:
         cluster.start()
         yield cluster
@@ -206,7 +206,7 @@ def running_slurm(**node: int) -> Iterator[PrivateSlurm]:
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[PrivateSlurm]:
     """A running cluster of one small node."""
-    with running_slurm() as cluster:
+    with running() as cluster:
         yield cluster
 
 
