@@ -153,7 +153,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         step = PIECE if pause else len(content) or 1
         for place in range(start, end, step):
             piece = content[place : min(place + step, end)]
-            self.wfile.write(piece)
+            try:
+                self.wfile.write(piece)
+            except ConnectionError:  # whoever asked was killed
+                return None
             self.hub.served[path] += len(piece)
             time.sleep(pause)
         if is_dropped:
