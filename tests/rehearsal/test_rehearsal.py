@@ -14,7 +14,7 @@ from rehearsal.failures import kill_command, requeue, wait_for
 
 pytestmark = pytest.mark.slow
 
-JOBS = ("--jobs", str(os.cpu_count() or 2))
+JOBS = ("--jobs", str(max(2, os.cpu_count() or 2)))
 EMBEDDER = "*/bge-m3/*/pytorch_model.bin"
 
 
@@ -52,8 +52,8 @@ def test_two_evaluations_start_at_once_and_one_is_queued_again(stage, cluster):
     process = stage.start(*JOBS, "--", *targets)
     wait_for(lambda: len(cluster.jobs("evaluate_base", "RUNNING")) == 2, process)
     kept = stage.root / f"work/{stage.scale}/predictions/test/base"
-    wait_for(lambda: len(list(kept.glob("*.jsonl"))) > 1, process)
-    job = next(job for job in cluster.jobs("evaluate_base") if "_test" in cluster.job(job).get("Comment", ""))
+    wait_for(lambda: any(len(path.read_text().splitlines()) > 1 for path in kept.glob("*.jsonl")), process)
+    (job,) = (job for job in cluster.jobs("evaluate_base") if "test" in cluster.job(job)["Comment"])
     requeue(cluster, job, process)
     finished(stage, process)
     assert cluster.job(job)["Restarts"] == "1"
