@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: anew help setup micro all check test long lint house report figures pull record bench gpu-check fetch pretrain lock clean
+.PHONY: anew help setup micro all check test long rehearse lint house report figures pull record bench gpu-check fetch pretrain lock clean
 
 PYTHON ?= python3.11
 GPU_PYTHON ?= python3
@@ -55,6 +55,9 @@ test: check  ## all tests: the fast ones, then the workflow at smoke scale
 
 long: $(STAMP)  ## walks through a working folder, and every command of README and docs: the tests that take longest
 	pytest -m long $(PYTEST_FLAGS)
+
+rehearse: $(STAMP)  ## a scale of the paper from fetch to claims, with tiny models, under a private Slurm: SCALE=7b or 3b
+	pytest -n 0 tests/rehearsal --scale $(SCALE:micro=7b) --whole $(PYTEST_FLAGS)
 
 lint: $(STAMP)  ## style of Python and Snakemake files
 	ruff check . && ruff format --check .

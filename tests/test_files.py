@@ -136,3 +136,15 @@ def test_a_folder_replaces_a_folder_whole_or_not_at_all(tmp_path, monkeypatch):
         pass
     assert [each.name for each in path.iterdir()] == ["new"]
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("name", ["file", "folder/deep"])
+def test_what_a_library_keeps_to_its_owner_can_be_read_by_the_group(tmp_path, name):
+    (tmp_path / "usual").touch()
+    target, _, inside = name.partition("/")
+    with atomic_write(tmp_path / target) as partial:
+        written = partial / inside if inside else partial
+        written.parent.mkdir(exist_ok=True)
+        written.touch(mode=0o600)
+        written.chmod(0o600)  # as safetensors leaves a file
+    assert (tmp_path / name).stat().st_mode == (tmp_path / "usual").stat().st_mode

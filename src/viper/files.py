@@ -42,7 +42,20 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             partial = Path(folder) / path.name
             with explain_failed_write(path):  # before what was written is removed again
                 yield partial
+            _give_usual_rights(partial, Path(folder) / LOCK)
             _move(partial, path, Path(folder) / "before")
+
+
+def _give_usual_rights(written: Path, usual: Path) -> None:
+    """Let whoever may read a new file read these too: of what safetensors writes, only its owner could.
+
+    Args:
+        written: a file or folder. usual: a file as the system makes new ones.
+    """
+    rights = usual.stat().st_mode & 0o666
+    for path in (written, *written.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(path.stat().st_mode | rights)
 
 
 def _move(partial: Path, path: Path, aside: Path) -> None:

@@ -62,15 +62,12 @@ PartitionName=gpu Nodes=ALL MaxTime=1440 State=UP
 
 # All nodes are this machine.
 NODE = """\
-NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 Boards=1 SocketsPerBoard=1 \
-CoresPerSocket=4 ThreadsPerCore=1 RealMemory=20000 Gres=gpu:2 State=UNKNOWN
+NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cores} Boards=1 SocketsPerBoard=1 \
+CoresPerSocket={cores} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:{gpus} State=UNKNOWN
 """
 
-# Two files that exist everywhere stand for the GPUs' device files.
-GRES_CONF = """\
-NodeName={name} Name=gpu File=/dev/null
-NodeName={name} Name=gpu File=/dev/zero
-"""
+# Empty files stand for the GPUs' device files.
+GRES_CONF = "NodeName={name} Name=gpu File={root}/gpu{number}\n"
 
 # Slurm's job steps lose the variable that says where the cluster is described.
 CLIENT = """\
@@ -84,13 +81,17 @@ class PrivateSlurm:
     """A cluster that nobody else sees.
 
     Attributes:
-        nodes: their names; each has four cores and two GPUs.
+        nodes: their names.
         more: further lines of its description.
+        cores, memory, gpus: that each node pretends to have, memory in megabytes.
     """
 
     root: Path
     nodes: tuple[str, ...] = ("one",)
     more: str = ""
+    cores: int = 4
+    memory: int = 20000
+    gpus: int = 2
     daemons: list[subprocess.Popen] = field(default_factory=list)
 
     @property
@@ -107,9 +108,15 @@ class PrivateSlurm:
         host = socket.gethostname().split(".")[0]
         ports = _free_ports(1 + len(self.nodes))
         described = SLURM_CONF.format(root=self.root, host=host, user=getpass.getuser(), ports=ports)
-        nodes = [NODE.format(name=name, host=host, port=port) for name, port in zip(self.nodes, ports[1:], strict=True)]
+        values = {"root": self.root, "host": host, "cores": self.cores, "memory": self.memory, "gpus": self.gpus}
+        nodes = [NODE.format(name=name, port=port, **values) for name, port in zip(self.nodes, ports[1:], strict=True)]
         (self.root / "slurm.conf").write_text("".join([described, *nodes, self.more, PARTITIONS]))
-        (self.root / "gres.conf").write_text("".join(GRES_CONF.format(name=name) for name in self.nodes))
+        for number in range(self.gpus):
+            (self.root / f"gpu{number}").touch()
+        devices = [
+            GRES_CONF.format(root=self.root, name=name, number=n) for name in self.nodes for n in range(self.gpus)
+        ]
+        (self.root / "gres.conf").write_text("".join(devices))
         for client in CLIENTS:
             wrapper = self.root / "bin" / client
             wrapper.write_text(CLIENT.format(root=self.root, client=shutil.which(client)))
@@ -196,7 +203,11 @@ def _free_ports(number: int) -> list[int]:
 
 @contextmanager
 def running(**described: object) -> Iterator[PrivateSlurm]:
-    """A running cluster; without Slurm on this machine the tests that want one are skipped."""
+    """A running cluster; without Slurm on this machine the tests that want one are skipped.
+
+    Args:
+        described: see `PrivateSlurm`.
+    """
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     missing = [name for name in (*DAEMONS, *CLIENTS) if shutil.which(name, path=path) is None]
     if missing:
@@ -215,7 +226,7 @@ def running(**described: object) -> Iterator[PrivateSlurm]:
 
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[PrivateSlurm]:
-    """A cluster of one node."""
+    """A cluster of one small node."""
     with running() as cluster:
         yield cluster
 

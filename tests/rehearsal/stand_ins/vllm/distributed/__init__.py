@@ -1,0 +1,1 @@
+"""Of vLLM's distributed code, the modules that TRL imports."""

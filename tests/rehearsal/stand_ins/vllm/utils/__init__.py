@@ -1,0 +1,1 @@
+"""Of vLLM's helpers, the module that TRL imports."""
