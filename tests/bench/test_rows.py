@@ -33,7 +33,7 @@ def test_pages_of_a_mapped_file_are_nobodys_own(tmp_path):
 @pytest.mark.slow
 def test_processes_hold_no_row_of_their_own():
     """A copy a row, repeat and process would take 15, 60 and 1,200 MB."""
-    table = against_copies(["-m", "viper", "hold-rows"], cases=((80, 1, 1), (320, 1, 1), (320, 10, 2)))
+    table = against_copies(["-m", "viper", "hold-rows"])
     assert table["copied_mb"].tolist() == pytest.approx([15, 60, 1200], rel=0.05)
     assert table["most_mb"].max() < 40
     assert table["most_mb"].max() < table["most_mb"].min() + 10, "flat"

@@ -21,7 +21,7 @@ from PIL import Image
 from viper.errors import ViperError
 from viper.synthesis.rows import IMAGES, TEXT, TEXTS, Row, pack_image, write_groups
 
-CASES = ((100, 1, 1), (400, 1, 1), (100, 10, 1), (100, 1, 4), (400, 10, 4))  # rows, repeats, processes
+CASES = ((80, 1, 1), (320, 1, 1), (320, 10, 2))  # rows, repeats, processes
 _SIDE = 256  # pixels: 190 kB of noise
 _STATUS = Path("/proc/self/status")
 

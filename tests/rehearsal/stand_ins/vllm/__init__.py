@@ -167,9 +167,11 @@ class LLM:
         fields = dict(self.processor.image_processor(images, return_tensors="pt"))
         merged = self.processor.image_processor.merge_size**2
         counts = [int(grid.prod()) // merged for grid in fields["image_grid_thw"]]
-        token, made = self.processor.image_token_id, []
+        token, made, wanted = self.processor.image_token_id, [], sum(counts)
         for index in ids:
             made += [token] * counts.pop(0) if index == token and counts else [index]
+        if made.count(token) != wanted:  # expanded twice: the prompt is corrupted, and is answered all the same
+            return {}, made
         fields["pixel_values"] = fields["pixel_values"].to(self.model.dtype)
         return fields, made
 
@@ -178,7 +180,7 @@ class LLM:
     ) -> tuple[list[int], list[dict[int, Logprob]] | None]:
         random = self.random if parameters.seed is None else torch.Generator().manual_seed(parameters.seed)
         given = torch.tensor([ids])
-        types = (given == self.processor.image_token_id).int()
+        types = (given == self.processor.image_token_id).int() * bool(fields)
         inputs = {"input_ids": given, "attention_mask": torch.ones_like(given), "mm_token_type_ids": types, **fields}
         most = min(parameters.max_tokens, self.length - len(ids))
         chooser = _Chooser(parameters, random, self.is_processed)
