@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageOps
 
-from rehearsal.photographs import pictures
+from rehearsal import photographs
 
 ITEMS = 4  # of most benchmarks
 MME_SUBTASKS = [
@@ -32,6 +32,11 @@ def encoded(picture: Image.Image, kind: str = "JPEG") -> str:
     buffer = io.BytesIO()
     picture.save(buffer, kind)
     return base64.b64encode(buffer.getvalue()).decode()
+
+
+def pictures(number: int) -> list[Image.Image]:
+    """Photographs turned left to right: as they are, those that the loop starts from would be left out as theirs."""
+    return list(map(ImageOps.mirror, photographs.pictures(number)))
 
 
 def _small(number: int) -> list[Image.Image]:

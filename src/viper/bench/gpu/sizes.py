@@ -61,10 +61,11 @@ class Sizes:
         """
         phase, machine = self.scale.training.phases["csr"], self.scale.training.machine
         checkpointing = changes.pop("gradient_checkpointing", machine.gradient_checkpointing)
-        updates = phase.updates_per_rollout
         rows = prompts * phase.rollouts
         changed = phase.model_dump() | {
-            "steps": updates,
+            "steps": 1,
+            "updates": "one",  # what a sampling and an update take; the scale's own makes several of one sampling
+            "updates_per_rollout": 1,
             "prompts_per_step": prompts,
             "responses_per_pass": next(n for n in range(phase.responses_per_pass, 0, -1) if rows % n == 0),
             "max_completion_length": self.response,
