@@ -24,7 +24,7 @@ _QUESTION = "What was changed ?"
 
 
 def comparisons() -> Iterator[Comparison]:
-    """What a step does but for the VLM, which a GPU runs at paper scale: rows are loaded for all passes and prepared."""
+    """A step but for the VLM, which a GPU runs at paper scale: rows are loaded for all passes and prepared."""
     torch.utils.deterministic.fill_uninitialized_memory = False  # as training does, for both ways
     with tempfile.TemporaryDirectory(prefix="viper-speed-") as folder:
         path = Path(folder) / "train.parquet"
