@@ -51,7 +51,7 @@ def test_seeds_and_captions_with_a_real_model(viper, manifest, tmp_path):
     viper("draw-images", *images, *told, "--options", to_json(scale, ["images"]), "--seed", 4)
     for table, path in zip(images, truth, strict=True):
         assert [row["id"] for row in read_rows(table)] == list(read_truth(path))
-    options = to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])
+    options = to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.answers", "synthesis.caption"])
     out = tmp_path / "captions.parquet"
     viper(
         *("caption-images", "--images", images[0], "--out", out, "--checkpoint", manifest),
@@ -108,7 +108,10 @@ def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
         ["collect-images", table, "--skipped", tmp_path / "skipped.csv", "--options", to_json(scale, ["images"])],
         [
             *("caption-images", "--images", table, "--out", captions, *made, "--checkpoint", manifest),
-            *("--options", to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.caption"])),
+            *(
+                "--options",
+                to_json(scale, ["models.vlm", "synthesis.prompts", "synthesis.answers", "synthesis.caption"]),
+            ),
         ],
         [
             *("plan-operations", "--refinements", entities, "--out", operations, *made),
