@@ -13,6 +13,10 @@ from viper.workflow.graph import read
 
 # Files that are the reader's to provide, or that the next line of the page makes.
 GIVEN = {
+    "data/more/**/*.jpg",  # photographs that somebody adds
+    "data/3b/synthesis/base/forecast/seed0/yield.csv",  # of paper scale: planned with the commands of the page
+    "results/3b/bench/edit_filter.csv",
+    "results/SCALE/fit/forecast.csv",
     "data/photographs/",
     "data/photographs/**/*.jpg",
     "data/cold_start.jsonl",

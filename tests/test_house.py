@@ -54,7 +54,7 @@ def test_the_picture_shows_the_code_as_it_is():
 
 
 # Of the workflow as a whole, and of all areas with the paper's classes of models.
-OF_NO_ROOM = {"workflow", "workflow/slurm", "paper_scale"}
+OF_NO_ROOM = {"workflow", "workflow/slurm", "paper_scale", "rehearsal"}
 
 
 def test_tests_stand_in_folders_named_like_the_rooms():

@@ -114,7 +114,7 @@ def test_an_edit_by_dvc_reaches_what_extends_it(parameters):
         ("scales/smoke-pretraining.yaml", "vlm: {nosuch: 1}", r"smoke-pretraining\.yaml: vlm\.nosuch = 1: unknown key"),
         ("params.yaml", "scale: micro\nextends: micro\n", r"params\.yaml: extends = 'micro': .*remove it"),
         ("params.yaml", "scale: micro\nscales: {}\n", r"params\.yaml: scales: each scale stands in a file: move"),
-        ("params.yaml", "scale: micro\n", r"scales/3b\.yaml, \S*params\.yaml: experiments: is missing"),
+        ("params.yaml", "scale: micro\n", r"scales/3b\.yaml: synthesis\.labels: is missing"),
     ],
 )
 def test_a_mistake_is_told_with_its_file(parameters, file, content, message):

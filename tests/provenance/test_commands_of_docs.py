@@ -87,7 +87,7 @@ def test_every_target_of_make_is_listed_by_its_help():
     text = (ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE).group(1).split())
     inner = {"anew"}  # of a moved environment: nobody calls it
-    assert set(re.findall(r"^(\w+):.*##", text, re.MULTILINE)) == targets - inner
+    assert set(re.findall(r"^([\w-]+):.*##", text, re.MULTILINE)) == targets - inner
     shown = {command.split()[1] for command in SHOWN if command.startswith("make ")}
     assert shown <= targets
 
@@ -164,7 +164,7 @@ def test_options_that_are_shown_alone_are_taken(whole, option):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("target", re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+@pytest.mark.parametrize("target", re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 def test_every_target_of_make_prints_what_it_would_run(whole, target):
     lines = execute(whole, f"make --dry-run --assume-old=.venv/.installed {target}").splitlines()
     assert lines or target == "setup"

@@ -223,7 +223,8 @@ def test_each_update_is_made_on_another_part_of_a_sampling_and_clipped_from_the_
     for first, second in zip(updates[0::2], updates[1::2], strict=True):
         assert not set(first) & set(second)
     files = tuple(toy / name / "train.parquet" for name in ("csr", "vop"))
-    assert len(run._rows(grpo_options(**IN_PARTS), files, 7)) == 12, "so many prompts as updates together have"
+    laid = data.lay_out(grpo_options(**IN_PARTS), files, where.work / "laid", 7)
+    assert len(laid) == 12, "so many prompts as updates together have"
 
 
 def test_a_run_in_parts_that_was_interrupted_ends_with_the_same_bytes(

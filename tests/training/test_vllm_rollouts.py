@@ -5,6 +5,7 @@ import os
 
 import pytest
 import torch
+from datasets import Dataset
 from trl.generation import vllm_generation
 from trl.trainer import grpo_trainer
 
@@ -141,7 +142,7 @@ def test_other_errors_of_the_trainer_are_not_taken_for_vllms(monkeypatch, engine
 
     monkeypatch.setattr(grpo_trainer.GRPOTrainer, "__init__", fail)
     with pytest.raises(ValueError, match="no reward function"):
-        VllmGRPOTrainer(settings=None)
+        VllmGRPOTrainer(settings=None, train_dataset=Dataset.from_dict({"images": [[]], "prompt": ["Look."]}))
 
 
 def test_a_token_that_was_given_no_probability_counts_as_no_difference():

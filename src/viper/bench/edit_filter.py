@@ -7,6 +7,7 @@ every picture besides is imitated: through another size and back, moved, zoomed,
 import io
 import math
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -42,21 +43,28 @@ _UNDER = ("jpeg 85", "all of it")  # what known edits are seen through
 
 def photographs() -> dict[str, Image.Image]:
     """The photographs that scikit-image, scikit-learn and matplotlib bring along, those that are there; RGB."""
-    import matplotlib
-    import skimage
-    import sklearn
-
-    images = Path(skimage.__file__).parent / "data", Path(sklearn.__file__).parent / "datasets" / "images"
     named = {
-        images[0]: ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "ihc.png"),
-        images[1]: ("china.jpg", "flower.jpg"),
-        Path(matplotlib.__file__).parent / "mpl-data" / "sample_data": ("grace_hopper.jpg",),
+        _folder("skimage") / "data": (
+            "astronaut.png",
+            "chelsea.png",
+            "coffee.png",
+            "rocket.jpg",
+            "motorcycle_left.png",
+            "ihc.png",
+        ),
+        _folder("sklearn") / "datasets" / "images": ("china.jpg", "flower.jpg"),
+        _folder("matplotlib") / "mpl-data" / "sample_data": ("grace_hopper.jpg",),
     }
     paths = [folder / name for folder, names in named.items() for name in names if (folder / name).is_file()]
     pictures = {path.stem: read_picture(path.read_bytes(), str(path)) for path in paths}
     for picture in pictures.values():
         picture.thumbnail((_LONGEST, _LONGEST), Image.Resampling.LANCZOS)
     return pictures
+
+
+def _folder(package: str) -> Path:
+    """Where an installed package lies; it is not imported."""
+    return Path(find_spec(package).origin).parent
 
 
 def drawn() -> dict[str, Image.Image]:
@@ -95,7 +103,7 @@ def returned(picture: Image.Image, random: np.random.Generator, how: Mapping[str
     if "jpeg" in how:
         file = io.BytesIO()
         result.save(file, "JPEG", quality=int(how["jpeg"]))
-        result = Image.open(file).convert("RGB")
+        result = read_picture(file.getvalue())
     return result
 
 

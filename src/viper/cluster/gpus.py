@@ -37,7 +37,10 @@ def usable(environment: Mapping[str, str] = os.environ) -> list[str]:
         return [name.strip() for name in environment[VISIBLE].split(",") if name.strip()]
     try:
         listed = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, check=True
+            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
         )
     except (FileNotFoundError, subprocess.CalledProcessError):
         return []

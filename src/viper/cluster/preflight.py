@@ -102,7 +102,7 @@ def driver(kind: Kind, cuda: str | None) -> Finding:
         return Finding("driver", "not needed")
     try:
         query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-        found = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()
+        found = subprocess.run(query, capture_output=True, encoding="utf-8", check=True).stdout.split()
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         return Finding("driver", f"nvidia-smi: {error}", "wrong", "take a node with an NVIDIA driver")
     if not found:

@@ -50,7 +50,7 @@ class PromptBatch:
             fields: what the processor made of each prompt's images, and of its tokens, (1, length) each.
             padding: id of the token that shorter prompts are filled up with, on their left.
         """
-        rows = [{name: torch.as_tensor(value) for name, value in each.items()} for each in fields]
+        rows = [{name: _as_tensor(value) for name, value in each.items()} for each in fields]
         names = dict.fromkeys(name for each in rows for name in each)
         return cls(
             _padded([torch.tensor(row) for row in ids], padding),
@@ -140,6 +140,13 @@ class PromptBatch:
         start = int(used.int().argmax())
         fields = {name: value[:, start:] if name in _OF_ROWS else value for name, value in self.fields.items()}
         return replace(self, ids=self.ids[:, start:], mask=self.mask[:, start:], fields=fields)
+
+
+def _as_tensor(value: Any) -> torch.Tensor:
+    """What a processor made, which may be a list of tensors, one an image: those of fewer tiles are filled up."""
+    if isinstance(value, list) and value and isinstance(value[0], torch.Tensor):
+        return torch.nn.utils.rnn.pad_sequence(value, batch_first=True)
+    return torch.as_tensor(value)
 
 
 def _padded(rows: list[torch.Tensor], value: int) -> torch.Tensor:

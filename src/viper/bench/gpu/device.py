@@ -39,7 +39,7 @@ def _driver() -> str:
     if which("nvidia-smi") is None:
         return ""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=20)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

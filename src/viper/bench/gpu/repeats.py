@@ -28,7 +28,7 @@ def repeats(sizes: Sizes, device: str, say: Say, again: list[str]) -> None:
         first, second = _digests(way), _digests(way)
         _say_equal(say, "in the same process", first, second)
         _say_split(say, way)
-    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    done = subprocess.run(again, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         say("same bits, in another process", note=(done.stderr.strip().splitlines() or ["it failed"])[-1])
     else:

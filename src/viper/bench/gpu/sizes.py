@@ -99,7 +99,7 @@ def true_sizes() -> Sizes:
         response=300,
         sampled=64,
         lora=Lora(),
-        side=painter.arguments["height"],
+        side=painter.sizes[0][1],
         steps=(8, painter.arguments["num_inference_steps"]),
         batches=(1, 2, 4),
         backend="inductor",
