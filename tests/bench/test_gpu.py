@@ -20,7 +20,7 @@ from viper.bench.gpu.building import build_vlm
 from viper.bench.gpu.check import Check, share_of
 from viper.bench.gpu.device import Meter
 from viper.bench.gpu.embedding import embedding
-from viper.bench.gpu.flops import PEAKS, Load, forward_flops, patches_of, peak
+from viper.bench.gpu.flops import PEAKS, Load, forward_flops, peak
 from viper.bench.gpu.parts import PARTS, Part
 from viper.bench.gpu.rows import Row, append, read
 
@@ -169,8 +169,13 @@ def test_operations_are_those_that_torch_counts(tiny, shared):
         model.set_attn_implementation("eager")
         rows, length = batch["prompt_ids"].shape
         response = batch["completion_ids"].shape[1]
-        load = Load(2 if shared else rows, rows, length, response, patches_of(batch, rows))
-        fields = {name: batch[name] for name in ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")}
+        load = Load(2 if shared else rows, rows, length, response, updates.patches(way, batch))
+        fields = {}
+        if shared:  # our trainer has the pictures of each prompt once, and looks up whose responses these are
+            way.trainer._place = batch["prompt_place"]
+        else:
+            names = ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
+            fields = {name: batch[name] for name in names}
         parts = [[batch[f"{part}_{name}"] for part in ("prompt", "completion")] for name in ("ids", "mask")]
         ids, mask = (torch.cat(part, dim=1) for part in parts)
         with FlopCounterMode(display=False) as counter, torch.no_grad():

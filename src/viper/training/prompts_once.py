@@ -26,7 +26,7 @@ from viper.training.data import PICTURES, read_row, undecoded
 _TRL = Version("1.16")  # major and minor version whose methods are overridden here and in `shared_prefix`
 _NUMBER = "row"  # the one column that TRL's loader reads
 _PLACE = "prompt_place"  # beside what TRL keeps of every response
-_COUNTED = ("batch_num_images",)  # what the model counts itself (`viper.training.image_counts`)
+_COUNTED = ("batch_num_images",)  # told where TRL generates; in the loss the model counts (`image_counts`)
 
 
 class PromptsOnceGRPOTrainer(GRPOTrainer):
@@ -61,6 +61,7 @@ class PromptsOnceGRPOTrainer(GRPOTrainer):
         """Distinct prompts on the device, and for every chat the place of its own among them."""
         tokenize = super()._tokenize_prompts
         ids, images, fields = zip(*(tokenize([chat]) for chat in chats), strict=True)
+        self._is_counted = any(name in each for each in fields for name in _COUNTED)
         together = PromptBatch.joined(
             [tokens[0] for tokens in ids],
             [len(pictures[0]) if pictures else 0 for pictures in images],
@@ -85,7 +86,11 @@ class PromptsOnceGRPOTrainer(GRPOTrainer):
     ) -> tuple:
         """Responses as the original's, which is given the pictures here: decoded to vLLM, processed to transformers."""
         pictures = self._pictures if any(self._pictures) else None
-        fields = {} if self.use_vllm else self._prompts_of(self._place).fields
+        fields = {}
+        if not self.use_vllm:
+            prompts = self._prompts_of(self._place)
+            counts = torch.tensor(prompts.images_per_row, device=prompts.ids.device)
+            fields = prompts.fields | (dict.fromkeys(_COUNTED, counts) if self._is_counted else {})
         return super()._generate_single_turn(prompt_ids, pictures, fields, num_generations, has_tool_images)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:

@@ -63,9 +63,9 @@ class Sizes:
         checkpointing = changes.pop("gradient_checkpointing", machine.gradient_checkpointing)
         rows = prompts * phase.rollouts
         changed = phase.model_dump() | {
-            "steps": 1,
-            "updates": "one",  # what a sampling and an update take; the scale's own makes several of one sampling
-            "updates_per_rollout": 1,
+            "steps": 2,
+            "updates": "again",  # of several on a sampling the last is measured
+            "updates_per_rollout": 2,
             "prompts_per_step": prompts,
             "responses_per_pass": next(n for n in range(phase.responses_per_pass, 0, -1) if rows % n == 0),
             "max_completion_length": self.response,

@@ -18,9 +18,9 @@ from viper.bench.gpu.sizes import LARGE, SMALL, Sizes
 
 import torch  # isort: skip
 from transformers import TrainerCallback
-from trl import GRPOTrainer
 
 from viper.bench.grpo import Way
+from viper.training.prompts_once import PromptsOnceGRPOTrainer
 
 if TYPE_CHECKING:
     from viper.config.training import Lora
@@ -59,7 +59,7 @@ def shared_prefix(sizes: Sizes, device: str, say: Say) -> None:
         batch = sampled(way)
         trainer = way.trainer
         once = trainer._get_per_token_logps_and_entropies
-        each = MethodType(GRPOTrainer._get_per_token_logps_and_entropies, trainer)
+        each = MethodType(PromptsOnceGRPOTrainer._get_per_token_logps_and_entropies, trainer)
 
         def loss(scoring) -> int:
             trainer._get_per_token_logps_and_entropies = scoring
@@ -69,7 +69,7 @@ def shared_prefix(sizes: Sizes, device: str, say: Say) -> None:
             return 1
 
         rows = measure(Comparison("loss", "group", "group", partial(loss, each), partial(loss, once)), _ROUNDS)
-        stock = _load(batch)
+        stock = _load(way, batch)
         ours = Load(1, stock.responses, stock.prompt, stock.response, stock.patches)
         setting = f"{stock.responses} responses of {stock.response} tokens to one prompt of {stock.prompt}"
         for name, seconds, load in (("stock", rows["baseline"], stock), ("shared prefix", rows["ours"], ours)):
@@ -127,7 +127,7 @@ class _Reporter(TrainerCallback):
 
         def call(rows):
             batch = generate(rows)
-            self.load = _load(batch)
+            self.load = _load(self.way, batch)
             self._say_sampling()
             return batch
 
@@ -222,9 +222,17 @@ def _warm_up(way: Way) -> None:
     settings.max_new_tokens, way.numbers, way.batch = wanted, numbers, None
 
 
-def _load(batch: dict) -> Load:
+def _load(way: Way, batch: dict) -> Load:
     rows, prompt = batch["prompt_ids"].shape
-    return Load(rows, rows, prompt, batch["completion_ids"].shape[1], patches_of(batch, rows))
+    return Load(rows, rows, prompt, batch["completion_ids"].shape[1], patches(way, batch))
+
+
+def patches(way: Way, batch: dict) -> int:
+    """Patches of the pictures of one row: of TRL's batch, or of the prompts that ours keeps once."""
+    if "image_grid_thw" in batch:
+        return patches_of(batch, len(batch["prompt_ids"]))
+    prompts = way.trainer._prompts
+    return patches_of(prompts.fields, len(prompts.ids))
 
 
 def _say_pass(say: Say, what: str, setting: str, meter: Meter, piece: str, way: Way, load: Load, *, adapters: bool):
