@@ -318,5 +318,5 @@ def table(texts: Sequence[str]) -> tuple[str, list[str]]:
     ]
     sentence = "{state}: {node}, {for jobs of}, {check}: {found}. {remedy}"
     remedies = [sentence.format_map(row) for row in rows if row["state"] != "ok"]
-    shown = pd.DataFrame(rows).drop(columns="remedy").to_string(index=False, max_colwidth=90)
+    shown = pd.DataFrame(rows).drop(columns="remedy").to_string(index=False, max_colwidth=160)
     return shown, sorted(remedies, key=lambda text: not text.startswith("wrong"))

@@ -48,7 +48,7 @@ def lora_pass(sizes: Sizes, device: str, say: Say) -> None:
             meter.restart()
             with meter.piece("pass"), way.trainer.accelerator.autocast():
                 way.loss()
-        load = _load(batch)
+        load = _load(way, batch)
         setting = f"LoRA, {load.responses} responses of {load.response} tokens to prompts of {load.prompt}"
         _say_pass(say, "forward and backward", setting, meter, "pass", way, load, adapters=True)
 
