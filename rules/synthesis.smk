@@ -133,7 +133,7 @@ rule assemble_datasets:
         operations=tables_of("operations"),
         edits=tables_of("edits"),
         truth=only_where(is_by_truth, truth_of_images),
-        checker=only_where(is_by_truth, lambda wildcards: manifest(S.models.checker)),
+        checker=only_where(is_by_truth, lambda wildcards: [manifest(S.models.checker)]),
     output:
         csr=L.dataset("csr/train.parquet"),
         vop=L.dataset("vop/train.parquet"),
