@@ -91,9 +91,10 @@ if LABEL_TRUTH:
             L.table(LABELS, "label_truth"),
         params:
             by_truth=repeated("--by-truth", filter(is_by_truth, S.experiments[LABELS])),
+            shuffled=repeated("--shuffled", filter(is_shuffled, S.experiments[LABELS])),
             sections=[f"experiments.{LABELS}", "analysis"],
         shell:
-            "python -m viper label-truth {input.audit:q} {input.scores:q} {params.by_truth:q}"
+            "python -m viper label-truth {input.audit:q} {input.scores:q} {params.by_truth:q} {params.shuffled:q}"
             " --options {params.options:q} --output {output:q} > {log:q} 2>&1"
 
     rule figure_label_truth:

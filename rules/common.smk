@@ -10,6 +10,7 @@ from viper.config.loading import layout_of
 from viper.errors import ViperError
 from viper.layout import REPORT, Layout, manifest
 from viper.lineage import ROOT, is_trained, split_control, variant_of
+from viper.synthesis.sharing import maker
 from viper.workflow.declaration import as_argument, per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
@@ -181,25 +182,49 @@ def other_photographs(wildcards):
 # --- synthesis
 
 
-def shards(step):
-    """The tables of one step of all shards."""
-    return [L.synthesis(step, shard=shard) for shard in range(S.images.shards)]
+def table_of(step):
+    """The table of one step for the lineage, seed and shard at hand, whoever made it."""
+    return lambda wildcards: L.synthesis(step, **{**wildcards, "lineage": maker(S, wildcards.lineage, step)})
+
+
+def tables_of(step):
+    """The tables of one step of all shards, for the lineage and seed at hand."""
+
+    def tables(wildcards):
+        owner = maker(S, wildcards.lineage, step)
+        return [L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard) for shard in range(S.images.shards)]
+
+    return tables
+
+
+def truth_of_images(wildcards):
+    """What is in the drawn seed images of the seed at hand, of all shards."""
+    return [L.truth(seed=wildcards.seed, shard=shard) for shard in range(S.images.shards)]
+
+
+def labels_of(lineage):
+    """What labels the data of a lineage: `synthesis.labels` of its variant."""
+    return S.under(variant_of(lineage)).synthesis.labels
 
 
 def is_by_truth(lineage):
     """Whether the data of a lineage are labelled by the truth."""
-    return S.under(variant_of(lineage)).synthesis.labels == "truth"
+    return labels_of(lineage) == "truth"
 
 
-def only_by_truth(paths):
-    """Of a lineage whose data are labelled by the truth, these files of its seed; of any other, none."""
+def is_shuffled(lineage):
+    """Whether the data of a lineage have the labels of other rows."""
+    return labels_of(lineage) == "shuffled"
 
-    def wanted(wildcards):
-        if not is_by_truth(wildcards.lineage):
-            return []
-        return [path.format(seed=wildcards.seed) for path in paths]
 
-    return wanted
+def shows_reconstructions(lineage):
+    """Whether the captions of a lineage's data are held to what was painted."""
+    return S.under(variant_of(lineage)).synthesis.critique.picture == "reconstruction"
+
+
+def only_where(is_wanted, files):
+    """What `files` says of the wildcards at hand, if `is_wanted` says so of their lineage; otherwise none."""
+    return lambda wildcards: files(wildcards) if is_wanted(wildcards.lineage) else []
 
 
 # --- training

@@ -1,5 +1,15 @@
 # The loop's synthesis, shard by shard: captions → reconstructions → critiques → refinements → operations → edits, and the
-# two data sets from all shards. The lineage is that of the VLM that does it: `base`, or a checkpoint of the loop.
+# two data sets from all shards. The lineage is that of the VLM that does it: `base`, or a checkpoint of the loop. What a
+# variant of the base would do as another does it is done once.
+
+from viper.synthesis.loop import (
+    CAPTION_IMAGES,
+    CRITIQUE_CAPTIONS,
+    EDIT_IMAGES,
+    PLAN_OPERATIONS,
+    RECONSTRUCT_IMAGES,
+    REFINE_CAPTIONS,
+)
 
 
 rule caption_images:
@@ -13,7 +23,7 @@ rule caption_images:
     resources:
         **asked(S.models.vlm.job),
     params:
-        sections=["models.vlm", "synthesis.prompts", "synthesis.caption"],
+        sections=CAPTION_IMAGES.sections,
     shell:
         "python -m viper caption-images --images {input.images:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
@@ -23,7 +33,7 @@ rule caption_images:
 rule reconstruct_images:
     """The painter draws each caption, without having seen the image."""
     input:
-        captions=L.synthesis("captions"),
+        captions=table_of("captions"),
         checkpoint=manifest(S.models.painter.path),
     output:
         L.synthesis("reconstructions"),
@@ -31,7 +41,7 @@ rule reconstruct_images:
     resources:
         **asked(S.models.painter.job),
     params:
-        sections=["models.painter"],
+        sections=RECONSTRUCT_IMAGES.sections,
     shell:
         "python -m viper reconstruct-images --captions {input.captions:q} --checkpoint {input.checkpoint:q}"
         " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
@@ -42,8 +52,8 @@ rule critique_captions:
     """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
     input:
         images=L.images(),
-        captions=L.synthesis("captions"),
-        reconstructions=L.synthesis("reconstructions"),
+        captions=table_of("captions"),
+        reconstructions=table_of("reconstructions"),
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
         L.synthesis("critiques"),
@@ -51,7 +61,7 @@ rule critique_captions:
     resources:
         **asked(S.models.vlm.job),
     params:
-        sections=["models.vlm", "synthesis.prompts", "synthesis.critique", "synthesis.operations.language"],
+        sections=CRITIQUE_CAPTIONS.sections,
     shell:
         "python -m viper critique-captions --images {input.images:q} --captions {input.captions:q}"
         " --reconstructions {input.reconstructions:q} --checkpoint {input.checkpoint:q}"
@@ -63,8 +73,8 @@ rule refine_captions:
     """The VLM works its refinements into each caption, then names the hard entities."""
     input:
         images=L.images(),
-        captions=L.synthesis("captions"),
-        critiques=L.synthesis("critiques"),
+        captions=table_of("captions"),
+        critiques=table_of("critiques"),
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
     output:
         L.synthesis("refinements"),
@@ -72,15 +82,7 @@ rule refine_captions:
     resources:
         **asked(S.models.vlm.job),
     params:
-        sections=[
-            "models.vlm",
-            "synthesis.prompts",
-            "synthesis.refine",
-            "synthesis.entities",
-            "synthesis.opinions",
-            "synthesis.caption",  # as further captions are asked for
-            "synthesis.vop_share",
-        ],
+        sections=REFINE_CAPTIONS.sections,
     shell:
         "python -m viper refine-captions --images {input.images:q} --captions {input.captions:q}"
         " --critiques {input.critiques:q} --checkpoint {input.checkpoint:q}"
@@ -91,11 +93,11 @@ rule refine_captions:
 rule plan_operations:
     """Heuristics turn the hard entities of each image into editing operations."""
     input:
-        L.synthesis("refinements"),
+        table_of("refinements"),
     output:
         L.synthesis("operations"),
     params:
-        sections=["synthesis.operations", "synthesis.opinions"],
+        sections=PLAN_OPERATIONS.sections,
     shell:
         "python -m viper plan-operations --refinements {input:q} --options {params.options:q}"
         " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q} > {log:q} 2>&1"
@@ -105,7 +107,7 @@ rule edit_images:
     """The editor carries out the operations of each image."""
     input:
         images=L.images(),
-        operations=L.synthesis("operations"),
+        operations=table_of("operations"),
         checkpoint=manifest(S.models.editor.path),
     output:
         L.synthesis("edits"),
@@ -113,7 +115,7 @@ rule edit_images:
     resources:
         **asked(S.models.editor.job),
     params:
-        sections=["models.editor", "synthesis.edit"],
+        sections=EDIT_IMAGES.sections,
     shell:
         "python -m viper edit-images --images {input.images:q} --operations {input.operations:q}"
         " --checkpoint {input.checkpoint:q} --options {params.options:q}"
@@ -124,13 +126,14 @@ rule assemble_datasets:
     """Gather all shards into the CSR and VOP data sets; count what was dropped, by reason."""
     input:
         images=IMAGE_SHARDS,
-        captions=shards("captions"),
-        critiques=shards("critiques"),
-        refinements=shards("refinements"),
-        operations=shards("operations"),
-        edits=shards("edits"),
-        truth=only_by_truth([L.truth(shard=shard) for shard in range(S.images.shards)]),
-        checker=only_by_truth([manifest(S.models.checker)] if S.models.checker else []),
+        captions=tables_of("captions"),
+        reconstructions=only_where(shows_reconstructions, tables_of("reconstructions")),
+        critiques=tables_of("critiques"),
+        refinements=tables_of("refinements"),
+        operations=tables_of("operations"),
+        edits=tables_of("edits"),
+        truth=only_where(is_by_truth, truth_of_images),
+        checker=only_where(is_by_truth, lambda wildcards: [manifest(S.models.checker)]),
     output:
         csr=L.dataset("csr/train.parquet"),
         vop=L.dataset("vop/train.parquet"),
@@ -178,19 +181,19 @@ if S.has_truth:
     # The models that synthesized the data of some lineage of this scale.
     SYNTHESIZERS = list(dict.fromkeys(parse_lineage(split_control(lineage)[0]).data_lineage for lineage in LINEAGES))
 
-    # What the audit reads of a synthesis, in the order of its options.
-    AUDITED = ["captions", "reconstructions", "critiques", "operations", "edits"]
+    # What the audit reads: tables of some steps, each with the lineage to whose data it led.
+    AUDITED = [
+        (lineage, L.synthesis(step, lineage=maker(S, lineage, step), seed=seed, shard=shard))
+        for lineage in SYNTHESIZERS
+        for step in ("captions", "reconstructions", "critiques", "operations", "edits")
+        for shard in range(S.images.shards)
+        for seed in S.seeds
+    ]
 
     rule audit_synthesis:
         """Against the truth: captions, painter, whose mistake each refinement was, operations, edits."""
         input:
-            tables=[
-                path.format(seed=seed, lineage=lineage)
-                for lineage in SYNTHESIZERS
-                for step in AUDITED
-                for path in shards(step)
-                for seed in S.seeds
-            ],
+            tables=[path for _, path in AUDITED],
             truth=[L.truth(seed=seed, shard=shard) for seed in S.seeds for shard in range(S.images.shards)],
             checkpoint=manifest(S.models.checker),
         output:
@@ -199,7 +202,7 @@ if S.has_truth:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         params:
-            tables=lambda wildcards, input: repeated("--table", input.tables),
+            tables=repeated("--table", [f"{lineage}={path}" for lineage, path in AUDITED]),
             truth=lambda wildcards, input: repeated("--truth", input.truth),
             sections=["seeds", "experiments"],
         shell:

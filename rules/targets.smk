@@ -16,7 +16,11 @@ for step in ["captions", "reconstructions", "critiques", "refinements", "operati
         name:
             step
         input:
-            expand(shards(step), seed=S.seeds, lineage="base"),
+            [
+                L.synthesis(step, lineage="base", seed=seed, shard=shard)
+                for seed in S.seeds
+                for shard in range(S.images.shards)
+            ],
 
 
 rule dataset:

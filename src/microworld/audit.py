@@ -40,11 +40,12 @@ class Truth(BaseModel):
     scene: dict[str, Any]
 
 
-def audit_all(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -> pd.DataFrame:
+def audit_all(tables: Sequence[tuple[str, Path]], truth: Sequence[Path], *, checker: Path) -> pd.DataFrame:
     """Measure the syntheses of several lineages, each with several seeds.
 
     Args:
-        tables: of the steps, where `viper.layout` puts them: their paths say lineage, step and seed.
+        tables: of the steps, each with the lineage whose data it led to, and where `viper.layout` puts it: the path
+            says step and seed (and who made it, which may be another).
         truth: of the seed images, likewise.
         checker: folder of the checker.
 
@@ -56,7 +57,11 @@ def audit_all(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -
     """
     reader, measured = Checker.from_pretrained(checker), []
     scenes = _grouped(truth, lambda path: layout.run_of(path)[1])
-    runs = _grouped(tables, lambda path: layout.step_of(path)[::2])
+    runs: dict[tuple[str, int], list[Path]] = {}
+    for lineage in dict.fromkeys(lineage for lineage, _ in tables):
+        paths = [path for owner, path in tables if owner == lineage]
+        by_seed = _grouped(paths, lambda path: layout.step_of(path)[2])
+        runs |= {(lineage, seed): found for seed, found in by_seed.items()}
     for (lineage, seed), paths in sorted(runs.items(), key=lambda run: run[0][1]):
         shards = Shards(_grouped(paths, lambda path: layout.step_of(path)[1]))
         table = audit(shards, scenes.get(seed, []), reader)
@@ -94,17 +99,22 @@ def audit(shards: Shards, truth: Sequence[Path], checker: Checker) -> pd.DataFra
         scenes = read_truth(truth[shard])
         tables = {
             step: by_id(row for row in read_step(shards.path(step, shard), step) if not row["failure"])
-            for step in ("captions", "reconstructions", "critiques", "operations", "edits")
+            for step in ("captions", "reconstructions", "operations", "edits")
         }
+        critiques = by_id(read_step(shards.path("critiques", shard), "critiques"))
         painted, edited = (read_pictures(checker, tables[step]) for step in ("reconstructions", "edits"))
         for row_id, caption in tables["captions"].items():
             real, said = scenes[row_id], parse.described_scene(caption["caption"])
             findings += _audit_scene("caption", said, real)
             findings += _audit_scene("painter", painted[row_id], said)
-            refinements = tables["critiques"].get(row_id, {"refinements": []})["refinements"]
-            findings += _audit_refinements(refinements, real, said, painted[row_id])
+            critique = critiques[row_id]
+            if critique["caption"]:  # a second one may be broken
+                held_to = real if critique["picture"] == "image" else painted[row_id]
+                criticized = parse.described_scene(critique["caption"])
+                findings += _audit_refinements(critique["refinements"], held_to, criticized, painted[row_id])
+        started = before_edits(checker, scenes, tables["edits"])
         for row_id, picture in edited.items():
-            findings += _audit_edit(tables["operations"][row_id]["statements"], scenes[row_id], picture)
+            findings += _audit_edit(tables["operations"][row_id]["statements"], started[row_id], picture)
     return shares(findings)
 
 
@@ -192,6 +202,12 @@ def read_pictures(checker: Checker, rows: dict[str, Row]) -> dict[str, Scene]:
     """What the checker sees in the picture of each row, by id."""
     images = [unpack_image(row["image"]) for row in rows.values()]
     return dict(zip(rows, checker.read(images), strict=True)) if images else {}
+
+
+def before_edits(checker: Checker, scenes: dict[str, Scene], edits: dict[str, Row]) -> dict[str, Scene]:
+    """What the edits of each row started from: the scene of the seed image, or what the checker sees as prepared."""
+    prepared = {row_id: {"image": row["prepared"][0]} for row_id, row in edits.items() if row["prepared"]}
+    return {row_id: scenes[row_id] for row_id in edits} | read_pictures(checker, prepared)
 
 
 def _background(scene: Scene) -> tuple[str, str]:

@@ -50,6 +50,14 @@ def test_labels_by_the_truth_are_true_by_construction(audit, scores):
     assert by_truth[["labels", "share_low", "share_high"]].isna().all()
 
 
+def test_shuffled_labels_are_true_by_chance_alone(audit, scores):
+    table = join(audit, scores, [], 0.95, shuffled=["base~truth.vop+look"]).set_index("lineage")
+    shuffled = table.loc["base~truth.vop+look"]
+    assert shuffled["share"] == 0
+    assert shuffled[["labels", "share_low", "share_high"]].isna().all()
+    assert table.loc["base.vop+look", "share"] == 0.4
+
+
 def test_an_audit_without_the_lineage_is_refused(audit, scores):
     with pytest.raises(ViperError, match="no row of base, edits: statement is true: make audit_synthesis again"):
         join(audit[audit["step"] != "edits"], scores, [], 0.95)

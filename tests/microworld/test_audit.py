@@ -122,7 +122,7 @@ def test_several_syntheses_are_measured_one_by_one(album, options, tmp_path, mon
                 del made["images"]
                 write_tables(shards, shard, made)
             expected[lineage, seed] = audit.audit(shards, scenes, PerfectChecker(album))
-            tables += [path for paths in shards.tables.values() for path in paths]
+            tables += [(lineage, path) for paths in shards.tables.values() for path in paths]
         truth += scenes
     assert not expected["base", 0].equals(expected["base", 1])
     assert not expected["base", 0].equals(expected["base.csr.vop", 0])
@@ -135,12 +135,18 @@ def test_several_syntheses_are_measured_one_by_one(album, options, tmp_path, mon
         alone = part.drop(columns=["lineage", "seed"])
         pd.testing.assert_frame_equal(alone.reset_index(drop=True), expected[run].reset_index(drop=True))
 
+    # Tables that another lineage made belong to whose data they led to.
+    borrowed = [("base~mine", path) for lineage, path in tables if lineage == "base"]
+    again = audit.audit_all([*tables, *borrowed], truth, checker=tmp_path)
+    by_lineage = {name: part.drop(columns="lineage").reset_index(drop=True) for name, part in again.groupby("lineage")}
+    pd.testing.assert_frame_equal(by_lineage["base~mine"], by_lineage["base"])
+
     with pytest.raises(ViperError, match=r"0 files of truth for 2 shards"):
         audit.audit_all(tables, truth[2:], checker=tmp_path)
     with pytest.raises(ViperError, match=r"different numbers of shards"):
         audit.audit_all(tables[1:], truth, checker=tmp_path)
     with pytest.raises(ViperError, match=r"^x\.parquet: .*name files of data/SCALE/ as the rules write them"):
-        audit.audit_all([*tables, Path("x.parquet")], truth, checker=tmp_path)
+        audit.audit_all([*tables, ("base", Path("x.parquet"))], truth, checker=tmp_path)
 
 
 def test_photographs_have_no_truth(run_loop, album, tmp_path):

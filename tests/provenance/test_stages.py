@@ -167,7 +167,7 @@ def test_a_graph_survives_json(graph):
         ("images", []),
         ("captions", ["micro/caption"]),
         ("reconstructions", []),
-        ("critiques", ["micro/critique"]),
+        ("critiques", ["micro/caption", "micro/critique"]),
         ("refinements", ["micro/caption", "micro/entities", "micro/refine"]),
         ("dataset", ["cards/dataset", "micro/csr", "micro/vop"]),
         ("train_main", []),

@@ -90,6 +90,7 @@ def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
         "images.shards": 1,
         "synthesis.prompts": "paper",
         "synthesis.caption.max_new_tokens": 4,
+        "synthesis.critique.picture": "image",
         "synthesis.operations.language": "english",
         "synthesis.operations.types": ["color"],
         "synthesis.vop_held_out": 2,
@@ -132,7 +133,7 @@ def test_plan_operations(viper, tmp_path):
         "seed": 0,
     }
     write_rows(tmp_path / "in.parquet", [row], REFINEMENTS.columns)
-    scale = load("smoke", overrides={"synthesis.operations.types": ["color"]})
+    scale = load("smoke", overrides={"synthesis.operations.types": ["color"], "synthesis.operations.premise": "seen"})
     viper(
         *("plan-operations", "--refinements", tmp_path / "in.parquet", "--out", tmp_path / "out.parquet"),
         *(

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from microworld.adapters import cold_start as truth
-from scripted_loop import filtering_section, make_data_sets
+from scripted_loop import filtering_section, make_data_sets, small_section
 from viper import prompts
 from viper.config.training import ColdStart
 from viper.synthesis import assemble, card, steps
@@ -42,6 +42,8 @@ def held(command):
 
 def test_every_prompt_that_is_rendered_is_in_the_fingerprint_of_its_step(run_loop, asked, options, tmp_path):
     seen, running = asked
+    construction = {"caption": {"max_new_tokens": 8, "temperature": 1.0}}
+    run_loop(section=small_section(critique={"max_new_tokens": 8, "picture": "reconstruction"}, **construction))
     shards, _ = run_loop(section=filtering_section())
     running[0] = "assemble"
     sizes = options.model_copy(update={"csr_size": 7, "vop_size": 3, "allow_fewer": False})

@@ -113,7 +113,7 @@ def test_prompt_sets_are_read_from_the_options_of_a_rule(params, sets):
 STEPS = {
     "caption-images": {"caption"},
     "reconstruct-images": set(),
-    "critique-captions": {"critique"},
+    "critique-captions": {"critique", "caption"},
     "refine-captions": {"refine", "entities", "caption"},
     "plan-operations": set(),
     "edit-images": set(),

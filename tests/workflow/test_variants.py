@@ -16,7 +16,7 @@ def test_a_variant_trains_on_data_of_its_own_and_starts_nothing_else_anew(copy_r
 
     mine = (
         ", variants: {mine: {synthesis: {opinions: {captions: 3, least: 2}, "
-        "critique: {answers: 3, least: 2, temperature: 1.0}, vop_held_out: 0}}}"
+        "critique: {picture: image, answers: 3, least: 2, temperature: 1.0}, vop_held_out: 0}}}"
     )
     workflow.snakemake(scales("base.vop"), "--", "trial")
     plan = workflow.snakemake(scales("base.vop, base~mine.vop", mine), "--dry-run", "--", "trial").stdout
@@ -26,6 +26,7 @@ def test_a_variant_trains_on_data_of_its_own_and_starts_nothing_else_anew(copy_r
     table = pd.read_csv(workflow.root / "results/smoke/trial/trial.csv")
     assert set(table["lineage"]) == {"base.vop", "base~mine.vop"}
     tables = workflow.root / "data/smoke/synthesis"
+    assert not (tables / "base~mine/captions").exists(), "captions are asked for as for base: they are made once"
     for lineage, opinions in (("base", 0), ("base~mine", 3)):
         (path, *_) = sorted((tables / lineage / "refinements/seed0").glob("*.parquet"))
         assert {len(row["opinions"]) for row in read_rows(path) if not row["failure"]} == {opinions}

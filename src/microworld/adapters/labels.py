@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from microworld import grammar, parse
-from microworld.audit import premise_holds, read_pictures, read_truth
+from microworld.audit import before_edits, premise_holds, read_pictures, read_truth
 from microworld.base_models.checker import Checker
 from microworld.findings import edit_done
 from microworld.scene import Scene
@@ -41,8 +41,9 @@ def true_labels(shards: Shards, truth: Sequence[Path], checker: Checker, *, seed
             rng = np.random.default_rng(row_seed(seed, "true refinements", row_id))
             needed = grammar.refinements(scenes[row_id], parse.described_scene(row["caption"]))
             refinements[row_id] = [grammar.reword(rng, sentence) for sentence in needed]
+        started = before_edits(checker, scenes, edits)
         for row_id, edited in read_pictures(checker, edits).items():
-            if all(_is_true(each, scenes[row_id], edited) for each in operations[row_id]["statements"]):
+            if all(_is_true(each, started[row_id], edited) for each in operations[row_id]["statements"]):
                 pairs.add(row_id)
     return TrueLabels(refinements, pairs)
 

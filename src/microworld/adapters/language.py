@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microworld.grammar import instruction, plain, reword, statement
+from microworld.grammar import instruction, plain, refinements, reword, statement
 from microworld.operations import propose
-from microworld.parse import parse_caption, parse_entities
+from microworld.parse import described_scene, parse_caption, parse_entities
 from microworld.scene import MAX_OBJECTS, Object, Scene, cell_name, make_scene
 from viper.synthesis.heuristics import Agreement, Change
 
@@ -54,7 +54,21 @@ class MicroLanguage:
         cells = frozenset(cell_name(thing.cell) for thing in (operation.before, operation.after) if thing)
         # One newcomer a picture: more might exceed what the grid of the world holds.
         newcomer = {"addition"} if operation.before is None else frozenset()
-        return Change(type, reword(rng, statement(operation)), instruction(operation), cells | newcomer)
+        words = reword(rng, statement(operation)), instruction(operation)
+        return Change(type, *words, cells | newcomer, operation.after if newcomer else None)
+
+    def joined(self, described: Described, newcomer: Object) -> Described:
+        """The scene with one object more, whose cell is no longer free."""
+        scene = described.scene
+        free = tuple(cell for cell in described.free if cell != newcomer.cell)
+        return Described(make_scene([*scene.objects, newcomer], scene.shade, scene.texture), free)
+
+    def differences(self, meant: str, said: str, rng: np.random.Generator) -> list[str] | None:
+        """The refinements that make one caption the other; None where either is not a whole one of the grammar."""
+        for _, background, unread in map(parse_caption, (meant, said)):
+            if unread or background is None:
+                return None
+        return [reword(rng, each) for each in refinements(described_scene(meant), described_scene(said))]
 
 
 def _leaves_empty(caption: str, cell: int) -> bool:

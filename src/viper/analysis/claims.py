@@ -253,11 +253,32 @@ CLAIMS = (
         )
     ),
     Claim(
-        "filtered_labels_beat_unfiltered",
-        "Visual-operation predicting on the operations that are mostly true beats that on operations of every type, "
-        "both made to look closely",
+        "constructed_refinements_beat_the_critics",
+        "Caption self-refining on refinements that are right by construction beats that on its critic's, both made to "
+        "look closely",
+        f"base.csr{LOOK}",
+        f"base~paper.csr{LOOK}",
+    ),
+    Claim(
+        "constructed_premises_beat_seen",
+        "Visual-operation predicting on operations that start from what was added beats that on operations that start "
+        "from what the model sees, both made to look closely",
         f"base.vop{LOOK}",
-        f"base~anytype.vop{LOOK}",
+        f"base~paper.vop{LOOK}",
+    ),
+    Claim(
+        "refinements_beat_shuffled",
+        "Caption self-refining on refinements that are right by construction beats that on the same ones, each of "
+        "another caption, both made to look closely",
+        f"base.csr{LOOK}",
+        f"base~shuffled.csr{LOOK}",
+    ),
+    Claim(
+        "operations_beat_shuffled",
+        "Visual-operation predicting on operations that start from what was added beats that on the same ones, each of "
+        "another pair, both made to look closely",
+        f"base.vop{LOOK}",
+        f"base~shuffled.vop{LOOK}",
     ),
     Claim(
         "true_labels_beat_own",

@@ -168,6 +168,9 @@ def label_truth(
     options: Options,
     output: Annotated[Path, typer.Option(help="CSV to write")],
     by_truth: Annotated[list[str] | None, typer.Option(help="a lineage labelled by the truth; repeat for each")] = None,
+    shuffled: Annotated[
+        list[str] | None, typer.Option(help="a lineage with the labels of other rows; repeat for each")
+    ] = None,
 ) -> None:
     """How true the labels of each lineage are, beside what it gained."""
     from viper.analysis import label_truth as module
@@ -176,7 +179,7 @@ def label_truth(
 
     audited = read_table(audit, needed=module.AUDIT, numbers=module.AUDIT_NUMBERS)
     confidence = read_options(options).analysis.confidence
-    _write_csv(module.join(audited, read_tidy(scores), by_truth or [], confidence), output)
+    _write_csv(module.join(audited, read_tidy(scores), by_truth or [], confidence, shuffled or []), output)
 
 
 def table_pages(

@@ -26,7 +26,13 @@ def labelled(lineages: Sequence[str]) -> list[str]:
     return [lineage for lineage, name in checkpoints.items() if name.count(".") == 1 and phase_of(name) in MEASURES]
 
 
-def join(audit: pd.DataFrame, scores: pd.DataFrame, by_truth: Collection[str], confidence: float) -> pd.DataFrame:
+def join(
+    audit: pd.DataFrame,
+    scores: pd.DataFrame,
+    by_truth: Collection[str],
+    confidence: float,
+    shuffled: Collection[str] = (),
+) -> pd.DataFrame:
     """One row per lineage of one phase; the columns are COLUMNS, shares of 0..1 and gains in points.
 
     Args:
@@ -35,6 +41,8 @@ def join(audit: pd.DataFrame, scores: pd.DataFrame, by_truth: Collection[str], c
         by_truth: the lineages whose labels were made by the truth. Theirs are true by construction, of which the audit
             of the loop's own says nothing: `labels`, their number, and the interval are empty.
         confidence: of the Wilson interval of the share.
+        shuffled: the lineages whose labels are of other rows, and true by chance alone: their share is 0, with
+            no interval.
 
     Raises:
         ViperError: the audit says nothing of a lineage's labels.
@@ -45,7 +53,8 @@ def join(audit: pd.DataFrame, scores: pd.DataFrame, by_truth: Collection[str], c
         checkpoint, _ = split_control(lineage)
         root, _, phase = checkpoint.partition(".")
         row = {"lineage": lineage, "phase": phase}
-        row |= {"share": 1.0} if lineage in by_truth else _share(audit, root, phase, confidence)
+        known = {**dict.fromkeys(by_truth, 1.0), **dict.fromkeys(shuffled, 0.0)}
+        row |= {"share": known[lineage]} if lineage in known else _share(audit, root, phase, confidence)
         gained = overall.loc[lineage]
         row |= {"compared_with": gained["compared_with"], "gain": gained["difference"], "seeds": gained["seeds"]}
         row |= {"gain_low": gained["difference_low"], "gain_high": gained["difference_high"]}

@@ -1,6 +1,7 @@
 """All parameters as one pydantic model: sections of a scale, and the checks that need several sections."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
@@ -81,12 +82,7 @@ class Scale(Section):
             try:
                 self.under(name)
             except ValidationError as error:
-                wrong = "; ".join(
-                    f"{'.'.join(map(str, each['loc']))} = {each['input']!r:.80}: "
-                    + each["msg"].removeprefix("Value error, ")
-                    for each in error.errors()
-                )
-                raise ValueError(f"variants.{name}: {wrong}") from error
+                raise ValueError(f"variants.{name}: {'; '.join(map(_told, error.errors()))}") from error
         return self
 
     @property
@@ -221,3 +217,9 @@ class Params(Section):
                 f"scale {self.scale!r} is not among the scales {', '.join(self.scales)}: choose one of them"
             )
         return self
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    """One mistake of a variant: which value, where a single one is wrong, and what about it."""
+    place = f"{'.'.join(map(str, error['loc']))} = {error['input']!r:.80}: " if error["loc"] else ""
+    return place + error["msg"].removeprefix("Value error, ")

@@ -8,7 +8,9 @@ from viper.config.base import Count, Few, Natural, Section, Tokens
 
 OperationType = Literal["color", "size", "shape", "text", "position", "add", "remove", "count"]
 PromptSet = Literal["micro", "paper"]
-Labels = Literal["loop", "truth"]
+Labels = Literal["loop", "truth", "shuffled"]
+Premise = Literal["seen", "added"]
+Criticized = Literal["image", "reconstruction"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -24,11 +26,21 @@ class Answering(Section):
 class Critiquing(Answering):
     """How the critic answers, and how often a refinement must come back to be kept."""
 
+    picture: Criticized = Field(
+        "image",
+        description="of which picture a caption is criticized. image: the seed image, by comparing it with the "
+        "reconstruction; reconstruction: it, whose own caption is known; what a further caption of the seed image says "
+        "otherwise is then known without looking, and no critic is asked",
+    )
     answers: Annotated[Few, Field(ge=1)] = Field(1, description="how many times the critic is asked about a caption")
     least: Annotated[Few, Field(ge=1)] = Field(1, description="a refinement is kept that so many of the answers have")
 
     @model_validator(mode="after")
     def _answers_differ(self) -> "Critiquing":
+        if self.picture == "reconstruction" and self.answers > 1:
+            raise ValueError(
+                f"answers is {self.answers}, and nobody is asked about a reconstruction: set it to 1, or picture: image"
+            )
         if self.least > self.answers:
             raise ValueError(
                 f"least {self.least} exceeds answers {self.answers}: no refinement would be kept; lower it"
@@ -63,11 +75,21 @@ class OperationsSection(Section):
     types: list[OperationType] = Field(
         ["color", "size", "shape", "text", "position", "add", "remove", "count"], min_length=1
     )
+    premise: Premise = Field(
+        "seen",
+        description="what an operation starts from. seen: an entity that the VLM names; added: something that the "
+        "editor has put into the picture just before, of which the VLM need not have seen anything",
+    )
 
     @model_validator(mode="after")
     def _types_are_distinct(self) -> "OperationsSection":
         if len(set(self.types)) < len(self.types):
             raise ValueError(f"types names one twice: {', '.join(self.types)}; keep each once")
+        if self.premise == "added" and self.max_operations > 1:
+            raise ValueError(
+                f"max_operations is {self.max_operations}, and only one thing is added to a picture to start from: "
+                "set it to 1, or premise: seen"
+            )
         return self
 
 
@@ -114,7 +136,8 @@ class Synthesis(Section):
     allow_fewer: bool = Field(False, description="true: too few usable rows shrink both data sets, in proportion")
     labels: Labels = Field(
         description="loop: what critic and heuristics say; truth: what drawn pictures show, as a ceiling: captions are "
-        "labelled by it, and pairs with an untrue statement dropped",
+        "labelled by it, and pairs with an untrue statement dropped; shuffled: what the loop says of another row, as a "
+        "control of what training gives whatever labels say",
     )
     caption: Answering
     critique: Critiquing
@@ -130,5 +153,26 @@ class Synthesis(Section):
             raise ValueError(
                 "opinions are asked like captions, and at caption.temperature 0 all are the same: raise it or set "
                 "opinions.captions to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _captions_of_a_reconstruction_differ(self) -> "Synthesis":
+        if self.critique.picture == "image":
+            return self
+        if self.caption.temperature == 0:
+            raise ValueError(
+                "critique.picture is reconstruction, which needs a second caption of each image, and at "
+                "caption.temperature 0 both are the same: raise it"
+            )
+        if self.operations.language != "micro":
+            raise ValueError(
+                "critique.picture is reconstruction, and captions in English cannot be held to each other: set "
+                "critique.picture: image"
+            )
+        if self.labels == "truth":
+            raise ValueError(
+                "labels is truth, which is known of seed images, and critique.picture is reconstruction: set one of "
+                "them otherwise"
             )
         return self

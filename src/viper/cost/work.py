@@ -119,7 +119,9 @@ def _caption_images(job: Job, scale: Scale, rates: Rates) -> Work:
 
 def _critique_captions(job: Job, scale: Scale, rates: Rates) -> Work:
     critique = scale.synthesis.critique
-    return Work("vlm", {"token": _images(scale) * critique.answers * critique.max_new_tokens})
+    is_asked = critique.picture == "image"  # otherwise for a second caption
+    tokens = critique.answers * critique.max_new_tokens if is_asked else scale.synthesis.caption.max_new_tokens
+    return Work("vlm", {"token": _images(scale) * tokens})
 
 
 def _refine_captions(job: Job, scale: Scale, rates: Rates) -> Work:
@@ -137,6 +139,8 @@ def _reconstruct_images(job: Job, scale: Scale, rates: Rates) -> Work:
 def _edit_images(job: Job, scale: Scale, rates: Rates) -> Work:
     images, synthesis = _images(scale) * scale.synthesis.vop_share, scale.synthesis
     calls = (1 + synthesis.operations.max_operations) / 2 if synthesis.edit.one_by_one else 1
+    if synthesis.operations.premise == "added":
+        calls += 1 - ("add" in synthesis.operations.types) / len(synthesis.operations.types)  # what is added first
     return Work("editor", {"denoising": images * calls * _passes(scale.models.editor)}, pictures=images)
 
 

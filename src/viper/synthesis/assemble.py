@@ -1,11 +1,13 @@
 """From the shards of the steps to the two data sets, and the account of what was dropped.
 
-Caption Self-Refining (CSR): an image and its caption; the truth is the refinements, the reasoning the critic's.
+Caption Self-Refining (CSR): an image and its caption; the truth is the refinements, the reasoning the critic's. Or the
+reconstruction and another caption (`synthesis.critique.picture`); then the reasoning is that of this caption.
 Visual-Operation Predicting (VOP): an image and its edited copy; the truth is the operations. The heuristics that make
-them do not reason: the reasoning is that by which the model named the entities that they change.
+them do not reason: the reasoning is that by which the model named the entities that they change. The image is the seed
+image, or what was prepared of it (`synthesis.operations.premise`).
 
 Where `synthesis.labels` is `truth`, the truth of drawn pictures stands in for the refinements, and only pairs whose
-statements are all true are kept.
+statements are all true are kept; where it is `shuffled`, every row has the ground truth of another.
 
 Some VOP pairs are held out: their images are in no data set that anything is trained on.
 """
@@ -77,7 +79,6 @@ class Shards:
             light = {
                 step: read_step(path, step, ["id"] if step == "images" else ["id", "failure"])
                 for step, path in paths.items()
-                if step != "reconstructions"  # no data set shows them
             }
             check_rows(light, paths, seed=seed, vop_share=vop_share)
 
@@ -104,7 +105,7 @@ def fates(shards: Shards, truth: TrueLabels | None = None) -> tuple[dict[str, st
             for row_id, failure in failures["edits"].items()
         }
     images = {row["id"]: _image_name(row) for row in shards.rows("images", ["id", "image.path"])}
-    captions = {row["id"]: row["caption"] for row in shards.rows("captions", ["id", "caption"])}
+    captions = {row["id"]: row["caption"] for row in shards.rows("critiques", ["id", "caption"])}
     edited = {row["id"]: _image_name(row) for row in shards.rows("edits", ["id", "image.path"])}
     csr, vop, seen = {}, {}, set()
     for row_id, image in images.items():
@@ -154,9 +155,14 @@ def assemble(
     usable = {name: [row_id for row_id, fate in fates.items() if not fate] for name, fates in _named(csr, vop)}
     sizes = _sizes(options, {name: len(ids) for name, ids in usable.items()}, csr, vop)
     chosen = {name: _choose(ids, sizes[name], row_seed(seed, f"assemble {name}", "")) for name, ids in usable.items()}
-    write_groups(out.csr, _csr_rows(shards, chosen["csr"], options, lineage, seed, truth), CSR_COLUMNS)
+    refinements = truth.refinements if truth else _column(shards, "critiques", "refinements")
+    statements = _column(shards, "operations", "statements")
+    if options.labels == "shuffled":
+        refinements = _exchanged(refinements, chosen["csr"], row_seed(seed, "shuffle csr", ""))
+        statements |= _exchanged(statements, chosen["vop"], row_seed(seed, "shuffle vop", ""))
+    write_groups(out.csr, _csr_rows(shards, chosen["csr"], options, lineage, seed, refinements), CSR_COLUMNS)
     for path, ids in ((out.vop, chosen["vop"]), (out.held_out, held_out)):
-        write_groups(path, _vop_rows(shards, ids, options, lineage, seed), VOP_COLUMNS)
+        write_groups(path, _vop_rows(shards, ids, options, lineage, seed, statements), VOP_COLUMNS)
     counts = {name: _account(fates, chosen[name]) for name, fates in _named(csr, vop)}
     with atomic_write(out.dropped) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv_writer(file)
@@ -234,40 +240,63 @@ def _choose(ids: list[str], size: int, seed: int) -> set[str]:
     return {ids[position] for position in np.random.default_rng(seed).permutation(len(ids))[:size]}
 
 
+def _column(shards: Shards, step: str, name: str) -> dict[str, list[str]]:
+    """One column of a step's tables, by id."""
+    return {row["id"]: row[name] for row in shards.rows(step, ["id", name])}
+
+
+def _exchanged(labels: dict[str, list[str]], ids: set[str], seed: int) -> dict[str, list[str]]:
+    """The labels of these rows, passed on around a random circle: nobody keeps its own, and none is lost."""
+    circle = sorted(ids)
+    circle = [circle[position] for position in np.random.default_rng(seed).permutation(len(circle))]
+    return {row_id: labels[circle[number - 1]] for number, row_id in enumerate(circle)}
+
+
 def _csr_rows(
-    shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, truth: TrueLabels | None
+    shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, labels: dict[str, list[str]]
 ) -> Iterator[list[Row]]:
     for shard in range(shards.count):
-        captions = by_id(read_step(shards.path("captions", shard), "captions", ["id", "caption"]))
-        critiques = by_id(read_step(shards.path("critiques", shard), "critiques", ["id", "refinements", "completion"]))
+        columns = ["id", "picture", "caption", "completion"]
+        critiques = by_id(read_step(shards.path("critiques", shard), "critiques", columns))
+        pictures = {"image": read_step(shards.path("images", shard), "images", ["id", "image"])}
+        if any(critiques[row_id]["picture"] == "reconstruction" for row_id in chosen & critiques.keys()):
+            if "reconstructions" not in shards.tables:
+                raise ViperError(
+                    "the captions are held to the reconstructions (synthesis.critique.picture), and no table of them "
+                    "is named: add --reconstructions, once for each shard"
+                )
+            painted = read_step(shards.path("reconstructions", shard), "reconstructions", ["id", "image"])
+            pictures["reconstruction"] = painted
         yield [
             {
                 "id": row["id"],
                 "images": [row["image"]],
-                "caption": captions[row["id"]]["caption"],
-                "prompt": render(options.prompts, "csr", caption=captions[row["id"]]["caption"]),
-                "ground_truth": truth.refinements[row["id"]] if truth else critiques[row["id"]]["refinements"],
+                "caption": critiques[row["id"]]["caption"],
+                "prompt": render(options.prompts, "csr", caption=critiques[row["id"]]["caption"]),
+                "ground_truth": labels[row["id"]],
                 "reasoning": completion.reasoning(critiques[row["id"]]["completion"]),
                 "lineage": lineage,
                 "prompt_name": f"{options.prompts}/csr",
                 "seed": seed,
             }
-            for row in read_step(shards.path("images", shard), "images", ["id", "image"])
-            if row["id"] in chosen
+            for picture, rows in pictures.items()
+            for row in rows
+            if row["id"] in chosen and critiques[row["id"]]["picture"] == picture
         ]
 
 
-def _vop_rows(shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int) -> Iterator[list[Row]]:
+def _vop_rows(
+    shards: Shards, chosen: set[str], options: Synthesis, lineage: str, seed: int, labels: dict[str, list[str]]
+) -> Iterator[list[Row]]:
     for shard in range(shards.count):
         named = by_id(read_step(shards.path("refinements", shard), "refinements", ["id", "entities_completion"]))
-        operations = by_id(read_step(shards.path("operations", shard), "operations", ["id", "statements"]))
-        edits = by_id(read_step(shards.path("edits", shard), "edits", ["id", "image"]))
+        edits = by_id(read_step(shards.path("edits", shard), "edits", ["id", "prepared", "image"]))
         yield [
             {
                 "id": row["id"],
-                "images": [row["image"], edits[row["id"]]["image"]],
+                "images": [*(edits[row["id"]]["prepared"] or [row["image"]]), edits[row["id"]]["image"]],
                 "prompt": render(options.prompts, "vop"),
-                "ground_truth": operations[row["id"]]["statements"],
+                "ground_truth": labels[row["id"]],
                 "reasoning": completion.reasoning(named[row["id"]]["entities_completion"]),
                 "lineage": lineage,
                 "prompt_name": f"{options.prompts}/vop",

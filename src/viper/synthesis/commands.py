@@ -151,6 +151,9 @@ def register(app: typer.Typer) -> None:
         options: Options,
         lineage: Lineage,
         seed: Seed,
+        reconstructions: Annotated[
+            list[Path] | None, typer.Option(help="tables of this step, where captions are held to what was painted")
+        ] = None,
         truth: Annotated[
             list[Path] | None, typer.Option(help="what is in each shard, where synthesis.labels is truth")
         ] = None,
@@ -162,7 +165,9 @@ def register(app: typer.Typer) -> None:
         from viper.synthesis.assemble import DataSets, Shards, assemble
 
         tables = {"images": images, "captions": captions, "critiques": critiques, "refinements": refinements}
-        shards = Shards(tables | {"operations": operations, "edits": edits})
+        tables |= {"operations": operations, "edits": edits}
+        tables |= {"reconstructions": reconstructions} if reconstructions else {}
+        shards = Shards(tables)
         out = DataSets(csr, vop, held_out, dropped)
         section = read_options(options).synthesis
         labels = None
@@ -188,7 +193,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def audit_synthesis(
-        table: Annotated[list[Path], typer.Option(help="table of a step and shard; repeat for each that is read")],
+        table: Annotated[
+            list[str],
+            typer.Option(
+                metavar="LINEAGE=PATH", help="table of a step and shard, and whose data it led to; repeat for each"
+            ),
+        ],
         truth: Annotated[list[Path], typer.Option(help="what is in a shard of drawn images; repeat for each")],
         checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checker's folder")],
         out: Annotated[Path, typer.Option(help="CSV table to write")],
@@ -198,7 +208,8 @@ def register(app: typer.Typer) -> None:
         from viper.manifest import model_folder
         from viper.synthesis import world
 
-        measured = world.audit(table, truth, checker=model_folder(checkpoint))
+        tables = [_named_table(each) for each in table]
+        measured = world.audit(tables, truth, checker=model_folder(checkpoint))
         with atomic_write(out) as partial:
             measured.to_csv(partial, index=False, lineterminator="\n")
 
@@ -227,6 +238,18 @@ def _make(
     model = load(sections.models) if load else None
     parts = sections.synthesis if step.has_options else None
     write_rows(out, step(tables, model, parts, lineage=lineage, seed=seed), step.makes.columns)
+
+
+def _named_table(given: str) -> tuple[str, Path]:
+    """The lineage and the path of LINEAGE=PATH.
+
+    Raises:
+        ViperError: it has another form.
+    """
+    lineage, found, path = given.partition("=")
+    if not (lineage and found and path):
+        raise ViperError(f"--table {given}: name the lineage too: LINEAGE=PATH, such as base={given}")
+    return lineage, Path(path)
 
 
 def _true_labels(shards: "TableShards", truth: list[Path], checker: Path | None, seed: int) -> "TrueLabels":

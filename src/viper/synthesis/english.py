@@ -101,13 +101,23 @@ class EnglishLanguage:
                 fields = {"before": str(number), "after": str(number + (1 if rng.random() < 0.5 else -1))}
             case _:
                 raise ValueError(f"unknown operation type {type!r}")
+        newcomer = Entity(after["name"], after["color"], number="1", place=fields["after"]) if type == "add" else None
         said = {"entity": _phrase(entity, leave_out=type), "name": entity.name, "place": entity.place, **fields}
         templates = _templates()["changes"][type]
         statement, instruction = (
             _environment().from_string(templates[form]).render(said) for form in ("statement", "instruction")
         )
         # What is added belongs to no entity; one addition a picture is enough to find.
-        return Change(type, statement, instruction, frozenset({"addition" if type == "add" else _phrase(entity)}))
+        touches = frozenset({"addition" if type == "add" else _phrase(entity)})
+        return Change(type, statement, instruction, touches, newcomer)
+
+    def joined(self, described: list[Entity], newcomer: Entity) -> list[Entity]:
+        """The entities with one more."""
+        return [*described, newcomer]
+
+    def differences(self, meant: str, said: str, rng: np.random.Generator) -> None:
+        """Two texts of any pictures cannot be held to each other."""
+        return None
 
 
 def _other(rng: np.random.Generator, words: list[str], present: str) -> str:

@@ -23,12 +23,14 @@ class Change:
         statement: what was done, in the past passive: the ground truth of Visual-Operation Predicting.
         instruction: the same as an order to the editor.
         touches: names of what it takes part in (entities, places): two changes of a picture must not share one.
+        newcomer: the entity that it brings; None where it brings none.
     """
 
     type: str
     statement: str
     instruction: str
     touches: frozenset[str]
+    newcomer: Any = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,14 @@ class Language(Protocol):
 
     def propose(self, rng: np.random.Generator, described: Any, type: str, entity: Any) -> Change | None:
         """Return a random change of `type` to `entity`; None where it has nothing that could change so."""
+        ...
+
+    def joined(self, described: Any, newcomer: Any) -> Any:
+        """What is described, with an entity besides."""
+        ...
+
+    def differences(self, meant: str, said: str, rng: np.random.Generator) -> list[str] | None:
+        """What has to change in a caption `said` where `meant` is true of the picture; None where it cannot be told."""
         ...
 
 
@@ -120,6 +130,42 @@ def plan_changes(
         if change is not None:
             changes.append(change)
     return changes, "" if changes else "no operation fits"
+
+
+def plan_on_newcomer(
+    language: Language,
+    section: OperationsSection,
+    *,
+    caption: str,
+    answer: str,
+    seed: int,
+    agreement: Agreement = Agreement(),
+) -> tuple[Change | None, list[Change], str]:
+    """Choose something to add to a picture, and a change to that: what it starts from, nobody needs to have seen.
+
+    Types are tried in random order. Where it is the turn of an addition, the addition itself is the change.
+
+    Args:
+        caption, answer, agreement: as in `plan_changes`; the newcomer goes where they leave a place free.
+
+    Returns:
+        The addition that comes first (None where there is none), the change alone in a list, and '' or the reason why
+        there is none.
+    """
+    rng = np.random.default_rng(seed)
+    described, entities = language.read(caption, answer, agreement)
+    if not entities:
+        return None, [], "no entities"
+    addition = language.propose(rng, described, "add", entities[int(rng.integers(len(entities)))])
+    if addition is None:
+        return None, [], "nothing can be added"
+    grown = language.joined(described, addition.newcomer)
+    for type in rng.permutation(section.types):
+        if type == "add":
+            return None, [addition], ""
+        if change := language.propose(rng, grown, str(type), addition.newcomer):
+            return addition, [change], ""
+    return None, [], "no operation fits"
 
 
 def _change_one(

@@ -44,7 +44,7 @@ class Step:
         reads: the tables that it reads, in the order in which `function` takes them.
         makes: the table that it makes.
         model: which model it asks; None for none.
-        has_options: whether it depends on the section `synthesis`; the sections of its rule say on what of it.
+        depends_on: of the section `synthesis` of params.yaml.
     """
 
     name: str
@@ -52,7 +52,17 @@ class Step:
     reads: tuple[Schema, ...]
     makes: Schema
     model: Literal["vlm", "painter", "editor"] | None = None
-    has_options: bool = True
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def has_options(self) -> bool:
+        """Whether its function takes the section `synthesis`."""
+        return bool(self.depends_on)
+
+    @property
+    def sections(self) -> list[str]:
+        """All that it depends on of params.yaml, as its rule says it."""
+        return [*([f"models.{self.model}"] if self.model else []), *(f"synthesis.{name}" for name in self.depends_on)]
 
     def __call__(
         self,
@@ -76,23 +86,39 @@ class Step:
         return self.function(*read, *given, lineage=lineage, seed=seed)
 
 
-CAPTION_IMAGES = Step("caption_images", steps.caption, reads=(SEED_IMAGES,), makes=CAPTIONS, model="vlm")
+CAPTION_IMAGES = Step(
+    "caption_images",
+    steps.caption,
+    reads=(SEED_IMAGES,),
+    makes=CAPTIONS,
+    model="vlm",
+    depends_on=("prompts", "caption"),
+)
 RECONSTRUCT_IMAGES = Step(
-    "reconstruct_images",
-    steps.reconstruct,
-    reads=(CAPTIONS,),
-    makes=RECONSTRUCTIONS,
-    model="painter",
-    has_options=False,
+    "reconstruct_images", steps.reconstruct, reads=(CAPTIONS,), makes=RECONSTRUCTIONS, model="painter"
 )
 CRITIQUE_CAPTIONS = Step(
-    "critique_captions", steps.critique, reads=(SEED_IMAGES, CAPTIONS, RECONSTRUCTIONS), makes=CRITIQUES, model="vlm"
+    "critique_captions",
+    steps.critique,
+    reads=(SEED_IMAGES, CAPTIONS, RECONSTRUCTIONS),
+    makes=CRITIQUES,
+    model="vlm",
+    depends_on=("prompts", "critique", "caption", "operations.language"),  # a second caption may be asked for
 )
 REFINE_CAPTIONS = Step(
-    "refine_captions", steps.refine, reads=(SEED_IMAGES, CAPTIONS, CRITIQUES), makes=REFINEMENTS, model="vlm"
+    "refine_captions",
+    steps.refine,
+    reads=(SEED_IMAGES, CAPTIONS, CRITIQUES),
+    makes=REFINEMENTS,
+    model="vlm",
+    depends_on=("prompts", "refine", "entities", "opinions", "caption", "vop_share"),  # opinions are further captions
 )
-PLAN_OPERATIONS = Step("plan_operations", steps.operate, reads=(REFINEMENTS,), makes=OPERATIONS)
-EDIT_IMAGES = Step("edit_images", steps.edit, reads=(SEED_IMAGES, OPERATIONS), makes=EDITS, model="editor")
+PLAN_OPERATIONS = Step(
+    "plan_operations", steps.operate, reads=(REFINEMENTS,), makes=OPERATIONS, depends_on=("operations", "opinions")
+)
+EDIT_IMAGES = Step(
+    "edit_images", steps.edit, reads=(SEED_IMAGES, OPERATIONS), makes=EDITS, model="editor", depends_on=("edit",)
+)
 
 STEPS = (CAPTION_IMAGES, RECONSTRUCT_IMAGES, CRITIQUE_CAPTIONS, REFINE_CAPTIONS, PLAN_OPERATIONS, EDIT_IMAGES)
 

@@ -35,7 +35,18 @@ _MADE_BY = {"failure": TEXT, "lineage": TEXT, "prompt_name": TEXT, "seed": INTEG
 SEED_IMAGES = Schema("images", {"id": TEXT, "image": IMAGE, "source": TEXT})
 CAPTIONS = Schema("captions", {"id": TEXT, "caption": TEXT, "completion": TEXT, **_MADE_BY}, "images")
 RECONSTRUCTIONS = Schema("reconstructions", {"id": TEXT, "image": IMAGE, **_MADE_BY}, "captions")
-CRITIQUES = Schema("critiques", {"id": TEXT, "refinements": TEXTS, "completion": TEXT, **_MADE_BY}, "captions")
+CRITIQUES = Schema(
+    "critiques",
+    {
+        "id": TEXT,
+        "picture": TEXT,  # that the caption is held to: the seed "image" or its "reconstruction"
+        "caption": TEXT,
+        "refinements": TEXTS,
+        "completion": TEXT,
+        **_MADE_BY,
+    },
+    "captions",
+)
 REFINEMENTS = Schema(
     "refinements",
     {
@@ -51,10 +62,28 @@ REFINEMENTS = Schema(
     is_drawn=True,
 )
 OPERATIONS = Schema(
-    "operations", {"id": TEXT, "types": TEXTS, "statements": TEXTS, "instructions": TEXTS, **_MADE_BY}, "refinements"
+    "operations",
+    {
+        "id": TEXT,
+        "preparation": TEXT,  # an order to the editor: what it adds first, to start from; '' where nothing is
+        "types": TEXTS,
+        "statements": TEXTS,
+        "instructions": TEXTS,
+        **_MADE_BY,
+    },
+    "refinements",
 )
 EDITS = Schema(
-    "edits", {"id": TEXT, "image": IMAGE, "least_change": NUMBER, "mean_change": NUMBER, **_MADE_BY}, "operations"
+    "edits",
+    {
+        "id": TEXT,
+        "prepared": IMAGES,  # the picture that was started from, where that is not the seed image itself
+        "image": IMAGE,
+        "least_change": NUMBER,
+        "mean_change": NUMBER,
+        **_MADE_BY,
+    },
+    "operations",
 )
 
 # In the order in which the loop makes them.

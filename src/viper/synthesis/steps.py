@@ -12,11 +12,12 @@ from viper.completion import answer_text
 from viper.config.synthesis import Answering, Synthesis
 from viper.models.base import VLM, Chat, Editor, Painter, is_flat
 from viper.prompts import render
-from viper.synthesis.heuristics import Agreement, get_language, plan_changes
+from viper.synthesis.heuristics import Agreement, get_language, plan_changes, plan_on_newcomer
 from viper.synthesis.refinements import NOTHING, agreed, read_refinements
 from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, row_seed, unpack_image
 
 BROKEN = "broken format"
+FLAT = "flat reconstruction"
 _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole picture a small object would average away
 
 
@@ -58,11 +59,15 @@ def critique(
     lineage: str,
     seed: int,
 ) -> list[Row]:
-    """The VLM compares image, reconstruction and caption, and lists refinements; asked several times, what enough of
-    its answers have. The completion is that of the answer with most of them.
+    """What has to change in a caption. Of the seed image (`critique.picture`): the VLM compares image, reconstruction
+    and caption, and lists refinements; asked several times, what enough of its answers have. The completion is that of
+    the answer with most of them. Of the reconstruction: see `_hold_captions_together`.
 
-    Failures: the reconstruction has one flat color (then nobody is asked); broken format; nothing to change.
+    Failures: the reconstruction has one flat color (then nobody is asked); broken format; nothing to change; captions
+    that cannot be compared.
     """
+    if options.critique.picture == "reconstruction":
+        return _hold_captions_together(images, captions, reconstructions, vlm, options, lineage=lineage, seed=seed)
     originals, usable = by_id(images), _usable(captions)
     redrawn = {row["id"]: unpack_image(row["image"]) for row in reconstructions}
     asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
@@ -86,13 +91,59 @@ def critique(
             completion = answers[shares.index(max(shares))]
         broken = not any(map(answer_text, answers or []))
         failure = BROKEN if broken else "" if refinements else NOTHING
-        failure = failure if answers else "flat reconstruction"
+        failure = failure if answers else FLAT
         rows.append(
             {
                 "id": row["id"],
+                "picture": "image",
+                "caption": row["caption"],
                 "refinements": refinements,
                 "completion": completion,
                 **_made_by(failure, lineage, f"{options.prompts}/critique", seed),
+            }
+        )
+    return rows
+
+
+def _hold_captions_together(
+    images: list[Row],
+    captions: list[Row],
+    reconstructions: list[Row],
+    vlm: VLM,
+    options: Synthesis,
+    *,
+    lineage: str,
+    seed: int,
+) -> list[Row]:
+    """The VLM describes each seed image a second time; of the picture that was painted after the first caption, all
+    that the second says otherwise is wrong. Where the VLM is unsure of an image, its captions differ: that is what is
+    to be learnt, and no eye is needed for the labels, only a painter that paints what it is told.
+    """
+    originals = by_id(images)
+    redrawn = {row["id"]: unpack_image(row["image"]) for row in reconstructions}
+    usable = _usable(captions)
+    asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
+    text, language = render(options.prompts, "caption"), get_language(options.operations.language)
+    chats = [Chat([unpack_image(originals[row["id"]]["image"])], text) for row in asked]
+    completions = _ask(vlm, chats, options.caption, _row_seeds(seed, "second caption", asked))
+    second = {row["id"]: completion for row, completion in zip(asked, completions, strict=True)}
+    rows = []
+    for row in usable:
+        completion = second.get(row["id"], "")
+        said, differences = answer_text(completion), None
+        if said:
+            wording = np.random.default_rng(row_seed(seed, "differences", row["id"]))
+            differences = language.differences(row["caption"], said, wording)
+        failure = "" if differences else "captions that cannot be compared" if differences is None else NOTHING
+        failure = failure if said else BROKEN
+        rows.append(
+            {
+                "id": row["id"],
+                "picture": "reconstruction",
+                "caption": said,
+                "refinements": differences or [],
+                "completion": completion,
+                **_made_by(failure if row["id"] in second else FLAT, lineage, f"{options.prompts}/caption", seed),
             }
         )
     return rows
@@ -108,17 +159,18 @@ def refine(
     lineage: str,
     seed: int,
 ) -> list[Row]:
-    """The VLM works its refinements into the caption, then names the hard entities of the refined caption.
+    """The VLM works its refinements of the seed image's caption into it, then names the hard entities of the result.
 
     Only the share of the images that is drawn for VOP (by name and seed) goes on; the others have no row. A caption
     without refinements is its own refined caption: what CSR cannot use may still serve VOP. Where `opinions` are
     wanted, the picture is also described anew, so many times.
     Failures: refined caption or entities of broken format.
     """
-    originals, found = by_id(images), by_id(critiques)
+    originals = by_id(images)
+    found = {row["id"]: row["refinements"] if row["picture"] == "image" else [] for row in critiques}
     usable = [row for row in _usable(captions) if drawn_for_vop(row["id"], options.vop_share, seed)]
     pictures = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
-    to_refine = [row for row in usable if found[row["id"]]["refinements"]]
+    to_refine = [row for row in usable if found[row["id"]]]
     chats = [
         Chat(
             [pictures[row["id"]]],
@@ -126,7 +178,7 @@ def refine(
                 options.prompts,
                 "refine",
                 caption=row["caption"],
-                refinements=" ".join(found[row["id"]]["refinements"]),
+                refinements=" ".join(found[row["id"]]),
             ),
         )
         for row in to_refine
@@ -170,23 +222,27 @@ def refine(
 def operate(refinements: list[Row], options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """Heuristics turn hard entities into operations.
 
-    Failures: no entities; no entity that the captions agree on; no operation fits.
+    Failures: no entities; no entity that the captions agree on; no operation fits; nothing can be added.
     """
     section, least = options.operations, options.opinions.least
     language = get_language(section.language)
     rows = []
     for row in _usable(refinements):
-        changes, failure = plan_changes(
-            language,
-            section,
-            caption=row["refined_caption"],
-            answer=row["entities"],
-            seed=row_seed(seed, "operate", row["id"]),
-            agreement=Agreement(tuple(row["opinions"]), least),
-        )
+        known = {
+            "caption": row["refined_caption"],
+            "answer": row["entities"],
+            "seed": row_seed(seed, "operate", row["id"]),
+            "agreement": Agreement(tuple(row["opinions"]), least),
+        }
+        addition = None
+        if section.premise == "added":
+            addition, changes, failure = plan_on_newcomer(language, section, **known)
+        else:
+            changes, failure = plan_changes(language, section, **known)
         rows.append(
             {
                 "id": row["id"],
+                "preparation": addition.instruction if addition else "",
                 "types": [change.type for change in changes],
                 "statements": [change.statement for change in changes],
                 "instructions": [change.instruction for change in changes],
@@ -199,14 +255,22 @@ def operate(refinements: list[Row], options: Synthesis, *, lineage: str, seed: i
 def edit(
     images: list[Row], operations: list[Row], editor: Editor, options: Synthesis, *, lineage: str, seed: int
 ) -> list[Row]:
-    """The editor carries out the operations of each picture.
+    """The editor carries out the operations of each picture, on what it has prepared where that is wanted.
 
     Failures: an edit changed nothing visible (`min_change`); the picture is no longer the same (`max_change`).
     """
     section = options.edit
     originals, usable = by_id(images), _usable(operations)
     before = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in usable}
-    after, least = dict(before), {row["id"]: 1.0 for row in usable}
+    prepared = {row["id"]: row["preparation"] for row in usable if row["preparation"]}
+    noise = [row_seed(seed, "edit preparation", row_id) for row_id in prepared]
+    empty = [before[row_id] for row_id in prepared]
+    started = editor.edit(empty, list(prepared.values()), seeds=noise) if prepared else []
+    least = {row["id"]: 1.0 for row in usable}
+    for row_id, image in zip(prepared, started, strict=True):
+        least[row_id] = largest_local_change(before[row_id], image)
+        before[row_id] = image
+    after = dict(before)
     todo = {row["id"]: row["instructions"] if section.one_by_one else [" ".join(row["instructions"])] for row in usable}
     for turn in range(max((len(orders) for orders in todo.values()), default=0)):
         ids = [row_id for row_id, orders in todo.items() if turn < len(orders)]
@@ -225,6 +289,7 @@ def edit(
         rows.append(
             {
                 "id": row_id,
+                "prepared": [pack_image(before[row_id])] if row_id in prepared else [],
                 "image": pack_image(after[row_id]),
                 "least_change": least[row_id],
                 "mean_change": overall,

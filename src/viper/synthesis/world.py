@@ -28,7 +28,7 @@ def language() -> "Language":
     return MicroLanguage()
 
 
-def audit(tables: Sequence[Path], truth: Sequence[Path], *, checker: Path) -> "pd.DataFrame":
+def audit(tables: Sequence[tuple[str, Path]], truth: Sequence[Path], *, checker: Path) -> "pd.DataFrame":
     """Every step of some syntheses against the truth; see `microworld.audit.audit_all`."""
     from microworld.audit import audit_all
 

@@ -104,7 +104,9 @@ def words(*terms):
 
 def turn(caption, refinements, operations):
     pictures = dict.fromkeys(("seed", "reconstruction", "edit"), pack_image(Image.new("RGB", (64, 64))))
-    return pictures | {"caption": caption, "refinements": refinements, "operations": operations}
+    texts = {"caption": caption, "refinements": refinements, "operations": operations}
+    start = {"criticized": caption, "picture": "image", "prepared": [], "preparation": ""}
+    return pictures | start | texts
 
 
 def ratios():

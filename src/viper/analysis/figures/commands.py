@@ -134,7 +134,7 @@ def figure_loop(
 
     style.use_style()
     rows = read_rows(examples)
-    _write(loop_examples.draw(rows), output, loop_examples.CAPTION.format(count=len(rows)), caption)
+    _write(loop_examples.draw(rows), output, loop_examples.caption(rows), caption)
 
 
 def _write(drawn: "Figure", output: list[Path], text: str, caption: Path) -> None:

@@ -50,6 +50,7 @@ def caption(table: pd.DataFrame, confidence: float) -> str:
     return (
         f"What a phase gained over {references}, in points of the mean over the benchmarks, against the share of its "
         "labels that are true by the audit: of CSR, refinements that tell a mistake of the caption right; of VOP, "
-        "statements that hold of both pictures. Labels by the truth are true by construction. "
+        "statements that hold of both pictures. Labels by the truth are true by construction, those "
+        "that were shuffled by chance alone. "
         f"{style.intervals(table, confidence)} Those of shares are Wilson's, over the labels of all seeds.\n"
     )

@@ -6,23 +6,32 @@ from pathlib import Path
 
 from viper.errors import ViperError
 from viper.plotting import Figure, plt
-from viper.synthesis.rows import IMAGE, TEXT, TEXTS, Row, by_id, unpack_image, write_rows
+from viper.synthesis.rows import IMAGE, IMAGES, TEXT, TEXTS, Row, by_id, unpack_image, write_rows
 from viper.synthesis.tables import read_step
 
 _STEPS = ("captions", "reconstructions", "critiques", "operations", "edits")
 _LINE, _MOST_LINES = 42, 12  # characters per line below a picture, and lines
 CAPTION = (
     "One turn of the loop on {count} seed images, as the micro base models made it. From left to right: the seed image "
-    "with the VLM's caption; the painter's picture of that caption, with the refinements that the VLM lists when it "
-    "compares the two; the editor's picture, with the operation that it was told to carry out.\n"
+    "with the VLM's caption; the painter's picture of that caption, with {refinements}; {start}the editor's picture, "
+    "with the operation that it was told to carry out.\n"
 )
+_REFINEMENTS = {
+    "image": "the refinements that the VLM lists when it compares the two",
+    "reconstruction": "another caption of the seed image and what it says otherwise, which is wrong of this picture",
+}
+_START = "the picture that the operation starts from, with what was added to it; "
 
 
 EXAMPLE = {
     "seed": IMAGE,
     "caption": TEXT,
     "reconstruction": IMAGE,
+    "criticized": TEXT,  # the caption that the refinements are of
+    "picture": TEXT,  # that it is held to: the seed "image" or the "reconstruction"
     "refinements": TEXTS,
+    "prepared": IMAGES,
+    "preparation": TEXT,
     "edit": IMAGE,
     "operations": TEXTS,
 }
@@ -44,9 +53,11 @@ def collect(images: Path, steps: Mapping[str, Path], count: int) -> list[Row]:
         made = [table.get(row["id"]) for table in tables]
         if all(step and not step["failure"] for step in made) and made[2]["refinements"]:
             caption, painted, critique, operations, edit = made
-            images = {"seed": row["image"], "reconstruction": painted["image"], "edit": edit["image"]}
+            shown = {"seed": row["image"], "reconstruction": painted["image"], "edit": edit["image"]}
+            of_caption = {"criticized": critique["caption"], "picture": critique["picture"]}
+            start = {"prepared": edit["prepared"], "preparation": operations["preparation"]}
             texts = {"caption": caption["caption"], "refinements": critique["refinements"]}
-            examples.append(images | texts | {"operations": operations["statements"]})
+            examples.append(shown | of_caption | start | texts | {"operations": operations["statements"]})
         if len(examples) == count:
             return examples
     raise ViperError(
@@ -62,21 +73,33 @@ def write_examples(path: Path, examples: Sequence[Row]) -> None:
 
 def draw(examples: Sequence[Row]) -> Figure:
     """The examples as rows of pictures with their texts."""
-    figure, grid = plt.subplots(len(examples), 3, squeeze=False, figsize=(6.9, 2.5 * len(examples)))
+    columns = 4 if any(example["prepared"] for example in examples) else 3
+    figure, grid = plt.subplots(len(examples), columns, squeeze=False, figsize=(2.3 * columns, 2.5 * len(examples)))
     for axes, example in zip(grid, examples, strict=True):
-        shown = (
-            ("seed", "seed image", [example["caption"]]),
-            ("reconstruction", "reconstruction", example["refinements"]),
-            ("edit", "edit", example["operations"]),
-        )
-        for panel, (image, title, lines) in zip(axes, shown, strict=True):
-            panel.imshow(unpack_image(example[image]), interpolation="nearest")
+        another = [f"“{example['criticized']}”"] if example["picture"] == "reconstruction" else []
+        panels = [
+            (example["seed"], "seed image", [example["caption"]]),
+            (example["reconstruction"], "reconstruction", another + example["refinements"]),
+            (example["edit"], "edit", example["operations"]),
+        ]
+        if columns == 4:
+            start = example["prepared"][0] if example["prepared"] else example["seed"]
+            panels.insert(2, (start, "start of the edit", [example["preparation"]]))
+        for panel, (image, title, lines) in zip(axes, panels, strict=True):
+            panel.imshow(unpack_image(image), interpolation="nearest")
             panel.set_title(title)
             # What a model wrote is text, never markup: a dollar sign would begin a formula.
             place = {"transform": panel.transAxes, "ha": "center", "va": "top", "parse_math": False}
             panel.text(0.5, -0.04, _wrapped(lines), fontsize=5.5, **place)
             panel.axis("off")
     return figure
+
+
+def caption(examples: Sequence[Row]) -> str:
+    """The figure's caption in reStructuredText, for the workflow report."""
+    refinements = " or ".join(_REFINEMENTS[picture] for picture in dict.fromkeys(each["picture"] for each in examples))
+    start = _START if any(example["prepared"] for example in examples) else ""
+    return CAPTION.format(count=len(examples), refinements=refinements, start=start)
 
 
 def _wrapped(sentences: Sequence[str]) -> str:
