@@ -23,10 +23,8 @@ _FIELDS = 16  # an edit is looked for in each of 16x16 fields: over the whole pi
 
 def caption(images: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """The VLM describes each seed image. Failure: broken format."""
-    text = render(options.prompts, "caption")
-    chats = [Chat([unpack_image(row["image"])], text) for row in images]
-    answering = options.caption
-    completions = _ask(vlm, chats, answering, _row_seeds(seed, "caption", images))
+    pictures = {row["id"]: unpack_image(row["image"]) for row in images}
+    completions = _describe(images, pictures, vlm, options, seed=seed, step="caption")
     return [
         {
             "id": row["id"],
@@ -68,9 +66,8 @@ def critique(
     """
     if options.critique.picture == "reconstruction":
         return _hold_captions_together(images, captions, reconstructions, vlm, options, lineage=lineage, seed=seed)
-    originals, usable = by_id(images), _usable(captions)
-    redrawn = {row["id"]: unpack_image(row["image"]) for row in reconstructions}
-    asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
+    originals = by_id(images)
+    usable, asked, redrawn = _painted(captions, reconstructions)
     chats = [
         Chat(
             [unpack_image(originals[row["id"]]["image"]), redrawn[row["id"]]],
@@ -119,13 +116,10 @@ def _hold_captions_together(
     that the second says otherwise is wrong. Where the VLM is unsure of an image, its captions differ: that is what is
     to be learnt, and no eye is needed for the labels, only a painter that paints what it is told.
     """
-    originals = by_id(images)
-    redrawn = {row["id"]: unpack_image(row["image"]) for row in reconstructions}
-    usable = _usable(captions)
-    asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
-    text, language = render(options.prompts, "caption"), get_language(options.operations.language)
-    chats = [Chat([unpack_image(originals[row["id"]]["image"])], text) for row in asked]
-    completions = _ask(vlm, chats, options.caption, _row_seeds(seed, "second caption", asked))
+    originals, language = by_id(images), get_language(options.operations.language)
+    usable, asked, _ = _painted(captions, reconstructions)
+    pictures = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in asked}
+    completions = _describe(asked, pictures, vlm, options, seed=seed, step="second caption")
     second = {row["id"]: completion for row, completion in zip(asked, completions, strict=True)}
     rows = []
     for row in usable:
@@ -317,13 +311,27 @@ def _ask(vlm: VLM, chats: list[Chat], answering: Answering, seeds: list[int]) ->
     return vlm.answer(chats, max_new_tokens=answering.max_new_tokens, temperature=answering.temperature, seeds=seeds)
 
 
+def _describe(
+    rows: list[Row], pictures: dict[str, Image.Image], vlm: VLM, options: Synthesis, *, seed: int, step: str
+) -> list[str]:
+    """What the VLM answers when asked for a caption of each row's picture, with the random numbers of `step`."""
+    text = render(options.prompts, "caption")
+    chats = [Chat([pictures[row["id"]]], text) for row in rows]
+    return _ask(vlm, chats, options.caption, _row_seeds(seed, step, rows))
+
+
+def _painted(captions: list[Row], reconstructions: list[Row]) -> tuple[list[Row], list[Row], dict[str, Image.Image]]:
+    """Usable captions, those of them whose painting did not fail (is not flat), and the paintings by id."""
+    usable, redrawn = _usable(captions), {row["id"]: unpack_image(row["image"]) for row in reconstructions}
+    return usable, [row for row in usable if not is_flat(redrawn[row["id"]])], redrawn
+
+
 def _opinions(
     rows: list[Row], pictures: dict[str, Image.Image], vlm: VLM, options: Synthesis, *, seed: int
 ) -> dict[str, list[str]]:
     """What the VLM says of each picture when asked for further captions; an answer of broken format is a blank one."""
-    chats = [Chat([pictures[row["id"]]], render(options.prompts, "caption")) for row in rows]
     said = [
-        _ask(vlm, chats, options.caption, _row_seeds(seed, f"opinion {number}", rows))
+        _describe(rows, pictures, vlm, options, seed=seed, step=f"opinion {number}")
         for number in range(options.opinions.captions)
     ]
     return {row["id"]: list(map(answer_text, each)) for row, *each in zip(rows, *said, strict=True)}
