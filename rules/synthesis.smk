@@ -90,7 +90,7 @@ rule reconstruct_images:
 
 
 rule critique_captions:
-    """The VLM compares each image with its reconstruction and lists what the caption needs changed."""
+    """What each caption needs changed: the VLM compares its image with the reconstruction, or captions it once more."""
     input:
         images=L.images(),
         captions=table_of("captions"),

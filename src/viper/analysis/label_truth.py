@@ -48,12 +48,12 @@ def join(
         ViperError: the audit says nothing of a lineage's labels.
     """
     overall = scores[scores["column"] == OVERALL].set_index("lineage")
+    known = {**dict.fromkeys(by_truth, 1.0), **dict.fromkeys(shuffled, 0.0)}
     rows = []
     for lineage in labelled(list(overall.index)):
         checkpoint, _ = split_control(lineage)
         root, _, phase = checkpoint.partition(".")
         row = {"lineage": lineage, "phase": phase}
-        known = {**dict.fromkeys(by_truth, 1.0), **dict.fromkeys(shuffled, 0.0)}
         row |= {"share": known[lineage]} if lineage in known else _share(audit, root, phase, confidence)
         gained = overall.loc[lineage]
         row |= {"compared_with": gained["compared_with"], "gain": gained["difference"], "seeds": gained["seeds"]}

@@ -23,9 +23,8 @@ FLAT = "flat reconstruction"
 
 def caption(images: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
     """The VLM describes each seed image. Failure: an answer that cannot be read."""
-    text = render(options.prompts, "caption")
-    chats = [Chat([unpack_image(row["image"])], text) for row in images]
-    answers = ask(vlm, chats, options.caption, options.answers, seed=seed, step="caption", rows=images)
+    pictures = {row["id"]: unpack_image(row["image"]) for row in images}
+    answers = _describe(images, pictures, vlm, options, seed=seed, step="caption")
     return [
         {
             "id": row["id"],
@@ -68,9 +67,8 @@ def critique(
     """
     if options.critique.picture == "reconstruction":
         return _hold_captions_together(images, captions, reconstructions, vlm, options, lineage=lineage, seed=seed)
-    originals, usable = by_id(images), _usable(captions)
-    redrawn = {row["id"]: unpack_image(row["image"]) for row in reconstructions}
-    asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
+    originals = by_id(images)
+    usable, asked, redrawn = _painted(captions, reconstructions)
     chats = [
         Chat(
             [unpack_image(originals[row["id"]]["image"]), redrawn[row["id"]]],
@@ -120,13 +118,10 @@ def _hold_captions_together(
     that the second says otherwise is wrong. Where the VLM is unsure of an image, its captions differ: that is what is
     to be learnt, and no eye is needed for the labels, only a painter that paints what it is told.
     """
-    originals = by_id(images)
-    redrawn = {row["id"]: unpack_image(row["image"]) for row in reconstructions}
-    usable = _usable(captions)
-    asked = [row for row in usable if not is_flat(redrawn[row["id"]])]
-    text, language = render(options.prompts, "caption"), get_language(options.operations.language)
-    chats = [Chat([unpack_image(originals[row["id"]]["image"])], text) for row in asked]
-    answers = ask(vlm, chats, options.caption, options.answers, seed=seed, step="second caption", rows=asked)
+    originals, language = by_id(images), get_language(options.operations.language)
+    usable, asked, _ = _painted(captions, reconstructions)
+    pictures = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in asked}
+    answers = _describe(asked, pictures, vlm, options, seed=seed, step="second caption")
     second = {row["id"]: answer for row, answer in zip(asked, answers, strict=True)}
     rows = []
     for row in usable:
@@ -300,13 +295,27 @@ def edit(
     return rows
 
 
+def _describe(
+    rows: list[Row], pictures: dict[str, Image.Image], vlm: VLM, options: Synthesis, *, seed: int, step: str
+) -> list[Answer]:
+    """What the VLM answers when asked for a caption of each row's picture, with the random numbers of `step`."""
+    text = render(options.prompts, "caption")
+    chats = [Chat([pictures[row["id"]]], text) for row in rows]
+    return ask(vlm, chats, options.caption, options.answers, seed=seed, step=step, rows=rows)
+
+
+def _painted(captions: list[Row], reconstructions: list[Row]) -> tuple[list[Row], list[Row], dict[str, Image.Image]]:
+    """Usable captions, those of them whose painting did not fail (is not flat), and the paintings by id."""
+    usable, redrawn = _usable(captions), {row["id"]: unpack_image(row["image"]) for row in reconstructions}
+    return usable, [row for row in usable if not is_flat(redrawn[row["id"]])], redrawn
+
+
 def _opinions(
     rows: list[Row], pictures: dict[str, Image.Image], vlm: VLM, options: Synthesis, *, seed: int
 ) -> dict[str, list[str]]:
     """What the VLM says of each picture when asked for further captions; one that cannot be read is a blank one."""
-    chats = [Chat([pictures[row["id"]]], render(options.prompts, "caption")) for row in rows]
     said = [
-        ask(vlm, chats, options.caption, options.answers, seed=seed, step=f"opinion {number}", rows=rows)
+        _describe(rows, pictures, vlm, options, seed=seed, step=f"opinion {number}")
         for number in range(options.opinions.captions)
     ]
     return {row["id"]: [answer.text for answer in each] for row, *each in zip(rows, *said, strict=True)}
