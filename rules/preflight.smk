@@ -73,7 +73,7 @@ rule preflight:
         lambda wildcards: [L.finding(kind=kind) for kind in kinds()],
     log:
         L.log("preflight"),
-    retries: 0 # what it has shown is gone
+    retries: 0  # what it has shown is gone
     params:
         sections=[],
     shell:
