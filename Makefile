@@ -51,9 +51,9 @@ check: $(STAMP)  ## the fast tests, what one runs while writing
 	pytest -n $(CORES) --dist loadfile -m 'not slow and not long' $(PYTEST_FLAGS)
 
 test: check  ## all tests: the fast ones, then the workflow at smoke scale
-	pytest -n $(CORES) --dist loadfile -m slow $(PYTEST_FLAGS)
+	pytest -n $(CORES) --dist loadfile -m 'slow and not long' $(PYTEST_FLAGS)
 
-long: $(STAMP)  ## walks through a working folder, and every command of README and docs: the tests that take longest
+long: $(STAMP)  ## walks through a working folder, every command of README and docs, and what else takes longest
 	pytest -m long $(PYTEST_FLAGS)
 
 rehearse: $(STAMP)  ## a scale of the paper from fetch to claims, with tiny models, under a private Slurm: SCALE=7b or 3b

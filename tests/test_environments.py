@@ -87,7 +87,9 @@ def locked(name, system, machine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize(  # each asks the package index for hundreds of versions
+    "platform", [pytest.param(each, marks=pytest.mark.long if number else ()) for number, each in enumerate(PLATFORMS)]
+)
 def test_the_lock_can_be_installed_on_every_platform_that_is_promised(platform, tmp_path):
     found = resolve(platform, tmp_path)
     sources = {each["metadata"]["name"] for each in found if not each["download_info"]["url"].endswith(".whl")}

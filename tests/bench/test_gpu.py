@@ -328,7 +328,7 @@ def test_a_line_that_is_still_being_written_waits(tmp_path):
     assert read(path) == [Row("a", "b", value=1.0)]
 
 
-@pytest.mark.slow
+@pytest.mark.long  # its parts, one by one, are tested above
 def test_make_gpu_check_from_a_plain_checkout(tmp_path):
     """No environment of its own, no GPU: every part starts, and says something."""
     root = copy(tmp_path).root

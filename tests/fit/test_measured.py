@@ -97,8 +97,15 @@ def measured(options: TrainOptions, small, work) -> int:
 
 
 @pytest.mark.slow  # four trainings, each profiled
-@pytest.mark.parametrize("checkpointing", [False, True], ids=["kept", "checkpointing"])
-@pytest.mark.parametrize("lora", [None, Lora(rank=16)], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    ("lora", "checkpointing"),
+    [
+        pytest.param(None, False, id="full-kept"),
+        pytest.param(Lora(rank=16), True, id="lora-checkpointing"),
+        pytest.param(None, True, id="full-checkpointing", marks=pytest.mark.long),
+        pytest.param(Lora(rank=16), False, id="lora-kept", marks=pytest.mark.long),
+    ],
+)
 def test_a_training_takes_what_is_forecast(small, scale, prompt, as_long_as_allowed, tmp_path, lora, checkpointing):
     scale = with_value(scale, "training.phases.vop.lora", lora)
     scale = with_value(scale, "training.machine.gradient_checkpointing", checkpointing)

@@ -232,7 +232,7 @@ RUN_FOR_REAL = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.long  # what reaches each command is tested above
 def test_rules_really_run_with_hostile_paths_and_a_foreign_launchers_variables(copy_repository, monkeypatch):
     for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "192.0.2.1"}.items():
         monkeypatch.setenv(name, value)

@@ -160,7 +160,7 @@ def test_the_report_opens_without_errors_and_shows_everything(finished, visit):
     assert names >= figures | tables | {"rulegraph", "stats"}
 
 
-@pytest.mark.skipif(bool(shutil.which("sbatch")), reason="slurm/test_slurm.py compares two runs of all of the workflow")
+@pytest.mark.skipif(bool(shutil.which("sbatch")), reason="slurm/test_slurm.py compares with another run")
 def test_the_same_seed_gives_the_same_bytes(finished, copy_repository, differing_files):
     second = copy_repository()
     second.snakemake("--", "main")

@@ -85,7 +85,7 @@ def test_two_nodes_update_as_one_process_does(workflow_on_two_nodes, alone):
     assert (found - expected).norm() < 0.05 * expected.norm()
 
 
-@pytest.mark.parametrize("nodes", [1, 2])
+@pytest.mark.parametrize("nodes", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_training_that_slurm_preempts_saves_a_checkpoint_and_goes_on_from_it(workflow_on_two_nodes, alone, nodes):
     workflow, cluster, steps = workflow_on_two_nodes, workflow_on_two_nodes.cluster, STEPS
     (workflow.root / "launcher.yaml").write_text(yaml.safe_dump(LAUNCHER))

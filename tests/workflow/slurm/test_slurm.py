@@ -137,6 +137,16 @@ def test_without_slurm_there_is_one_sentence(workflow, tmp_path):
     assert "has been submitted" not in said
 
 
+def test_what_was_trained_is_what_a_local_run_trains(workflow, finished, differing_files):
+    """From images to checkpoints that were broken off and gone on with, against a run in one go."""
+    assert {path.parents[1].name for path in workflow.root.glob("models/smoke/*/seed0/manifest.json")} == {
+        "base.csr",
+        "base.csr.vop",
+    }
+    assert not differing_files(workflow.checkout, finished, "data/", "models/")
+
+
+@pytest.mark.long
 def test_the_results_are_those_of_a_local_run(workflow, finished, differing_files):
     workflow.run(f"scales={ON_A_GPU}", "--", "all")
     trained = {path.parents[1].name for path in workflow.root.glob("models/smoke/*/seed0/manifest.json")}
