@@ -207,6 +207,7 @@ def record_falsely(repository, path, md5):
     repository.edit("dvc.lock", recorded, other)
 
 
+@pytest.mark.long
 def test_what_stands_in_the_way_of_a_hash_has_its_own_exit_status(clone):
     repository = clone
     unknown = repository.run("viper", "regenerate", "0" * 32, check=False)

@@ -64,6 +64,14 @@ def test_two_evaluations_start_at_once_and_one_is_queued_again(stage, cluster):
         assert some == whole[: len(some)], name
 
 
+def test_a_checkpoint_is_trained_as_the_scale_says(stage, cluster):
+    """From photographs to the first phase, every step on the way."""
+    target = f"models/{stage.scale}/base.csr/seed0/manifest.json"
+    finished(stage, stage.start(*JOBS, "--", target))
+    check_trainings(stage, cluster)
+
+
+@pytest.mark.long
 def test_everything_up_to_the_claims(stage, cluster, experiments):
     scales = [f"scales={{{stage.scale}: {{experiments: {{{experiments}}}}}}}"] if experiments else []
     finished(stage, stage.start(*scales, *JOBS, "--", "all"))
@@ -71,12 +79,17 @@ def test_everything_up_to_the_claims(stage, cluster, experiments):
         claims = list(csv.DictReader(file))
     assert claims
     assert all(claim["verdict"] for claim in claims)
+    check_trainings(stage, cluster)
+
+
+def check_trainings(stage, cluster):
+    """Every training had what the scale asks for, and did as it says."""
     for number in cluster.jobs("train"):
         job = cluster.job(number)
         assert "gres:gpu:8" in job["TresPerJob"], "what the scale asks for"
         assert job["NumCPUs"] == "64"
     logs = stage.root / f"logs/{stage.scale}"
-    trained = [path.read_text(encoding="utf-8") for path in logs.glob("base.*/seed0/train.log")]
+    trained = [path.read_text(encoding="utf-8", errors="replace") for path in logs.glob("base.*/seed0/train.log")]
     assert trained
     assert all("generating with vLLM 0.30.0" in log for log in trained if "reward" in log)
     for manifest in (stage.root / "models" / stage.scale).glob("*/seed0/manifest.json"):

@@ -173,7 +173,7 @@ def nested(values):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", [HOSTILE, OPTION])
+@pytest.mark.parametrize("folder", [HOSTILE, pytest.param(OPTION, marks=pytest.mark.long)])
 @pytest.mark.parametrize("scale", PATHS)
 def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, copy_repository, tmp_path):
     checkout = copy_repository()

@@ -137,6 +137,17 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in plan.stdout + plan.stderr
 
 
+def test_a_variant_of_the_base_starts_nothing_else_anew(finished):
+    trial = (
+        "scales={smoke: {experiments: {trial: [base.vop, base~mine.vop]}, variants: {mine: {synthesis: "
+        "{opinions: {captions: 3, least: 2}, vop_held_out: 0}}}}}"
+    )
+    plan = finished.snakemake(trial, "--dry-run", "--", "trial").stdout
+    anew = {line.split()[1] for line in plan.splitlines() if line.strip().startswith("output:")}
+    assert any("base~mine" in path for path in anew)
+    assert {path for path in anew if "base~mine" not in path and "/trial/" not in path} == set()
+
+
 def test_the_report_opens_without_errors_and_shows_everything(finished, visit):
     workflow = finished
     # As if a model had written markup: the page is made anew by the code that makes it in a run.
@@ -167,6 +178,7 @@ def test_the_same_seed_gives_the_same_bytes(finished, copy_repository, differing
     assert not differing_files(second, finished)
 
 
+@pytest.mark.long  # a rehearsal begins with photographs
 def test_photographs_become_a_trained_and_evaluated_checkpoint_by_a_parameter_alone(copy_repository):
     workflow = copy_repository()
     folder = workflow.root / "photographs"

@@ -5,7 +5,7 @@ import pytest
 
 from viper.synthesis.rows import read_rows
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long  # what is planned for a variant: test_smoke.py
 
 
 def test_a_variant_trains_on_data_of_its_own_and_starts_nothing_else_anew(copy_repository):
@@ -32,7 +32,6 @@ def test_a_variant_trains_on_data_of_its_own_and_starts_nothing_else_anew(copy_r
         assert {len(row["opinions"]) for row in read_rows(path) if not row["failure"]} == {opinions}
 
 
-@pytest.mark.long  # each of its parts has tests of its own
 def test_labels_by_the_truth_train_and_are_set_against_the_loops_own(copy_repository):
     workflow = copy_repository()
     lineages = "[base+look, base.vop+look, base~truth.vop+look]"
