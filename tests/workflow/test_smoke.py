@@ -178,7 +178,7 @@ def test_the_same_seed_gives_the_same_bytes(finished, copy_repository, differing
     assert not differing_files(second, finished)
 
 
-@pytest.mark.long  # a rehearsal begins with photographs
+@pytest.mark.long  # test_pilot.py begins with photographs, too
 def test_photographs_become_a_trained_and_evaluated_checkpoint_by_a_parameter_alone(copy_repository):
     workflow = copy_repository()
     folder = workflow.root / "photographs"
