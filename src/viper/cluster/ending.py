@@ -21,10 +21,14 @@ def _note() -> Path | None:
 
 
 def listen() -> None:
-    """From now on, leave the note when Slurm sends its signal; outside of Slurm, nothing changes."""
+    """From now on, leave the note when Slurm sends its signal; outside of Slurm, nothing changes.
+
+    A note of an attempt of this job that was ended before it could heed is taken away.
+    """
     note = _note()
     if note is None:
         return
+    note.unlink(missing_ok=True)
 
     def leave(*_: object) -> None:
         note.parent.mkdir(parents=True, exist_ok=True)
