@@ -90,7 +90,7 @@ def test_photographs_never_meet_the_drawn_world(manifest, tmp_path):
         "images.shards": 1,
         "synthesis.prompts": "paper",
         "synthesis.caption.max_new_tokens": 4,
-        "synthesis.critique.picture": "image",
+        "synthesis.critique": {"picture": "image", "max_texts": None},
         "synthesis.operations.language": "english",
         "synthesis.operations.types": ["color"],
         "synthesis.vop_held_out": 2,

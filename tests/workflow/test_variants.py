@@ -16,7 +16,7 @@ def test_a_variant_trains_on_data_of_its_own_and_starts_nothing_else_anew(copy_r
 
     mine = (
         ", variants: {mine: {synthesis: {opinions: {captions: 3, least: 2}, "
-        "critique: {picture: image, answers: 3, least: 2, temperature: 1.0}, vop_held_out: 0}}}"
+        "critique: {picture: image, max_texts: null, answers: 3, least: 2, temperature: 1.0}, vop_held_out: 0}}}"
     )
     workflow.snakemake(scales("base.vop"), "--", "trial")
     plan = workflow.snakemake(scales("base.vop, base~mine.vop", mine), "--dry-run", "--", "trial").stdout
