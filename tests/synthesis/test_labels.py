@@ -126,7 +126,7 @@ def test_every_shard_needs_its_truth(run_loop, truth, album):
 @pytest.mark.parametrize("lacking", [PHOTOGRAPHS, {"models.checker": None}])
 @pytest.mark.parametrize("where", ["synthesis", "variants.mine.synthesis"])
 def test_truth_is_asked_only_of_drawn_pictures(where, lacking):
-    changes = {"synthesis.critique": {"picture": "image", "max_texts": None}, "synthesis.labels": "truth"}
+    changes = {"synthesis.critique.picture": "image", "synthesis.critique.max_texts": None, "synthesis.labels": "truth"}
     if where.startswith("variants"):
         labels = {"labels": "truth", "critique": {"picture": "image", "max_texts": None}}
         changes = {"variants.mine": {"synthesis": labels}, "experiments.trial": ["base~mine.vop"]}
