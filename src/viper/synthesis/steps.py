@@ -123,14 +123,14 @@ def _hold_captions_together(
     usable, painted, _ = _painted(captions, reconstructions)
     most = options.critique.max_texts
     asked = [row for row in painted if most is None or len(language.texts(row["caption"])) <= most]
-    lost = dict.fromkeys((row["id"] for row in painted), WORDY)
+    is_painted = {row["id"] for row in painted}
     pictures = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in asked}
     answers = _describe(asked, pictures, vlm, options, seed=seed, step="second caption")
     second = {row["id"]: answer for row, answer in zip(asked, answers, strict=True)}
     rows = []
     for row in usable:
         answer, differences = second.get(row["id"], Answer("", "")), []
-        failure = lost.get(row["id"], FLAT)
+        failure = WORDY if row["id"] in is_painted else FLAT  # of those that nobody asks about
         if answer.text:
             wording = np.random.default_rng(row_seed(seed, "differences", row["id"]))
             differences = language.differences(row["caption"], answer.text, wording)
