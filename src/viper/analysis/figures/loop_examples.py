@@ -110,5 +110,5 @@ def _wrapped(sentences: Sequence[str]) -> str:
         longest = max(parts, key=len)
         if len(longest) == 1:  # too many sentences to show any more of them
             return "\n".join(line for part in parts[: _MOST_LINES - 1] for line in part) + "\n…"
-        longest[-2:] = [longest[-2][: _LINE - 2].rstrip(" …") + " …"]
+        longest[-2:] = [textwrap.wrap(longest[-2], _LINE - 2)[0] + " …"]  # between words
     return "\n".join(line for part in parts for line in part)
