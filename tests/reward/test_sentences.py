@@ -3,7 +3,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pysbd.lang.english import English
 from pysbd.processor import Processor
@@ -153,6 +153,8 @@ def test_pysbd_sees_little_at_a_time_and_everything_at_most_twice(unit, times):
         max_size=12,
     ).map("".join)
 )
+@example("The cat.[1, 2] A")
+@example("The cat.[1, 2 - 3][4,5] A")
 def test_the_bounded_patterns_split_as_pysbd_does(text):
     assert Processor(text, _BoundedEnglish).process() == Processor(text, English).process()
 

@@ -32,14 +32,15 @@ class _BoundedEnglish(English):
     """pysbd's English, with two patterns written so that no character can match in more than one way.
 
     A numbered reference behind a full stop ("… a cat.[1, 2-4] The dog …") took exponential time, a run of exclamation
-    and question marks quadratic time. They match what the originals match, in the same groups.
+    and question marks quadratic time. They match what the originals match, in the same groups. No possessive quantifier
+    or atomic group: around a group that captures, Python before 3.11.5 matches them wrongly (python/cpython#106052).
     """
 
     NUMBERED_REFERENCE_REGEX = (
         r"(?<=[^\d\s])(\.|∯)"
-        r"((\[(\d++(?>,\s?-?\s?|\s-?\s?|-\s?))*+\d{1,3}\])+|((\d{1,3}\s?)?\d{1,3}))(\s)(?=[A-Z])"
+        r"((\[(\d+(?:,?(?:\s?-\s?|\s\s?)|,))*\d{1,3}\])+|((\d{1,3}\s?)?\d{1,3}))(\s)(?=[A-Z])"
     )
-    CONTINUOUS_PUNCTUATION_REGEX = r"(?:(?<=[^\s!?])|(?<=\s[!?])|(?<=^[!?]))[!?]{3,}+(?=\s|$)"
+    CONTINUOUS_PUNCTUATION_REGEX = r"(?:(?<=[^\s!?])|(?<=\s[!?])|(?<=^[!?]))[!?]{3,}(?=\s|$)"
 
 
 def clean(text: str) -> str:
