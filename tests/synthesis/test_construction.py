@@ -11,7 +11,7 @@ from microworld import audit, grammar
 from microworld.findings import edit_done
 from microworld.operations import OPERATION_TYPES
 from microworld.parse import parse_operation
-from microworld.scene import COLORS, Scene, make_scene, scene_stream, to_json
+from microworld.scene import COLORS, GLYPHS, Scene, make_scene, scene_stream, to_json
 from scripted_loop import FakeVLM, completion, make_data_sets, small_section
 from viper.analysis.figures import loop_examples
 from viper.config.synthesis import OperationsSection, Synthesis
@@ -21,6 +21,7 @@ from viper.synthesis.assemble import Shards, assemble
 from viper.synthesis.english import EnglishLanguage, parse_entity
 from viper.synthesis.heuristics import get_language, plan_on_newcomer
 from viper.synthesis.rows import by_id, read_rows, unpack_image
+from viper.synthesis.steps import WORDY
 
 SAMPLED = {"max_new_tokens": 8, "temperature": 1.0}
 ADDED = {"language": "micro", "max_operations": 1, "premise": "added"}
@@ -69,6 +70,28 @@ def test_refinements_are_true_of_the_reconstruction(constructed, album):
         needed = grammar.refinements(_still(painted[row["id"]]), caption_scene(row["caption"]))
         assert needed
         assert [grammar.plain(sentence) for sentence in row["refinements"]] == needed
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_captions_with_more_texts_than_are_held_to_a_painter_are_left_out(run_loop, album, most):
+    critique = BY_CONSTRUCTION["critique"] | {"max_texts": most}
+    section = small_section(**BY_CONSTRUCTION | {"critique": critique})
+    _, tables = run_loop(vlm=Misreading(album), section=section)
+    captions = {row["id"]: caption_scene(row["caption"]) for row in tables["captions"] if not row["failure"]}
+    texts = {name: sum(thing.kind in GLYPHS for thing in scene.objects) for name, scene in captions.items()}
+    assert min(texts.values()) <= most < max(texts.values())
+    for row in tables["critiques"]:
+        assert (row["failure"] == WORDY) == (texts[row["id"]] > most)
+        assert bool(row["refinements"]) == (texts[row["id"]] <= most)
+
+
+def test_a_critic_is_no_painter():
+    with pytest.raises(ValidationError, match="max_texts is 1, and a critic sees both pictures"):
+        small_section(critique={"max_new_tokens": 8, "max_texts": 1})
+
+
+def test_texts_of_a_caption_are_what_it_quotes():
+    assert EnglishLanguage().texts('A sign "STOP" beside “Rue 7”, and it is not there.') == ["STOP", "Rue 7"]
 
 
 def test_statements_are_true_of_what_was_prepared(constructed, album, seed_rows):

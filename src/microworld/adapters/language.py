@@ -10,7 +10,7 @@ import numpy as np
 from microworld.grammar import instruction, plain, refinements, reword, statement
 from microworld.operations import propose
 from microworld.parse import described_scene, parse_caption, parse_entities
-from microworld.scene import MAX_OBJECTS, Object, Scene, cell_name, make_scene
+from microworld.scene import GLYPHS, MAX_OBJECTS, Object, Scene, cell_name, make_scene
 from viper.synthesis.heuristics import Agreement, Change
 
 
@@ -62,6 +62,11 @@ class MicroLanguage:
         scene = described.scene
         free = tuple(cell for cell in described.free if cell != newcomer.cell)
         return Described(make_scene([*scene.objects, newcomer], scene.shade, scene.texture), free)
+
+    def texts(self, caption: str) -> list[str]:
+        """The letters and digits among the objects of a caption."""
+        objects, _, _ = parse_caption(caption)
+        return [thing.kind for thing in objects if thing.kind in GLYPHS]
 
     def differences(self, meant: str, said: str, rng: np.random.Generator) -> list[str] | None:
         """The refinements that make one caption the other; None where either is not a whole one of the grammar."""

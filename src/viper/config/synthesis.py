@@ -32,6 +32,11 @@ class Critiquing(Answering):
         "reconstruction; reconstruction: it, whose own caption is known; what a further caption of the seed image says "
         "otherwise is then known without looking, and no critic is asked",
     )
+    max_texts: Natural | None = Field(
+        None,
+        description="a caption with more texts than this is not held to its reconstruction, since painters misspell; "
+        "null: all are",
+    )
     answers: Annotated[Few, Field(ge=1)] = Field(1, description="how many times the critic is asked about a caption")
     least: Annotated[Few, Field(ge=1)] = Field(1, description="a refinement is kept that so many of the answers have")
 
@@ -40,6 +45,11 @@ class Critiquing(Answering):
         if self.picture == "reconstruction" and self.answers > 1:
             raise ValueError(
                 f"answers is {self.answers}, and nobody is asked about a reconstruction: set it to 1, or picture: image"
+            )
+        if self.picture == "image" and self.max_texts is not None:
+            raise ValueError(
+                f"max_texts is {self.max_texts}, and a critic sees both pictures: set it to null, or picture: "
+                "reconstruction"
             )
         if self.least > self.answers:
             raise ValueError(

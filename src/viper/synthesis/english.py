@@ -115,6 +115,10 @@ class EnglishLanguage:
         """The entities with one more."""
         return [*described, newcomer]
 
+    def texts(self, caption: str) -> list[str]:
+        """What stands between quotation marks in a caption."""
+        return re.findall(r'["“]([^"“”]+)["”]', caption)
+
     def differences(self, meant: str, said: str, rng: np.random.Generator) -> None:
         """Two texts of any pictures cannot be held to each other."""
         return None

@@ -76,6 +76,10 @@ class Language(Protocol):
         """What is described, with an entity besides."""
         ...
 
+    def texts(self, caption: str) -> list[str]:
+        """The texts, such as letters, that a caption says are in the picture."""
+        ...
+
     def differences(self, meant: str, said: str, rng: np.random.Generator) -> list[str] | None:
         """What has to change in a caption `said` where `meant` is true of the picture; None where it cannot be told."""
         ...

@@ -19,6 +19,7 @@ from viper.synthesis.refinements import NOTHING, agreed, read_refinements
 from viper.synthesis.rows import Row, by_id, drawn_for_vop, pack_image, picture_size, row_seed, unpack_image
 
 FLAT = "flat reconstruction"
+WORDY = "more texts than are held to a painter"
 
 
 def caption(images: list[Row], vlm: VLM, options: Synthesis, *, lineage: str, seed: int) -> list[Row]:
@@ -119,13 +120,17 @@ def _hold_captions_together(
     to be learnt, and no eye is needed for the labels, only a painter that paints what it is told.
     """
     originals, language = by_id(images), get_language(options.operations.language)
-    usable, asked, _ = _painted(captions, reconstructions)
+    usable, painted, _ = _painted(captions, reconstructions)
+    most = options.critique.max_texts
+    asked = [row for row in painted if most is None or len(language.texts(row["caption"])) <= most]
+    lost = dict.fromkeys((row["id"] for row in painted), WORDY)
     pictures = {row["id"]: unpack_image(originals[row["id"]]["image"]) for row in asked}
     answers = _describe(asked, pictures, vlm, options, seed=seed, step="second caption")
     second = {row["id"]: answer for row, answer in zip(asked, answers, strict=True)}
     rows = []
     for row in usable:
-        answer, differences, failure = second.get(row["id"], Answer("", "")), [], FLAT
+        answer, differences = second.get(row["id"], Answer("", "")), []
+        failure = lost.get(row["id"], FLAT)
         if answer.text:
             wording = np.random.default_rng(row_seed(seed, "differences", row["id"]))
             differences = language.differences(row["caption"], answer.text, wording)
