@@ -200,6 +200,21 @@ def test_the_loop_shows_what_models_wrote_as_text_and_cuts_what_is_too_long(tmp_
     style.save(figure, tmp_path / "loop.png")
 
 
+def test_a_long_caption_leaves_room_for_what_has_to_change_in_it():
+    said = [f"The object at the middle left is a small red star, and not number {number}." for number in range(3)]
+    long = "A small blue square is at the top left. " * 10
+    figure = loop_examples.draw([turn("A ring.", said, ["x"]) | {"picture": "reconstruction", "criticized": long}])
+    shown = figure.axes[1].texts[0].get_text()
+    assert " ".join(said) in " ".join(shown.split("\n"))
+    assert shown.startswith("“A small blue square")
+    assert shown.count("\n") == 11
+
+
+def test_more_sentences_than_lines_are_cut_off():
+    figure = loop_examples.draw([turn("A ring.", [f"Ring {number}." for number in range(30)], ["x"])])
+    assert figure.axes[1].texts[0].get_text().split("\n")[-2:] == ["Ring 10.", "…"]
+
+
 def test_a_cloud_without_words_says_so():
     figure = word_cloud.draw(words("look").assign(z=0.5), "base.csr", 0)
     assert "no word that base.csr uses more often" in figure.axes[0].texts[0].get_text()

@@ -103,6 +103,12 @@ def caption(examples: Sequence[Row]) -> str:
 
 
 def _wrapped(sentences: Sequence[str]) -> str:
-    """The sentences in short lines; a text that would push the pictures aside is cut off."""
-    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, _LINE)]
-    return "\n".join(lines[:_MOST_LINES]) + (" …" if len(lines) > _MOST_LINES else "")
+    """The sentences in short lines, not so many that they push the pictures aside: the longest one is cut off first,
+    since a caption can be guessed from its beginning, and what has to change in it cannot."""
+    parts = [textwrap.wrap(sentence, _LINE) for sentence in sentences]
+    while sum(map(len, parts)) > _MOST_LINES:
+        longest = max(parts, key=len)
+        if len(longest) == 1:  # too many sentences to show any more of them
+            return "\n".join(line for part in parts[: _MOST_LINES - 1] for line in part) + "\n…"
+        longest[-2:] = [longest[-2][: _LINE - 2].rstrip(" …") + " …"]
+    return "\n".join(line for part in parts for line in part)
