@@ -1,6 +1,6 @@
 # The ViPER loop as one graph: seeds → synthesis → training → evaluation → tables and figures.
 # params.yaml and a file of scales/ drive it; `--config scale=smoke` picks another. Targets: main, the experiments of
-# params.yaml (ablation_stages …, figure_attention, figure_wordcloud), claims, all, fetch, preflight, pretrain, bench.
+# params.yaml (ablation_stages …, figure_attention, figure_wordcloud), claims, all, open_questions, fetch, preflight, pretrain, bench.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -22,6 +22,7 @@ include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/ablations.smk"
+include: "rules/questions.smk"
 include: "rules/report.smk"
 include: "rules/cost.smk"
 include: "rules/bench.smk"

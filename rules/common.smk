@@ -40,14 +40,15 @@ ATTENTION = S.experiments.get("figure_attention", [])
 ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_attention", "figure_wordcloud")]
 LABELS = "ablation_labels"  # the experiment whose labels are held to the truth, where there is one
 LABEL_TRUTH = S.has_truth and LABELS in S.experiments
+QUESTIONS = S.open_questions.asked  # what the paper leaves open (questions.smk)
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
 
 
 def checkpoint(lineage, seed):
-    """The manifest of the checkpoint that answers for a lineage: the base is the same for every seed."""
+    """The manifest of the checkpoint that answers for a lineage: a base is the same for every seed."""
     lineage, _ = split_control(lineage)
     if not is_trained(lineage):
-        return manifest(S.models.vlm.path)
+        return manifest(S.under(variant_of(lineage)).models.vlm.path)
     return L.checkpoint(lineage=lineage, seed=seed)
 
 
@@ -85,11 +86,11 @@ def embedder_manifest(wildcards):
     return []
 
 
-def predictions(lineages):
-    """Per-item predictions of these lineages on every benchmark of the reported split: with every seed where they
-    are trained, once where they are not."""
+def predictions(lineages, split=S.analysis.split):
+    """Per-item predictions of these lineages on every benchmark of a split, by default the reported one: with every
+    seed where they are trained, once where they are not."""
     return [
-        L.predictions(f"{name}.tsv", lineage=lineage, split=S.analysis.split, seed=seed)
+        L.predictions(f"{name}.tsv", lineage=lineage, split=split, seed=seed)
         for lineage in lineages
         for seed in (S.seeds if is_trained(lineage) else [None])
         for name in S.evaluation.benchmarks.values()

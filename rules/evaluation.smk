@@ -3,7 +3,7 @@
 BENCHMARK_FILES = S.evaluation.names
 
 
-# What is trained has results for every seed; the base is the same for all of them and evaluated once.
+# What is trained has results for every seed; a base is the same for all of them and evaluated once.
 CONTROL = r"(\+[a-z0-9]+)?"
 TRAINED = rf"{ROOT}(\.[a-z0-9]+)+{CONTROL}"
 
@@ -119,14 +119,14 @@ rule evaluate:
 # The same for what is not trained.
 use rule evaluate as evaluate_base with:
     input:
-        checkpoint=checkpoint("base", None),
+        checkpoint=lambda wildcards: checkpoint(wildcards.lineage, None),
         benchmarks=rules.evaluate.input.benchmarks,
         own=own_answers,
     output:
         answers=[L.predictions(f"{name}.tsv", seed=None) for name in BENCHMARK_FILES],
         scores=L.predictions("scores.json", seed=None),
     wildcard_constraints:
-        lineage=f"base{CONTROL}",
+        lineage=f"{ROOT}{CONTROL}",
 
 
 if S.evaluation.admission:

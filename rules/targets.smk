@@ -41,8 +41,11 @@ rule threshold:
         rules.calibrate_tau.output if S.reward.tau == "calibrated" else [],
 
 
-# The trained checkpoints of each experiment, and their evaluation.
-for experiment, lineages in S.experiments.items():
+# The trained checkpoints of each experiment and open question, and their evaluation.
+for experiment, lineages, split in [
+    *((name, lineages, S.analysis.split) for name, lineages in S.experiments.items()),
+    *((name, section.lineages, section.split) for name, section in QUESTIONS.items()),
+]:
 
     rule:
         """The trained checkpoints of this experiment, for every seed."""
@@ -56,7 +59,7 @@ for experiment, lineages in S.experiments.items():
         name:
             f"evaluate_{experiment}"
         input:
-            predictions(lineages),
+            predictions(lineages, split),
 
 
 rule figures:

@@ -192,7 +192,7 @@ def test_no_module_joins_a_path_from_its_area_on(area):
     assert [module for module in modules() if joined.search((ROOT / module).read_text(encoding="utf-8"))] == []
 
 
-@pytest.mark.parametrize("file", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("rules/*.smk")))
+@pytest.mark.parametrize("file", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("rules/**/*.smk")))
 def test_no_rule_spells_a_path(file):
     lines = [line.partition("#")[0] for line in (ROOT / file).read_text(encoding="utf-8").splitlines()]
     texts = re.findall(r"""["']([^"']*)["']""", "\n".join(lines))

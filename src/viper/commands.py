@@ -15,6 +15,7 @@ AREAS = (
     "training",
     "evaluation",
     "analysis",
+    "questions",
     "provenance",
     "bench",
     "cost",

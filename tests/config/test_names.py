@@ -11,7 +11,7 @@ from viper.config.names import FILES, OWN_RULES, RULES
 from viper.errors import ViperError
 
 ROOT = Path(__file__).parents[2]
-TEXT = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))])
+TEXT = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").rglob("*.smk"))])
 STEPS = {"captions", "reconstructions", "critiques", "refinements", "operations", "edits"}  # named in a loop
 
 

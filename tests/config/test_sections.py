@@ -51,7 +51,10 @@ def test_a_variant_changes_its_sections_and_no_other():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"variants.a": {"reward": {"tau": 0.5}}}, "sets reward; a variant can change synthesis"),
+        (
+            {"variants.a": {"analysis": {"margin": 0.5}}},
+            "sets analysis; a variant can change models, reward, synthesis",
+        ),
         ({"variants.a": {"synthesis": {"opinions": {"captions": 1, "least": 2}}}}, "exceeds captions 1"),
         ({"variants.A~b": {}}, "becomes part of a folder"),
         (VARIANT | {"experiments.ablation_x": ["base", "base~mine"]}, "is the base, which a variant leaves"),

@@ -130,7 +130,7 @@ def pulled(taken_over: Checkout, tmp_path: Path) -> Checkout:
 def cheapen(repository: Checkout) -> None:
     """Let every rule call toy.py, which makes any file at once; what fetches the stored models stays."""
     shutil.copy(Path(__file__).with_name("toy.py"), repository.root / "toy.py")
-    for path in (repository.root / "rules").glob("*.smk"):
+    for path in (repository.root / "rules").rglob("*.smk"):
         text = path.read_text()
         cheap = re.sub(
             r'(shell:\n(?:\s*#.*\n)*\s*")(?!python -m viper fetch-pretrained)',

@@ -47,5 +47,5 @@ def test_no_other_module_and_no_rule_file_reaches_for_them():
     assert names <= attributes(room / "insides.py") | attributes(room / "declaration.py"), "nothing is listed in vain"
     for path in (ROOT / "src/viper").rglob("*.py"):
         assert path.parent == room or not names & attributes(path), path
-    for path in (ROOT / "rules").glob("*.smk"):
+    for path in (ROOT / "rules").rglob("*.smk"):
         assert not [name for name in names if f".{name}" in path.read_text()], path

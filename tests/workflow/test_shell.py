@@ -28,7 +28,7 @@ SAID = "Say {seed}, {word} and $(touch pwned)."
 
 def shell_lines():
     """Every line of every `shell:` block, with its place."""
-    for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]:
+    for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").rglob("*.smk"))]:
         depth = None
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             indent = len(line) - len(line.lstrip())

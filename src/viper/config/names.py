@@ -9,18 +9,19 @@ RULES = (
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
     "evaluate_base", "fetch", "fetch_benchmark", "fetch_benchmark_pictures", "fetch_model", "fetch_photographs",
     "fetch_pretrained", "figure_label_truth", "figure_loop", "figure_main", "figures", "fit", "forecast_yield",
+    "gather_answers",
     "hash_benchmark", "images", "label_truth", "loop_examples", "make_benchmark",
     "measure_attention", "measure_base_models", "measure_edit_filter", "measure_rows", "measure_size",
-    "measure_speed", "operations",
+    "measure_speed", "open_questions", "operations",
     "pilot_images", "plan_operations", "plot_speed", "preflight", "preflight_node",
     "pretrain", "pretrain_checker",
-    "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "reconstruct_images", "reconstructions",
+    "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "question_pages", "reconstruct_images", "reconstructions",
     "refine_captions", "refinements", "report_pages", "reward_curves", "scores", "tables", "threshold",
     "timings", "train", "unpack_benchmark", "word_table",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
-    "admission", "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity",
+    "admission", "answers", "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity",
     "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "preflight", "report", "subdomains",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",
     "timings", "wordcloud", "words",

@@ -17,6 +17,7 @@ from viper.config.models import Models
 from viper.config.names import collision
 from viper.config.places import NAME
 from viper.config.pretraining import Pretraining
+from viper.config.questions import OpenQuestions
 from viper.config.reward import Reward
 from viper.config.synthesis import Synthesis
 from viper.config.training import Grpo, Training
@@ -24,7 +25,7 @@ from viper.errors import ViperError
 from viper.layout import RECORDED
 from viper.lineage import split_control, variant_of
 
-VARIED = {"synthesis"}  # sections that a variant can change
+VARIED = {"models", "synthesis", "reward", "training"}  # sections that a variant can change
 
 
 class Scale(Section):
@@ -36,8 +37,9 @@ class Scale(Section):
     experiments: Annotated[dict[str, list[str]], LeaveOutNull] = Field(
         description="experiment → the lineages that it compares"
     )
+    open_questions: OpenQuestions = OpenQuestions()
     variants: Annotated[dict[str, dict[str, Any]], LeaveOutNull] = Field(
-        {}, description="variant → what it sets otherwise in section synthesis, for the lineages base~VARIANT.…"
+        {}, description="variant → what it sets otherwise in some sections, for the lineages base~VARIANT.…"
     )
     models: Models
     pretraining: Pretraining | None = Field(None, description="only where models.source is trained")
@@ -106,42 +108,66 @@ class Scale(Section):
     def _check_experiments(self) -> "Scale":
         if "main" not in self.experiments:
             raise ValueError("experiments lacks 'main', whose table and figure the target main makes: add it")
-        for name, lineages in self.experiments.items():
+        for key, lineages in self._compared.items():
             if not lineages or len(set(lineages)) < len(lineages):
-                raise ValueError(f"experiments.{name}: names no lineage, or one twice: name each once")
+                raise ValueError(f"{key}: names no lineage, or one twice: name each once")
             for lineage in lineages:
-                if len(lineage) > LONGEST_LINEAGE:
-                    raise ValueError(
-                        f"experiments.{name}: lineage '{lineage[:40]}…' becomes a folder: "
-                        f"{LONGEST_LINEAGE} characters at most"
-                    )
-                checkpoint, control = split_control(lineage)
-                if control and control not in self.evaluation.controls:
-                    known = ", ".join(self.evaluation.controls) or "none"
-                    raise ValueError(
-                        f"experiments.{name}: lineage '{lineage}' is asked with the unknown control '{control}'; "
-                        f"known: {known}. Correct the name, or add the control to evaluation.controls"
-                    )
-                try:
-                    parts = self.training.lineage(checkpoint, self.variants)
-                except ViperError as error:
-                    raise ValueError(f"experiments.{name}: {error}") from error
-                if parts.is_base and parts.variant:
-                    raise ValueError(
-                        f"experiments.{name}: lineage '{lineage}' is the base, which a variant leaves as it is: "
-                        f"name 'base', or a phase that is trained under the variant, as in '{checkpoint}.vop'"
-                    )
+                self._check_lineage(key, lineage)
+        for name in self.experiments:
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
                 raise ValueError(
                     f"experiments.{name[:80]}: becomes a target and a file: use small letters, digits and _, 64 at most"
                 )
-        if problem := collision(self.experiments):
+        if problem := collision([*self.experiments, *self.open_questions.asked]):
             raise ValueError(f"experiments.{problem}")
+        return self
+
+    @property
+    def _compared(self) -> dict[str, list[str]]:
+        """Key of params.yaml → the lineages that it names."""
+        questions = self.open_questions.asked.items()
+        return {f"experiments.{name}": lineages for name, lineages in self.experiments.items()} | {
+            f"open_questions.{name}.lineages": section.lineages for name, section in questions
+        }
+
+    def _check_lineage(self, key: str, lineage: str) -> None:
+        """Refuse a lineage that nothing can make or ask."""
+        if len(lineage) > LONGEST_LINEAGE:
+            raise ValueError(f"{key}: lineage '{lineage[:40]}…' becomes a folder: {LONGEST_LINEAGE} characters at most")
+        checkpoint, control = split_control(lineage)
+        if control and control not in self.evaluation.controls:
+            known = ", ".join(self.evaluation.controls) or "none"
+            raise ValueError(
+                f"{key}: lineage '{lineage}' is asked with the unknown control '{control}'; "
+                f"known: {known}. Correct the name, or add the control to evaluation.controls"
+            )
+        try:
+            parts = self.training.lineage(checkpoint, self.variants)
+        except ViperError as error:
+            raise ValueError(f"{key}: {error}") from error
+        if parts.is_base and parts.variant and not self._has_own_base(parts.variant):
+            raise ValueError(
+                f"{key}: lineage '{lineage}' is the base, which a variant leaves as it is: "
+                f"name 'base', or a phase that is trained under the variant, as in '{checkpoint}.vop'"
+            )
+
+    def _has_own_base(self, variant: str) -> bool:
+        """Whether a variant starts from another base than the scale."""
+        return self.under(variant).models.vlm.path != self.models.vlm.path
+
+    @model_validator(mode="after")
+    def _check_questions(self) -> "Scale":
+        for name, section in self.open_questions.asked.items():
+            if section.split not in self.evaluation.splits:
+                known = ", ".join(self.evaluation.splits)
+                raise ValueError(
+                    f"open_questions.{name}.split {section.split!r} is not among evaluation.splits: {known}"
+                )
         return self
 
     @model_validator(mode="after")
     def _check_labels(self) -> "Scale":
-        named = {variant_of(lineage) for lineages in self.experiments.values() for lineage in lineages}
+        named = {variant_of(lineage) for lineages in self._compared.values() for lineage in lineages}
         for variant in sorted({"", *named}):  # one that nothing is made under may stand at any scale
             if self.under(variant).synthesis.labels == "truth" and not self.has_truth:
                 where = f"variants.{variant}.synthesis" if variant else "synthesis"

@@ -60,7 +60,11 @@ def stage_names(name: str, scale: Scale) -> list[str]:
     names += ["measure_base_models"] if scale.models.checker else []
     for experiment in scale.experiments:
         names += [f"train_{experiment}", f"evaluate_{experiment}", experiment]
-    return [*names, "claims", "figures", EVERYTHING]
+    names += ["claims", "figures", EVERYTHING]
+    # Behind all that the paper reports: what both need is part of the paper's.
+    for question in scale.open_questions.asked:
+        names += [f"train_{question}", f"evaluate_{question}", question]
+    return [*names, *(["open_questions"] if scale.open_questions.asked else [])]
 
 
 def is_kept(path: str) -> bool:
