@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from viper.errors import ViperError
 from viper.questions.inspection.items import COLUMNS, ELSE, KEY, NO, UNSURE, YES
@@ -64,22 +65,19 @@ def same_page(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame({name: each["judgement"].reindex(table.index) for name, each in tables.items()})
 
 
-def agreement(judged: pd.DataFrame, *, resamples: int, confidence: float, seed: int) -> pd.DataFrame:
+def agreement(judged: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Agreement of each two columns of `same_page`: AGREEMENT, a row for each sort of parts.
 
-    The interval is a percentile one over pictures, which are drawn whole; NaN where kappa is: where both only ever say
-    one and the same, or have no part in common.
+    The interval is a normal one, by the jackknife over pictures, which are left out whole; kappa and interval are NaN
+    where they are not defined: where both only ever say one and the same, or have no part in common.
     """
     is_last = judged.index.get_level_values("part") == ELSE
     rows = []
     for first, second in combinations(judged.columns, 2):
         for name, last in PARTS.items():
-            both = judged[(is_last == last) & (judged[first] != "") & (judged[second] != "")]
-            pairs = both[[first, second]]
-            value = kappa(pairs)
-            low, high = _interval(pairs, resamples, confidence, seed) if np.isfinite(value) else (value, value)
+            pairs = judged[(is_last == last) & (judged[first] != "") & (judged[second] != "")][[first, second]]
             agree = float((pairs[first] == pairs[second]).mean()) if len(pairs) else float("nan")
-            rows.append((first, second, name, len(pairs), agree, value, low, high))
+            rows.append((first, second, name, len(pairs), agree, *_with_interval(pairs, confidence)))
     return pd.DataFrame(rows, columns=AGREEMENT)
 
 
@@ -94,15 +92,16 @@ def kappa(pairs: pd.DataFrame) -> float:
         return float(cohen_kappa_score(pairs.iloc[:, 0], pairs.iloc[:, 1]))
 
 
-def _interval(pairs: pd.DataFrame, resamples: int, confidence: float, seed: int) -> tuple[float, float]:
-    pictures = [part for _, part in pairs.groupby(["seed", "id"], sort=True)]
-    rng, values = np.random.default_rng(seed), []
-    for _ in range(resamples):
-        drawn = pd.concat([pictures[each] for each in rng.integers(len(pictures), size=len(pictures))])
-        values.append(kappa(drawn))
-    tail = (1 - confidence) / 2
-    known = np.array(values)[np.isfinite(values)]
-    return tuple(map(float, np.quantile(known, [tail, 1 - tail]))) if len(known) else (float("nan"),) * 2
+def _with_interval(pairs: pd.DataFrame, confidence: float) -> tuple[float, float, float]:
+    value = kappa(pairs)
+    pictures = pairs.groupby(["seed", "id"], sort=True).ngroup().to_numpy()
+    n = len(set(pictures))
+    left_out = np.array([kappa(pairs[pictures != each]) for each in range(n)])
+    left_out = np.where(np.isfinite(left_out), left_out, value)  # what is left is all the same: nothing is learned of it
+    if n < 2:
+        return value, float("nan"), float("nan")
+    half = norm.ppf((1 + confidence) / 2) * np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
+    return value, max(value - float(half), -1.0), min(value + float(half), 1.0)
 
 
 def told(table: pd.DataFrame) -> list[str]:

@@ -55,7 +55,6 @@ def inspection_agreement(
     judgements: Judgements,
     truth: Truth = None,
     output: Annotated[Path | None, typer.Option(help="CSV to write")] = None,
-    resamples: Annotated[int, typer.Option(min=100, help="bootstrap resamples")] = 2000,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="level of the intervals")] = 0.95,
 ) -> None:
     """Cohen's kappa of two people's judgements, and of each with the truth of drawn pictures."""
@@ -64,7 +63,7 @@ def inspection_agreement(
     judged = _judged(judgements, truth)
     if len(judged.columns) < 2:
         raise ViperError("agreement takes two: name a second file of judgements, or --truth inspection_truth.csv")
-    table = agreement.agreement(judged, resamples=resamples, confidence=confidence, seed=0)
+    table = agreement.agreement(judged, confidence)
     for line in agreement.told(table):
         typer.echo(line)
     if output:
@@ -99,9 +98,7 @@ def inspection_tables(
         of_page = asked.set_index(KEY).assign(judgement="")
         agreement.same_page({"the page of this run": of_page} | {str(judged.columns[0]): judged.iloc[:, :1].set_axis(["judgement"], axis=1)})
         shares = table.shares(judged, settings.confidence)
-        kappas = found = agreement.agreement(
-            judged, resamples=settings.resamples, confidence=settings.confidence, seed=settings.seed
-        )
+        kappas = found = agreement.agreement(judged, settings.confidence)
     write_table(output, shares, float_format="%.4f")
     write_table(agreed, kappas, float_format="%.4f")
     rows = table.claims(list(dict.fromkeys(asked["lineage"])), judged, found, sections.open_questions.inspection.kappa, settings)
