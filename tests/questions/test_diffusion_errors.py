@@ -142,9 +142,7 @@ def asked():
     section = DiffusionErrors(lineages=["base"], pairs=5)
     models = {ask.BEFORE: Parrot("Nothing needs to change."), ask.AFTER: Parrot(truth[0])}
     answers = [
-        row
-        for when, model in models.items()
-        for row in ask.ask(model, when, rows, [caption], section, "micro", seed=3)
+        row for when, model in models.items() for row in ask.ask(model, when, rows, [caption], section, "micro", seed=3)
     ]
     return SimpleNamespace(pairs=pairs, rows=rows, captions={"true0": caption}, answers=answers, models=models)
 

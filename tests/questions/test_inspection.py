@@ -64,7 +64,9 @@ def test_the_page_needs_no_network_and_nothing_that_a_model_wrote_becomes_markup
     reader = Reader(text)
     assert reader.elements.count("script") == 1
     assert reader.elements.count("img") == 2
-    assert all(value.startswith("data:image/") for name, value in reader.attributes if name in ("src", "href", "action"))
+    assert all(
+        value.startswith("data:image/") for name, value in reader.attributes if name in ("src", "href", "action")
+    )
     assert not [name for name, _ in reader.attributes if name.startswith("on")]
     assert reader.texts.count(HOSTILE) == 2
     assert "default-src 'none'; img-src data:;" in text
@@ -127,7 +129,9 @@ def test_the_policy_lets_the_pages_own_script_run_and_no_other(visit, tmp_path):
     text = page([item()], 512)
     # What the test itself puts in is known to the policy too, so that only the page's own hash is in question.
     assert len(re.findall(r"sha256-", text)) == 1
-    (tmp_path / "page" / "sheet.html").write_text(text.replace("script-src ", "script-src 'nonce-t' "), encoding="utf-8")
+    (tmp_path / "page" / "sheet.html").write_text(
+        text.replace("script-src ", "script-src 'nonce-t' "), encoding="utf-8"
+    )
     path = tmp_path / "page" / "sheet.html"
     import subprocess
 
@@ -265,9 +269,7 @@ def test_kappa_is_one_of_the_same_and_about_nought_of_chance():
 
 
 def test_only_what_both_judged_counts_and_saying_one_thing_has_no_kappa():
-    table_ = agreement.agreement(
-        two(lambda n: YES, lambda n: YES if n % 2 else ""), 0.95
-    )
+    table_ = agreement.agreement(two(lambda n: YES, lambda n: YES if n % 2 else ""), 0.95)
     assert table_["number"].sum() == 30
     assert table_["kappa"].isna().all()
     assert "not defined" in agreement.told(table_)[0]
@@ -312,7 +314,11 @@ def test_two_people_and_the_truth_are_held_to_each_other():
     truth = rng.choice([YES, NO], 60)
     noisy = np.where(rng.random(60) < 0.03, NO, truth)
     found = answers_of(
-        of_sources(a=judged(ITEMS, truth.__getitem__), b=judged(ITEMS, noisy.__getitem__), truth=judged(ITEMS, truth.__getitem__))
+        of_sources(
+            a=judged(ITEMS, truth.__getitem__),
+            b=judged(ITEMS, noisy.__getitem__),
+            truth=judged(ITEMS, truth.__getitem__),
+        )
     )
     assert found["people_agree"]["verdict"] == "supported"
     assert found["truth_agrees"]["verdict"] == "supported"
@@ -354,7 +360,9 @@ def test_the_command_prints_agreement(tmp_path):
     from viper.commands import build
 
     paths = [write(judged(ITEMS, lambda n, k=k: YES if n % (2 + k) else NO), tmp_path / f"{k}.csv") for k in range(2)]
-    result = CliRunner().invoke(build(), ["inspection-agreement", *map(str, paths), "--output", str(tmp_path / "o.csv")])
+    result = CliRunner().invoke(
+        build(), ["inspection-agreement", *map(str, paths), "--output", str(tmp_path / "o.csv")]
+    )
     assert result.exit_code == 0, result.output
     assert "Cohen's kappa" in result.output
     assert list(pd.read_csv(tmp_path / "o.csv").columns) == agreement.AGREEMENT

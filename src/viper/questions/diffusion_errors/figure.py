@@ -9,9 +9,9 @@ from viper.questions.diffusion_errors.ask import AFTER, BEFORE
 from viper.questions.diffusion_errors.table import ANY, LABELS, PAINTER, REWARDED, RIGHT
 
 COLORS = {
+    PAINTER: "#D55E00",  # first: its interval is read from zero
     RIGHT: "#009E73",
     "the caption's mistake, told wrong": "#56B4E9",
-    PAINTER: "#D55E00",
     "nobody's mistake": "#CC79A7",
     "not readable": "#999999",
 }
@@ -43,18 +43,18 @@ def _draw_shares(axes: plt.Axes, shares: pd.DataFrame, lineages: list[str]) -> N
         if not widths.any():
             continue
         bars = {}
-        if blame == PAINTER:  # the share that the question is about has its interval, from where its bar begins
-            part = [whole.loc[(*key, blame)] if (*key, blame) in whole.index else None for key in keys]
-            ends = np.array(
-                [(0, 0) if row is None or not row["of"] else (row["share"] - row["low"], row["high"] - row["share"]) for row in part]
-            )
-            bars = {"xerr": 100 * ends.T.clip(min=0), "error_kw": {"elinewidth": 0.7, "ecolor": "0.15"}}
+        if blame == PAINTER:
+            known = whole.reindex([(*key, blame) for key in keys])
+            ends = 100 * style.bars(known.fillna(0), "share", "low", "high")
+            bars = {"xerr": ends, "error_kw": {"elinewidth": 0.7, "ecolor": "0.15"}}
         axes.barh(places, widths, 0.85, left=left, color=color, label=blame, **bars)
         left += widths
     numbers = [int(whole["of"].get((*key, RIGHT), 0)) for key in keys]
     for place, number in zip(places, numbers, strict=True):
         axes.annotate(f"{number:,}", (101, place), va="center", fontsize=5.5, annotation_clip=False)
-    axes.set_yticks(places, [f"{lineage}: {_SORTS[sort]}" if sort == LABELS else _SORTS[sort] for lineage, sort in keys])
+    axes.set_yticks(
+        places, [f"{lineage}: {_SORTS[sort]}" if sort == LABELS else _SORTS[sort] for lineage, sort in keys]
+    )
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("share of sentences (%); number at the right")
@@ -86,7 +86,7 @@ def _draw_excess(axes: plt.Axes, sycophancy: pd.DataFrame, lineages: list[str], 
     axes.axvline(0, color="0.4", linewidth=0.7)
     axes.set_yticks(range(len(lineages)), lineages)
     axes.set_ylim(len(lineages) - 0.5, -0.5)
-    axes.set_xlabel("painter's habits named over chance (points)")
+    axes.set_xlabel("habits over chance (points)")
     axes.grid(visible=False, axis="y")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2)
 
@@ -98,7 +98,7 @@ def caption(sycophancy: pd.DataFrame, confidence: float) -> str:
         "Left: whose mistake the refinements are that each lineage is trained on, and the sentences that the reward "
         "pays for when it is asked about the same pairs before and after training, all seeds together; the bar at the "
         f"painter's share is its {confidence:.0%} Wilson interval. Right: asked about right captions of drawn pictures "
-        "of which nothing was painted, how much oftener than permuted pairs would a model names the kind that the "
+        "of which nothing was painted, how much oftener than permuted pairs a model names the kind that the "
         f"painter confuses with the one that is there; a point per seed ({seeds}), with {confidence:.0%} intervals over "
         "captions.\n"
     )

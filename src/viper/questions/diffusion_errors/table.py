@@ -171,8 +171,8 @@ CLAIMS = (
     Claim(
         "mostly_the_captions",
         "more than half of the refinements that it is trained on tell the caption's mistake right",
-        "Of the {labels} refinements that {lineage} is trained on, {right:.0f} % tell the caption's mistake right and "
-        "{painter:.0f} % are the painter's mistake: that most are the caption's is {{verdict}}.",
+        "Of the {labels} refinements that {lineage} is trained on, {right:.0f} % [{least:.0f}, {most:.0f}] tell the caption's mistake "
+        "right and {painter:.0f} % are the painter's mistake: that most are the caption's is {{verdict}}.",
     ),
     Claim(
         "learns_the_painters",
@@ -190,9 +190,7 @@ CLAIMS = (
 )
 
 
-def claims(
-    labels: pd.DataFrame, said: pd.DataFrame, added: pd.DataFrame, options: Analysis
-) -> list[dict[str, object]]:
+def claims(labels: pd.DataFrame, said: pd.DataFrame, added: pd.DataFrame, options: Analysis) -> list[dict[str, object]]:
     """The answers: CLAIMS of each lineage.
 
     Args:
@@ -210,6 +208,7 @@ def claims(
             found = table[table["lineage"] == lineage]
             estimate, spread = known_over_seeds(found["change"], found["error"], options.confidence)
             words = {"lineage": lineage, "labels": len(own), "right": right, "painter": painter}
+            words |= {"least": max(estimate.low + 50, 0), "most": min(estimate.high + 50, 100)}
             rows.append(
                 answers.answer(
                     QUESTION,

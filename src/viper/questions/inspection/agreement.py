@@ -58,7 +58,9 @@ def same_page(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for name, other in others:
         pages = [each.index.get_level_values("page")[0] for each in (table, other)]
         if pages[0] != pages[1]:
-            raise ViperError(f"{first} is of the page {pages[0]}, {name} of {pages[1]}: name judgements of the same page")
+            raise ViperError(
+                f"{first} is of the page {pages[0]}, {name} of {pages[1]}: name judgements of the same page"
+            )
         if len(table.index) != len(other.index) or not table.index.isin(other.index).all():
             lacking = len(table.index.symmetric_difference(other.index))
             raise ViperError(f"{first} and {name}: {lacking} parts are only in one of them. {REMEDY}")
@@ -97,7 +99,9 @@ def _with_interval(pairs: pd.DataFrame, confidence: float) -> tuple[float, float
     pictures = pairs.groupby(["seed", "id"], sort=True).ngroup().to_numpy()
     n = len(set(pictures))
     left_out = np.array([kappa(pairs[pictures != each]) for each in range(n)])
-    left_out = np.where(np.isfinite(left_out), left_out, value)  # what is left is all the same: nothing is learned of it
+    left_out = np.where(
+        np.isfinite(left_out), left_out, value
+    )  # what is left is all the same: nothing is learned of it
     if n < 2:
         return value, float("nan"), float("nan")
     half = norm.ppf((1 + confidence) / 2) * np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())

@@ -96,12 +96,17 @@ def inspection_tables(
     if judgement or truth:
         judged = _judged(judgement or [], truth)
         of_page = asked.set_index(KEY).assign(judgement="")
-        agreement.same_page({"the page of this run": of_page} | {str(judged.columns[0]): judged.iloc[:, :1].set_axis(["judgement"], axis=1)})
+        agreement.same_page(
+            {"the page of this run": of_page}
+            | {str(judged.columns[0]): judged.iloc[:, :1].set_axis(["judgement"], axis=1)}
+        )
         shares = table.shares(judged, settings.confidence)
         kappas = found = agreement.agreement(judged, settings.confidence)
     write_table(output, shares, float_format="%.4f")
     write_table(agreed, kappas, float_format="%.4f")
-    rows = table.claims(list(dict.fromkeys(asked["lineage"])), judged, found, sections.open_questions.inspection.kappa, settings)
+    rows = table.claims(
+        list(dict.fromkeys(asked["lineage"])), judged, found, sections.open_questions.inspection.kappa, settings
+    )
     write_table(claims, claims_table(rows), float_format="%.4f")
 
 

@@ -62,7 +62,9 @@ def runs(tables: Sequence[str]) -> "Runs":
         try:
             step, seed = _step_of(path)
         except ValueError as error:
-            raise ViperError(f"--table {given}: {error}: give LINEAGE=PATH, as the rules name files of data/") from error
+            raise ViperError(
+                f"--table {given}: {error}: give LINEAGE=PATH, as the rules name files of data/"
+            ) from error
         found.setdefault((lineage, seed), {}).setdefault(step, []).append(Path(path))
     return {run: Shards(steps) for run, steps in found.items()}
 

@@ -1,7 +1,7 @@
 """The page on which people judge: pictures and words in one file, which saves what was ticked as CSV by itself.
 
-Nothing is loaded: pictures are embedded. What a model wrote is escaped, and the page's policy lets no script run but the
-one whose hash it names (a Content-Security-Policy, level 2).
+Nothing is loaded: pictures are embedded. What a model wrote is escaped, and the page's policy lets no script run but
+the one whose hash it names (a Content-Security-Policy, level 2).
 """
 
 import base64

@@ -19,8 +19,8 @@ SHARES = ["lineage", "judge", "parts", "number", "yes", "share", "low", "high"]
 SHARE_NUMBERS = ["number", "yes", "share", "low", "high"]
 _MATCH = "more than half of the refinements of {lineage} match the difference between caption and picture, {judge}"
 _FOUND = (
-    "{judge}, {share:.0f} % [{low:.0f}, {high:.0f}] of the {n} refinements of {lineage} on the inspected pictures match "
-    "what differs: that most do is {{verdict}}."
+    "{judge}, {share:.0f} % [{low:.0f}, {high:.0f}] of the {n} refinements of {lineage} on the inspected pictures "
+    "match what differs: that most do is {{verdict}}."
 )
 
 
@@ -80,7 +80,11 @@ def claims(
             rows.append(_matching(f"{lineage}_{name}", text, lineage, judged, judges, who, lacking, options))
     pairs = {
         "people_agree": ("two people agree well on the refinements", len(people) == 2, lambda row: TRUTH not in row),
-        "truth_agrees": ("each person agrees well with the truth", people and TRUTH in columns, lambda row: TRUTH in row),
+        "truth_agrees": (
+            "each person agrees well with the truth",
+            people and TRUTH in columns,
+            lambda row: TRUTH in row,
+        ),
     }
     for name, (text, is_known, chosen) in pairs.items():
         text = f"{text} (Cohen's kappa above {kappa:g})"
@@ -103,7 +107,9 @@ def _matching(
     options: Analysis,
 ) -> dict[str, object]:
     if judged is None or not judges:
-        return not_measured(name, text, "points", f"{text[0].upper()}{text[1:]}: not measured, for want of a {lacking}.")
+        return not_measured(
+            name, text, "points", f"{text[0].upper()}{text[1:]}: not measured, for want of a {lacking}."
+        )
     own = judged[(judged.index.get_level_values("lineage") == lineage)]
     own = own[own.index.get_level_values("part") != ELSE]
     by_seed = []
@@ -114,7 +120,9 @@ def _matching(
     known = [each for each in by_seed if np.isfinite(each[0])]
     if not known:
         return not_measured(name, text, "points", f"{text[0].upper()}{text[1:]}: not measured, none was judged.")
-    estimate, spread = known_over_seeds([share - 50 for share, _ in known], [error for _, error in known], options.confidence)
+    estimate, spread = known_over_seeds(
+        [share - 50 for share, _ in known], [error for _, error in known], options.confidence
+    )
     number = int((own[judges] != "").sum().sum())
     words = {key: value + 50 for key, value in estimate._asdict().items()}
     return answers.answer(
