@@ -49,7 +49,8 @@ def _draw_shares(axes: plt.Axes, shares: pd.DataFrame, lineages: list[str]) -> N
             bars = {"xerr": ends, "error_kw": {"elinewidth": 0.7, "ecolor": "0.15"}}
         axes.barh(places, widths, 0.85, left=left, color=color, label=blame, **bars)
         left += widths
-    numbers = [int(whole["of"].get((*key, RIGHT), 0)) for key in keys]
+    of = whole["of"].groupby(level=[0, 1]).first()
+    numbers = [int(of[key]) for key in keys]
     for place, number in zip(places, numbers, strict=True):
         axes.annotate(f"{number:,}", (101, place), va="center", fontsize=5.5, annotation_clip=False)
     axes.set_yticks(
@@ -98,7 +99,7 @@ def caption(sycophancy: pd.DataFrame, confidence: float) -> str:
         "Left: whose mistake the refinements are that each lineage is trained on, and the sentences that the reward "
         "pays for when it is asked about the same pairs before and after training, all seeds together; the bar at the "
         f"painter's share is its {confidence:.0%} Wilson interval. Right: asked about right captions of drawn pictures "
-        "of which nothing was painted, how much oftener than permuted pairs a model names the kind that the "
-        f"painter confuses with the one that is there; a point per seed ({seeds}), with {confidence:.0%} intervals over "
+        "of which nothing was painted, how much oftener than by permuted pairs a model names the kind that the painter "
+        f"confuses with the one that is there; a point per seed ({seeds}), with {confidence:.0%} intervals over "
         "captions.\n"
     )

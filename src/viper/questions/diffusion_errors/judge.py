@@ -43,8 +43,8 @@ def judge_answers(
     """Each sentence that was answered: ANSWERS.
 
     An answer without a refinement has one row, whose sentence is ''. Of labels, `rewarded` is 1 where the reward
-    counts the sentence as a hit; of right captions, `there` and `named` are the kind in the picture and the other kind that the
-    sentence speaks of.
+    counts the sentence as a hit; of right captions, `there` and `named` are the kind in the picture and the other kind
+    that the sentence speaks of.
 
     Args:
         answers: see `viper.questions.diffusion_errors.ask`.
