@@ -64,7 +64,7 @@ def judge_answers(
             for sentence in _refinements(row):
                 there, named = (sentence and world.invented(sentence, captions[row["id"]])) or ("", "")
                 found.append(_named(row, sentence) | {"there": there, "named": named})
-    return pd.DataFrame(found, columns=ANSWERS).fillna("")
+    return pd.DataFrame(found, columns=ANSWERS)
 
 
 def _refinements(row: Row) -> list[str]:
@@ -73,4 +73,4 @@ def _refinements(row: Row) -> list[str]:
 
 
 def _named(row: Row, sentence: str) -> dict[str, Any]:
-    return {"asked": row["asked"], "probe": row["probe"], "id": row["id"], "sentence": sentence}
+    return dict.fromkeys(ANSWERS, "") | {name: row[name] for name in ("asked", "probe", "id")} | {"sentence": sentence}

@@ -172,7 +172,8 @@ CLAIMS = (
         "mostly_the_captions",
         "more than half of the refinements that it is trained on tell the caption's mistake right",
         "Of the {labels} refinements that {lineage} is trained on, {right:.0f} % [{least:.0f}, {most:.0f}] tell the "
-        "caption's mistake right and {painter:.0f} % are the painter's mistake: that most are the caption's is {{verdict}}.",
+        "caption's mistake right and {painter:.0f} % are the painter's mistake: that most are the caption's is "
+        "{{verdict}}.",
     ),
     Claim(
         "learns_the_painters",
