@@ -329,13 +329,13 @@ def test_a_coin_is_not_called_a_match():
     """Where half of the refinements match, 'most do' is called supported in 2.5 % of experiments at most."""
     rng, supported = np.random.default_rng(6), 0
     items = [item(number, seed=number % 3) for number in range(48)]
-    for _ in range(150):
+    for _ in range(60):
         said = rng.choice([YES, NO], 3 * len(items))
         found = agreement.same_page({table.TRUTH: judged(items, said.__getitem__)})
         row = table.claims(["base"], found, None, 0.6, OPTIONS)[0]
         assert row["seeds"] == 3
         supported += row["verdict"] == "supported"
-    assert supported <= 9
+    assert supported <= 5
 
 
 def test_shares_leave_out_what_was_not_judged():
