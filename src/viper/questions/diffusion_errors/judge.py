@@ -4,7 +4,7 @@ The drawn world's truth is asked through `viper.questions.world`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -15,15 +15,12 @@ from viper.reward.scoring import Reward
 from viper.synthesis.refinements import read_refinements
 from viper.synthesis.rows import Row
 
-if TYPE_CHECKING:
-    from microworld.adapters.blame import Pair, TrueCaption
-
 LABELS = ["id", "sentence", "type", "blame"]
 ANSWERS = ["asked", "probe", *LABELS, "rewarded", "there", "named"]
 CONFUSIONS = ["meant", "painted", "family", "number", "of"]
 
 
-def judge_labels(rows: Sequence[Row], pairs: "Mapping[str, Pair]") -> pd.DataFrame:
+def judge_labels(rows: Sequence[Row], pairs: Mapping[str, Any]) -> pd.DataFrame:
     """Each sentence of the ground truth of a data set: LABELS."""
     found = [
         {"id": row["id"], "sentence": sentence, **world.blame(sentence, pairs[row["id"]])}
@@ -36,8 +33,8 @@ def judge_labels(rows: Sequence[Row], pairs: "Mapping[str, Pair]") -> pd.DataFra
 def judge_answers(
     answers: Sequence[Row],
     rows: Mapping[str, Row],
-    pairs: "Mapping[str, Pair]",
-    captions: "Mapping[str, TrueCaption]",
+    pairs: Mapping[str, Any],
+    captions: Mapping[str, Any],
     reward: Reward,
 ) -> pd.DataFrame:
     """Each sentence that was answered: ANSWERS.
