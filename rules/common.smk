@@ -1,6 +1,7 @@
 # The checked parameters, and the paths and arguments that follow from them; every rule file uses them. Functions stand
 # here, rules in the files of their areas. Long steps show their progress on the terminal as well as in their log.
 import json
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -123,10 +124,16 @@ def compared(lineages):
     return repeated("--lineage", lineages)
 
 
+def from_here(path):
+    """A path of the repository, as the rule file that is being read has to give it: these lie at different depths."""
+    here = workflow.current_basedir.get_path_or_uri(secret_free=True)
+    return os.path.relpath(Path(workflow.basedir, path), here)
+
+
 def figure(target, name):
     """What drawing a figure of a target makes: two pictures, one of which the report shows, and its caption."""
     caption = L.table(target, name, ".rst")
-    svg = report(L.table(target, name, ".svg"), caption=f"../{caption}", category="Figures")
+    svg = report(L.table(target, name, ".svg"), caption=from_here(caption), category="Figures")
     return {"png": L.table(target, name, ".png"), "svg": svg, "caption": caption}
 
 

@@ -83,6 +83,10 @@ class Layout:
         """The chain-of-thought samples of the cold start."""
         return f"{DATA}/{self.scale}/cold/seed{seed}/train.parquet"
 
+    def asked(self, file: str, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
+        """What a lineage says of single captions, beside the model that made its data, and whose mistake it is."""
+        return f"{DATA}/{self.scale}/asked/{lineage}/seed{seed}/{file}"
+
     def benchmark(self, *, split: str = "{split}", name: str = "{name}") -> str:
         """The questions of one benchmark and split."""
         return f"{DATA}/{self.scale}/{BENCHMARKS}/{split}/{name}.tsv"

@@ -9,7 +9,8 @@ RULES = (
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
     "evaluate_base", "fetch", "fetch_benchmark", "fetch_benchmark_pictures", "fetch_model", "fetch_photographs",
     "fetch_pretrained", "figure_label_truth", "figure_loop", "figure_main", "figures", "fit", "forecast_yield",
-    "gather_answers",
+    "gather_answers", "ask_refinements", "judge_refinements", "diffusion_errors_tables", "figure_diffusion_errors",
+    "inspection_page", "inspection_tables", "figure_inspection",
     "hash_benchmark", "images", "label_truth", "loop_examples", "make_benchmark",
     "measure_attention", "measure_base_models", "measure_edit_filter", "measure_rows", "measure_size",
     "measure_speed", "open_questions", "operations",
@@ -21,6 +22,8 @@ RULES = (
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
+    "diffusion_errors_answers", "diffusion_errors_habits", "diffusion_errors_pairs", "diffusion_errors_sycophancy",
+    "inspection_agreement", "inspection_parts", "inspection_sheet", "inspection_truth",
     "admission", "answers", "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity",
     "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "preflight", "report", "subdomains",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",

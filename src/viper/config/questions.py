@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from viper.config.base import Section
+from viper.config.base import Count, Natural, Pixels, Section, Seed, Tokens
 
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -18,15 +18,45 @@ class Question(Section):
     split: SplitName = Field("test", description="which of evaluation.splits scores them, where benchmarks do")
 
 
+class DiffusionErrors(Question):
+    """Whose mistake a refinement is, and whether a model that is trained on refinements learns the painter's.
+
+    Each trained lineage is asked beside the checkpoint that made its data; a lineage that is not trained is not asked.
+    """
+
+    pairs: Count = Field(400, description="rows of its CSR data set that a lineage is asked about, at most")
+    true_captions: Count = Field(400, description="drawn pictures whose captions are right, and nothing was painted")
+    temperature: float = Field(
+        1.0, gt=0, le=10, description="of the sampled answers; that of training, whose rewards are meant"
+    )
+    max_new_tokens: Tokens = Field(144, description="of an answer")
+    seed: Seed = Field(4001, description="of the drawn pictures; benchmarks and seed images have others")
+    least: Natural = Field(3, description="a kind that was mistaken for its commonest other less often has no habit")
+
+
+class Inspection(Question):
+    """Whether the differences between a picture and its reconstruction match the words, for people to judge."""
+
+    pictures: Count = Field(50, description="reconstructions that are drawn, over all seeds of the run")
+    seed: Seed = Field(0, description="of the draw")
+    pixels: Pixels = Field(512, description="longest side of a picture on the page; larger ones are shrunk")
+    judgements: list[str] = Field(
+        [], max_length=2, description="CSV files that two people saved from the page; none: nothing is said of people"
+    )
+    kappa: float = Field(
+        0.6, ge=0, lt=1, description="Cohen's kappa above which judges agree well (Landis and Koch: substantial)"
+    )
+
+
 class OpenQuestions(Section):
     """The open questions that a scale asks; what is null is left out."""
 
     generations: Question | None = Field(None, description="does the loop go on, generation after generation?")
     painter_fidelity: Question | None = Field(None, description="how much does it depend on painter and editor?")
-    diffusion_errors: Question | None = Field(None, description="whose mistake is a refinement?")
+    diffusion_errors: DiffusionErrors | None = Field(None, description="whose mistake is a refinement?")
     skills: Question | None = Field(None, description="which fine-grained skills rise, which fall?")
     reward_audit: Question | None = Field(None, description="embedder, threshold, and hacking of the reward")
-    inspection: Question | None = Field(None, description="do the differences match the words, by eye?")
+    inspection: Inspection | None = Field(None, description="do the differences match the words, by eye?")
     families: Question | None = Field(None, description="does another family of models gain as well?")
     objectives: Question | None = Field(None, description="order, clip, KL term, updates, supervision at equal budget")
     needle: Question | None = Field(None, description="does attention go where the answer is?")

@@ -97,6 +97,8 @@ def page(claims: pd.DataFrame, confidence: float) -> str:
         for row in rows.itertuples():
             interval = f"[{row.low:+.3g}, {row.high:+.3g}]" + (f" (margin {row.margin:g})" if row.margin else "")
             measured = f"{row.measured:+.3g} {row.unit}"
+            if np.isnan(row.measured):
+                measured = interval = "–"
             lines.append(f"| {row.text} | {measured} | {interval} | {row.seeds} | {row.items} | **{row.verdict}** |")
         lines.append("")
     lines.append(

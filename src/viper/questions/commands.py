@@ -7,11 +7,15 @@ import typer
 
 from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
+from viper.questions.diffusion_errors import commands as diffusion_errors
+from viper.questions.inspection import commands as inspection
 
 
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
     app.command()(open_questions)
+    diffusion_errors.register(app)
+    inspection.register(app)
 
 
 def open_questions(

@@ -1,0 +1,73 @@
+"""Whose mistake each sentence is: of the labels, and of what models answered, with what the reward paid for.
+
+The drawn world's truth is asked through `viper.questions.world`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from viper.completion import answer_text
+from viper.questions import world
+from viper.questions.diffusion_errors.ask import LABEL, TRUE_CAPTION
+from viper.reward.scoring import Reward
+from viper.synthesis.refinements import read_refinements
+from viper.synthesis.rows import Row
+
+LABELS = ["id", "sentence", "type", "blame"]
+ANSWERS = ["asked", "probe", *LABELS, "rewarded", "there", "named"]
+CONFUSIONS = ["meant", "painted", "family", "number", "of"]
+
+
+def judge_labels(rows: Sequence[Row], pairs: Mapping[str, Any]) -> pd.DataFrame:
+    """Each sentence of the ground truth of a data set: LABELS."""
+    found = [
+        {"id": row["id"], "sentence": sentence, **world.blame(sentence, pairs[row["id"]])}
+        for row in rows
+        for sentence in row["ground_truth"]
+    ]
+    return pd.DataFrame(found, columns=LABELS)
+
+
+def judge_answers(
+    answers: Sequence[Row],
+    rows: Mapping[str, Row],
+    pairs: Mapping[str, Any],
+    captions: Mapping[str, Any],
+    reward: Reward,
+) -> pd.DataFrame:
+    """Each sentence that was answered: ANSWERS.
+
+    An answer without a refinement has one row, whose sentence is ''. Of labels, `rewarded` is 1 where the reward
+    counts the sentence as a hit; of right captions, `there` and `named` are the kind in the picture and the other kind
+    that the sentence speaks of.
+
+    Args:
+        answers: see `viper.questions.diffusion_errors.ask`.
+        rows: of the data set, by id. pairs, captions: what was asked about, by id.
+    """
+    of_labels = [row for row in answers if row["probe"] == LABEL]
+    truths = [rows[row["id"]]["ground_truth"] for row in of_labels]
+    scores = reward.score([row["completion"] for row in of_labels], truths) if of_labels else []
+    found: list[dict[str, Any]] = []
+    for row, score in zip(of_labels, scores, strict=True):
+        hits = {match.text: match.hit for match in score.matches}
+        for sentence in _refinements(row):
+            told = world.blame(sentence, pairs[row["id"]]) if sentence else {}
+            found.append(_named(row, sentence) | told | {"rewarded": int(hits.get(sentence, False))})
+    for row in answers:
+        if row["probe"] == TRUE_CAPTION:
+            for sentence in _refinements(row):
+                there, named = (sentence and world.invented(sentence, captions[row["id"]])) or ("", "")
+                found.append(_named(row, sentence) | {"there": there, "named": named})
+    return pd.DataFrame(found, columns=ANSWERS)
+
+
+def _refinements(row: Row) -> list[str]:
+    """The sentences of an answer that asks for something; [''] where none does."""
+    return read_refinements(answer_text(row["completion"])) or [""]
+
+
+def _named(row: Row, sentence: str) -> dict[str, Any]:
+    return dict.fromkeys(ANSWERS, "") | {name: row[name] for name in ("asked", "probe", "id")} | {"sentence": sentence}
