@@ -7,11 +7,15 @@ import typer
 
 from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
+from viper.questions.needle import commands as needle
+from viper.questions.skills import commands as skills
 
 
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
     app.command()(open_questions)
+    skills.register(app)
+    needle.register(app)
 
 
 def open_questions(
