@@ -7,6 +7,7 @@ from viper.config.questions_base import Question
 from viper.config.questions_needle import Needle
 from viper.config.questions_skills import Skills
 
+
 class OpenQuestions(Section):
     """The open questions that a scale asks; what is null is left out."""
 

@@ -1,5 +1,6 @@
 """The question `skills`: which fine-grained skills rise, which fall?"""
 
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -24,6 +25,6 @@ class Skills(Question):
     @field_validator("contrasts")
     @classmethod
     def _check_contrasts(cls, contrasts: list[float]) -> list[float]:
-        if any(later >= earlier for earlier, later in zip(contrasts, contrasts[1:], strict=False)):
+        if any(later >= earlier for earlier, later in pairwise(contrasts)):
             raise ValueError(f"{contrasts} does not fall: name each contrast once, the clearest first")
         return contrasts

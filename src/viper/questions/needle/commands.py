@@ -35,7 +35,7 @@ def measure_needle(
     needles: Annotated[Path, typer.Argument(help="pictures that the command `draw-needles` drew")],
     checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder")],
     options: Options,
-    output: Annotated[Path, typer.Option(help="CSV to write: one row a picture, question and way of reading attention")],
+    output: Annotated[Path, typer.Option(help="CSV to write: one row a picture, question and method")],
 ) -> None:
     """How much of one checkpoint's attention lies on the object that decides the answer."""
     from viper.manifest import model_folder

@@ -70,16 +70,17 @@ def tidy(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
     """One row a lineage, method and quantity, in percent of the attention on the picture."""
     rows = []
     for method in METHODS:
-        quantities = {question: (lambda who, q=question: itemgetter((who, f"{method}/{q}"))) for question in (ASKED, TOLD)}
-        quantities |= {"added": lambda who: added(who, method), "above area": lambda who: above_area(who, method)}
         for lineage in [*lineages, AREA]:
+            quantities = {ASKED: itemgetter((lineage, f"{method}/{ASKED}"))}
+            if lineage != AREA:
+                quantities |= {
+                    TOLD: itemgetter((lineage, f"{method}/{TOLD}")),
+                    "added": added(lineage, method),
+                    "above area": above_area(lineage, method),
+                }
             for quantity, measure in quantities.items():
-                if lineage == AREA and quantity != ASKED:
-                    continue
-                of_lineage = measure(lineage)
-                spread = scores.spread(of_lineage)
-                row = [lineage, method, quantity, *scores.estimate(of_lineage)]
-                rows.append([*row, scores.items[f"{method}/{ASKED}"], spread.n_seeds])
+                items, seeds = scores.items[f"{method}/{ASKED}"], scores.spread(measure).n_seeds
+                rows.append([lineage, method, quantity, *scores.estimate(measure), items, seeds])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -90,7 +91,11 @@ def claims(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
     """
     first, *others = lineages
     wanted = [
-        (f"{first}:above-area", f"{first} attends to the decisive object more than its area", above_area(first, ROLLOUT)),
+        (
+            f"{first}:above-area",
+            f"{first} attends to the decisive object more than its area",
+            above_area(first, ROLLOUT),
+        ),
         (f"{first}:asked", f"{first} attends to it more where only the picture decides", added(first, ROLLOUT)),
     ]
     for lineage in others:
@@ -110,8 +115,8 @@ def claims(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
                 seeds=spread.n_seeds,
                 items=scores.items[f"{ROLLOUT}/{ASKED}"],
                 reachable=(estimate.high - estimate.low) / 2,
-                sentence=f"{text}: {interval} of the attention on the picture (rollout), simultaneous over {len(wanted)} "
-                "claims: {verdict}.",
+                sentence=f"{text}: {interval} of the attention on the picture (rollout), together for {len(wanted)}"
+                " claims: {verdict}.",
             )
         )
     return answers.table(rows)

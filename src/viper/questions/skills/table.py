@@ -63,9 +63,7 @@ def score(hits: Mapping[str, np.ndarray], lineages: Sequence[str], options: Anal
     benchmarks = [
         Benchmark(skill, values, np.ones((1, values.shape[-1])), values.shape[-1]) for skill, values in units.items()
     ]
-    return resample(
-        benchmarks, lineages, resamples=options.resamples, confidence=options.confidence, seed=options.seed
-    )
+    return resample(benchmarks, lineages, resamples=options.resamples, confidence=options.confidence, seed=options.seed)
 
 
 def changes(scores: Scores, skills: Sequence[str], lineages: Sequence[str]) -> pd.DataFrame:
