@@ -16,9 +16,9 @@ def draw(seed: int, size: int, pictures: str) -> list[dict[str, object]]:
     """`size` needles: id, picture and `without` the object (PNG bytes), two questions, and the statement that answers.
 
     The object is the one small thing of its picture, and of its own kind. `asked` asks for its color; `told` says
-    all that the statement does beforehand, so that the picture need not be looked at.
+    all that it says beforehand, so that the picture need not be looked at.
     """
-    draw_one = Draw(np.random.default_rng(row_seed(seed, "needles")), pictures)
+    draw_one = Draw(np.random.default_rng(row_seed(seed, "needles", "all")), pictures)
     return [_needle(number, *_picture(draw_one)) for number in range(size)]
 
 
