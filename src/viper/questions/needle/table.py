@@ -85,38 +85,43 @@ def tidy(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
 
 
 def claims(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
-    """Claims of attention rollout: is it on the object, does the question draw it there, does training add to that?
+    """Claims of both ways of reading attention: is it on the object, for the question's sake, and more after training?
 
     Each interval leaves its share of the error alone beyond its ends (Bonferroni), so that all hold together.
     """
-    first, *others = lineages
-    wanted = [
-        (
-            f"{first}:above-area",
-            f"{first} attends to the decisive object more than its area",
-            above_area(first, ROLLOUT),
-        ),
-        (f"{first}:asked", f"{first} attends to it more where only the picture decides", added(first, ROLLOUT)),
-    ]
-    for lineage in others:
-        gained = lambda s, who=lineage: added(who, ROLLOUT)(s) - added(first, ROLLOUT)(s)  # noqa: E731
-        wanted.append((f"{lineage}:gain", f"{lineage} attends to it for the question's sake more than {first}", gained))
+    wanted = [(method, *claim) for method in METHODS for claim in _wanted(method, *lineages)]
     tail, rows = scores.tail / len(wanted), []
-    for name, text, measure in wanted:
+    for method, name, text, measure in wanted:
         estimate, spread = scores.estimate(measure, (tail, tail)), scores.spread(measure)
         interval = f"{estimate.value:+.2f} points [{estimate.low:+.2f}, {estimate.high:+.2f}]"
         rows.append(
             answers.answer(
                 "needle",
-                name,
-                text,
+                f"{method}:{name}".replace(" ", "-"),
+                f"{text} ({method})",
                 estimate,
                 unit="points of attention",
                 seeds=spread.n_seeds,
-                items=scores.items[f"{ROLLOUT}/{ASKED}"],
+                items=scores.items[f"{method}/{ASKED}"],
                 reachable=(estimate.high - estimate.low) / 2,
-                sentence=f"{text}: {interval} of the attention on the picture (rollout), together for {len(wanted)}"
+                sentence=f"{text}: {interval} of the attention on the picture ({method}), together for {len(wanted)}"
                 " claims: {verdict}.",
             )
         )
     return answers.table(rows)
+
+
+def _wanted(method: str, first: str, *others: str) -> list[tuple[str, str, Measure]]:
+    """Name, text and measure of each claim of one way of reading attention."""
+    wanted = [
+        (f"{first}:above-area", f"{first} attends to the decisive object beyond its area", above_area(first, method)),
+        (f"{first}:asked", f"{first} attends to it more where only the picture decides", added(first, method)),
+    ]
+    for lineage in others:
+        text = f"{lineage} attends to it for the question's sake more than {first}"
+        wanted.append((f"{lineage}:gain", text, _gained(lineage, first, method)))
+    return wanted
+
+
+def _gained(lineage: str, first: str, method: str) -> Measure:
+    return lambda scores: added(lineage, method)(scores) - added(first, method)(scores)
