@@ -24,8 +24,8 @@ class Skill(NamedTuple):
     options: int
 
 
-# Of the kinds that ask for a skill, one that the base knows best on clear pictures (benchmarks/admission.csv); it does not
-# know spatial relations. Small objects are small letters and digits, counted ones small things.
+# Of the kinds that ask for a skill, one that the base knows best on clear pictures (benchmarks/admission.csv); it does
+# not know spatial relations. Small objects are small letters and digits, counted ones small things.
 SKILLS = {
     "text": Skill("MicroStar", ("fine-grained perception", "text"), 4),
     "small objects": Skill("MicroHighRes", ("Perception/OCR with Complex Context", "text"), 5),

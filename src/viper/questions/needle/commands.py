@@ -52,7 +52,7 @@ def measure_needle(
 
 
 def needle_table(
-    measured: Annotated[list[Path], typer.Argument(help="SOMEWHERE/LINEAGE/seedN.csv of every lineage and seed")],
+    measured: Annotated[list[Path], typer.Argument(help="SOMEWHERE/LINEAGE/seedN/FILE.csv of every lineage and seed")],
     lineage: Annotated[list[str], typer.Option(help="a lineage that is compared; the first is held to area and text")],
     options: Options,
     table: Annotated[Path, typer.Option(help="CSV to write: one row a lineage, way of reading and quantity")],

@@ -9,7 +9,7 @@ from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
 
 Lineage = Annotated[list[str], typer.Option(help="A lineage that is compared; the first is what others are held to.")]
-Measured = Annotated[list[Path], typer.Argument(help="SOMEWHERE/LINEAGE/seedN.csv of every lineage and seed.")]
+Measured = Annotated[list[Path], typer.Argument(help="SOMEWHERE/LINEAGE/seedN/FILE.csv of every lineage and seed.")]
 
 
 def register(app: typer.Typer) -> None:
