@@ -59,7 +59,7 @@ def needle_table(
     claims: Annotated[Path, typer.Option(help="CSV to write: the claims, with verdicts")],
 ) -> None:
     """Attention on the decisive object, before and after training."""
-    from viper.analysis.runs import by_run
+    from viper.questions.answers import by_run
     from viper.questions.needle import table as computed
     from viper.questions.needle.measure import COLUMNS
     from viper.reading import read_table

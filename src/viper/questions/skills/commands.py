@@ -59,7 +59,7 @@ def skill_table(
     claims: Annotated[Path, typer.Option(help="CSV to write: the claims, with verdicts")],
 ) -> None:
     """How much training changes each skill, and the psychometric curves."""
-    from viper.analysis.runs import by_run
+    from viper.questions.answers import by_run
     from viper.questions.skills import table, world
     from viper.questions.skills.probe import COLUMNS
     from viper.reading import read_table
