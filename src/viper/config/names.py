@@ -11,6 +11,8 @@ RULES = (
     "fetch_pretrained", "figure_label_truth", "figure_loop", "figure_main", "figures", "fit", "forecast_yield",
     "gather_answers", "ask_refinements", "judge_refinements", "diffusion_errors_tables", "figure_diffusion_errors",
     "inspection_page", "inspection_tables", "figure_inspection",
+    "gather_answers", "draw_probes", "probe_skills", "skill_table", "figure_skills",
+    "draw_needles", "measure_needle", "needle_table", "figure_needle",
     "hash_benchmark", "images", "label_truth", "loop_examples", "make_benchmark",
     "measure_attention", "measure_base_models", "measure_edit_filter", "measure_rows", "measure_size",
     "measure_speed", "open_questions", "operations",
@@ -28,6 +30,8 @@ FILES = (
     "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "preflight", "report", "subdomains",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",
     "timings", "wordcloud", "words",
+    "skill_changes", "skill_curves", "skill_forest", "skill_panels",
+    "needles", "needle_attention", "needle_shares",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")

@@ -56,14 +56,39 @@ def measure(vlm: TransformersVLM, pairs: list[Row], section: AttentionSection) -
 
 
 def _measure_pair(vlm: TransformersVLM, pair: Row, section: AttentionSection) -> dict[str, dict]:
-    import torch
-
     before, after = (unpack_image(image) for image in pair["images"])
-    inputs = vlm.prepare([Chat([before, after], pair["prompt"])])
     statement = " ".join(pair["ground_truth"]).strip()
     if not statement:
         raise ViperError(f"pair {pair['id']}: its ground_truth states nothing: make the data set anew")
-    spoken, inside = tokens_of(vlm.processor.tokenizer, write(section.think, statement))
+    rows, columns, weights = attend(vlm, Chat([before, after], pair["prompt"]), section.think, statement, pair["id"])
+    changed = changed_fields(before, after, rows, columns, section.changed)
+    if changed is None:
+        raise ViperError(f"pair {pair['id']}: its two pictures are equal, so there is no changed region: make it anew")
+    return {
+        method: _region(values, changed) | {"statement": statement, "rows": rows, "columns": columns}
+        for method, values in weights.items()
+    }
+
+
+def attend(
+    vlm: TransformersVLM, chat: Chat, think: str, statement: str, name: str
+) -> tuple[int, int, dict[str, np.ndarray]]:
+    """Attention from a statement that a model is made to say to the tokens of the pictures that it is shown.
+
+    Args:
+        think: the reasoning that it is made to say before.
+        name: what a message calls the pictures.
+
+    Returns:
+        Rows and columns of each picture's token grid; method → (pictures × rows × columns,) attention of each token.
+
+    Raises:
+        ViperError: the pictures have different grids.
+    """
+    import torch
+
+    inputs = vlm.prepare([chat])
+    spoken, inside = tokens_of(vlm.processor.tokenizer, write(think, statement))
     start = inputs["input_ids"].shape[1]
     tokens = torch.cat([inputs["input_ids"], inputs["input_ids"].new_tensor([spoken])], dim=1)
     fields = dict(inputs) | {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
@@ -75,15 +100,9 @@ def _measure_pair(vlm: TransformersVLM, pair: Row, section: AttentionSection) ->
     # The model decides on a token while it stands one position before it.
     positions = [start + index - 1 for index in inside]
     is_image = tokens[0] == vlm.model.config.image_token_id
-    rows, columns = _grid(pair, inputs["image_grid_thw"], vlm.model.config.vision_config.spatial_merge_size)
-    changed = changed_fields(before, after, rows, columns, section.changed)
-    if changed is None:
-        raise ViperError(f"pair {pair['id']}: its two pictures are equal, so there is no changed region: make it anew")
-    return {
-        method: _region(weights[is_image].cpu().numpy(), changed)
-        | {"statement": statement, "rows": rows, "columns": columns}
-        for method, weights in ((LAST_LAYER, layers[-1][positions].mean(dim=0)), (ROLLOUT, rollout(layers, positions)))
-    }
+    rows, columns = _grid(name, inputs["image_grid_thw"], vlm.model.config.vision_config.spatial_merge_size)
+    found = {LAST_LAYER: layers[-1][positions].mean(dim=0), ROLLOUT: rollout(layers, positions)}
+    return rows, columns, {method: weights[is_image].cpu().numpy() for method, weights in found.items()}
 
 
 def rollout(layers: list["torch.Tensor"], positions: list[int]) -> "torch.Tensor":
@@ -127,11 +146,11 @@ def changed_fields(before: Image.Image, after: Image.Image, rows: int, columns: 
     return pooled > share * pooled.max() if pooled.max() > 0 else None
 
 
-def _grid(pair: Row, sizes: "torch.Tensor", merge: int) -> tuple[int, int]:
-    """Rows and columns of the tokens of each of the two pictures."""
+def _grid(name: str, sizes: "torch.Tensor", merge: int) -> tuple[int, int]:
+    """Rows and columns of the tokens of each of the pictures."""
     grids = {(int(height) // merge, int(width) // merge) for _, height, width in sizes.tolist()}
     if len(grids) > 1:
-        raise ViperError(f"pair {pair['id']}: its two pictures have different token grids: {sorted(grids)}")
+        raise ViperError(f"pair {name}: its two pictures have different token grids: {sorted(grids)}")
     return grids.pop()
 
 

@@ -9,6 +9,8 @@ from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
 from viper.questions.diffusion_errors import commands as diffusion_errors
 from viper.questions.inspection import commands as inspection
+from viper.questions.needle import commands as needle
+from viper.questions.skills import commands as skills
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +18,8 @@ def register(app: typer.Typer) -> None:
     app.command()(open_questions)
     diffusion_errors.register(app)
     inspection.register(app)
+    skills.register(app)
+    needle.register(app)
 
 
 def open_questions(

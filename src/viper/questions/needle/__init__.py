@@ -1,0 +1,1 @@
+"""Does attention go where the answer is?"""

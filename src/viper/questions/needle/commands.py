@@ -1,0 +1,94 @@
+"""Commands of the question `needle`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from viper.config.options import Options, read_options
+from viper.files import atomic_write, write_table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this question to the command line."""
+    app.command()(draw_needles)
+    app.command()(measure_needle)
+    app.command()(needle_table)
+    app.command()(figure_needle)
+
+
+def draw_needles(options: Options, output: Annotated[Path, typer.Option(help="Parquet file to write")]) -> None:
+    """Draw pictures with one small object that decides the answer."""
+    import pandas as pd
+
+    from viper.questions.needle import world
+    from viper.questions.needle.measure import NEEDLES
+
+    sections = read_options(options)
+    asked = sections.open_questions.needle
+    drawn = world.draw(asked.seed, asked.pictures, sections.evaluation.splits[asked.split].pictures)
+    with atomic_write(output) as partial:
+        pd.DataFrame(drawn, columns=NEEDLES).to_parquet(partial, index=False)
+
+
+def measure_needle(
+    needles: Annotated[Path, typer.Argument(help="pictures that the command `draw-needles` drew")],
+    checkpoint: Annotated[Path, typer.Option(help="manifest.json of the checkpoint's folder")],
+    options: Options,
+    output: Annotated[Path, typer.Option(help="CSV to write: one row a picture, question and method")],
+) -> None:
+    """How much of one checkpoint's attention lies on the object that decides the answer."""
+    from viper.manifest import model_folder
+    from viper.models.transformers_vlm import load_transformers
+    from viper.questions.needle.measure import NEEDLES, measure
+    from viper.reading import read_parquet
+
+    sections = read_options(options)
+    # Only eager attention computes the weights that are to be measured.
+    section = sections.models.vlm.model_copy(update={"attention": "eager"})
+    drawn = read_parquet(needles, NEEDLES).to_dict("records")
+    vlm = load_transformers(model_folder(checkpoint), section)
+    write_table(output, measure(vlm, drawn, sections.evaluation.attention), float_format="%.8f")
+
+
+def needle_table(
+    measured: Annotated[list[Path], typer.Argument(help="SOMEWHERE/LINEAGE/seedN/FILE.csv of every lineage and seed")],
+    lineage: Annotated[list[str], typer.Option(help="a lineage that is compared; the first is held to area and text")],
+    options: Options,
+    table: Annotated[Path, typer.Option(help="CSV to write: one row a lineage, way of reading and quantity")],
+    claims: Annotated[Path, typer.Option(help="CSV to write: the claims, with verdicts")],
+) -> None:
+    """Attention on the decisive object, before and after training."""
+    from viper.questions.answers import by_run
+    from viper.questions.needle import table as computed
+    from viper.questions.needle.measure import COLUMNS
+    from viper.reading import read_table
+
+    sections = read_options(options)
+    tables = {
+        run: read_table(path, needed=COLUMNS, numbers=["share", "area"]) for run, path in by_run(measured).items()
+    }
+    scores = computed.score(tables, lineage, sections.seeds, sections.analysis)
+    write_table(table, computed.tidy(scores, lineage), float_format="%.4f")
+    write_table(claims, computed.claims(scores, lineage), float_format="%.4f")
+
+
+def figure_needle(
+    table: Annotated[Path, typer.Argument(help="table that the command `needle-table` wrote")],
+    options: Options,
+    output: Annotated[list[Path], typer.Option(help="file of the figure; give it once for each format")],
+    caption: Annotated[Path, typer.Option(help="its caption")],
+) -> None:
+    """Draw the attention on the decisive object."""
+    from viper.analysis.figures import style
+    from viper.questions.needle import figure
+    from viper.questions.needle.table import COLUMNS
+    from viper.reading import read_table
+
+    rows = read_table(table, needed=COLUMNS, numbers=["value", "low", "high", "pictures", "seeds"])
+    style.use_style()
+    drawn = figure.draw(rows)
+    for path in output:
+        style.save(drawn, path)
+    with atomic_write(caption) as partial:
+        partial.write_text(figure.caption(rows, read_options(options).analysis.confidence), encoding="utf-8")

@@ -1,0 +1,127 @@
+"""Attention on the decisive object, before and after training, against chance and against a question of the text alone.
+
+Chance is the object's share of the tokens. What a question adds is the share where the picture decides minus that where
+the text does: of the same picture and statement, so that a bright object's pull and a habit of the grid drop out.
+"""
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+
+import numpy as np
+import pandas as pd
+
+from viper.analysis.bootstrap import Benchmark, Measure, Scores, resample
+from viper.config.analysis import Analysis
+from viper.errors import ViperError
+from viper.evaluation.attention import LAST_LAYER, ROLLOUT
+from viper.questions import answers
+from viper.questions.needle.measure import ASKED, TOLD
+
+AREA = "area"
+METHODS = (LAST_LAYER, ROLLOUT)
+COLUMNS = ["lineage", "method", "quantity", "value", "low", "high", "pictures", "seeds"]
+KEYS = ["id", "method", "question", "statement", "area"]
+
+
+def score(
+    tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[str], seeds: Sequence[int], options: Analysis
+) -> Scores:
+    """Percent of the attention by (lineage or AREA, "METHOD/QUESTION"); pictures are drawn whole, then seeds.
+
+    Args:
+        tables: (lineage, seed) → what was measured; of what is not trained, the first seed's.
+
+    Raises:
+        ViperError: lineages saw other pictures, or one was not measured.
+    """
+    ordered = {}
+    for lineage in lineages:
+        for seed in seeds:
+            table = tables.get((lineage, seed), tables.get((lineage, seeds[0])))
+            if table is None:
+                raise ViperError(f"{lineage}, seed {seed}: not measured: measure it first (rule measure_needle)")
+            ordered[lineage, seed] = table.sort_values(["method", "question", "id"], ignore_index=True)
+            if not ordered[lineage, seed][KEYS].equals(ordered[lineages[0], seeds[0]][KEYS]):
+                raise ViperError(f"{lineage}, seed {seed}: saw other pictures than {lineages[0]}: measure all anew")
+    benchmarks = []
+    first = ordered[lineages[0], seeds[0]]
+    for method in METHODS:
+        for question in (ASKED, TOLD):
+            chosen = (first["method"] == method) & (first["question"] == question)
+            shares = [[ordered[lineage, seed].loc[chosen, "share"] for seed in seeds] for lineage in lineages]
+            values = np.array([*shares, [first.loc[chosen, "area"]] * len(seeds)], dtype=float)[:, :, None, :]
+            size = values.shape[-1]
+            benchmarks.append(Benchmark(f"{method}/{question}", values, np.ones((1, size)), size))
+    names = [*lineages, AREA]
+    return resample(benchmarks, names, resamples=options.resamples, confidence=options.confidence, seed=options.seed)
+
+
+def added(lineage: str, method: str) -> Measure:
+    """What the question adds: attention on the object where the picture decides, minus where the text does."""
+    return lambda s: s[lineage, f"{method}/{ASKED}"] - s[lineage, f"{method}/{TOLD}"]
+
+
+def above_area(lineage: str, method: str) -> Measure:
+    """Attention on the object where the picture decides, minus the object's share of the tokens."""
+    return lambda s: s[lineage, f"{method}/{ASKED}"] - s[AREA, f"{method}/{ASKED}"]
+
+
+def tidy(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
+    """One row a lineage, method and quantity, in percent of the attention on the picture."""
+    rows = []
+    for method in METHODS:
+        for lineage in [*lineages, AREA]:
+            quantities = {ASKED: itemgetter((lineage, f"{method}/{ASKED}"))}
+            if lineage != AREA:
+                quantities |= {
+                    TOLD: itemgetter((lineage, f"{method}/{TOLD}")),
+                    "added": added(lineage, method),
+                    "above area": above_area(lineage, method),
+                }
+            for quantity, measure in quantities.items():
+                items, seeds = scores.items[f"{method}/{ASKED}"], scores.spread(measure).n_seeds
+                rows.append([lineage, method, quantity, *scores.estimate(measure), items, seeds])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def claims(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
+    """Claims of both ways of reading attention: is it on the object, for the question's sake, and more after training?
+
+    Each interval leaves its share of the error alone beyond its ends (Bonferroni), so that all hold together.
+    """
+    wanted = [(method, *claim) for method in METHODS for claim in _wanted(method, *lineages)]
+    tail, rows = scores.tail / len(wanted), []
+    for method, name, text, measure in wanted:
+        estimate, spread = scores.estimate(measure, (tail, tail)), scores.spread(measure)
+        interval = f"{estimate.value:+.2f} points [{estimate.low:+.2f}, {estimate.high:+.2f}]"
+        rows.append(
+            answers.answer(
+                "needle",
+                f"{method}:{name}".replace(" ", "-"),
+                f"{text} ({method})",
+                estimate,
+                unit="points of attention",
+                seeds=spread.n_seeds,
+                items=scores.items[f"{method}/{ASKED}"],
+                reachable=(estimate.high - estimate.low) / 2,
+                sentence=f"{text}: {interval} of the attention on the picture ({method}), together for {len(wanted)}"
+                " claims: {verdict}.",
+            )
+        )
+    return answers.table(rows)
+
+
+def _wanted(method: str, first: str, *others: str) -> list[tuple[str, str, Measure]]:
+    """Name, text and measure of each claim of one way of reading attention."""
+    wanted = [
+        (f"{first}:above-area", f"{first} attends to the decisive object beyond its area", above_area(first, method)),
+        (f"{first}:asked", f"{first} attends to it more where only the picture decides", added(first, method)),
+    ]
+    for lineage in others:
+        text = f"{lineage} attends to it for the question's sake more than {first}"
+        wanted.append((f"{lineage}:gain", text, _gained(lineage, first, method)))
+    return wanted
+
+
+def _gained(lineage: str, first: str, method: str) -> Measure:
+    return lambda scores: added(lineage, method)(scores) - added(first, method)(scores)

@@ -1,0 +1,1 @@
+"""Which fine-grained skills rise, which fall?"""

@@ -1,0 +1,92 @@
+"""What training changes of each skill, and each skill's psychometric curve."""
+
+import numpy as np
+import pandas as pd
+
+from viper.analysis.figures import style
+from viper.plotting import Figure, plt
+from viper.questions.skills.table import curve
+
+_COLUMNS = 4  # of panels with curves
+_POINTS = 60  # of a drawn curve
+
+
+def draw_changes(table: pd.DataFrame) -> Figure:
+    """Forest plot: a row for each skill, a point with its interval for each trained lineage."""
+    skills, lineages = list(dict.fromkeys(table["skill"])), list(dict.fromkeys(table["lineage"]))
+    looks = style.looks([table["compared_with"].iloc[0], *lineages])
+    figure, axes = plt.subplots(figsize=(5.4, 0.9 + 0.11 * len(skills) * (len(lineages) + 1)))
+    for number, lineage in enumerate(lineages):
+        part = table[table["lineage"] == lineage].set_index("skill").loc[skills].reset_index()
+        heights = np.arange(len(skills)) + 0.8 * (number + 0.5) / len(lineages) - 0.4
+        axes.errorbar(
+            part["change"],
+            heights,
+            xerr=style.bars(part, "change", "low", "high"),
+            fmt=looks[lineage].marker,
+            color=looks[lineage].color,
+            label=looks[lineage].label,
+            elinewidth=0.8,
+            markersize=3.5,
+        )
+    for border in range(1, len(skills)):
+        axes.axhline(border - 0.5, color="0.9", linewidth=0.5)
+    axes.axvline(0, color="0.4", linewidth=0.6)
+    axes.set_yticks(range(len(skills)), skills)
+    axes.set_ylim(len(skills) - 0.5, -0.5)
+    axes.set_xlabel("change of accuracy, mean over contrasts (points)")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def draw_curves(table: pd.DataFrame) -> Figure:
+    """A panel for each skill: percent right over contrast, measured and fitted, for every lineage; dotted: chance."""
+    skills, lineages = list(dict.fromkeys(table["skill"])), list(dict.fromkeys(table["lineage"]))
+    looks = style.looks(lineages)
+    n_rows = -(-len(skills) // _COLUMNS)
+    figure, panels = plt.subplots(
+        n_rows, _COLUMNS, figsize=(6.8, 0.8 + 1.5 * n_rows), sharex=True, sharey=True, squeeze=False
+    )
+    for axes, skill in zip(panels.flat, skills, strict=False):
+        for lineage in lineages:
+            part = table[(table["skill"] == skill) & (table["lineage"] == lineage)]
+            _draw_curve(axes, part, looks[lineage])
+        axes.axhline(table.loc[table["skill"] == skill, "chance"].iloc[0], color="0.4", linestyle=":", linewidth=0.7)
+        axes.set_title(skill)
+        axes.set_ylim(0, 102)
+    for axes in panels.flat[len(skills) :]:
+        axes.set_axis_off()
+    figure.supxlabel("contrast of the lens (share that is kept)")
+    figure.supylabel("right answers (%)")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=min(3, len(lineages)))
+    return figure
+
+
+def _draw_curve(axes, part: pd.DataFrame, look: style.Look) -> None:
+    shape = part[["chance", "top", "fitted_threshold", "width"]].iloc[0]
+    at = np.linspace(part["contrast"].min(), part["contrast"].max(), _POINTS)
+    fitted = 100 * curve(at, shape["fitted_threshold"], shape["width"], shape["top"] / 100, shape["chance"] / 100)
+    axes.plot(at, fitted, color=look.color, linewidth=0.9)
+    bars = style.bars(part, "right", "low", "high")
+    axes.errorbar(
+        part["contrast"], part["right"], yerr=bars, fmt=look.marker, color=look.color, label=look.label,
+        elinewidth=0.6, markersize=2.5,
+    )  # fmt: skip
+
+
+def caption(changes: pd.DataFrame, confidence: float) -> str:
+    """The caption of the forest plot, in reStructuredText."""
+    first = changes.iloc[0]
+    return (
+        f"Change of each skill over ``{first['compared_with']}``, in points of accuracy, mean over the contrasts that "
+        f"were asked; {first['items']} probes a skill, {changes['seeds'].max()} seed(s). Bars are intervals that hold "
+        f"together for all {first['comparisons']} comparisons with {confidence:.0%} (Bonferroni).\n"
+    )
+
+
+def curves_caption(table: pd.DataFrame, confidence: float) -> str:
+    """The caption of the curves, in reStructuredText."""
+    return (
+        "Right answers in percent over the contrast of the lens (1: clear pictures). Lines: the fitted logistic rise "
+        f"from chance (dotted). {style.intervals(table, confidence)} Each is for one point by itself.\n"
+    )
