@@ -7,30 +7,33 @@ import pytest
 
 from viper import layout
 from viper.config.loading import load
-from viper.config.names import FILES, OWN_RULES, RULES
+from viper.config.names import ENDINGS, FILES, OWN_RULES, RULES
+from viper.config.questions import OpenQuestions
 from viper.errors import ViperError
 
 ROOT = Path(__file__).parents[2]
 TEXT = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").rglob("*.smk"))])
+QUESTIONS = set(OpenQuestions.model_fields)  # whose names are targets like those of experiments
 STEPS = {"captions", "reconstructions", "critiques", "refinements", "operations", "edits"}  # named in a loop
 
 
 def test_rules_and_targets_are_those_of_the_files():
     named = set(re.findall(r"^ *(?:rule|checkpoint|use rule \w+ as) (\w+)(?: with)?:", TEXT, re.MULTILINE)) | STEPS
-    assert set(RULES) == named - {"main", *OWN_RULES}
+    assert set(RULES) == named - {"main", *OWN_RULES} - QUESTIONS
 
 
 def test_tables_and_figures_are_those_of_the_files():
     made = re.findall(r"\b(?:L\.table|L\.figure|L\.once|figure)\((\w+|[\"']\w+[\"']), [\"']([a-z_]+)[.\"']", TEXT)
     named = {name for _, name in made}
     assert {"subdomains", "attention_maps", "loop", "cost", "fidelity", "tau_roc", "synthesis_audit"} <= named
-    assert named - {"main", "main_claims", "scores"} <= set(FILES)  # `scores` is a target, too
+    of_questions = {f"{question}{ending}" for question in QUESTIONS for ending in ENDINGS}
+    assert named - {"main", "main_claims", "scores"} - of_questions <= set(FILES)  # `scores` is a target, too
 
 
 def test_folders_beside_those_of_experiments_are_no_names_of_experiments():
     targets = {target.strip("\"'") for target in re.findall(r"\b(?:L\.\w+|figure)\(([\"']\w+[\"']), ", TEXT)}
     assert {"claims", "threshold", "audit_synthesis", "figure_attention"} <= targets
-    taken = {*RULES, *FILES, "main", *OWN_RULES}
+    taken = {*RULES, *FILES, "main", *OWN_RULES} | QUESTIONS
     assert {*targets, *layout.SHARED, layout.REPORT, "bench"} <= taken
 
 

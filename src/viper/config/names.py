@@ -10,6 +10,7 @@ RULES = (
     "evaluate_base", "fetch", "fetch_benchmark", "fetch_benchmark_pictures", "fetch_model", "fetch_photographs",
     "fetch_pretrained", "figure_label_truth", "figure_loop", "figure_main", "figures", "fit", "forecast_yield",
     "gather_answers",
+    "audit_generation", "draw_fresh_images", "figure_generations", "measure_generations",
     "hash_benchmark", "images", "label_truth", "loop_examples", "make_benchmark",
     "measure_attention", "measure_base_models", "measure_edit_filter", "measure_rows", "measure_size",
     "measure_speed", "open_questions", "operations",
@@ -23,6 +24,7 @@ RULES = (
 FILES = (
     "admission", "answers", "attention", "attention_maps", "attention_pairs", "claims", "cost", "fidelity",
     "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "preflight", "report", "subdomains",
+    "generations_runs",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",
     "timings", "wordcloud", "words",
 )  # fmt: skip

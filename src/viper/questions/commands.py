@@ -7,11 +7,13 @@ import typer
 
 from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
+from viper.questions.generations import commands as generations
 
 
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
     app.command()(open_questions)
+    generations.register(app)
 
 
 def open_questions(
