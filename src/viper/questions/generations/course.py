@@ -8,8 +8,8 @@ those after the first. With its interval over items and seeds:
 - plateau:   it holds zero, and lies wholly between minus the margin and the margin;
 - undecided: everything else: with these items and seeds nobody can tell.
 
-It is the rule of `viper.analysis.verdicts` for a claim that may come out equal: where nothing changes, each of the first
-two is said in at most (1 - confidence) / 2 of all experiments.
+It is the rule of `viper.analysis.verdicts` for a claim that may come out equal: where nothing changes, each of the
+first two is said in at most (1 - confidence) / 2 of all experiments.
 """
 
 from viper.analysis.verdicts import EQUAL, INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, verdict

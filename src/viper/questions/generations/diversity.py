@@ -36,7 +36,7 @@ def read(ground_truths: Iterable[Iterable[str]], language: Language) -> Said:
 
 
 def distinct(counts: Mapping[str, int], drawn: int) -> float:
-    """Expected number of distinct statements among so many drawn ones, without replacement (rarefaction, Hurlbert 1971).
+    """Expected number of distinct statements among so many, drawn without replacement (rarefaction, Hurlbert 1971).
 
     Data sets of different sizes are compared at the same `drawn`: a larger one repeats itself more.
 

@@ -39,7 +39,7 @@ _STYLES = {
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Panels over generations, from the summary (`viper.questions.generations.table`); those without values are left out."""
+    """Panels over generations, from the summary (`viper.questions.generations.table`); empty ones are left out."""
     shown = {title: panel for title, panel in PANELS.items() if set(panel[1]) & set(table["measure"])}
     rows = -(-len(shown) // 2)
     figure, grid = plt.subplots(rows, 2, figsize=(5.6, 0.5 + 1.65 * rows), squeeze=False, sharex=True)
@@ -95,7 +95,8 @@ def caption(table: pd.DataFrame, claims: pd.DataFrame, confidence: float) -> str
         if row.claim.endswith("_course")
     )
     return (
-        "Generations of the loop, each trained on what its parent synthesised. Data are those that a generation trained "
-        f"on; the last generation against the first ({courses}). {style.intervals(table, confidence)} Those of data and "
-        "rewards are over seeds alone. Data sets are compared at the same number of statements.\n"
+        "Generations of the loop, each trained on what its parent synthesised; its data are those that it trained on. "
+        f"The last generation against the first: {courses}. {style.intervals(table, confidence)} Those of data and of "
+        "rewards are over seeds (with one seed, over sentences and steps). Distinct are statements among as many of "
+        "every data set.\n"
     )
