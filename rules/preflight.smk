@@ -1,6 +1,7 @@
 # Before the first long job: what a node of each kind has, and whether the scale's models take a step there. Kinds are the
-# distinct amounts of threads, GPUs and memory that rules ask for; each is asked of as its rules would ask. Nothing that it
-# makes stays, so that it looks anew each time.
+# distinct amounts of threads, GPUs and memory that rules ask for; each is asked of as its rules would ask. What was found
+# is removed once it was shown, so that it looks anew each time: not by `temp`, since Snakemake keeps what a target that
+# makes nothing reads.
 from viper.cluster.preflight import Kind
 from viper.workflow import insides
 
@@ -47,7 +48,7 @@ def of_kind(amount):
 rule preflight_node:
     """What a node of one kind has, against what jobs will ask of it, and one small step of each of their models."""
     output:
-        temp(L.once("preflight", "{kind}.json")),
+        L.finding(),
     threads: of_kind("threads")
     resources:
         mem_mb=of_kind("mem_mb"),
@@ -69,9 +70,10 @@ localrules:
 rule preflight:
     """One table of what nodes of each kind have; what is wrong there, and how to mend it."""
     input:
-        lambda wildcards: [L.once("preflight", f"{kind}.json") for kind in kinds()],
+        lambda wildcards: [L.finding(kind=kind) for kind in kinds()],
     log:
         L.log("preflight"),
+    retries: 0  # what it has shown is gone
     params:
         sections=[],
     shell:

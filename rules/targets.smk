@@ -19,7 +19,7 @@ for step in ["captions", "reconstructions", "critiques", "refinements", "operati
             [
                 L.synthesis(step, lineage="base", seed=seed, shard=shard)
                 for seed in S.seeds
-                for shard in range(S.images.shards)
+                for shard in range(S.images.all_shards)
             ],
 
 

@@ -116,6 +116,10 @@ class Layout:
         run = [] if seed is None else [f"seed{seed}"]
         return "/".join([WORK, self.scale, PREDICTIONS, split, lineage, *run])
 
+    def finding(self, *, kind: str = "{kind}") -> str:
+        """What a preflight found on a node of one kind, until it is shown."""
+        return f"{WORK}/{self.scale}/preflight/{kind}.json"
+
     # --- results that experiments share
 
     def metrics(self, file: str, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:

@@ -18,18 +18,21 @@ def comparison(baseline, ours, **changes):
 
 
 def test_ratio_is_of_seconds_per_unit():
-    def slow():
-        time.sleep(0.04)
-        return 2  # 20 ms a unit
+    now = [0.0]
+    seconds = {"baseline": iter([9, 4, 8, 4]), "ours": iter([9, 2, 2, 2])}  # the first of each: untimed
 
-    def fast():
-        time.sleep(0.02)
-        return 4  # 5 ms a unit
+    def way(name, units):
+        def work():
+            now[0] += next(seconds[name])
+            return units
 
-    row = measure(comparison(slow, fast, target=3, floor=0.0025), rounds=3)
-    assert row["ratio"] == pytest.approx(4, rel=0.2)
-    assert row["low"] <= row["ratio"] <= row["high"]
-    assert row["times_floor"] == pytest.approx(2, rel=0.3)
+        return work
+
+    played = comparison(way("baseline", 2), way("ours", 4), target=3, floor=0.25, clock=lambda: now[0])
+    row = measure(played, rounds=3)
+    assert (row["baseline"], row["ours"]) == (2, 0.5)
+    assert (row["low"], row["ratio"], row["high"]) == (4, 4, 8)
+    assert row["times_floor"] == 2
     assert list(table([row]).columns) == COLUMNS
 
 

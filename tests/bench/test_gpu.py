@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
+from repository import copy
 from viper.bench.gpu import check, pictures, repeats, sizes, updates
 from viper.bench.gpu.building import build_vlm
 from viper.bench.gpu.check import Check, share_of
@@ -328,9 +329,9 @@ def test_a_line_that_is_still_being_written_waits(tmp_path):
 
 
 @pytest.mark.slow
-def test_make_gpu_check_from_a_plain_checkout(copy_repository):
+def test_make_gpu_check_from_a_plain_checkout(tmp_path):
     """No environment of its own, no GPU: every part starts, and says something."""
-    root = copy_repository().root
+    root = copy(tmp_path).root
     flags = "--tiny --device cpu --seconds 1500"
     done = subprocess.run(
         ["make", "gpu-check", f"GPU_PYTHON={sys.executable}", f"GPU_FLAGS={flags}"],

@@ -87,7 +87,7 @@ def test_training_is_shared_by_its_devices(scale, rates):
     trained, sampled = (prompts * 5 / 8 for prompts in (phase.steps * 128, phase.prompts_of(phase.steps)))
     # Several updates follow a sampling: it is read once more before the second, which is a quarter of an update.
     tokens = 1024 * (sampled * rate.sampled + (trained + sampled / 4) * rate.trained)
-    pictures = (3 * trained + sampled) * rate.looped + sampled * rate.shown
+    pictures = (3 * trained + sampled) * rate.looped + sampled / 5 * rate.shown
     assert cost.seconds == pytest.approx(rate.start + tokens + pictures)
     assert cost.bytes == rate.gigabytes * 1e9
 
@@ -98,7 +98,7 @@ def test_pairs_have_their_pictures_gone_through_twice_as_often(scale, rates):
     one, two = (estimate(make_job("train", lineage=f"base.{name}", seed="0"), changed, rates) for name, changed in
                 (("csr", csr), ("vop", vop)))  # fmt: skip
     trained, sampled = (prompts * 5 / 8 for prompts in (100 * 128, csr.training.phases["csr"].prompts_of(100)))
-    assert two.seconds - one.seconds == pytest.approx((3 * trained + sampled) * rate.looped + sampled * rate.shown)
+    assert two.seconds - one.seconds == pytest.approx((3 * trained + sampled) * rate.looped + sampled / 5 * rate.shown)
 
 
 def _training(scale, phase, **values):
@@ -131,7 +131,7 @@ def test_several_updates_on_the_same_responses_sample_once(scale, rates, steps, 
     rate, responses = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"], 128 * 5 / 8
     read_again = samplings if updates > 1 else 0
     expected = responses * 1024 * (samplings * rate.sampled + (steps + read_again / 4) * rate.trained)
-    expected += responses * ((3 * steps + read_again) * rate.looped + samplings * rate.shown)
+    expected += responses * ((3 * steps + read_again) * rate.looped + samplings / 5 * rate.shown)
     assert estimate(job, scale, rates).seconds == pytest.approx(rate.start + expected)
 
 
@@ -164,6 +164,15 @@ def test_a_size_of_the_split_limits_official_benchmarks(scale, rates):
     rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
     assert costs[0].seconds == pytest.approx(rate.start + 8 * 200 * 2048 * rate.token)
     assert costs[1].seconds > 20 * costs[0].seconds
+
+
+def test_a_control_that_is_not_asked_to_reason_answers_in_a_word(scale, rates):
+    start = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"].start
+    base, look, plain = (
+        estimate(make_job("evaluate_base", lineage=f"base{control}", split="test"), scale, rates).seconds - start
+        for control in ("", "+look", "+plain")
+    )
+    assert look == base == pytest.approx(2048 / 128 * plain)
 
 
 def test_a_download_takes_as_long_as_its_gigabytes(scale, rates):

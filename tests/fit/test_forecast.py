@@ -3,12 +3,12 @@
 import pytest
 
 from viper.config.loading import load
+from viper.config.models import Vllm
 from viper.config.training import one_run
 from viper.config.values import has_place, value_at, with_value
 from viper.fit import forecast as forecasts
 from viper.fit import inference, passes, training
 from viper.fit.forecast import Forecast, mend, shown, steps, table
-from viper.fit.parameters import EngineShare
 from viper.fit.step import GIB, Planned, Step
 
 UPDATE = passes.Update(
@@ -61,7 +61,7 @@ def test_vllm_does_not_start_with_room_for_the_longest_sequence_of_the_model(pap
     needs = {
         length: sum(
             inference.engine_parts(
-                config, EngineShare(max_length=length, gpu_share=0.3, sleep=False), prompt, pixels, 1024, 80
+                config, Vllm(max_length=length, gpu_share=0.3, sleep=False), prompt, pixels, 1024, 80
             )[0].values()
         )
         for length in (None, 8192)
@@ -100,11 +100,17 @@ def test_without_a_launcher_each_device_has_all(paper):
     assert training.sharding(alone) == training.Sharding("whole")
 
 
-def test_pictures_of_all_responses_lie_on_the_device(paper, counted, phase):
-    """A pair of pictures of 1,280 tokens takes 48 MB as float32."""
-    batch = passes.Batch(4, 400, 2, 1_003_520, 1024)
-    responses = training._responses(phase)
-    assert training._pixels(paper, phase, batch) == responses * 2 * 5120 * 1176 * 4
+@pytest.mark.parametrize(("engine", "asked"), [("vllm", 0), ("transformers", 320)])
+def test_pictures_lie_on_the_device_once_a_prompt(paper, counted, engine, asked):
+    """Four parts of 128 prompts, of which each of eight devices has 64, with 320 responses; four of them in a pass.
+
+    A pair of pictures of 1,280 tokens takes 48 MB as float32.
+    """
+    paper = with_value(paper, "training.phases.vop.engine", engine)
+    pair = 2 * 5120 * 1176 * 4
+    stages = training.training("vop", engine).build(paper).stages
+    assert stages["sampling"]["pixels"] == (64 + asked) * pair
+    assert stages["scoring"]["pixels"] == stages["updating"]["pixels"] == (64 + 4) * pair
 
 
 def test_a_checkpoint_gathers_weights_and_optimizer_in_one_process(paper, counted, phase):

@@ -42,7 +42,7 @@ def test_models_and_benchmarks_arrive_over_a_bad_line(stage):
     stage.hub.slow.clear()
     finished(stage, process)
     assert len(stage.hub.dropped) == 3
-    manifests = list((stage.root / "cache").glob("*/*/*/manifest.json"))
+    manifests = list((stage.root / "cache/models").glob("*/*/*/manifest.json"))
     assert len(manifests) == 4
     assert len(list((stage.root / "LMUData").glob("*.tsv"))) == 8
 

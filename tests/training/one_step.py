@@ -83,12 +83,16 @@ def allow_fsdp_on_cpu() -> None:
     PartialState.__init__ = pretend
 
 
-def watch_gradients(passes: list[str]) -> None:
-    """Note after every pass where gradients are: with the weights, each process its share; or apart, all of them."""
+def watch_gradients(passes: list[str], wrappers: set[str]) -> None:
+    """Note after every pass where gradients are: with the weights, each process its share; or apart, all of them.
+
+    And what the model is wrapped in that the processes share.
+    """
     step = GRPOTrainer.training_step
 
     def noting(self, model, *arguments, **named):
         loss = step(self, model, *arguments, **named)
+        wrappers.add(type(model).__name__)
         passes.append("shares" if any(weights.grad is not None for weights in model.parameters()) else "all")
         return loss
 
@@ -100,7 +104,8 @@ def main(toy: Path, out: Path, methods: list[str]) -> None:
         allow_fsdp_on_cpu()
     GRPOTrainer._generate_single_turn = made_up_responses
     passes: list[str] = []
-    watch_gradients(passes)
+    wrappers: set[str] = set()
+    watch_gradients(passes, wrappers)
     grpo.trainer_arguments = sft.trainer_arguments = gradient_descent
     kinds: set[str] = set()
     register_optimizer_step_pre_hook(
@@ -131,6 +136,7 @@ def main(toy: Path, out: Path, methods: list[str]) -> None:
         (out / method / "passes").write_text(" ".join(passes))
         passes.clear()
     (out / "sharding").write_text(" ".join(sorted(kinds)))
+    (out / "wrapper").write_text(" ".join(sorted(wrappers)))
 
 
 if __name__ == "__main__":

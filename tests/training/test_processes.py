@@ -37,7 +37,8 @@ def launch(config, folder):
 def on_cpu(name, folder):
     """An accelerate configuration: the shipped one of a scale in float32, or plain data parallelism."""
     if name == "ddp":
-        config = {"distributed_type": "MULTI_CPU", "use_cpu": True, "num_machines": 1, "machine_rank": 0}
+        # accelerate starts several processes only where it takes them for GPUs: of MULTI_CPU it would start one.
+        config = {"distributed_type": "MULTI_GPU", "use_cpu": True, "num_machines": 1, "machine_rank": 0}
     else:
         config = yaml.safe_load((ROOT / "envs" / "accelerate" / f"{name}.yaml").read_text())
     path = folder / f"{name}.yaml"
@@ -86,8 +87,9 @@ def together(toy, tmp_path_factory):
 @pytest.mark.parametrize("config", METHODS)
 def test_two_processes_update_like_one(toy, alone, together, config):
     out = together(config)
-    sharded = "DTensor" in (out / "sharding").read_text()
+    sharded, model = "DTensor" in (out / "sharding").read_text(), (out / "wrapper").read_text()
     assert sharded == (config != "ddp"), "the configuration was not what was used"
+    assert model.startswith("DistributedDataParallel" if config == "ddp" else "FSDP"), model
     for method in set(METHODS[config]) - {"three"}:
         expected, found = difference(toy, alone, method), difference(toy, out, method)
         largest = max(change.abs().max() for change in expected.values())

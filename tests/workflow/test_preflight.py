@@ -30,7 +30,8 @@ def test_the_table_is_printed_each_time_and_nothing_stays(workflow):
         assert "Qwen2_5_VLForConditionalGeneration" in said
         assert len(re.findall(r"in two steps; \d+ s +ok", said)) == 2, "painter and editor"
         assert "wrong" not in said
-    assert not list(workflow.root.glob("results/smoke/preflight/*"))
+    assert not list(workflow.root.glob("results/smoke/*"))
+    assert not list(workflow.root.glob("work/smoke/preflight/*"))
 
 
 def test_what_is_wrong_ends_the_run_with_how_to_mend_it(workflow):

@@ -122,10 +122,15 @@ def _trials(sections: object, parts: list[str], precision: object) -> "list[Find
 def preflight_table(
     findings: Annotated[list[Path], typer.Argument(help="what `preflight-node` wrote on each node")],
 ) -> None:
-    """Print one table of all nodes, then what is wrong and how to mend it; fails where something is."""
+    """Print one table of all nodes, then what is wrong and how to mend it; fails where something is.
+
+    What it has read is removed: it holds for this moment only.
+    """
     from viper.cluster.preflight import table
 
     shown, remedies = table([path.read_text(encoding="utf-8") for path in findings])
+    for path in findings:
+        path.unlink()
     typer.echo(shown)
     typer.echo("".join(f"\n{remedy}" for remedy in remedies))
     if wrong := sum(remedy.startswith("wrong") for remedy in remedies):

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
+from viper.config.evaluation import Evaluation, asking_of
 from viper.config.models import PipelineSection
 from viper.config.schema import Scale
 from viper.config.training import Grpo, one_run
@@ -21,6 +22,7 @@ from viper.workflow.graph import Job
 Part = Literal["vlm", "painter", "editor"]
 Unit = Literal["token", "sampled", "trained", "example", "denoising", "looped", "shown"]
 _SCORING = 1 / 4  # of an update: a forward pass alone, where the backward pass goes forward once more (checkpointing)
+_SHORT = 128  # tokens of an answer that is not asked to reason: some 80 for reading its prompt, and a few words
 _UPDATING = 3  # times as many rounds through a picture's windows as a forward pass: forward, once more, and backward
 
 
@@ -177,7 +179,7 @@ def _train(job: Job, scale: Scale, rates: Rates) -> Work:
             "sampled": sampled * tokens,
             "trained": (trained + read * _SCORING) * tokens,
             "looped": looped,
-            "shown": sampled * pictures,
+            "shown": phase.prompts_of(phase.steps) / devices * pictures,
         },
         checkpoints=1,
     )
@@ -192,28 +194,34 @@ def _readings(phase: Grpo) -> int:
     TRL reads what was sampled once where later updates need the ratio to the policy that sampled, or where vLLM's
     probabilities are corrected, and once with the reference model where there is a KL term.
     """
-    section = getattr(phase, "vllm", None)
-    corrects = phase.engine != "transformers" and (section is None or section.correction.mode != "none")
+    corrects = phase.engine != "transformers" and phase.vllm.correction.mode != "none"
     return int(phase.updates_per_rollout > 1 or corrects) + int(phase.beta > 0)
 
 
 def _is_looped(scale: Scale) -> bool:
     """Whether the vision tower takes a picture window by window, as Qwen2.5-VL's does without flash attention."""
-    machine = scale.training.machine
-    return getattr(machine, "attention", "auto") != "flash_attention_2"
+    return scale.training.machine.attention != "flash_attention_2"
+
+
+def _answer(evaluation: Evaluation, lineage: str) -> int:
+    """Tokens of an answer: as many as are allowed, or a word or two of a control that is not asked to reason."""
+    asking, usual = asking_of(evaluation, lineage), evaluation.asking
+    is_short = bool(usual.instruction) and not asking.instruction and not asking.begin
+    return min(_SHORT, usual.max_new_tokens) if is_short else usual.max_new_tokens
 
 
 def _evaluate(job: Job, scale: Scale, rates: Rates) -> Work | None:
     evaluation = scale.evaluation
+    answer = _answer(evaluation, job.wildcards.get("lineage", BASE))
     size, names = evaluation.splits[job.wildcards["split"]].size, evaluation.names
     if evaluation.source == "world":
         rows = size * sum(map(world.rows_an_item, names))
-        return Work("vlm", {"token": rows * evaluation.asking.max_new_tokens})
+        return Work("vlm", {"token": rows * answer})
     known = [rates.items.get(name) for name in names]
     if None in known:
         return None
     items = sum(min(number, size or number) for number in known)
-    return Work("vlm", {"token": items * evaluation.asking.max_new_tokens})
+    return Work("vlm", {"token": items * answer})
 
 
 def _measure_attention(job: Job, scale: Scale, rates: Rates) -> Work | None:

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from viper.config.models import EditorSection
+from viper.config.models import EditorSection, Vllm
 from viper.config.schema import Scale
 from viper.config.values import has_place, value_at
 from viper.fit import passes
 from viper.fit.descriptions import Description, describe
 from viper.fit.lengths import Prompt, evaluation_prompt, picture_pixels, synthesis_prompts
-from viper.fit.parameters import EngineShare, engine_share
 from viper.fit.step import GRAPHS, LIBRARIES, PROCESS, SCATTERED, Planned, Step
 
 BATCHED = 4096  # tokens that vLLM reads at once: TRL's setting; its own default is of the same order
@@ -28,7 +27,7 @@ def drawing(part: str) -> Planned:
 
 
 def engine_parts(
-    description: Description, share: EngineShare, prompt: Prompt, pixels: int, completion: int, asked: int
+    description: Description, share: Vllm, prompt: Prompt, pixels: int, completion: int, asked: int
 ) -> tuple[dict[str, float], Callable[[float], tuple[str, ...]]]:
     """What vLLM needs to start, and from the bytes of its cache, what it says of how many prompts run at once.
 
@@ -83,7 +82,7 @@ def _answering(what: str, engine: str, scale: Scale) -> Step:
     used = engine if section.engine == "auto" else section.engine
     name = f"{what} ({used})"
     if used == "vllm":
-        share = engine_share(section)
+        share = section.vllm
         parts, notes = engine_parts(description, share, prompt, pixels, answer, rows)
         room = share.gpu_share * scale.fit.bytes
         cache = room - sum(size for part, size in parts.items() if part != "one sequence")

@@ -13,7 +13,6 @@ from viper.config.yaml_file import read_yaml
 from viper.fit import passes
 from viper.fit.descriptions import Description, describe
 from viper.fit.lengths import longest_prompt, picture_pixels
-from viper.fit.parameters import engine_share, prompts_per_sampling, syncs_each_pass
 from viper.fit.step import ASLEEP, LIBRARIES, PROCESS, SCATTERED, Parts, Planned, Step
 from viper.models.location import locate
 
@@ -134,24 +133,26 @@ def _rewarded_stages(
 ) -> dict[str, Parts]:
     """Sampling, then scoring what was sampled, then updating.
 
-    TRL keeps the pictures of a sampling until the next one is scored: meanwhile there are those of the last, those of
-    this one, and these once more, put in the order of the passes.
+    The pictures of a sampling are on the device once a prompt (`viper.training.prompts_once`); each pass has those of
+    its responses besides, and transformers those of all responses while it samples.
     """
     options, how = one_run(scale.training, phase_name), sharding(scale)
-    pixels, gathered = _pixels(scale, options, batch), _gathered(update, how, all_at_once=how.weights == _KEPT)
+    pixels = _pixels(scale, batch, _prompts(options))
+    gathered = _gathered(update, how, all_at_once=how.weights == _KEPT)
     asleep, awake = _engine_memory(scale, phase_name, engine)
     resting = _embedder(scale, at_work=False)
     read = replace(batch, text=batch.text + batch.completion, completion=0)
     reading = passes.reading(_describe(scale), read, options.machine.precision, has_masters=how.weights == _WHOLE)
     sampling = _sampling(scale, phase_name, engine, batch, update, how)
-    of_engine = 1 if uses_vllm(scale, phase_name, engine) else 2  # transformers has those of the prompts on the device
+    asked = 0 if uses_vllm(scale, phase_name, engine) else _pixels(scale, batch, _responses(options))
+    in_a_pass = pixels + _pixels(scale, batch, batch.rows)
     return {
-        "sampling": {**standing, **resting, **sampling, "pixels": of_engine * pixels, **awake},
+        "sampling": {**standing, **resting, **sampling, "pixels": pixels + asked, **awake},
         "scoring": {
-            **standing, **_embedder(scale, at_work=True), **gathered, "pixels": 3 * pixels,
+            **standing, **_embedder(scale, at_work=True), **gathered, "pixels": in_a_pass,
             "reading responses": reading * (1 + SCATTERED), **asleep,
         },
-        "updating": {**updating, **resting, "pixels": pixels, **asleep},
+        "updating": {**updating, **resting, "pixels": in_a_pass, **asleep},
     }  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def _engine_memory(scale: Scale, phase_name: str, engine: str) -> tuple[dict[str
     """What vLLM has of each GPU while nothing is asked, and while it samples."""
     if not uses_vllm(scale, phase_name, engine):
         return {}, {}
-    share = engine_share(scale.training.phases[phase_name])
+    share = scale.training.phases[phase_name].vllm
     awake = share.gpu_share * scale.fit.bytes
     return {"vLLM": min(ASLEEP, awake) if share.sleep else awake}, {"vLLM": awake}
 
@@ -195,7 +196,7 @@ def _gradients(options: TrainOptions, update: passes.Update, how: Sharding) -> f
     own = 0 if how.offloads else 4 * update.trained / machine.devices
     passing = min(update.trained, _GATHERED * update.block + update.ends) * 2
     passes_a_step = phase.responses_per_step // (phase.responses_per_pass * machine.devices)
-    if passes_a_step > 1 and not syncs_each_pass(machine):
+    if passes_a_step > 1 and not machine.sync_each_batch:
         return max(2 * update.trained, own + passing)
     return own + passing
 
@@ -203,13 +204,17 @@ def _gradients(options: TrainOptions, update: passes.Update, how: Sharding) -> f
 def _responses(options: TrainOptions) -> int:
     """Responses that a device samples at once."""
     phase = options.phase
-    return prompts_per_sampling(phase) * phase.responses_per_prompt // options.machine.devices
+    return phase.prompts_per_rollout * phase.responses_per_prompt // options.machine.devices
 
 
-def _pixels(scale: Scale, options: TrainOptions, batch: passes.Batch) -> float:
-    """Pictures of all responses of a sampling, which TRL keeps on the device as the processor made them."""
-    config = _describe(scale).config
-    return _responses(options) * batch.pictures * float(passes.picture_bytes(config, batch.pixels))
+def _prompts(options: TrainOptions) -> int:
+    """Distinct prompts of the responses that a device samples at once."""
+    return math.ceil(_responses(options) / options.phase.responses_per_prompt)
+
+
+def _pixels(scale: Scale, batch: passes.Batch, prompts: int) -> float:
+    """Pictures of so many prompts as the processor made them, which is how they lie on the device."""
+    return prompts * batch.pictures * float(passes.picture_bytes(_describe(scale).config, batch.pixels))
 
 
 def _embedder(scale: Scale, *, at_work: bool) -> dict[str, float]:
@@ -254,8 +259,9 @@ def _host(
     readers = 1 if how.weights != _WHOLE else machine.devices
     own = {"processes": PROCESS * machine.devices}
     pictures = passes.picture_bytes(_describe(scale).config, batch.pixels) * batch.pictures
-    own["pictures of a sampling"] = 2.0 * pictures * (_responses(options) * machine.devices if _is_grpo(options) else
-                                                      batch.rows * machine.devices)  # fmt: skip
+    # Prompts of a sampling are processed one by one, put together, and the distinct ones picked.
+    at_once = 3 * _prompts(options) if _is_grpo(options) else 2 * batch.rows
+    own["pictures of a sampling"] = float(pictures * at_once * machine.devices)
     own["rows"] = _rows(scale, options)
     if how.offloads:
         own["weights and optimizer"] = 4 * update.parameters + 12.0 * update.trained
@@ -316,7 +322,7 @@ def _engine_step(phase_name: str, scale: Scale) -> Step:
     from viper.fit.inference import engine_parts
 
     options = one_run(scale.training, phase_name)
-    prompt, share = longest_prompt(scale, _describe(scale).config, options.phase.data), engine_share(options.phase)
+    prompt, share = longest_prompt(scale, _describe(scale).config, options.phase.data), options.phase.vllm
     batch = _batch(scale, options)
     parts, notes = engine_parts(
         _describe(scale), share, prompt, picture_pixels(scale), batch.completion, _responses(options)

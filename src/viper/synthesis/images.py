@@ -54,7 +54,7 @@ def collect_images(
         ViperError: no file, or no usable one; or the data set is not what it should be.
     """
     part, key = (images.more[more], f"images.more.{more}.paths") if more else (images, "images.paths")
-    if images.source == "hub":
+    if not more and images.source == "hub":
         key = "images.hub"
         there, photographs = _of_data_set(images, data, seed)
     else:

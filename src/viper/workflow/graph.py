@@ -135,7 +135,9 @@ def planned(
             )
             workflow = insides.plan(workflow_api, targets, anew=anew)
         except MissingRuleException as error:
-            raise ViperError(f"{asked}: no rule makes it: `snakemake --summary` lists what there is") from error
+            unmade = [target for target in targets if f"No rule to produce {target} " in str(error)]
+            named = ", ".join(unmade) or asked
+            raise ViperError(f"{named}: no rule makes it: `snakemake --summary` lists what there is") from error
         except (WorkflowError, RuleException) as error:
             raise ViperError(f"{asked} cannot be planned: {format_error(error, None)}") from error
         except SystemExit as error:  # from rules/: `stop`

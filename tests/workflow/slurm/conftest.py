@@ -277,7 +277,7 @@ class SlurmWorkflow:
 
     def start(self, *arguments: str, path: str | None = None) -> subprocess.Popen:
         """Start `snakemake --profile slurm` at smoke scale; the arguments may begin with more of its key=value."""
-        variables = self.cluster.environment | ({} if path is None else {"PATH": path})
+        variables = self.cluster.environment | ({} if path is None else {"PATH": path, "VIPER_STEPS": ""})
         return subprocess.Popen(
             [sys.executable, str(POLLING_FAST), "--profile", "slurm", "--config", "scale=smoke", *arguments],
             cwd=self.root,
