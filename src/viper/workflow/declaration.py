@@ -36,7 +36,7 @@ def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: An
         rules: of the workflow, all of them read.
         layout: where the files of the run's scale lie.
         scale: its parameters.
-        environment: file of the conda environment, as Snakemake takes it: relative to a rule's own file, or a source file.
+        environment: file of the conda environment as Snakemake takes it: relative to a rule's file, or a source file.
 
     Raises:
         ViperError: a rule names a section that there is not, or a command that there is not.
