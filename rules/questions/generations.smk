@@ -31,7 +31,9 @@ if S.has_truth:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
         params:
-            tables=lambda wildcards, input: repeated("--table", [f"{wildcards.lineage}={path}" for path in input.tables]),
+            tables=lambda wildcards, input: repeated(
+                "--table", [f"{wildcards.lineage}={path}" for path in input.tables]
+            ),
             truth=lambda wildcards, input: repeated("--truth", input.truth),
             sections=["seeds"],
         shell:
