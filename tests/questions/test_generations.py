@@ -1,28 +1,36 @@
 """Does the loop go on: who is which generation, what is measured of each, and the rule of the verdict."""
 
 import json
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from method import method
 from viper.analysis.bootstrap import accuracy, resample
 from viper.config import load
 from viper.config.analysis import Analysis
+from viper.config.options import to_json
 from viper.config.questions import Generations
 from viper.errors import ViperError
-from viper.questions.generations import diversity, figure, measures, table
+from viper.layout import Layout
+from viper.lineage import is_trained
+from viper.questions import answers
+from viper.questions.generations import commands, diversity, figure, measures, table
 from viper.questions.generations.course import COLLAPSE, GAIN, PLATEAU, UNDECIDED, course
 from viper.questions.generations.plan import CONTROL, FRESH, SAME, Turn, turns
 from viper.synthesis.heuristics import get_language
 
 ASKED = Generations(lineages=["base"], margin=3.0, data_margin=5.0)
 OPTIONS = Analysis(**method("analysis", resamples=200))
-SCALE = load("micro")
+SCALE, SMOKE = load("micro"), load("smoke", overrides={"seeds": [0, 1]})
 
 
 def asking(*lineages):
@@ -314,3 +322,98 @@ def test_the_figure_leaves_out_what_was_not_measured(drop):
 def test_a_plan_comes_back_from_its_argument():
     told = json.dumps([turn.model_dump() for turn in turns(SCALE)])
     assert [Turn.model_validate(each) for each in json.loads(told)] == turns(SCALE)
+
+
+# --- commands
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """What two generations of two seeds left behind, and the plan of their arms."""
+    monkeypatch.chdir(tmp_path)
+    places, rng = Layout("toy"), np.random.default_rng(0)
+    plan = turns(SMOKE)
+    found = {"predictions": [], "data": [], "metrics": [], "audit": []}
+
+    def put(kind, path, content, write):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write(content, path)
+        found[kind].append(path)
+
+    def as_table(content, path):
+        content.to_csv(path, sep="\t" if path.endswith("tsv") else ",", index=False)
+
+    for lineage in dict.fromkeys(turn.lineage for turn in plan):
+        for seed in (0, 1) if is_trained(lineage) else (None,):
+            for name in SCALE.evaluation.names:
+                index = [f"VD_scene_{place}_0_0" for place in range(12)]
+                answered = pd.DataFrame({"index": index, "hit": rng.integers(2, size=12), "l2-category": "scene"})
+                put(
+                    "predictions",
+                    places.predictions(f"{name}.tsv", lineage=lineage, split="s", seed=seed),
+                    answered,
+                    as_table,
+                )
+            if seed is not None:
+                steps = pd.DataFrame({"step": [1, 2, 3, 4], "reward": [0.2, None, 0.4, None]})
+                put("metrics", places.metrics("train.csv", lineage=lineage, seed=seed), steps, as_table)
+    for lineage in dict.fromkeys(turn.data for turn in plan if turn.data):
+        for name in measures.SETS:
+            for seed in (0, 1):
+                rows = pd.DataFrame(
+                    {"ground_truth": [["The background is dark and plain instead of light and plain."], ["b."]]}
+                )
+                path = places.dataset(f"{name}/train.parquet", lineage=lineage, seed=seed)
+                put("data", path, rows, pd.DataFrame.to_parquet)
+        audit = [(lineage, seed, *key, 0.5, 20) for seed in (0, 1) for key in measures.AUDITED.values()]
+        put("audit", f"audit/{lineage}.csv", pd.DataFrame(audit, columns=measures.AUDIT), as_table)
+    return plan, found
+
+
+def command(plan, found, **changed):
+    """Run the command on these files, some of them changed."""
+    found = found | changed
+    sections = [
+        "open_questions.generations",
+        "seeds",
+        "evaluation.benchmarks",
+        "synthesis.operations.language",
+        "analysis",
+    ]
+    words = ["generations-table", *found["predictions"], "--plan", json.dumps([turn.model_dump() for turn in plan])]
+    words += ["--options", to_json(SMOKE, sections)]
+    words += [word for name in ("data", "metrics", "audit") for path in found[name] for word in (f"--{name}", path)]
+    words += ["--output", "table.csv", "--runs", "runs.csv", "--claims", "claims.csv"]
+    app = typer.Typer()
+    commands.register(app)
+    CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
+
+
+def test_the_command_measures_what_is_there_and_the_figure_is_drawn_from_it(files):
+    command(*files)
+    claims = pd.read_csv("claims.csv").set_index("claim")
+    assert {"same_course", "fresh_course", "same_beats_control", "fresh_beats_same", "same_keeps_distinct"} <= set(
+        claims.index
+    )
+    assert set(claims["question"]) == {"generations"}
+    assert list(pd.read_csv("claims.csv").columns) == answers.COLUMNS
+    found = pd.read_csv("table.csv").set_index(["arm", "generation", "measure"])
+    assert found.loc[("same", 2, "captions right"), "value"] == 50
+    assert found.loc[("same", 1, "csr: distinct statements"), "value"] == 100
+    assert found.loc[("control", 2, "reward, last steps"), "value"] == pytest.approx(0.4)
+    assert len(pd.read_csv("runs.csv")) == 2 * len(found)
+    first = Path("table.csv").read_bytes()
+    command(*files)
+    assert Path("table.csv").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["data", "metrics"])
+def test_what_was_not_named_is_said(files, name):
+    plan, found = files
+    for number in (0, -1 + len(found[name])):
+        with pytest.raises(ViperError, match=r"name both data sets|no (?:metrics|data) of it were named"):
+            command(plan, found, **{name: found[name][:number] + found[name][number + 1 :]})
+    shutil.copy(found[name][0], "elsewhere")
+    with pytest.raises(ViperError, match="name files as the rules write them"):
+        command(plan, found, **{name: [*found[name], "elsewhere"]})
+    assert not Path("table.csv").exists()

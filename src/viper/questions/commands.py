@@ -31,6 +31,6 @@ def open_questions(
     numbers = ["measured", "low", "high", "margin", "reachable"]
     tables = [read_table(path, needed=answers.COLUMNS, numbers=numbers) for path in claims]
     gathered = pd.concat(tables, ignore_index=True)[answers.COLUMNS]
-    write_table(gathered, output, float_format="%.4f")
+    write_table(output, gathered, float_format="%.4f")
     with atomic_write(page) as partial:
         partial.write_text(answers.page(gathered, read_options(options).analysis.confidence), encoding="utf-8")

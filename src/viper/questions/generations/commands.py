@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from viper.questions.generations.diversity import Said
     from viper.questions.generations.measures import Value
+    from viper.questions.generations.plan import Turn
 
 
 def register(app: typer.Typer) -> None:
@@ -38,16 +39,12 @@ def generations_table(
     audit: Annotated[list[Path] | None, typer.Option(help="audit of one synthesis; repeat for each")] = None,
 ) -> None:
     """Measure every generation of every arm, and judge where the loop leads."""
-    from pydantic import TypeAdapter
-
     from viper.analysis.predictions import Predictions
     from viper.analysis.tables import score_benchmarks
     from viper.questions.generations import measures, table
-    from viper.questions.generations.plan import Turn
-    from viper.reading import validated
 
     sections = read_options(options)
-    turns = validated(TypeAdapter(list[Turn]).validate_json(plan), list[Turn], "--plan")
+    turns = _turns(plan)
     lineages = list(dict.fromkeys(turn.lineage for turn in turns))
     answered = Predictions.of(predictions, lineages)
     scores = score_benchmarks(answered, sections.evaluation.benchmarks, sections.analysis)
@@ -59,9 +56,9 @@ def generations_table(
         training=_of_training(metrics, sections.analysis.reward_window),
     )
     section = sections.open_questions.generations
-    write_table(measured, runs, float_format="%.4f")
-    write_table(table.summary(measured, scores, sections.analysis.confidence), output, float_format="%.4f")
-    write_table(table.claims(turns, measured, scores, section, sections.analysis), claims, float_format="%.4f")
+    write_table(runs, measured, float_format="%.4f")
+    write_table(output, table.summary(measured, scores, sections.analysis.confidence), float_format="%.4f")
+    write_table(claims, table.claims(turns, measured, scores, section, sections.analysis), float_format="%.4f")
 
 
 def figure_generations(
@@ -88,11 +85,34 @@ def figure_generations(
         partial.write_text(figure.caption(rows, judged, read_options(options).analysis.confidence), encoding="utf-8")
 
 
+def _turns(plan: str) -> "list[Turn]":
+    """The plan that the rule wrote.
+
+    Raises:
+        ViperError: it is something else.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from viper.questions.generations.plan import Turn
+
+    try:
+        return TypeAdapter(list[Turn]).validate_json(plan)
+    except ValidationError as error:
+        raise ViperError(
+            f"--plan: {error.errors()[0]['msg']}: write arm, generation, lineage and data of each"
+        ) from error
+
+
 def _of_data(data: Sequence[Path], audits: Sequence[Path], language: str) -> "dict[tuple[str, int], list[Value]]":
     """Measures of every synthesis: (lineage, seed) → of its data sets, and by its audit where there is one."""
     from viper.questions.generations import measures
 
     said = _said(data, language)
+    for (lineage, seed), each in said.items():
+        if lacking := [name for name in measures.SETS if name not in each or not each[name].total]:
+            raise ViperError(
+                f"--data: {lineage} with seed {seed} has no statements in {', '.join(lacking)}: name both data sets"
+            )
     drawn = {
         name: min(each[name].total for each in said.values()) for name in measures.SETS
     }  # the smallest data set sets the number at which all are compared

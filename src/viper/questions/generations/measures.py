@@ -114,16 +114,26 @@ def runs(
         data: (lineage that synthesised, seed) → measures of its data. Those of a control's later generations are the
             first one's, and are not repeated.
         training: (lineage, seed) → measures of its last phase.
+
+    Raises:
+        ViperError: something of a generation was not measured.
     """
     rows = []
     for turn in turns:
         has_own_data = turn.data and (turn.arm != CONTROL or turn.generation == 1)
         for number, seed in enumerate(seeds):
-            values = [accuracy[turn.lineage][number], *training.get((turn.lineage, seed), ())]
-            values += data[turn.data, seed] if has_own_data else ()
+            values = [accuracy[turn.lineage][number]]
+            values += _known(training, turn.lineage, seed, "metrics") if turn.data else ()
+            values += _known(data, turn.data, seed, "data") if has_own_data else ()
             known = {"arm": turn.arm, "generation": turn.generation, "lineage": turn.lineage, "seed": seed}
             rows += [known | value._asdict() for value in values]
     return pd.DataFrame(rows, columns=RUNS)
+
+
+def _known(measured: Mapping[tuple[str, int], Sequence[Value]], lineage: str, seed: int, what: str) -> Sequence[Value]:
+    if (lineage, seed) not in measured:
+        raise ViperError(f"{lineage} with seed {seed}: no {what} of it were named")
+    return measured[lineage, seed]
 
 
 def _share(name: str, share: float, n: int) -> Value:
