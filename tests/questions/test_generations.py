@@ -384,6 +384,10 @@ def command(plan, found, **changed):
     words += ["--options", to_json(SMOKE, sections)]
     words += [word for name in ("data", "metrics", "audit") for path in found[name] for word in (f"--{name}", path)]
     words += ["--output", "table.csv", "--runs", "runs.csv", "--claims", "claims.csv"]
+    call(words)
+
+
+def call(words):
     app = typer.Typer()
     commands.register(app)
     CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
@@ -402,6 +406,10 @@ def test_the_command_measures_what_is_there_and_the_figure_is_drawn_from_it(file
     assert found.loc[("same", 1, "csr: distinct statements"), "value"] == 100
     assert found.loc[("control", 2, "reward, last steps"), "value"] == pytest.approx(0.4)
     assert len(pd.read_csv("runs.csv")) == 2 * len(found)
+    told = ["--options", to_json(SMOKE, ["analysis"]), "--output", "drawn.png", "--caption", "drawn.rst"]
+    call(["figure-generations", "table.csv", "claims.csv", *told])
+    assert Path("drawn.png").stat().st_size > 10_000
+    assert f"same seed images: {claims.loc['same_course', 'verdict']}" in Path("drawn.rst").read_text()
     first = Path("table.csv").read_bytes()
     command(*files)
     assert Path("table.csv").read_bytes() == first

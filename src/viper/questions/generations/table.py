@@ -60,7 +60,9 @@ def claims(
     ]
     if FRESH in ends:
         rows.append(
-            judge.better("fresh_beats_same", ends[FRESH], ends[SAME], "The loop on fresh seed images", "on the same")
+            judge.better(
+                "fresh_beats_same", ends[FRESH], ends[SAME], "The loop on fresh seed images", "that on the same"
+            )
         )
     for arm in loops:
         rows += [
