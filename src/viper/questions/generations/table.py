@@ -12,7 +12,7 @@ from viper.config.analysis import Analysis
 from viper.config.questions import Generations
 from viper.questions import answers
 from viper.questions.generations.course import course
-from viper.questions.generations.measures import ACCURACY, DISTINCT, REFINEMENTS, STATEMENTS
+from viper.questions.generations.measures import ACCURACY, DISTINCT, PERCENT, REFINEMENTS, STATEMENTS
 from viper.questions.generations.plan import CONTROL, FRESH, SAME, Turn
 
 QUESTION = "generations"
@@ -40,6 +40,8 @@ def summary(runs: pd.DataFrame, scores: Scores, confidence: float) -> pd.DataFra
             found = scores.estimate(lambda each, lineage=lineage: each[lineage, OVERALL])
         else:
             found, _ = answers.over_seeds(part["value"], part["error"], confidence)
+        if unit == PERCENT:
+            found = found._replace(low=max(found.low, 0.0), high=min(found.high, 100.0))
         known = dict(zip(SUMMARY[:5], (arm, generation, lineage, measure, unit), strict=True))
         rows.append(known | found._asdict() | {"seeds": len(part), "n": int(part["n"].min())})
     return pd.DataFrame(rows, columns=SUMMARY)
