@@ -16,7 +16,7 @@ from viper.errors import ViperError
 from viper.evaluation.registry import PICTURES_APART
 from viper.layout import PILOT, REPORT, Layout, manifest
 from viper.lineage import ROOT, is_trained, split_control, variant_of
-from viper.synthesis.sharing import maker
+from viper.synthesis.sharing import maker, shards_of, trained_as
 from viper.workflow.declaration import as_argument, per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
@@ -50,7 +50,21 @@ def checkpoint(lineage, seed):
     lineage, _ = split_control(lineage)
     if not is_trained(lineage):
         return manifest(S.under(variant_of(lineage)).models.vlm.path)
-    return L.checkpoint(lineage=lineage, seed=seed)
+    return L.checkpoint(lineage=trainer(lineage), seed=seed)
+
+
+@cache
+def trainer(lineage):
+    """The lineage whose training gives the checkpoint of this one: another's, where variants train alike."""
+    parse_lineage(lineage)
+    return trained_as(S, lineage)
+
+
+@cache
+def shards(lineage):
+    """The shards of seed images that a lineage synthesizes from."""
+    parse_lineage(lineage)
+    return shards_of(S, lineage)
 
 
 def hub_manifests():
@@ -260,19 +274,23 @@ def table_of(step):
 
 def tables_of(step):
     """The tables of one step of all shards, for the lineage and seed at hand."""
+    return lambda wildcards: synthesized(step, wildcards.lineage, wildcards.seed)
 
-    def tables(wildcards):
-        owner = maker(S, wildcards.lineage, step)
-        return [
-            L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard) for shard in range(S.images.all_shards)
-        ]
 
-    return tables
+def synthesized(step, lineage, seed):
+    """The tables of one step that a lineage's data are made of, of all its shards, whoever made them."""
+    owner = maker(S, lineage, step)
+    return [L.synthesis(step, lineage=owner, seed=seed, shard=shard) for shard in shards(lineage)]
+
+
+def seed_images(wildcards):
+    """The seed images that the data of the lineage and seed at hand start from, of all shards."""
+    return [L.images(seed=wildcards.seed, shard=shard) for shard in shards(wildcards.lineage)]
 
 
 def truth_of_images(wildcards):
-    """What is in the drawn seed images of the seed at hand, of all shards."""
-    return [L.truth(seed=wildcards.seed, shard=shard) for shard in range(S.images.all_shards)]
+    """What is in them, where they are drawn."""
+    return [L.truth(seed=wildcards.seed, shard=shard) for shard in shards(wildcards.lineage)]
 
 
 def labels_of(lineage):

@@ -20,6 +20,21 @@ if S.images.source == "world":
             "python -m viper draw-images {output.images:q} {params.truth:q} --options {params.options:q}"
             " --seed {wildcards.seed:q} > {log:q} 2>&1"
 
+    rule draw_fresh_images:
+        """One shard of further scenes: for what starts every generation from seed images of its own."""
+        output:
+            images=L.images(),
+            truth=L.truth(),
+        wildcard_constraints:
+            shard=r"\d+",
+        params:
+            sections=["images"],
+        shell:
+            "python -m viper draw-images {output.images:q} --truth {output.truth:q} --options {params.options:q}"
+            " --first-shard {wildcards.shard:q} --seed {wildcards.seed:q} > {log:q} 2>&1"
+
+    ruleorder: draw_images > draw_fresh_images
+
 else:
 
     rule collect_images:

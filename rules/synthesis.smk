@@ -28,7 +28,7 @@ if S.synthesis.pilot:
         """How many rows the data sets will have, by the pilot; stops the synthesis where they cannot be filled."""
         input:
             **{step: L.synthesis(step, shard=PILOT) for step in ASSEMBLED},
-            whole=IMAGE_SHARDS,
+            whole=seed_images,
             images=L.pilot_images(),
         output:
             L.forecast(),
@@ -166,7 +166,7 @@ rule edit_images:
 rule assemble_datasets:
     """Gather all shards into the CSR and VOP data sets; count what was dropped, by reason."""
     input:
-        images=IMAGE_SHARDS,
+        images=seed_images,
         captions=tables_of("captions"),
         reconstructions=only_where(shows_reconstructions, tables_of("reconstructions")),
         critiques=tables_of("critiques"),

@@ -76,3 +76,19 @@ def test_a_variant_is_known_and_trains_nothing_by_itself():
     assert not is_trained("base~truth+look")
     assert is_trained("base~truth.vop+look")
     assert (variant_of("base~truth.vop+look"), variant_of("base.vop"), variant_of("base")) == ("truth", "", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "data_lineage", "generation"),
+    [
+        ("base.stay", "base", "base", 1),
+        ("base.mix.stay", "base.mix", "base", 1),
+        ("base.mix.stay.stay", "base.mix.stay", "base", 1),
+        ("base~truth.mix.stay", "base~truth.mix", "base~truth", 1),
+        ("base.mix.mix.stay", "base.mix.mix", "base", 2),
+        ("base.mix.stay.mix", "base.mix.stay", "base.mix.stay", 2),
+    ],
+)
+def test_a_phase_of_the_first_generations_data_has_them_wherever_it_stands(name, parent, data_lineage, generation):
+    lineage = parse(name, PHASES | {"stay": ["csr", "vop"]}, ["truth"], ["stay"])
+    assert (lineage.parent, lineage.data_lineage, lineage.generation) == (parent, data_lineage, generation)

@@ -6,7 +6,8 @@ parent is `base.csr`, its phase `vop`. The name also tells which model synthesiz
 - the phases of one *generation* share the data sets that one model synthesized, so `base.csr.vop` trains its last phase
   on the data of `base`, not of `base.csr` (docs/paper.md, Loop: both data sets are made before the training starts);
 - a phase that asks for a data set which its generation has already used starts the next generation, whose data the
-  parent synthesizes: `base.csr.vop.csr.vop` trains its last two phases on the data of `base.csr.vop`.
+  parent synthesizes: `base.csr.vop.csr.vop` trains its last two phases on the data of `base.csr.vop`;
+- a phase whose `data_from` is `first` trains on the base's data wherever it stands, and starts no generation.
 
 A name may say after the base under which variant of the scale's parameters everything on top of it is made:
 `base~truth.vop` is trained on data that the same base synthesizes under `variants.truth`.
@@ -102,13 +103,16 @@ def phase_of(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def parse(name: str, phases: Mapping[str, Sequence[str]], variants: Collection[str] = ()) -> Lineage:
+def parse(
+    name: str, phases: Mapping[str, Sequence[str]], variants: Collection[str] = (), of_first: Collection[str] = ()
+) -> Lineage:
     """Return the parts of the lineage `name`.
 
     Args:
         name: such as 'base.csr.vop'.
         phases: the phases that can be trained, each with the names of the data sets it uses.
         variants: the names of the scale's variants.
+        of_first: the phases that train on the data of the first generation, whichever they are in.
 
     Raises:
         ViperError: the name does not start at the base, or it has an unknown phase or variant.
@@ -122,7 +126,7 @@ def parse(name: str, phases: Mapping[str, Sequence[str]], variants: Collection[s
             f"lineage '{name}' has the unknown variant '{variant}'; known variants: {', '.join(variants) or 'none'}. "
             "Correct the name, or add the variant to variants"
         )
-    data_lineage, generation, used = root, 0, set()
+    started_from, generation, used = root, 0, set()
     for position, phase in enumerate(steps):
         if phase not in phases:
             known = ", ".join(phases)
@@ -133,7 +137,8 @@ def parse(name: str, phases: Mapping[str, Sequence[str]], variants: Collection[s
         needed = set(phases[phase])
         if generation == 0:
             generation = 1
-        elif needed & used:
-            data_lineage, generation, used = ".".join((root, *steps[:position])), generation + 1, set()
+        elif phase not in of_first and needed & used:
+            started_from, generation, used = ".".join((root, *steps[:position])), generation + 1, set()
         used |= needed
+    data_lineage = root if steps and steps[-1] in of_first else started_from
     return Lineage(tuple(steps), data_lineage, generation, variant)

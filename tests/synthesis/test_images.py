@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
@@ -48,6 +50,25 @@ def test_pictures_do_not_depend_on_number_or_shards(tmp_path):
     assert many[:3] == few
     assert draw(tmp_path / "other", number=3, shards=1, seed=1) != few
     assert draw(tmp_path / "again", number=3, shards=1) == few
+
+
+@settings(deadline=None, max_examples=10)
+@given(number=st.integers(1, 5), shards=st.integers(1, 3), first=st.integers(0, 7))
+def test_further_shards_hold_further_scenes_whoever_draws_them(tmp_path_factory, number, shards, first):
+    shards = min(shards, number)
+    folder, images = tmp_path_factory.mktemp("drawn"), Images(source="world", number=number, shards=shards)
+
+    def ids(name, first_shard, how_many):
+        places = [(folder / f"{name}{each}.parquet", folder / f"{name}{each}.jsonl") for each in range(how_many)]
+        tables, truth = zip(*places, strict=True)
+        draw_images(images, seed=0, out=tables, truth=truth, first_shard=first_shard)
+        return [[row["id"] for row in read_rows(table)] for table in tables]
+
+    together = ids("together", 0, first + 1)
+    assert ids("alone", first, 1) == [together[first]]
+    every = [each for shard in together for each in shard]
+    assert every == [f"world-0-{index:06d}" for index in range(len(every))]
+    assert sum(map(len, together[:shards])) == min(number, len(every))
 
 
 @pytest.fixture

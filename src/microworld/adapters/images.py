@@ -19,12 +19,20 @@ def world_scene(seed: int, index: int) -> Scene:
     return sample_scene(np.random.default_rng(row_seed(seed, "seeds", str(index))))
 
 
-def draw_images(images: Images, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
-    """Draw `images.number` scenes into the shards `out`, and their truth, for audits only, into `truth`.
+def draw_images(images: Images, *, seed: int, out: Sequence[Path], truth: Sequence[Path], first_shard: int = 0) -> None:
+    """Draw scenes into the shards `out`, and their truth, for audits only, into `truth`.
 
-    Each truth file holds one JSON line per image: {"id": …, "scene": …} (see `microworld.scene.from_json`).
+    `images.number` scenes fill the first `images.shards` shards, as many further ones the next `images.shards`, and so
+    on without end. Each truth file holds one JSON line per image: {"id": …, "scene": …} (see
+    `microworld.scene.from_json`).
+
+    Args:
+        first_shard: number of the first of `out`; the others follow it.
     """
-    for indices, table, scenes_path in zip(np.array_split(np.arange(images.number), len(out)), out, truth, strict=True):
+    parts = np.array_split(np.arange(images.number), images.shards)
+    for shard, (table, scenes_path) in enumerate(zip(out, truth, strict=True), start=first_shard):
+        times, part = divmod(shard, images.shards)
+        indices = parts[part] + times * images.number
         rows, lines = [], []
         for index in tqdm(indices.tolist(), desc=f"draw {Path(table).stem}", unit="image"):
             scene, row_id = world_scene(seed, index), f"world-{seed}-{index:06d}"

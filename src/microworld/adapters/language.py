@@ -9,7 +9,7 @@ import numpy as np
 
 from microworld.grammar import instruction, plain, refinements, reword, statement
 from microworld.operations import propose
-from microworld.parse import described_scene, parse_caption, parse_entities
+from microworld.parse import described_scene, parse_caption, parse_entities, parse_operation, parse_refinement
 from microworld.scene import GLYPHS, MAX_OBJECTS, Object, Scene, cell_name, make_scene
 from viper.synthesis.heuristics import Agreement, Change
 
@@ -45,6 +45,11 @@ class MicroLanguage:
     def key(self, sentence: str) -> str:
         """The sentence in the first of the grammar's wordings."""
         return plain(sentence)
+
+    def kind(self, sentence: str) -> str:
+        """The kind of a refinement (wrong, missing, extra, background) or the type of an operation."""
+        found = parse_refinement(sentence) or parse_operation(sentence)
+        return found.type if found else ""
 
     def propose(self, rng: np.random.Generator, described: Described, type: str, entity: Object) -> Change | None:
         """A change by the world's own rules; see `Language.propose`."""

@@ -38,10 +38,27 @@ class Inspection(Question):
     )
 
 
+class Generations(Question):
+    """Does the loop go on? Its arms are read off the names of its lineages (`viper.questions.generations.plan`)."""
+
+    margin: float = Field(
+        gt=0,
+        le=100,
+        description="points of accuracy: a change from the first to the last generation that is surely smaller is a "
+        "plateau",
+    )
+    data_margin: float = Field(
+        gt=0,
+        le=100,
+        description="points of distinct statements, or of true labels, by which the data of the last generation may "
+        "fall short of the first's and still count as no poorer",
+    )
+
+
 class OpenQuestions(Section):
     """The open questions that a scale asks; what is null is left out."""
 
-    generations: Question | None = Field(None, description="does the loop go on, generation after generation?")
+    generations: Generations | None = Field(None, description="does the loop go on, generation after generation?")
     painter_fidelity: Question | None = Field(None, description="how much does it depend on painter and editor?")
     diffusion_errors: DiffusionErrors | None = Field(None, description="whose mistake is a refinement?")
     skills: Skills | None = Field(None, description="which fine-grained skills rise, which fall?")

@@ -178,6 +178,23 @@ class Scale(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_seed_images(self) -> "Scale":
+        for variant in ("", *self.variants):
+            taken = self.under(variant).synthesis.images
+            where = f"variants.{variant}.synthesis.images" if variant else "synthesis.images"
+            if taken.fresh and self.images.source != "world":
+                raise ValueError(
+                    f"{where}.fresh is true, and only drawn seed images never end: set it to false, or images.source "
+                    "to world"
+                )
+            if taken.shards is not None and taken.shards > self.images.all_shards:
+                raise ValueError(
+                    f"{where}.shards {taken.shards}: the seed images have {self.images.all_shards}: lower it, or raise "
+                    "images.shards"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_sizes(self) -> "Scale":
         images, held_out = self.images.all_images, self.synthesis.vop_held_out
         if held_out >= images:

@@ -169,6 +169,19 @@ class EditSection(Section):
         return self
 
 
+class SeedImages(Section):
+    """Which of the seed images a synthesis starts from."""
+
+    shards: Annotated[Count, Field(le=10_000)] | None = Field(
+        None, description="so many of the shards of the seed images, from the first on; null: all of them"
+    )
+    fresh: bool = Field(
+        False,
+        description="false: every generation of the loop starts from the same seed images; true: each after the first "
+        "from as many that no generation saw before; drawn ones only",
+    )
+
+
 class Synthesis(Section):
     """The loop's synthesis, and the sizes of what comes out of it."""
 
@@ -189,6 +202,7 @@ class Synthesis(Section):
         "control of what training gives whatever labels say",
     )
     pilot: Pilot | None = Field(None, description="null: no images are tried beforehand")
+    images: SeedImages = SeedImages()
     answers: Answers
     caption: Answering
     critique: Critiquing

@@ -34,6 +34,12 @@ class AnyPhase(Section):
     """What a phase has, whatever its way of training."""
 
     data: list[Literal["csr", "vop", "cold"]] = Field(min_length=1, description="data sets, shuffled together")
+    data_from: Literal["generation", "first"] = Field(
+        "generation",
+        exclude_if=lambda data_from: data_from == "generation",
+        description="who synthesized them. generation: the model that the phase's generation started from; first: the "
+        "base, whatever the lineage's name says, as a control of what training on alone gives",
+    )
     steps: Count | list[str] = Field(
         description="optimizer steps; or a list of phases: the steps of each, on its data sets, shuffled together"
     )
@@ -357,7 +363,8 @@ class Training(Section):
         Raises:
             ViperError: see `viper.lineage.parse`.
         """
-        return parse(name, self.data_of_phases, variants)
+        of_first = [phase for phase, section in self.phases.items() if section.data_from == "first"]
+        return parse(name, self.data_of_phases, variants, of_first)
 
     def sections(self, phase: str) -> list[str]:
         """The sections of a scale that a phase depends on, but for the model's and the reward's."""

@@ -11,6 +11,7 @@ from viper.questions.diffusion_errors import commands as diffusion_errors
 from viper.questions.inspection import commands as inspection
 from viper.questions.needle import commands as needle
 from viper.questions.skills import commands as skills
+from viper.questions.generations import commands as generations
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     inspection.register(app)
     skills.register(app)
     needle.register(app)
+    generations.register(app)
 
 
 def open_questions(
@@ -37,6 +39,6 @@ def open_questions(
     numbers = ["measured", "low", "high", "margin", "reachable"]
     tables = [read_table(path, needed=answers.COLUMNS, numbers=numbers) for path in claims]
     gathered = pd.concat(tables, ignore_index=True)[answers.COLUMNS]
-    write_table(gathered, output, float_format="%.4f")
+    write_table(output, gathered, float_format="%.4f")
     with atomic_write(page) as partial:
         partial.write_text(answers.page(gathered, read_options(options).analysis.confidence), encoding="utf-8")

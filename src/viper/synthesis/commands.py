@@ -40,11 +40,16 @@ def register(app: typer.Typer) -> None:
         truth: Annotated[list[Path], typer.Option(help="what is in each shard: JSON Lines to write")],
         options: Options,
         seed: Seed = 0,
+        first_shard: Annotated[
+            int,
+            typer.Option(help="number of the first of these shards; images.shards and beyond: further scenes", min=0),
+        ] = 0,
     ) -> None:
         """Draw scenes of the micro world, and write what is in them apart."""
         from viper.synthesis import world
 
-        world.draw_images(read_options(options).images, seed=seed, out=images, truth=truth)
+        section = read_options(options).images
+        world.draw_images(section, seed=seed, out=images, truth=truth, first_shard=first_shard)
 
     @app.command("collect-images")
     def collect_images_command(

@@ -65,6 +65,10 @@ class EnglishLanguage:
         """The sentence as it is scored: two wordings stay two."""
         return normalize(sentence)
 
+    def kind(self, sentence: str) -> str:
+        """Unknown: statements are in the words of templates, refinements in the critic's own."""
+        return ""
+
     def propose(self, rng: np.random.Generator, described: list[Entity], type: str, entity: Entity) -> Change | None:
         """A change by the lists of english.yaml; see `Language.propose`."""
         words, after = _templates()["words"], None

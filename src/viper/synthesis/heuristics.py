@@ -68,6 +68,10 @@ class Language(Protocol):
         """What two sentences have in common if they say the same, however it is worded."""
         ...
 
+    def kind(self, sentence: str) -> str:
+        """What kind of refinement or operation a sentence is; '' where that cannot be read."""
+        ...
+
     def propose(self, rng: np.random.Generator, described: Any, type: str, entity: Any) -> Change | None:
         """Return a random change of `type` to `entity`; None where it has nothing that could change so."""
         ...

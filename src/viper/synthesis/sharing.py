@@ -1,9 +1,9 @@
-"""Which lineage's tables serve another as well: what variants of the base would do alike is done once."""
+"""Which lineage's tables and checkpoints serve another as well: what variants would do alike is done once."""
 
 from operator import attrgetter
 
-from viper.config.schema import Scale
-from viper.lineage import BASE, variant_of
+from viper.config.schema import VARIED, Scale
+from viper.lineage import BASE, is_trained, variant_of
 from viper.synthesis.loop import STEPS, Step
 
 
@@ -29,6 +29,47 @@ def maker(scale: Scale, lineage: str, table: str) -> str:
         for each in ("", *scale.variants)
         if each == variant or _values(scale, each, needed) == own
     )
+
+
+def trained_as(scale: Scale, checkpoint: str) -> str:
+    """The lineage whose training gives the checkpoint of a lineage.
+
+    Args:
+        scale: its parameters.
+        checkpoint: name of a lineage without a control, such as `base~fresh.gen`.
+
+    Returns:
+        The same phases under the first of the scale and its variants, in the order of `variants`, under which all that
+        they depend on is the same; seed images of later generations are no matter to the first.
+    """
+    variant = variant_of(checkpoint)
+    if not variant or not is_trained(checkpoint):
+        return checkpoint
+    _, *phases = checkpoint.split(".")
+    is_first = scale.training.lineage(checkpoint, scale.variants).generation == 1
+
+    def depends_on(each: str) -> dict[str, object]:
+        values = scale.under(each)
+        sections = {name: getattr(values, name).model_dump() for name in sorted(VARIED)}
+        if is_first:
+            sections["synthesis"]["images"].pop("fresh")
+        return sections
+
+    own = depends_on(variant)
+    first = next(each for each in ("", *scale.variants) if each == variant or depends_on(each) == own)
+    return ".".join((f"{BASE}~{first}" if first else BASE, *phases))
+
+
+def shards_of(scale: Scale, lineage: str) -> range:
+    """The numbers of the shards of seed images that a lineage synthesizes from.
+
+    Args:
+        scale: its parameters.
+        lineage: of the model that synthesizes, such as `base~fresh.gen`, without a control.
+    """
+    taken = scale.under(variant_of(lineage)).synthesis.images
+    first = scale.images.all_shards * scale.training.lineage(lineage, scale.variants).generation if taken.fresh else 0
+    return range(first, first + (taken.shards or scale.images.all_shards))
 
 
 def _before(table: str) -> list[Step]:

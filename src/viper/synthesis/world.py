@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from viper.synthesis.labels import TrueLabels
 
 
-def draw_images(images: Images, *, seed: int, out: Sequence[Path], truth: Sequence[Path]) -> None:
+def draw_images(images: Images, *, seed: int, out: Sequence[Path], truth: Sequence[Path], first_shard: int = 0) -> None:
     """See `microworld.adapters.images.draw_images`."""
     from microworld.adapters import images as drawn
 
-    drawn.draw_images(images, seed=seed, out=out, truth=truth)
+    drawn.draw_images(images, seed=seed, out=out, truth=truth, first_shard=first_shard)
 
 
 def language() -> "Language":
