@@ -251,21 +251,32 @@ def table_of(step):
     return lambda wildcards: L.synthesis(step, **{**wildcards, "lineage": maker(S, wildcards.lineage, step)})
 
 
+def shards_of(lineage):
+    """The shards of the seed images that a lineage's data are made of: all, or the first ones where its variant says so."""
+    return range(S.under(variant_of(lineage)).synthesis.shards or S.images.all_shards)
+
+
+def images_of(wildcards):
+    """The seed images that the data of the lineage at hand are made of."""
+    return [L.images(seed=wildcards.seed, shard=shard) for shard in shards_of(wildcards.lineage)]
+
+
 def tables_of(step):
-    """The tables of one step of all shards, for the lineage and seed at hand."""
+    """The tables of one step of these shards, for the lineage and seed at hand."""
 
     def tables(wildcards):
         owner = maker(S, wildcards.lineage, step)
         return [
-            L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard) for shard in range(S.images.all_shards)
+            L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard)
+            for shard in shards_of(wildcards.lineage)
         ]
 
     return tables
 
 
 def truth_of_images(wildcards):
-    """What is in the drawn seed images of the seed at hand, of all shards."""
-    return [L.truth(seed=wildcards.seed, shard=shard) for shard in range(S.images.all_shards)]
+    """What is in the drawn seed images that the data of the lineage at hand are made of."""
+    return [L.truth(seed=wildcards.seed, shard=shard) for shard in shards_of(wildcards.lineage)]
 
 
 def labels_of(lineage):

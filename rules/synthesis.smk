@@ -166,7 +166,7 @@ rule edit_images:
 rule assemble_datasets:
     """Gather all shards into the CSR and VOP data sets; count what was dropped, by reason."""
     input:
-        images=IMAGE_SHARDS,
+        images=images_of,
         captions=tables_of("captions"),
         reconstructions=only_where(shows_reconstructions, tables_of("reconstructions")),
         critiques=tables_of("critiques"),

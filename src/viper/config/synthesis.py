@@ -179,6 +179,11 @@ class Synthesis(Section):
         1.0,
         description="share of the seed images that are refined and edited; the others serve CSR only (saves editing)",
     )
+    shards: Few | None = Field(
+        None,
+        description="so many of the seed images' shards make the data sets, the first ones; null: all. What a variant "
+        "leaves out, nobody synthesizes for it",
+    )
     vop_held_out: Natural = Field(
         0, description="pairs of pictures in vop/test.parquet, whose images are in neither data set"
     )
