@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from PIL import Image
 
-from microworld.draw import CELL_CENTERS, render_array
+from microworld.draw import CELL_CENTERS, RGB, coverage, render_array
 from microworld.scene import CELLS, COLORS, KINDS, MAX_JITTER, SHADES, SIZES, TEXTURES, Object, Scene, make_scene
 
 _HALF = 9  # pixels around a cell's center that the largest object at its farthest offset does not leave
@@ -44,19 +44,32 @@ def _box(pixels: np.ndarray, cell: int) -> np.ndarray:
     return pixels[row - _HALF : row + _HALF, col - _HALF : col + _HALF]
 
 
-@lru_cache
+@lru_cache(None)
 def _empty(shade: str, texture: str) -> np.ndarray:
     return render_array(make_scene([], shade, texture)).astype(np.int16)
 
 
-@lru_cache
+@lru_cache(None)
 def _candidates(cell: int) -> list[Object | None]:
     things = product(KINDS, COLORS, SIZES, _OFFSETS, _OFFSETS)
     return [None, *(Object(kind, color, size, cell, dx, dy) for kind, color, size, dx, dy in things)]
 
 
-@lru_cache
+@lru_cache(None)
 def _drawings(cell: int, shade: str, texture: str) -> np.ndarray:
     """(candidates, side, side, 3) what each of `_candidates` looks like in its cell."""
-    scenes = (make_scene([thing] if thing else [], shade, texture) for thing in _candidates(cell))
-    return np.stack([_box(render_array(scene), cell) for scene in scenes]).astype(np.int16)
+    field = _box(_empty(shade, texture), cell).astype(float)
+    drawings = np.repeat(field[None], len(_candidates(cell)), axis=0)
+    for drawing, thing in zip(drawings, _candidates(cell), strict=True):
+        if thing:
+            mask, top, left = _mask(thing.kind, thing.size, cell, thing.dx, thing.dy)
+            part = drawing[top : top + mask.shape[0], left : left + mask.shape[1]]
+            part += mask[:, :, None] * (np.array(RGB[thing.color], float) - part)
+    return np.rint(drawings).astype(np.int16)
+
+
+@lru_cache(None)
+def _mask(kind: str, size: str, cell: int, dx: int, dy: int) -> tuple[np.ndarray, int, int]:
+    """What an object covers, whatever its color, and where that begins in the box of its cell."""
+    mask, top, left = coverage(Object(kind, COLORS[0], size, cell, dx, dy))
+    return mask, top - CELL_CENTERS[cell // 3] + _HALF, left - CELL_CENTERS[cell % 3] + _HALF

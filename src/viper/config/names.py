@@ -18,6 +18,7 @@ RULES = (
     "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "question_pages", "reconstruct_images", "reconstructions",
     "refine_captions", "refinements", "report_pages", "reward_curves", "scores", "tables", "threshold",
     "timings", "train", "unpack_benchmark", "word_table",
+    "audit_painters", "figure_painters", "fit_painters",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
@@ -25,10 +26,12 @@ FILES = (
     "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "preflight", "report", "subdomains",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",
     "timings", "wordcloud", "words",
+    "painter_fidelity", "painter_fidelity_audit", "painter_fidelity_claims", "painter_fidelity_gain",
+    "painter_fidelity_line", "painter_fidelity_points",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")
-OWN_RULES = ("figure_attention", "figure_wordcloud")  # experiments with tables and a figure of other names
+OWN_RULES = ("figure_attention", "figure_wordcloud", "painter_fidelity")  # experiments with tables and a figure of other names
 
 
 def collision(experiments: Iterable[str]) -> str | None:
