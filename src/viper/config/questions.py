@@ -33,6 +33,15 @@ class PainterFidelity(Question):
     worst: str = Field(description="of the lineages: with those that are told most wrong")
 
     @model_validator(mode="after")
+    def _check_line(self) -> "PainterFidelity":
+        if len(self.lineages) < 4 or any(name.count(".") < 1 for name in self.lineages[1:]):
+            raise ValueError(
+                f"lineages {self.lineages}: after the base, a line through painters and editors needs three lineages at "
+                "least, each trained on what they made: name more, such as base~p25.csr.vop"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_roles(self) -> "PainterFidelity":
         roles = {name: getattr(self, name) for name in ("as_it_is", "perfect", "worst")}
         for name, lineage in roles.items():

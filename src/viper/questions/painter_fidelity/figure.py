@@ -21,7 +21,7 @@ assert set(_PARTS) == set(SHARES)
 def draw(summary: pd.DataFrame, points: pd.DataFrame, line: pd.DataFrame) -> Figure:
     """On the left gain over fidelity, with intervals of both, each seed's own, and the line with its band; on the right
     what the fidelity consists of and what it does to the labels, pair by pair."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=(3, 2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), width_ratios=(3, 2))
     left.fill_between(line["fidelity"], line["low"], line["high"], color=_LINE, alpha=0.15, linewidth=0)
     left.plot(line["fidelity"], line["gain"], color=_LINE, linewidth=1)
     left.scatter(points["fidelity"], points["gain"], s=6, color="0.6", linewidths=0, zorder=2)
@@ -60,7 +60,7 @@ def draw(summary: pd.DataFrame, points: pd.DataFrame, line: pd.DataFrame) -> Fig
     right.set_ylim(-0.5, len(ordered) - 0.5)
     right.set_xlim(0, 102)
     right.set_xlabel("right by the audit (%)")
-    figure.legend(loc="outside upper right", ncols=4)
+    figure.legend(loc="outside upper center", ncols=4)
     return figure
 
 
@@ -74,7 +74,8 @@ def caption(summary: pd.DataFrame, line: pd.DataFrame, confidence: float) -> str
         f"against the truth. Line: least squares, {PER * first['slope']:+.2f} points of gain per {PER} points of "
         f"fidelity [{told}]; errors of fidelity flatten it to {first['reliability']:.4f} of what it would be. Small "
         "points are single seeds. Right: what the fidelity consists of, and how true the labels are that come of it. "
-        f"Bars and band are {confidence:.0%} intervals over items and the audit's facts{seeds_phrase(seeds)}.\n"
+        f"Bars are {confidence:.0%} intervals over items{seeds_phrase(seeds)}, of fidelity over the audit's facts; the band is "
+        "that of the line, over how the pairs scatter about it, items and facts.\n"
     )
 
 

@@ -2,13 +2,15 @@
 
 One lineage is one pair of painter and editor. Its fidelity is the mean of two shares that the audit measures against
 the truth: facts of a caption that its painting shows, and orders that its editor carried out; both stages train equally
-long. The line is fitted by least squares (`scipy.stats.linregress`) through the lineages, each the mean over seeds.
+long. The line is fitted by least squares (`scipy.stats.linregress`) through the pairs, each the mean over its seeds.
 
-Both axes are uncertain, and both uncertainties go into the interval of the slope:
+What makes it uncertain has two parts, whose half-widths are added in squares, as those of seeds and items are in
+`viper.analysis.bootstrap`:
 
-- in every resample the gains are those of drawn seeds and items, the same for all lineages (`viper.analysis.bootstrap`),
-  and every share is drawn anew from its binomial error, as a normal one;
-- each seed has a slope of its own, of its own fidelities and its own gains; how these differ is the part of the seeds.
+- how the pairs scatter about the line: the runs, whatever sets a pair apart from another of the same fidelity, and where
+  the line is none. Student's t with as many degrees of freedom as there are pairs, less two;
+- both axes' own errors: in every resample the gains are those of drawn items, the same for all pairs, and every share is
+  drawn anew from its binomial error, as a normal one; then the line is fitted again.
 
 Errors in fidelity also pull the slope towards zero, by the factor `reliability` (the variance of the fidelities less
 that of their errors, over the variance): it is told, and not corrected for.
@@ -19,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import linregress
+from scipy import stats
 
 from viper.analysis.bootstrap import Estimate, Measure, Scores
 from viper.analysis.published import OVERALL
@@ -73,16 +75,45 @@ class Measured:
         """What a lineage gains over the base, as a measure of scores."""
         return lambda scores: scores[lineage, OVERALL] - scores[self.base, OVERALL]
 
-    def line(self, at: float | None = None) -> Measure:
-        """The slope, in points of gain per point of fidelity; or the line's height at a fidelity."""
+    @property
+    def fidelities(self) -> np.ndarray:
+        """(lineages,) the mean of each over its seeds."""
+        return np.array([float(self.scores.point[name, FIDELITY]) for name in self.lineages])
 
-        def measure(scores: Mapping[tuple[str, str], np.ndarray]) -> np.ndarray:
-            fidelity = np.stack([np.asarray(scores[name, FIDELITY]) for name in self.lineages])
-            gains = np.stack([np.asarray(self.gain(name)(scores)) for name in self.lineages])
-            slopes, heights = fit(fidelity, gains)
-            return slopes if at is None else heights + slopes * at
+    def slope(self) -> tuple[Estimate, float]:
+        """Points of gain per point of fidelity, with its interval, and half the width of that."""
+        line = self._line()
+        return self._interval(float(line.slope), float(line.stderr), lambda scores: self._lines(scores)[0])
 
-        return measure
+    def height(self, at: float) -> tuple[Estimate, float]:
+        """The line's gain at a fidelity, likewise."""
+        line, found = self._line(), self.fidelities
+        # s √(1/n + away²/Sxx), where the slope's own error is s/√Sxx
+        scatter = float(line.stderr * np.hypot(found.std(), at - found.mean()))
+
+        def heights(scores: Mapping[tuple[str, str], np.ndarray]) -> np.ndarray:
+            slopes, intercepts = self._lines(scores)
+            return intercepts + slopes * at
+
+        return self._interval(float(line.intercept + line.slope * at), scatter, heights)
+
+    def _line(self):
+        gains = [float(self.gain(name)(self.scores.point)) for name in self.lineages]
+        return stats.linregress(self.fidelities, gains)
+
+    def _lines(self, scores: Mapping[tuple[str, str], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Slope and intercept in each of many draws: the same line, all at once."""
+        fidelity = np.stack([np.asarray(scores[name, FIDELITY]) for name in self.lineages])
+        gains = np.stack([np.asarray(self.gain(name)(scores)) for name in self.lineages])
+        away = fidelity - fidelity.mean(0)
+        slopes = (away * gains).sum(0) / (away**2).sum(0)
+        return slopes, gains.mean(0) - slopes * fidelity.mean(0)
+
+    def _interval(self, value: float, scatter: float, measure: Measure) -> tuple[Estimate, float]:
+        """The two parts together: the scatter of the pairs, and the items' and the audit's errors."""
+        level, errors = 1 - self.scores.tail, self.scores.spread(measure).of_items
+        half = np.hypot(stats.t.ppf(level, len(self.lineages) - 2) * scatter, stats.norm.ppf(level) * errors)
+        return Estimate(value, value - half, value + half), float(half)
 
 
 def measure(audit: pd.DataFrame, scores: Scores, lineages: Sequence[str], seeds: Sequence[int], seed: int) -> Measured:
@@ -127,25 +158,6 @@ def measure(audit: pd.DataFrame, scores: Scores, lineages: Sequence[str], seeds:
     return Measured(extended, base, tuple(others), tuple(seeds), shares, max(0.0, 1 - noise / float(variance)))
 
 
-def fit(fidelity: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope and intercept of a line through the lineages, for each of any number of draws.
-
-    Args:
-        fidelity, gains: (lineages,) or (lineages, draws).
-
-    Returns:
-        Two arrays, of no dimension or (draws,). NaN where all fidelities of a draw are equal.
-    """
-    if fidelity.ndim == 1:
-        if np.ptp(fidelity) == 0:
-            return np.float64(np.nan), np.float64(np.nan)
-        line = linregress(fidelity, gains)
-        return np.float64(line.slope), np.float64(line.intercept)
-    lines = [fit(*pair) for pair in zip(fidelity.T, gains.T, strict=True)]
-    slopes, heights = zip(*lines, strict=True)
-    return np.array(slopes), np.array(heights)
-
-
 def summary(measured: Measured) -> pd.DataFrame:
     """One row per pair of painter and editor; the columns are COLUMNS, in percent and points."""
     rows = []
@@ -173,63 +185,61 @@ def points(measured: Measured) -> pd.DataFrame:
 
 def line(measured: Measured) -> pd.DataFrame:
     """The fitted line from the lowest to the highest fidelity, with its band; the columns are LINE."""
-    found = [float(measured.scores.point[name, FIDELITY]) for name in measured.lineages]
-    slope = measured.scores.estimate(measured.line())
+    found = measured.fidelities
+    slope, _ = measured.slope()
     rows = []
     for at in np.linspace(min(found), max(found), _STEPS):
-        height = measured.scores.estimate(measured.line(float(at)))
+        height, _ = measured.height(float(at))
         rows.append((at, *height, *slope, measured.reliability))
     return pd.DataFrame(rows, columns=LINE)
 
 
 def claims(measured: Measured, question: PainterFidelity, options: Analysis) -> pd.DataFrame:
     """The answers, each with its verdict; see `viper.questions.answers`."""
-    scores, seeds = measured.scores, len(measured.seeds)
-    best, own, worst = question.perfect, question.as_it_is, question.worst
-    found = {name: float(scores.point[name, FIDELITY]) for name in measured.lineages}
-    span = f"{len(measured.lineages)} pairs of painter and editor, {min(found.values()):.0f} to {max(found.values()):.0f} %"
-    judged = [
-        (
-            "slope",
+    scores, best, own, worst = measured.scores, question.perfect, question.as_it_is, question.worst
+    found = dict(zip(measured.lineages, measured.fidelities, strict=True))
+    low, high = min(found.values()), max(found.values())
+    slope, reach = measured.slope()
+    more, lasting = (lambda each: measured.gain(best)(each) - measured.gain(own)(each)), measured.gain(worst)
+    judged = {
+        "slope": (
             "The more faithful painter and editor are, the more the loop gains",
-            lambda each: PER * measured.line()(each),
             f"points of gain per {PER} points of fidelity",
-            f"Per {PER} points of fidelity of painter and editor the loop gains {{value}} points more {{interval}} "
-            f"({span} faithful).",
+            Estimate(*(PER * each for each in slope)),
+            PER * reach,
+            f"Per {PER} points of fidelity of its painter and editor the loop gains {{}} points "
+            f"({len(found)} pairs of them, {low:.0f} to {high:.0f} % faithful).",
         ),
-        (
-            "perfect",
+        "perfect": (
             "With a painter and an editor that make no mistake the loop gains more than with its own",
-            lambda each: measured.gain(best)(each) - measured.gain(own)(each),
             "points",
-            f"A painter and an editor without a mistake ({found[best]:.0f} % faithful by the audit, its own "
-            f"{found[own]:.0f} %) would be worth {{value}} points {{interval}}.",
+            scores.estimate(more),
+            scores.spread(more).half_width(scores.tail),
+            f"A painter and an editor that make no mistake ({found[best]:.0f} % faithful by the audit, the loop's own "
+            f"{found[own]:.0f} %) are worth {{}} points of gain.",
         ),
-        (
-            "worst",
+        "worst": (
             "With the painter and the editor that are told most wrong the loop still gains",
-            measured.gain(worst),
             "points",
-            f"With a painter and an editor of {found[worst]:.0f} % fidelity the loop gains {{value}} points {{interval}} "
-            "over its base.",
+            scores.estimate(lasting),
+            scores.spread(lasting).half_width(scores.tail),
+            f"With a painter and an editor that are {found[worst]:.0f} % faithful, told most wrong, the loop still gains {{}} points.",
         ),
-    ]
-    rows = []
-    for claim, text, number, unit, sentence in judged:
-        estimate, spread = scores.estimate(number), scores.spread(number)
-        rows.append(
-            answer(
-                QUESTION,
-                claim,
-                text,
-                estimate,
-                unit=unit,
-                seeds=seeds,
-                items=scores.items[OVERALL],
-                reachable=spread.half_width(scores.tail),
-                sentence=_told(sentence, estimate),
-            )
+    }
+    rows = [
+        answer(
+            QUESTION,
+            claim,
+            text,
+            estimate,
+            unit=unit,
+            seeds=len(measured.seeds),
+            items=scores.items[OVERALL],
+            reachable=reachable,
+            sentence=_told(sentence, estimate),
         )
+        for claim, (text, unit, estimate, reachable, sentence) in judged.items()
+    ]
     return as_table(rows)
 
 
@@ -240,8 +250,8 @@ def synthesizer(lineage: str) -> str:
 
 
 def _told(sentence: str, estimate: Estimate) -> str:
-    numbers = f"[{estimate.low:+.2f}, {estimate.high:+.2f}]"
-    return sentence.format(value=f"{estimate.value:+.2f}", interval=numbers) + " The claim is {verdict}."
+    numbers = f"{estimate.value:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
+    return f"{sentence.format(numbers)} Verdict: {{verdict}}."
 
 
 def _row(audit: pd.DataFrame, lineage: str, seed: int, step: str, name: str) -> tuple[float, int]:
