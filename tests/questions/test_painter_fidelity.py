@@ -61,7 +61,13 @@ def simulate(rng, slope, *, spread=1.5, apart=0.0, items=300, noise=1.0, seeds=S
             hits[place, number] = right(slope * fidelity + own + spread * rng.normal())
             measured = np.clip(fidelity + noise * rng.normal(), 1, 99) / 100
             rows += [
-                (table.synthesizer(lineage), seed, *names, measured, int(measured * (1 - measured) / (noise / 100) ** 2) + 1)
+                (
+                    table.synthesizer(lineage),
+                    seed,
+                    *names,
+                    measured,
+                    int(measured * (1 - measured) / (noise / 100) ** 2) + 1,
+                )
                 for names in table.SHARES.values()
             ]
     scores = resample([accuracy("B", hits)], lineages, resamples=200, confidence=0.95, seed=0)
@@ -134,7 +140,9 @@ def test_the_claims_say_what_was_measured():
 
 def test_one_seed_is_enough():
     measured = simulate(np.random.default_rng(6), 0.2, seeds=(7,))
-    assert np.isfinite(table.claims(measured, question(), scale().analysis)[["low", "high", "reachable"]]).all(axis=None)
+    assert np.isfinite(table.claims(measured, question(), scale().analysis)[["low", "high", "reachable"]]).all(
+        axis=None
+    )
     assert table.points(measured)["seed"].unique().tolist() == [7]
 
 
@@ -222,7 +230,9 @@ def test_a_corrupted_text_says_other_things_of_the_same_sorts(seed, share):
         assert [sorts[word] for word in before] == [sorts[word] for word in after]
         assert not parse.parse_caption(told)[2] or parse.parse_operation(told), "it can be read like the right one"
     assert corrupt(texts[0], 0.0, rng) == texts[0]
-    assert not [pair for pair in zip(facts(texts[0]), facts(corrupt(texts[0], 1.0, rng)), strict=True) if pair[0] == pair[1]]
+    assert not [
+        pair for pair in zip(facts(texts[0]), facts(corrupt(texts[0], 1.0, rng)), strict=True) if pair[0] == pair[1]
+    ]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5])

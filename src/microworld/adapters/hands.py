@@ -42,7 +42,6 @@ def _paint(caption: str, rng: np.random.Generator) -> Image:
     return render(make_scene([_placed(thing, rng) for thing in meant.objects], shade, texture))
 
 
-
 def _placed(thing: Object, rng: np.random.Generator) -> Object:
     dx, dy = (int(offset) for offset in rng.integers(-MAX_JITTER, MAX_JITTER + 1, 2))
     return replace(thing, dx=dx, dy=dy)

@@ -36,8 +36,8 @@ class PainterFidelity(Question):
     def _check_line(self) -> "PainterFidelity":
         if len(self.lineages) < 4 or any(name.count(".") < 1 for name in self.lineages[1:]):
             raise ValueError(
-                f"lineages {self.lineages}: after the base, a line through painters and editors needs three lineages at "
-                "least, each trained on what they made: name more, such as base~p25.csr.vop"
+                f"lineages {self.lineages}: after the base, a line through painters and editors needs three lineages "
+                "at least, each trained on what they made: name more, such as base~p25.csr.vop"
             )
         return self
 

@@ -204,7 +204,9 @@ class Scale(Section):
             shards = self.under(variant).synthesis.shards
             if shards is not None and shards > self.images.all_shards:
                 where = f"variants.{variant}.synthesis" if variant else "synthesis"
-                raise ValueError(f"{where}.shards {shards}: there are {self.images.all_shards} (images.shards): lower it")
+                raise ValueError(
+                    f"{where}.shards {shards}: there are {self.images.all_shards} (images.shards): lower it"
+                )
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The models' door to the drawn world: base models that are trained on it, how good they are in it, and what draws it."""
+"""The models' door to the drawn world: base models trained on it, how good they are in it, and what draws it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

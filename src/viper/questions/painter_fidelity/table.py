@@ -7,10 +7,10 @@ long. The line is fitted by least squares (`scipy.stats.linregress`) through the
 What makes it uncertain has two parts, whose half-widths are added in squares, as those of seeds and items are in
 `viper.analysis.bootstrap`:
 
-- how the pairs scatter about the line: the runs, whatever sets a pair apart from another of the same fidelity, and where
-  the line is none. Student's t with as many degrees of freedom as there are pairs, less two;
-- both axes' own errors: in every resample the gains are those of drawn items, the same for all pairs, and every share is
-  drawn anew from its binomial error, as a normal one; then the line is fitted again.
+- how the pairs scatter about the line: the runs, whatever sets a pair apart from another of the same fidelity, and
+  where the line is none. Student's t with as many degrees of freedom as there are pairs, less two;
+- both axes' own errors: in every resample the gains are those of drawn items, the same for all pairs, and every share
+  is drawn anew from its binomial error, as a normal one; then the line is fitted again.
 
 Errors in fidelity also pull the slope towards zero, by the factor `reliability` (the variance of the fidelities less
 that of their errors, over the variance): it is told, and not corrected for.
@@ -223,7 +223,7 @@ def claims(measured: Measured, question: PainterFidelity, options: Analysis) -> 
             "points",
             scores.estimate(lasting),
             scores.spread(lasting).half_width(scores.tail),
-            f"With a painter and an editor that are {found[worst]:.0f} % faithful, told most wrong, the loop still gains {{}} points.",
+            f"Told most wrong, {found[worst]:.0f} % faithful, painter and editor leave the loop a gain of {{}} points.",
         ),
     }
     rows = [
