@@ -267,8 +267,7 @@ def tables_of(step):
     def tables(wildcards):
         owner = maker(S, wildcards.lineage, step)
         return [
-            L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard)
-            for shard in shards_of(wildcards.lineage)
+            L.synthesis(step, lineage=owner, seed=wildcards.seed, shard=shard) for shard in shards_of(wildcards.lineage)
         ]
 
     return tables

@@ -70,8 +70,8 @@ def caption(summary: pd.DataFrame, line: pd.DataFrame, confidence: float) -> str
     told = ", ".join(f"{PER * first[name]:+.2f}" for name in ("slope_low", "slope_high"))
     return (
         "What the loop gained over its base, in points of the mean over the benchmarks, against how faithful its "
-        "painter and editor were: the mean of the facts that paintings show and of the edits that were done, by the audit "
-        f"against the truth. Line: least squares, {PER * first['slope']:+.2f} points of gain per {PER} points of "
+        "painter and editor were: the mean of the facts that paintings show and of the edits that were done, by the "
+        f"audit against the truth. Line: least squares, {PER * first['slope']:+.2f} points of gain per {PER} points of "
         f"fidelity [{told}]; errors of fidelity flatten it to {first['reliability']:.4f} of what it would be. Small "
         "points are single seeds. Right: what the fidelity consists of, and how true the labels are that come of it. "
         f"Bars are {confidence:.0%} intervals over items{seeds_phrase(seeds)}, of fidelity over the audit's facts; the "
