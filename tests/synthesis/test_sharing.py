@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from viper.config import load
+from viper.config.questions import OpenQuestions
 from viper.synthesis.loop import STEPS
 from viper.synthesis.sharing import maker
 
@@ -21,7 +22,8 @@ CHANGES = {
 
 
 def scale_of(variants):
-    return load("micro", overrides={"variants": variants, "experiments.ablation_labels": None})
+    unasked = {"experiments.ablation_labels": None, "open_questions": dict.fromkeys(OpenQuestions.model_fields)}
+    return load("micro", overrides={"variants": variants, **unasked})
 
 
 @settings(deadline=None, max_examples=40)
