@@ -196,7 +196,7 @@ def test_photographs_have_no_truth_to_ask_for():
     own = question().model_dump() | {"lineages": ["base", "base.csr", "base.vop", "base.csr.vop"]}
     own |= {"as_it_is": "base.csr", "perfect": "base.vop", "worst": "base.csr.vop", "split": "test"}
     with pytest.raises(ViperError, match="holds the loop to the truth"):
-        load("3b", overrides={"open_questions.painter_fidelity": own})
+        load("3b", overrides={"open_questions": {"painter_fidelity": own}})
 
 
 @pytest.mark.parametrize("change", [{"corrupt": {"share": 0.5}}, {"hand": "world"}])
