@@ -56,7 +56,7 @@ def _shape_mask(kind: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (px - tip[0]) * edge[1] - (py - tip[1]) * edge[0] > 0
 
 
-def _coverage(thing: Object) -> tuple[np.ndarray, int, int]:
+def coverage(thing: Object) -> tuple[np.ndarray, int, int]:
     """Share of each pixel that the object covers, (h, w) in 0..1, and the top left pixel of that box."""
     row, col = CELL_CENTERS[thing.cell // 3] + thing.dy, CELL_CENTERS[thing.cell % 3] + thing.dx
     if thing.is_glyph:
@@ -91,7 +91,7 @@ def render_array(scene: Scene) -> np.ndarray:
     """The picture of a scene: (64, 64, 3) uint8."""
     canvas = _background(scene)
     for thing in scene.objects:
-        mask, top, left = _coverage(thing)
+        mask, top, left = coverage(thing)
         box = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
         box += mask[:, :, None] * (np.array(RGB[thing.color], float) - box)
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)

@@ -179,10 +179,26 @@ class Caching(Section):
     arguments: dict[str, Any] = Field({}, description="of that configuration, for example threshold: 0.08")
 
 
+class Corruption(Section):
+    """What a painter or editor is told wrong, to see how much hangs on its fidelity (`viper.models.misled`)."""
+
+    share: float = Field(
+        gt=0, le=1, description="of the facts of a text (kind, color, size, place, shade, texture), each by itself"
+    )
+    seed: Seed = 0
+
+
 class PipelineSection(Section):
     """A diffusers pipeline: any that `DiffusionPipeline.from_pretrained` loads."""
 
     path: PathText = Field(description="folder of the pipeline")
+    hand: Literal["pipeline", "world"] = Field(
+        "pipeline",
+        description="who does the work; world: what draws the drawn world, which makes no mistake: an upper limit",
+    )
+    corrupt: Corruption | None = Field(
+        None, description="facts that it is told wrong; null: it gets every text as it is. Drawn worlds only"
+    )
     device: Device = "auto"
     dtype: Dtype = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
     batch_size: Batch = Field(32, description="pictures a call; 1 where the pipeline takes one at a time")

@@ -22,6 +22,7 @@ RULES = (
     "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "question_pages", "reconstruct_images", "reconstructions",
     "refine_captions", "refinements", "report_pages", "reward_curves", "scores", "tables", "threshold",
     "timings", "train", "unpack_benchmark", "word_table",
+    "audit_painters", "figure_painters", "fit_painters",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
@@ -34,10 +35,16 @@ FILES = (
     "timings", "wordcloud", "words",
     "skill_changes", "skill_curves", "skill_forest", "skill_panels",
     "needles", "needle_attention", "needle_shares",
+    "painter_fidelity", "painter_fidelity_audit", "painter_fidelity_claims", "painter_fidelity_gain",
+    "painter_fidelity_line", "painter_fidelity_points",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")
-OWN_RULES = ("figure_attention", "figure_wordcloud")  # experiments with tables and a figure of other names
+OWN_RULES = (
+    "figure_attention",
+    "figure_wordcloud",
+    "painter_fidelity",
+)  # experiments with tables and a figure of other names
 
 
 def collision(experiments: Iterable[str]) -> str | None:

@@ -1,6 +1,8 @@
 """The section `open_questions` of a scale: what the paper leaves open, each an experiment of its own."""
 
-from pydantic import Field
+from typing import ClassVar
+
+from pydantic import Field, model_validator
 
 from viper.config.base import Count, Natural, Pixels, Section, Seed, Tokens
 from viper.config.questions_base import Question
@@ -13,6 +15,8 @@ class DiffusionErrors(Question):
 
     Each trained lineage is asked beside the checkpoint that made its data; a lineage that is not trained is not asked.
     """
+
+    needs_truth: ClassVar[bool] = True
 
     pairs: Count = Field(400, description="rows of its CSR data set that a lineage is asked about, at most")
     true_captions: Count = Field(400, description="drawn pictures whose captions are right, and nothing was painted")
@@ -55,11 +59,43 @@ class Generations(Question):
     )
 
 
+class PainterFidelity(Question):
+    """How much does the loop depend on its painter and editor?
+
+    The first of `lineages` is the base, over which the others gain; these differ in painter and editor alone.
+    """
+
+    needs_truth: ClassVar[bool] = True
+
+    as_it_is: str = Field(description="of the lineages: with the scale's own painter and editor")
+    perfect: str = Field(description="of the lineages: with a painter and an editor that make no mistake")
+    worst: str = Field(description="of the lineages: with those that are told most wrong")
+
+    @model_validator(mode="after")
+    def _check_line(self) -> "PainterFidelity":
+        if len(self.lineages) < 4 or any(name.count(".") < 1 for name in self.lineages[1:]):
+            raise ValueError(
+                f"lineages {self.lineages}: after the base, a line through painters and editors needs three lineages "
+                "at least, each trained on what they made: name more, such as base~p25.csr.vop"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_roles(self) -> "PainterFidelity":
+        roles = {name: getattr(self, name) for name in ("as_it_is", "perfect", "worst")}
+        for name, lineage in roles.items():
+            if lineage not in self.lineages[1:]:
+                raise ValueError(f"{name} {lineage!r} is not among the lineages after the first: add it, or name one")
+        if len(set(roles.values())) < len(roles):
+            raise ValueError("as_it_is, perfect and worst name one lineage twice: name three")
+        return self
+
+
 class OpenQuestions(Section):
     """The open questions that a scale asks; what is null is left out."""
 
     generations: Generations | None = Field(None, description="does the loop go on, generation after generation?")
-    painter_fidelity: Question | None = Field(None, description="how much does it depend on painter and editor?")
+    painter_fidelity: PainterFidelity | None = Field(None, description="how much does it depend on painter and editor?")
     diffusion_errors: DiffusionErrors | None = Field(None, description="whose mistake is a refinement?")
     skills: Skills | None = Field(None, description="which fine-grained skills rise, which fall?")
     reward_audit: Question | None = Field(None, description="embedder, threshold, and hacking of the reward")

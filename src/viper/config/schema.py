@@ -158,6 +158,11 @@ class Scale(Section):
     @model_validator(mode="after")
     def _check_questions(self) -> "Scale":
         for name, section in self.open_questions.asked.items():
+            if section.needs_truth and not self.has_truth:
+                raise ValueError(
+                    f"open_questions.{name} holds the loop to the truth of its pictures, which only drawn ones have: "
+                    "set images.source to world and name models.checker, or leave the question out (null)"
+                )
             if section.split not in self.evaluation.splits:
                 known = ", ".join(self.evaluation.splits)
                 raise ValueError(
@@ -192,6 +197,22 @@ class Scale(Section):
                     f"{where}.shards {taken.shards}: the seed images have {self.images.all_shards}: lower it, or raise "
                     "images.shards"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_hands(self) -> "Scale":
+        named = {variant_of(lineage) for lineages in self._compared.values() for lineage in lineages}
+        for variant in sorted({"", *named}):
+            models = self.under(variant).models
+            for part in ("painter", "editor"):
+                section = getattr(models, part)
+                if (section.hand == "world" or section.corrupt) and not self.has_truth:
+                    key = "hand is world" if section.hand == "world" else "corrupt is set"
+                    where = f"variants.{variant}.models" if variant else "models"
+                    raise ValueError(
+                        f"{where}.{part}.{key}, which only the drawn world knows how to do: set images.source to world "
+                        "and name models.checker, or take it out"
+                    )
         return self
 
     @model_validator(mode="after")

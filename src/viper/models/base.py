@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import torch
 
 
+Size = tuple[int, int]  # width and height, in pixels
+
+
 class Chat(NamedTuple):
     """One question: its images, in the order the text speaks of them, and the text, without placeholders.
 
@@ -40,7 +43,7 @@ class VLM(Protocol):
 class Painter(Protocol):
     """Text to image."""
 
-    def paint(self, prompts: list[str], *, seeds: list[int], shapes: Sequence[tuple[int, int]] = ()) -> list[Image]:
+    def paint(self, prompts: list[str], *, seeds: list[int], shapes: Sequence[Size] = ()) -> list[Image]:
         """Return one RGB picture per prompt, each from noise of its own seed.
 
         Args:

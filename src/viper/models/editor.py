@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image, Resampling
 
 from viper.config.models import EditorSection
+from viper.models import world
+from viper.models.base import Editor
+from viper.models.misled import MisledEditor
 from viper.models.pipelines import call_in_batches, load_pipeline, rows_by_size
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 
-def load_editor(section: EditorSection, path: str | Path | None = None) -> "DiffusersEditor":
-    """Load the editor at `path` (None: the section's own).
+def load_editor(section: EditorSection, path: str | Path | None = None) -> Editor:
+    """Load the editor at `path` (None: the section's own), or what draws the world where the section wants that.
 
     Raises:
         ViperError: there is no pipeline, or its folder is incomplete.
     """
-    return DiffusersEditor(load_pipeline(section, path), section)
+    is_drawn = section.hand == "world"
+    editor = world.editor() if is_drawn else DiffusersEditor(load_pipeline(section, path), section)
+    return MisledEditor(editor, section.corrupt) if section.corrupt else editor
 
 
 class DiffusersEditor:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image
 
 from viper.config.models import PainterSection
+from viper.models import world
+from viper.models.base import Painter, Size
+from viper.models.misled import MisledPainter
 from viper.models.pipelines import call_in_batches, load_pipeline, rows_by_size
 
 if TYPE_CHECKING:
@@ -17,16 +20,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Size = tuple[int, int]
 
-
-def load_painter(section: PainterSection, path: str | Path | None = None) -> "DiffusersPainter":
-    """Load the painter at `path` (None: the section's own).
+def load_painter(section: PainterSection, path: str | Path | None = None) -> Painter:
+    """Load the painter at `path` (None: the section's own), or what draws the world where the section wants that.
 
     Raises:
         ViperError: there is no pipeline, or its folder is incomplete.
     """
-    return DiffusersPainter(load_pipeline(section, path), section)
+    is_drawn = section.hand == "world"
+    painter = world.painter() if is_drawn else DiffusersPainter(load_pipeline(section, path), section)
+    return MisledPainter(painter, section.corrupt) if section.corrupt else painter
 
 
 def nearest_size(shape: Size, sizes: Sequence[Size]) -> Size:

@@ -1,4 +1,4 @@
-"""The models' door to the drawn world: base models that are trained on it, and how good they are in it."""
+"""The models' door to the drawn world: base models trained on it, how good they are in it, and what draws it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +7,10 @@ from viper.config.models import Models
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+    from viper.models.base import Editor, Painter
 
 # Modules that hold classes of saved pipelines, which their model_index.json names.
 COMPONENTS = {
@@ -50,3 +53,24 @@ def measure(models: Models, caption_temperature: float) -> "pd.DataFrame":
     from microworld.base_models import fidelity
 
     return fidelity.measure(models, caption_temperature)
+
+
+def painter() -> "Painter":
+    """What draws captions without a mistake; see `microworld.adapters.hands`."""
+    from microworld.adapters.hands import WorldPainter
+
+    return WorldPainter()
+
+
+def editor() -> "Editor":
+    """What edits drawn pictures without a mistake."""
+    from microworld.adapters.hands import WorldEditor
+
+    return WorldEditor()
+
+
+def corrupt(text: str, share: float, rng: "np.random.Generator") -> str:
+    """A text with a share of its facts wrong; see `microworld.corruption.corrupt`."""
+    from microworld.corruption import corrupt
+
+    return corrupt(text, share, rng)
