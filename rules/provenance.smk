@@ -5,6 +5,7 @@
 from viper.workflow import declaration
 
 try:
-    declaration.complete(workflow.rules, L, S, "../envs/viper.yaml")
+    # From here, wherever a rule stands: rule files lie at different depths.
+    declaration.complete(workflow.rules, L, S, workflow.current_basedir.join("../envs/viper.yaml"))
 except ViperError as error:
     stop(error)

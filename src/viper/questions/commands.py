@@ -7,11 +7,15 @@ import typer
 
 from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
+from viper.questions.families import commands as families
+from viper.questions.objectives import commands as objectives
 
 
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
     app.command()(open_questions)
+    objectives.register(app)
+    families.register(app)
 
 
 def open_questions(
@@ -29,6 +33,6 @@ def open_questions(
     numbers = ["measured", "low", "high", "margin", "reachable"]
     tables = [read_table(path, needed=answers.COLUMNS, numbers=numbers) for path in claims]
     gathered = pd.concat(tables, ignore_index=True)[answers.COLUMNS]
-    write_table(gathered, output, float_format="%.4f")
+    write_table(output, gathered, float_format="%.4f")
     with atomic_write(page) as partial:
         partial.write_text(answers.page(gathered, read_options(options).analysis.confidence), encoding="utf-8")

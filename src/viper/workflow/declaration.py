@@ -29,14 +29,14 @@ _FIRST = ("lineage", "seed")  # whose folder holds the logs of several rules
 _VARIABLES = re.compile(r"(?:\w+=\S+ )*")  # that a shell line sets for its program
 
 
-def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: str) -> None:
+def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: Any) -> None:
     """Give each rule that runs a command of this package what it did not say itself.
 
     Args:
         rules: of the workflow, all of them read.
         layout: where the files of the run's scale lie.
         scale: its parameters.
-        environment: file of the conda environment, relative to the rule files.
+        environment: file of the conda environment as Snakemake takes it: relative to a rule's file, or a source file.
 
     Raises:
         ViperError: a rule names a section that there is not, or a command that there is not.

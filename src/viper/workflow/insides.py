@@ -192,7 +192,7 @@ def set_shell(rule: Any, shell: str) -> None:
     rule.shellcmd = shell
 
 
-def give(rule: Any, *, log: str, benchmark: str, conda: str, resources: dict[str, Any]) -> None:
+def give(rule: Any, *, log: str, benchmark: str, conda: Any, resources: dict[str, Any]) -> None:
     """Give a rule what it does not say itself; resources that the command line sets have the last word."""
     from snakemake.resources import Resources
 
