@@ -18,6 +18,7 @@ RULES = (
     "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "question_pages", "reconstruct_images", "reconstructions",
     "refine_captions", "refinements", "report_pages", "reward_curves", "scores", "tables", "threshold",
     "timings", "train", "unpack_benchmark", "word_table",
+    "families_table", "fetch_families", "figure_families", "figure_objectives", "objectives_table", "pretrain_family",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
@@ -25,10 +26,12 @@ FILES = (
     "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "preflight", "report", "subdomains",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",
     "timings", "wordcloud", "words",
+    "families", "families_claims", "families_gains",
+    "objectives", "objectives_claims", "objectives_curves", "objectives_gains",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")
-OWN_RULES = ("figure_attention", "figure_wordcloud")  # experiments with tables and a figure of other names
+OWN_RULES = ("figure_attention", "figure_wordcloud", "families", "objectives")  # experiments with tables and a figure of other names
 
 
 def collision(experiments: Iterable[str]) -> str | None:

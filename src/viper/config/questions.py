@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from viper.config.base import Count, Section
-from viper.lineage import is_trained, variant_of
+from viper.lineage import is_trained
 
 Contest = Literal["order", "steps", "updates", "clip", "kl", "sft"]
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -65,7 +65,7 @@ class Objectives(Question):
 class Course(Section):
     """One family: its base and what training makes of it, stage by stage."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")] = Field(
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ ()-]{0,63}$")] = Field(
         description="of the family, as tables and figures call it"
     )
     stages: list[str] = Field(min_length=2, description="its lineages: the base, then after each stage")
@@ -75,8 +75,6 @@ class Course(Section):
         base, *trained = self.stages
         if is_trained(base) or not all(map(is_trained, trained)):
             raise ValueError(f"stages {self.stages}: name the family's base first, and after it what is trained on it")
-        if len({variant_of(stage) for stage in self.stages}) > 1:
-            raise ValueError(f"stages {self.stages}: are of several bases: name those of one variant")
         return self
 
 
