@@ -48,7 +48,7 @@ rule families_table:
         table=L.table("families", "families"),
         claims=L.table("families", "families_claims"),
     params:
-        sections=["open_questions.families", "seeds", "evaluation.benchmarks", "analysis"],
+        sections=["open_questions.families", "seeds", "evaluation.source", "evaluation.benchmarks", "analysis"],
     shell:
         "python -m viper families-table {input:q} --options {params.options:q} --table {output.table:q}"
         " --claims {output.claims:q} > {log:q} 2>&1"

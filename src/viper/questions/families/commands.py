@@ -22,6 +22,7 @@ def families_table(
     claims: Annotated[Path, typer.Option(help="CSV to write: the answers with their verdicts")],
 ) -> None:
     """What each family gains over its own base, and the difference of the gains."""
+    from viper.analysis.benchmark_names import own_names
     from viper.analysis.predictions import Predictions
     from viper.analysis.tables import score_benchmarks
     from viper.questions.families import table as module
@@ -30,7 +31,9 @@ def families_table(
     question, settings = sections.open_questions.families, sections.analysis
     answers = Predictions.of(predictions, question.lineages)
     scores = score_benchmarks(answers, sections.evaluation.benchmarks, settings)
-    write_table(table, module.summary(scores, question.families, len(answers.runs)), float_format="%.4f")
+    drawn = sections.evaluation.benchmarks if sections.evaluation.source == "world" else {}
+    summary = own_names(module.summary(scores, question.families, len(answers.runs)), drawn)
+    write_table(table, summary, float_format="%.4f")
     write_table(claims, module.claims(scores, question.families, settings), float_format="%.4f")
 
 
@@ -46,7 +49,7 @@ def figure_families(
     from viper.questions.families import table as module
     from viper.reading import read_table
 
-    rows = read_table(table, needed=module.COLUMNS, numbers=module.NUMBERS).astype({"stage": int})
+    rows = read_table(table, needed=[*module.COLUMNS, "imitates"], numbers=module.NUMBERS).astype({"stage": int})
     style.use_style()
     drawn = figure.draw(rows)
     for path in output:

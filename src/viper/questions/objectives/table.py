@@ -84,7 +84,7 @@ def claims(scores: Scores, question: Objectives, table: pd.DataFrame, settings: 
     for contest, pair in question.contests.items():
         kind, text, told = CLAIMS[contest]
         ratio = passes[pair.better] / passes[pair.worse]
-        sentence = f"{told} and {ratio:.2f} times the compute: {{measured}}, {{verdict}}."
+        sentence = f"{told}, at {ratio:.2f} times the compute: {{measured}}. {text}: {{verdict}}."
         measure = gain(pair.better, pair.worse)
         rows.append(judged("objectives", contest, text, measure, scores, settings, kind=kind, sentence=sentence))
     return answers.table(rows)
