@@ -104,7 +104,7 @@ def test_the_other_family_answers_as_generate_does(tmp_path):
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     loaded = load_transformers(tmp_path, VlmSection(path=str(tmp_path), device="cpu", batch_size=4))
-    chats = [Chat("What is there ?", tuple(pictures(count))) for count in (1, 2, 1)]
+    chats = [Chat(text="What is there ?", images=tuple(pictures(count))) for count in (1, 2, 1)]
     for chat, ours in zip(chats, loaded.answer(chats, max_new_tokens=12), strict=True):
         inputs = loaded.prepare([chat])
         ids = [model.config.image_token_id]
@@ -145,7 +145,7 @@ def claims_of(scores):
 
 
 def test_a_family_that_does_not_gain_is_seldom_said_to():
-    rng, trials = np.random.default_rng(0), 200
+    rng, trials = np.random.default_rng(0), 80
     found = [claims_of(simulate(rng, (5, 10), (0, 0))).loc["other_gains", "verdict"] for _ in range(trials)]
     assert found.count(SUPPORTED) <= 0.025 * trials + 3 * np.sqrt(0.025 * trials)
 

@@ -140,7 +140,7 @@ def judged(scores):
 
 
 def test_no_effect_is_seldom_called_supported():
-    rng, trials, found = np.random.default_rng(3), 150, 0
+    rng, trials, found = np.random.default_rng(3), 40, 0
     for _ in range(trials):
         _, claims = judged(simulate(rng, np.full(len(question().lineages), 10.0)))
         found += (claims.loc[["order", "steps", "clip", "sft"], "verdict"] == SUPPORTED).sum()

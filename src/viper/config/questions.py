@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Count, Section
+from viper.config.base import Count, LeaveOutNull, Section
 from viper.lineage import is_trained
 
 Contest = Literal["order", "steps", "updates", "clip", "kl", "sft"]
@@ -33,7 +33,7 @@ class Objectives(Question):
     The first of `lineages` is the base, over which the others gain.
     """
 
-    contests: dict[Contest, Pair] = Field(min_length=1, description="choice → the two lineages that differ in it")
+    contests: Annotated[dict[Contest, Pair], LeaveOutNull] = Field(min_length=1, description="choice → the two lineages that differ in it")
     curves: list[str] = Field(
         [], description="lineages of one rewarded phase on the same data, whose reward is drawn over compute"
     )
