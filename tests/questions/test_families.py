@@ -1,4 +1,4 @@
-"""Another family is built, trained on and judged like the scale's own; the difference of gains is what it says it is."""
+"""Another family is built, trained and judged like the scale's own; the difference of gains is what it says."""
 
 from functools import lru_cache
 
@@ -23,7 +23,7 @@ from viper.questions.families import figure, table
 from viper.training.common import freeze_vision_tower
 
 SEEDS = (0, 1, 2)
-WORDS = "A red circle . What is there ? user assistant"
+WORDS = ("A", "red", "circle", ".", "What", "is", "there", "?", "user", "assistant")
 STAGE = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3, "seed": 0, "easy_steps": 1, "micro_batches": 1}
 
 
@@ -41,7 +41,7 @@ def pictures(count):
     return [draw.render(sample_scene(rng)) for _ in range(count)]
 
 
-def built(family, words=WORDS.split()):
+def built(family, words=WORDS):
     processor = family.build_processor(words)
     return processor, family.build_vlm(processor, hidden_size=64, layers=2, vision_layers=1, intermediate_size=64)
 
@@ -73,12 +73,8 @@ def test_a_token_of_the_other_family_shows_its_own_cell_in_order():
 
 
 def test_nothing_of_the_other_family_is_of_qwen():
-    _, own = built(vlm)
-    _, other = built(internvl)
-    assert {type(part).__module__ for part in own.modules()} & {type(part).__module__ for part in other.modules()} <= {
-        name for name in (type(part).__module__ for part in other.modules()) if "qwen" not in name
-    }
-    assert not any("qwen" in type(part).__module__ for part in other.modules())
+    modules = [{type(part).__module__ for part in built(family)[1].modules()} for family in (vlm, internvl)]
+    assert [any("qwen" in name for name in named) for named in modules] == [True, False]
 
 
 @pytest.mark.parametrize("family", pretrain.FAMILIES.values(), ids=pretrain.FAMILIES)

@@ -105,7 +105,7 @@ def test_all_of_one_contest_have_the_same_number_of_updates_and_samples():
 def test_what_was_not_counted_stops(tmp_path):
     path = tmp_path / "train.csv"
     write_table(path, pd.DataFrame({"step": [1], "reward": [0.5], "tokens": [np.nan], "seconds": [1.0]}))
-    with pytest.raises(ViperError, match="does not say how many tokens.*train this lineage again"):
+    with pytest.raises(ViperError, match=r"does not say how many tokens.*train this lineage again"):
         budget.read_metrics(path)
     with pytest.raises(ViperError, match=r"base\.csr with seed 0: no file of metrics"):
         budget.total({}, {}, "base.csr", 0)

@@ -86,7 +86,8 @@ def write_data(path, images_per_row, rows=12):
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory):
-    """Folder with base/ and internvl/ (checkpoints of two families), csr/train.parquet (one image per row) and vop/train.parquet (two)."""
+    """Folder with base/ and internvl/ (checkpoints of two families), csr/train.parquet (one image per row) and
+    vop/train.parquet (two)."""
     root = tmp_path_factory.mktemp("toy")
     words = split_words(" ".join([*STATEMENTS, *PROMPTS, "user assistant Look ."]))
     for folder, family in (("base", vlm), ("internvl", internvl)):

@@ -101,7 +101,11 @@ def pretrain_vision(model, processor, *, steps: int, batch_size: int, learning_r
     scenes = scene_stream(seed)
     width = model.config.text_config.hidden_size
     head, place = SceneHead(width), nn.Linear(width, 9)
-    learned = [*(weight for part in eyes(model) for weight in part.parameters()), *head.parameters(), *place.parameters()]
+    learned = [
+        *(weight for part in eyes(model) for weight in part.parameters()),
+        *head.parameters(),
+        *place.parameters(),
+    ]
     optimizer = torch.optim.AdamW(learned, lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     cells = torch.arange(9).repeat(batch_size)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, steps)

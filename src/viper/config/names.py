@@ -31,7 +31,12 @@ FILES = (
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")
-OWN_RULES = ("figure_attention", "figure_wordcloud", "families", "objectives")  # experiments with tables and a figure of other names
+OWN_RULES = (
+    "figure_attention",
+    "figure_wordcloud",
+    "families",
+    "objectives",
+)  # experiments with tables and a figure of other names
 
 
 def collision(experiments: Iterable[str]) -> str | None:

@@ -33,7 +33,9 @@ class Objectives(Question):
     The first of `lineages` is the base, over which the others gain.
     """
 
-    contests: Annotated[dict[Contest, Pair], LeaveOutNull] = Field(min_length=1, description="choice → the two lineages that differ in it")
+    contests: Annotated[dict[Contest, Pair], LeaveOutNull] = Field(
+        min_length=1, description="choice → the two lineages that differ in it"
+    )
     curves: list[str] = Field(
         [], description="lineages of one rewarded phase on the same data, whose reward is drawn over compute"
     )
@@ -58,7 +60,9 @@ class Objectives(Question):
     @model_validator(mode="after")
     def _check_curves(self) -> "Objectives":
         if long := [name for name in self.curves if name.count(".") > 1]:
-            raise ValueError(f"curves: {long[0]!r} has several phases, whose rewards are not comparable: name one phase")
+            raise ValueError(
+                f"curves: {long[0]!r} has several phases, whose rewards are not comparable: name one phase"
+            )
         return self
 
 
@@ -107,7 +111,9 @@ class OpenQuestions(Section):
     reward_audit: Question | None = Field(None, description="embedder, threshold, and hacking of the reward")
     inspection: Question | None = Field(None, description="do the differences match the words, by eye?")
     families: Families | None = Field(None, description="does another family of models gain as well?")
-    objectives: Objectives | None = Field(None, description="order, clip, KL term, updates, supervision at equal budget")
+    objectives: Objectives | None = Field(
+        None, description="order, clip, KL term, updates, supervision at equal budget"
+    )
     needle: Question | None = Field(None, description="does attention go where the answer is?")
 
     @property

@@ -11,8 +11,8 @@ _COLORS, _MARKERS, _APART = ("#0072B2", "#D55E00"), ("o", "s"), 0.12
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """On the left the overall score after each stage; on the right the gain of the last stage over the base, overall and
-    by benchmark."""
+    """On the left the overall score after each stage; on the right the gain of the last stage over the base,
+    overall and by benchmark."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.0), width_ratios=(2, 3))
     last = table["stage"].max()
     columns = [OVERALL, *(name for name in dict.fromkeys(table["column"]) if name != OVERALL)][::-1]

@@ -1,4 +1,4 @@
-"""One row per stage of each family and benchmark: what it scores, what it gained, and how far that is from the other's."""
+"""One row per stage of each family and benchmark: its score, its gain, and how far that is from the other's."""
 
 from collections.abc import Sequence
 from operator import itemgetter
