@@ -14,10 +14,11 @@ from viper.analysis.figures import style
 from viper.analysis.verdicts import SUPPORTED
 from viper.config import load
 from viper.config.hub import fill_variant
-from viper.config.models import VlmSection
+from viper.config.models import Lens, VlmSection
 from viper.config.pretraining import VlmFit
 from viper.errors import ViperError
 from viper.models.base import Chat
+from viper.models.pretrained import load_processor
 from viper.models.transformers_vlm import load_transformers
 from viper.questions.families import figure, table
 from viper.training.common import freeze_vision_tower
@@ -107,6 +108,17 @@ def test_the_other_family_answers_as_generate_does(tmp_path):
         theirs = model.eval().generate(**inputs, max_new_tokens=12, do_sample=False, suppress_tokens=ids)
         text = processor.batch_decode(theirs[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)[0]
         assert ours == text.strip()
+
+
+def test_the_other_family_sees_through_the_lens(tmp_path):
+    processor, model = built(internvl)
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    seen = [
+        vision.pixels(load_processor(tmp_path, lens), pictures(1))["pixel_values"]
+        for lens in (None, Lens(contrast=0.5), Lens(contrast=0.0))
+    ]
+    assert 0 == seen[2].std((2, 3)).max() < seen[1].std((2, 3)).max() < seen[0].std((2, 3)).max()
 
 
 def test_the_recipe_is_that_of_the_first_family():

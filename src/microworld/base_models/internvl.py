@@ -2,8 +2,8 @@
 
 Sources: transformers' InternVLConfig and InternVLProcessor. The tower sees absolute places, not rotary ones; four
 patches become one token by a pixel shuffle, not by a merger inside the tower; the language side is a Llama, with plain
-rotary positions and no biases. Pictures have the size, and as many tokens, as those of `microworld.base_models.vlm`, and the
-chat template differs in what stands for a picture.
+rotary positions and no biases. Pictures have the size, and as many tokens, as those of `microworld.base_models.vlm`,
+and the chat template differs in what stands for a picture.
 """
 
 from collections.abc import Iterable

@@ -46,8 +46,8 @@ def caption(table: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     return (
         "Ways of training the same base on the same data. Left: what each gained over the base, in points of the mean "
-        f"over the benchmarks. {style.intervals(table, confidence)} Below each name the compute that its training "
-        "took: passes of a token through the model, of which a backward pass is two; times twice the number of parameters "
+        f"over the benchmarks. {style.intervals(table, confidence)} Below each name the compute that training took: "
+        "passes of a token through the model, of which a backward pass is two; times twice the number of parameters "
         "they are floating-point operations. Right: the reward over the compute spent before each sampling, smoothed, "
         "the mean of the seeds with a band from the lowest to the highest.\n"
     )
