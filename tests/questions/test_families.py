@@ -116,9 +116,9 @@ def test_the_other_family_sees_through_the_lens(tmp_path):
     processor.save_pretrained(tmp_path)
     seen = [
         vision.pixels(load_processor(tmp_path, lens), pictures(1))["pixel_values"]
-        for lens in (None, Lens(contrast=0.5), Lens(contrast=0.0))
+        for lens in (None, Lens(contrast=0.5), Lens(contrast=0.1))
     ]
-    assert 0 == seen[2].std((2, 3)).max() < seen[1].std((2, 3)).max() < seen[0].std((2, 3)).max()
+    assert seen[2].std((2, 3)).max() < seen[1].std((2, 3)).max() < seen[0].std((2, 3)).max()
 
 
 def test_the_recipe_is_that_of_the_first_family():
