@@ -136,7 +136,8 @@ def curve(
 
 
 def at_equal_compute(curves: pd.DataFrame) -> dict[str, float]:
-    """Lineage → its reward, the mean over seeds, where each of the curves had taken what the cheapest took in all."""
+    """Lineage → its reward, the mean over seeds, where each curve had taken what the cheapest had before its
+    last sampling."""
     runs = curves.groupby(["lineage", "seed"], sort=False)
     at = runs["passes"].max().min()
     reached = runs[["passes", "smoothed"]].apply(lambda run: float(np.interp(at, run["passes"], run["smoothed"])))

@@ -35,6 +35,7 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         right.fill_between(
             compute, runs["smoothed"].min(), runs["smoothed"].max(), color=look.color, alpha=0.15, linewidth=0
         )
+    right.locator_params(axis="x", nbins=5)
     right.set_xlabel("compute spent (million passes of a token)")
     right.set_ylabel("reward")
     if len(curves):
