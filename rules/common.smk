@@ -68,8 +68,9 @@ def shards(lineage):
 
 
 def hub_manifests():
-    """The manifests of all models that this scale takes from a hub."""
-    return [manifest(cached_folder(S.models.cache, pinned)) for pinned in S.models.hub.values()]
+    """The manifests of all models that this scale, or a variant of it, takes from a hub."""
+    pinned = [name for variant in ("", *S.variants) for name in S.under(variant).models.hub.values()]
+    return [manifest(cached_folder(S.models.cache, name)) for name in dict.fromkeys(pinned)]
 
 
 @cache

@@ -53,11 +53,11 @@ def chosen(batch, rows):
         if not isinstance(value, torch.Tensor) or (value.ndim and len(value) == count)
     } | {"num_items_in_batch": batch["num_items_in_batch"]}
     if "num_images" in batch:
-        images = torch.arange(len(batch["image_grid_thw"])).split(batch["num_images"])
+        images = torch.arange(sum(batch["num_images"])).split(batch["num_images"])
         kept = torch.cat([images[row] for row in rows])
-        pixels = batch["pixel_values"].split(batch["image_grid_thw"].prod(-1).tolist())
-        picked |= {
-            "pixel_values": torch.cat([pixels[i] for i in kept]),
-            "image_grid_thw": batch["image_grid_thw"][kept],
-        }
+        grid = batch.get("image_grid_thw")
+        pixels = batch["pixel_values"].split(1 if grid is None else grid.prod(-1).tolist())
+        picked["pixel_values"] = torch.cat([pixels[i] for i in kept])
+        if grid is not None:
+            picked["image_grid_thw"] = grid[kept]
     return picked

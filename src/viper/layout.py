@@ -105,6 +105,14 @@ class Layout:
         """The file in git that names the stored base models."""
         return f"{MODELS}/{self.scale}/pretrained.dvc"
 
+    def family_model(self, family: str = "{family}") -> str:
+        """The manifest of the base VLM of a further family."""
+        return manifest(f"{MODELS}/{self.scale}/families/{family}")
+
+    def stored_families(self) -> str:
+        """The file in git that names them, once they are stored."""
+        return f"{MODELS}/{self.scale}/families.dvc"
+
     def latents(self) -> str:
         """The manifest of what painter and editor share while they are pretrained."""
         return manifest(f"{MODELS}/{self.scale}/latents")

@@ -11,7 +11,7 @@ from microworld.adapters.skills import SKILLS, draw
 from microworld.scene import split_of
 from viper.analysis.verdicts import SUPPORTED
 from viper.config.analysis import Analysis
-from viper.config.questions_skills import Skills
+from viper.config.questions.skills import Skills
 from viper.errors import ViperError
 from viper.questions.skills import table
 

@@ -11,7 +11,8 @@ from PIL import Image as Pillow
 
 from grpo_ways import ROLLOUTS, build_stock
 from method import method
-from microworld.base_models.vlm import build_processor, build_vlm, split_words
+from microworld.base_models import internvl, vlm
+from microworld.base_models.vlm import split_words
 from viper.config.training import TrainOptions
 from viper.manifest import write_manifest
 from viper.models.pretrained import load_model, load_processor, vision_token_ids
@@ -85,14 +86,16 @@ def write_data(path, images_per_row, rows=12):
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory):
-    """Folder with base/ (a checkpoint), csr/train.parquet (one image per row) and vop/train.parquet (two)."""
+    """Folder with base/ and internvl/ (checkpoints of two families), csr/train.parquet (one image per row) and
+    vop/train.parquet (two)."""
     root = tmp_path_factory.mktemp("toy")
     words = split_words(" ".join([*STATEMENTS, *PROMPTS, "user assistant Look ."]))
-    processor = build_processor(words)
-    model = build_vlm(processor, hidden_size=64, layers=2, vision_layers=1, intermediate_size=64)
-    model.save_pretrained(root / "base")
-    processor.save_pretrained(root / "base")
-    write_manifest(root / "base")
+    for folder, family in (("base", vlm), ("internvl", internvl)):
+        processor = family.build_processor(words)
+        model = family.build_vlm(processor, hidden_size=64, layers=2, vision_layers=1, intermediate_size=64)
+        model.save_pretrained(root / folder)
+        processor.save_pretrained(root / folder)
+        write_manifest(root / folder)
     write_data(root / "csr" / "train.parquet", 1)
     write_data(root / "vop" / "train.parquet", 2)
     return root
@@ -148,17 +151,23 @@ def grpo_options():
 
 
 @pytest.fixture
-def build(toy, rows_of, reward, grpo_options, tmp_path):
+def base(toy):
+    """The checkpoint that `build` starts from."""
+    return toy / "base"
+
+
+@pytest.fixture
+def build(base, rows_of, reward, grpo_options, tmp_path):
     """Builds a trainer on prompts of one and of two images: TRL's own ("stock"), or ours ("once" or "shared")."""
 
     def build(way, dtype=torch.float64, sets=("csr", "vop"), **changes):
         options = grpo_options(**{"responses_per_pass": 2 * ROLLOUTS, "max_completion_length": 12} | changes)
-        model = load_model(toy / "base", dtype)
+        model = load_model(base, dtype)
         work = tmp_path / way
         work.mkdir(exist_ok=True)
         arguments = (
             model,
-            load_processor(toy / "base", padding_side="left"),
+            load_processor(base, padding_side="left"),
             rows_of(sets, options.phase.steps * options.phase.prompts_per_step),
             grpo.RewardFunction(reward, RolloutWriter(work / "rollouts.jsonl", 1, ROLLOUTS)),
             grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=0, work=work),

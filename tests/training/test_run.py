@@ -311,6 +311,8 @@ def test_supervised_training_learns_the_answers(toy, tmp_path):
     train(options, where, seed=0)
     losses = [float(row["loss"]) for row in rows_of(where.metrics)]
     assert max(losses[-3:]) < 0.9 * losses[0]
+    tokens = [float(row["tokens"]) for row in rows_of(where.metrics)]
+    assert 0 < max(tokens) < 2 * min(tokens), "tokens are those of each step, not of all so far"
     assert where.rollouts.read_text() == ""
     assert model_folder(where.model / "manifest.json")
 

@@ -11,6 +11,12 @@ from viper.models.prompt_batch import PromptBatch
 from viper.training.shared_prefix import _by_length
 
 
+@pytest.fixture(params=["base", "internvl"])
+def base(request, toy):
+    """A checkpoint of each family that it was made for."""
+    return toy / request.param
+
+
 def test_same_seed_samples_the_same_tokens(build):
     batches = [sampled(build(way), groups=4) for way in ("stock", "shared")]
     assert len({int(row.sum()) for row in batches[0]["completion_mask"]}) > 1, "all of one length: nothing ended early"
@@ -64,7 +70,7 @@ def test_training_is_that_of_stock_trl(build, settings):
 
 def test_a_family_that_it_was_not_made_for_is_refused_by_name(build, monkeypatch):
     monkeypatch.setattr("viper.training.shared_prefix.FAMILIES", ("other_vl",))
-    with pytest.raises(ViperError, match=r"models of type qwen2_5_vl \(known: other_vl\): set shared_prefix: false"):
+    with pytest.raises(ViperError, match=r"models of type \w+ \(known: other_vl\): set shared_prefix: false"):
         build("shared")
 
 

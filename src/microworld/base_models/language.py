@@ -10,7 +10,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from microworld.base_models.tasks import Sample, changed_cells, restyle, sample_task, soften
-from microworld.base_models.vision import IGNORED, SceneHead, scene_loss, scene_targets
+from microworld.base_models.vision import IGNORED, SceneHead, eyes, scene_loss, scene_targets
 
 _READOUT_WEIGHT = 0.1
 
@@ -127,7 +127,8 @@ def pretrain_language(
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    model.model.visual.requires_grad_(False)
+    for part in eyes(model):
+        part.requires_grad_(False)
     readout = Readout(model.config.text_config.hidden_size)
     stop = processor.tokenizer.convert_tokens_to_ids(".")
     learned = [*(parameter for parameter in model.parameters() if parameter.requires_grad), *readout.parameters()]
@@ -163,6 +164,7 @@ def pretrain_language(
         bar.set_postfix(
             {task: f"{value:.2f}" for task, value in sorted(history[-1].items())}, readout=f"{known.item():.2f}"
         )
-    model.model.visual.requires_grad_(True)
+    for part in eyes(model):
+        part.requires_grad_(True)
     tasks = sorted({task for row in history for task in row})
     return {task: float(np.mean([row[task] for row in history if task in row])) for task in tasks}

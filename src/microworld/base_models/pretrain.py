@@ -9,12 +9,14 @@ from pathlib import Path
 
 import torch
 
-from microworld.base_models import checker, diffusion, language, tasks, text_encoder, vae, vision, vlm
+from microworld.base_models import checker, diffusion, internvl, language, tasks, text_encoder, vae, vision, vlm
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import write_manifest
 from viper.models.folder import check_model_folder, explained_loading
+
+FAMILIES = {"qwen2_5_vl": vlm, "internvl": internvl}  # module that builds processor and model of each
 
 
 def _finish(folder: Path, parameters: dict, figures: dict) -> None:
@@ -24,7 +26,7 @@ def _finish(folder: Path, parameters: dict, figures: dict) -> None:
 
 
 def train_vlm(options: VlmFit, output: Path) -> None:
-    """Train the base VLM into `output`: vision tower, then language (see the two modules).
+    """Train a base VLM of the family that `options` names into `output`: vision tower, then language (see the modules).
 
     Raises:
         ViperError: a stage asks something seldom that is no kind of question.
@@ -35,8 +37,9 @@ def train_vlm(options: VlmFit, output: Path) -> None:
                 f"a stage of pretraining.vlm.language: seldom names {', '.join(unknown)}: the kinds of questions are "
                 + ", ".join(sorted(tasks.QUESTIONS))
             )
-    processor = vlm.build_processor(tasks.vocabulary())
-    model = vlm.build_vlm(processor, seed=options.language[0].seed)
+    family = FAMILIES[options.family]
+    processor = family.build_processor(tasks.vocabulary())
+    model = family.build_vlm(processor, seed=options.language[0].seed)
     eyes = vision.pretrain_vision(model, processor, **options.vision.model_dump())
     losses = []
     for stage in options.language:

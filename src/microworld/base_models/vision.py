@@ -1,6 +1,6 @@
 """Teaching the micro VLM's eyes first: a linear head reads what a cell shows, and which cell it is, off its token.
 
-From scratch and end to end a Qwen2.5-VL this small does not take off; with a tower that has learned to see, language
+From scratch and end to end a VLM this small does not take off; with a tower that has learned to see, language
 follows at once. A token must also say where it stands: rotary positions are relative, and a language side that has to
 find places out by itself learns to compare two pictures late. The heads are thrown away afterwards.
 """
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from microworld import draw
 from microworld.scene import COLORS, KINDS, SHADES, SIZES, TEXTURES, Scene, scene_stream
+from viper.models.pretrained import EYES
 
 IGNORED = -100  # by cross_entropy: what is not asked, such as the color of an empty cell
 _WIDTHS = {"kind": len(KINDS) + 1, "color": len(COLORS), "size": len(SIZES)}
@@ -73,8 +74,21 @@ def scene_accuracy(logits: dict[str, torch.Tensor], targets: dict[str, torch.Ten
 
 
 def pixels(processor, images) -> dict[str, torch.Tensor]:
-    """`pixel_values` and `image_grid_thw` of a list of images, as the model's forward wants them."""
-    return dict(processor.image_processor(images=images, return_tensors="pt"))
+    """What the processor makes of a list of images, as the model's `get_image_features` wants it."""
+    made = dict(processor.image_processor(images=images, return_tensors="pt"))
+    return {name: made[name] for name in ("pixel_values", "image_grid_thw") if name in made}
+
+
+def eyes(model) -> list[nn.Module]:
+    """The parts that make tokens of pictures: the vision tower, and what projects its features where that is apart."""
+    return [getattr(model.model, name) for name in EYES if hasattr(model.model, name)]
+
+
+def see(model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The tokens of pictures, (pictures, 9, width)."""
+    seen = model.model.get_image_features(**inputs).pooler_output
+    tokens = torch.cat(list(seen)) if isinstance(seen, list | tuple) else seen
+    return tokens.reshape(-1, 9, tokens.shape[-1])
 
 
 def pretrain_vision(model, processor, *, steps: int, batch_size: int, learning_rate: float, seed: int) -> dict:
@@ -84,10 +98,14 @@ def pretrain_vision(model, processor, *, steps: int, batch_size: int, learning_r
         steps: optimiser steps of `batch_size` fresh scenes each; the rate falls linearly to a tenth.
     """
     torch.manual_seed(seed)
-    tower, scenes = model.model.visual, scene_stream(seed)
+    scenes = scene_stream(seed)
     width = model.config.text_config.hidden_size
     head, place = SceneHead(width), nn.Linear(width, 9)
-    learned = [*tower.parameters(), *head.parameters(), *place.parameters()]
+    learned = [
+        *(weight for part in eyes(model) for weight in part.parameters()),
+        *head.parameters(),
+        *place.parameters(),
+    ]
     optimizer = torch.optim.AdamW(learned, lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     cells = torch.arange(9).repeat(batch_size)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, steps)
@@ -97,8 +115,7 @@ def pretrain_vision(model, processor, *, steps: int, batch_size: int, learning_r
         batch = [next(scenes) for _ in range(batch_size)]
         inputs = pixels(processor, [draw.render(scene) for scene in batch])
         with torch.autocast("cpu", torch.bfloat16):  # twice as fast where the processor has such instructions
-            seen = tower(inputs["pixel_values"], grid_thw=inputs["image_grid_thw"])
-        features = getattr(seen, "pooler_output", seen).float().reshape(batch_size, 9, width)
+            features = see(model, inputs).float()
         logits, places = head(features), place(features).flatten(0, 1)
         targets = scene_targets(batch)
         loss = scene_loss(logits, targets) + nn.functional.cross_entropy(places, cells)

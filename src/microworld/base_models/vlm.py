@@ -3,7 +3,7 @@
 Sources: transformers' Qwen2_5_VLConfig and Qwen2_5_VLProcessor; the chat template follows Qwen's ChatML.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -22,8 +22,8 @@ SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start
 PLACEHOLDERS = ("<|image_pad|>", "<|video_pad|>")
 UNKNOWN = "<unk>"
 
-_SEEN_SIZE = 96  # pixels a side
-_PATCH_SIZE = 16
+SEEN_SIZE = 96  # pixels a side
+PATCH_SIZE = 16
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -52,24 +52,32 @@ def split_words(text: str) -> list[str]:
     return [word for word, _ in _pre_tokenizer().pre_tokenize_str(text)]
 
 
-def build_tokenizer(vocabulary: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A word-level tokenizer that knows `vocabulary` (words as `split_words` gives them) and Qwen's special tokens.
+def build_tokenizer(
+    vocabulary: Iterable[str],
+    special: Sequence[str] = (*SPECIAL_TOKENS, *PLACEHOLDERS),
+    named: Mapping[str, str] = {"image_token": PLACEHOLDERS[0], "video_token": PLACEHOLDERS[1]},
+) -> PreTrainedTokenizerFast:
+    """A word-level tokenizer that knows `vocabulary` (words as `split_words` gives them) and a family's special tokens.
 
     The think and answer tags are ordinary added tokens, so that they survive `skip_special_tokens=True`.
+
+    Args:
+        special: the family's, ChatML's three first.
+        named: those that its processor asks the tokenizer for, by the name of the attribute.
     """
-    words = [UNKNOWN, *SPECIAL_TOKENS, *PLACEHOLDERS, *TAGS, "\n"]
+    words = [UNKNOWN, *special, *TAGS, "\n"]
     words += sorted(set(vocabulary) - set(words))
     tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = _pre_tokenizer()
-    tokenizer.add_special_tokens([*SPECIAL_TOKENS, *PLACEHOLDERS])
+    tokenizer.add_special_tokens(list(special))
     tokenizer.add_tokens(list(TAGS))
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         unk_token=UNKNOWN,
         pad_token="<|endoftext|>",
         eos_token="<|im_end|>",
-        additional_special_tokens=[*SPECIAL_TOKENS[1:2], *SPECIAL_TOKENS[3:], *PLACEHOLDERS],
-        extra_special_tokens={"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"},
+        additional_special_tokens=[special[1], *special[3:]],
+        extra_special_tokens=dict(named),
         padding_side="left",
         clean_up_tokenization_spaces=True,
         model_max_length=1024,
@@ -82,8 +90,8 @@ def build_processor(vocabulary: Iterable[str]) -> Qwen2_5_VLProcessor:
     A token covers 2x2 patches of 16 pixels, a third of the picture each way: the grid of the micro world, so that no
     token cuts an object in two.
     """
-    area = {"shortest_edge": _SEEN_SIZE**2, "longest_edge": _SEEN_SIZE**2}
-    patches = {"patch_size": _PATCH_SIZE, "temporal_patch_size": 2, "merge_size": 2, "size": area}
+    area = {"shortest_edge": SEEN_SIZE**2, "longest_edge": SEEN_SIZE**2}
+    patches = {"patch_size": PATCH_SIZE, "temporal_patch_size": 2, "merge_size": 2, "size": area}
     return Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(**patches),
         tokenizer=build_tokenizer(vocabulary),
@@ -130,10 +138,10 @@ def build_vlm(
             "hidden_size": hidden_size,
             "intermediate_size": 2 * hidden_size,
             "num_heads": heads,
-            "patch_size": _PATCH_SIZE,
+            "patch_size": PATCH_SIZE,
             "spatial_merge_size": 2,
             "temporal_patch_size": 2,
-            "window_size": _SEEN_SIZE,
+            "window_size": SEEN_SIZE,
             "fullatt_block_indexes": list(range(vision_layers)),
             "out_hidden_size": hidden_size,
         },

@@ -59,6 +59,24 @@ def fill_paths(scale: Any) -> Any:
     return filled
 
 
+def fill_variant(changes: Mapping[str, Any], cache: str) -> Mapping[str, Any]:
+    """What a variant sets, with the path at which the cache keeps every model that it takes from a hub instead.
+
+    Raises:
+        ValueError: see `fill_paths`.
+    """
+    models = changes.get("models")
+    named = models.get("hub") if isinstance(models, Mapping) else None
+    if not isinstance(named, Mapping):
+        return changes
+    parts = {
+        part: _with_path(models.get(part, {}), cached_folder(cache, named[part]), f"models.{part}")
+        for part in _SECTIONS
+        if isinstance(named.get(part), str)
+    }
+    return {**changes, "models": {**models, **parts}}
+
+
 def _with_path(section: Mapping[str, Any], folder: str, name: str) -> dict[str, Any]:
     given = section.get("path", folder)
     if given != folder:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Area, Batch, Count, Few, Natural, Pixels, Section, Seed, Tokens, suggestion
+from viper.config.base import Area, Batch, Count, Few, LeaveOutNull, Natural, Pixels, Section, Seed, Tokens, suggestion
 from viper.config.hub import Pinned
 from viper.config.paths import PathText
 
@@ -145,7 +145,7 @@ class VlmSection(Section):
     vllm: Vllm = Vllm()
     batch_size: Batch = Field(32, description="chats a generation batch; vLLM makes its own batches")
     attention: Attention = "auto"
-    processor: dict[str, Area] = Field(
+    processor: Annotated[dict[str, Area], LeaveOutNull] = Field(
         {}, description="options of AutoProcessor.from_pretrained, for example min_pixels and max_pixels of an image"
     )
     lens: Lens | None = Field(

@@ -23,6 +23,7 @@ RULES = (
     "refine_captions", "refinements", "report_pages", "reward_curves", "scores", "tables", "threshold",
     "timings", "train", "unpack_benchmark", "word_table",
     "audit_painters", "figure_painters", "fit_painters",
+    "families_table", "fetch_families", "figure_families", "figure_objectives", "objectives_table", "pretrain_family",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
@@ -37,6 +38,8 @@ FILES = (
     "needles", "needle_attention", "needle_shares",
     "painter_fidelity", "painter_fidelity_audit", "painter_fidelity_claims", "painter_fidelity_gain",
     "painter_fidelity_line", "painter_fidelity_points",
+    "families", "families_claims", "families_gains",
+    "objectives", "objectives_claims", "objectives_curves", "objectives_gains",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")
@@ -44,6 +47,8 @@ OWN_RULES = (
     "figure_attention",
     "figure_wordcloud",
     "painter_fidelity",
+    "families",
+    "objectives",
 )  # experiments with tables and a figure of other names
 
 

@@ -1,11 +1,12 @@
 """The section `pretraining` of params.yaml: how the base models are trained on the drawn world."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, field_validator
 
 from viper.config.base import Batch, Count, Few, Natural, Section, Seed, Width
 
+FamilyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Task = Literal["caption", "csr", "critique", "refine", "entities", "vop", "question"]
 
 
@@ -63,6 +64,9 @@ class LanguageFit(Fit):
 class VlmFit(Section):
     """The base VLM: first its eyes, then its language."""
 
+    family: Literal["qwen2_5_vl", "internvl"] = Field(
+        "qwen2_5_vl", exclude_if=lambda family: family == "qwen2_5_vl", description="whose classes it is of"
+    )
     vision: Fit
     language: list[LanguageFit] = Field(min_length=1, description="stages, one after the other")
 
@@ -78,6 +82,11 @@ class Pretraining(Section):
     """One part per rule of rules/pretrain.smk."""
 
     vlm: VlmFit
+    families: dict[FamilyName, VlmFit] = Field(
+        {},
+        description="further base VLMs, by the name of their folder; what each extends has the recipe of the first",
+        exclude_if=lambda families: not families,
+    )
     latents: LatentsFit
     diffusion: DenoiserFit
     checker: Fit

@@ -10,7 +10,7 @@ from viper.config.analysis import Analysis
 from viper.config.base import LONGEST_LINEAGE, LeaveOutNull, Section, Seed
 from viper.config.evaluation import Evaluation
 from viper.config.fit import Fit
-from viper.config.hub import fill_paths
+from viper.config.hub import fill_paths, fill_variant
 from viper.config.images import Images
 from viper.config.inheritance import merge
 from viper.config.models import Models
@@ -100,7 +100,7 @@ class Scale(Section):
             return self
         sections = {
             name: type(section := getattr(self, name)).model_validate(merge(section.model_dump(), changes))
-            for name, changes in self.variants[variant].items()
+            for name, changes in fill_variant(self.variants[variant], self.models.cache).items()
         }
         return self.model_copy(update=sections)
 

@@ -24,11 +24,16 @@ def register(app: typer.Typer) -> None:
         typer.echo(fetch_model(name, folder), err=True)
 
     @app.command("pretrain-vlm")
-    def pretrain_vlm(options: Options, output: Output) -> None:
-        """Train the base VLM: first its eyes, then its language."""
+    def pretrain_vlm(
+        options: Options,
+        output: Output,
+        family: Annotated[str, typer.Option(help="of pretraining.families; without, pretraining.vlm")] = "",
+    ) -> None:
+        """Train a base VLM: first its eyes, then its language."""
         from viper.models import world
 
-        world.train_vlm(read_options(options).pretraining.vlm, output)
+        recipes = read_options(options).pretraining
+        world.train_vlm(recipes.families[family] if family else recipes.vlm, output)
 
     @app.command("pretrain-latents")
     def pretrain_latents(options: Options, output: Output) -> None:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
     from viper.config.models import Attention, Lens
 
+# Parts that make tokens of pictures, as families call them: the vision tower, and what projects its features where that
+# is no part of it (Qwen's has it inside).
+VISION_TOWERS = ("visual", "vision_tower", "vision_model")
+PROJECTORS = ("multi_modal_projector",)
+EYES = (*VISION_TOWERS, *PROJECTORS)
 _VISION_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "image_token_index")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
 
 # Families whose positions and caches are known to work this way (tests/training/test_shared_prefix.py has each).
-FAMILIES = ("qwen2_5_vl",)
+FAMILIES = ("qwen2_5_vl", "internvl")
 # Fields whose leading dimension is: a row of the batch; an image; a tile or patch of an image.
 _OF_ROWS = ("mm_token_type_ids", "token_type_ids")
 _OF_IMAGES = ("image_grid_thw", "image_sizes")

@@ -8,9 +8,11 @@ import typer
 from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
 from viper.questions.diffusion_errors import commands as diffusion_errors
+from viper.questions.families import commands as families
 from viper.questions.generations import commands as generations
 from viper.questions.inspection import commands as inspection
 from viper.questions.needle import commands as needle
+from viper.questions.objectives import commands as objectives
 from viper.questions.painter_fidelity import commands as painter_fidelity
 from viper.questions.skills import commands as skills
 
@@ -24,6 +26,8 @@ def register(app: typer.Typer) -> None:
     needle.register(app)
     generations.register(app)
     painter_fidelity.register(app)
+    objectives.register(app)
+    families.register(app)
 
 
 def open_questions(

@@ -8,8 +8,7 @@ from transformers import PreTrainedModel
 
 from viper.config.training import Machine, TrainOptions
 from viper.errors import ViperError
-
-VISION_TOWERS = ("visual", "vision_tower", "vision_model")
+from viper.models.pretrained import EYES, VISION_TOWERS
 
 
 def require_gpus(machine: Machine) -> None:
@@ -56,16 +55,16 @@ def trainer_arguments(options: TrainOptions, *, seed: int, work: Path) -> dict[s
 
 
 def freeze_vision_tower(model: PreTrainedModel) -> None:
-    """Take the vision tower out of training.
+    """Take out of training what makes tokens of pictures: the vision tower, and what projects its features.
 
     Raises:
-        ViperError: the model has none under a name known to us.
+        ViperError: the model has no tower under a name known to us.
     """
     inner = model.base_model
-    for name in VISION_TOWERS:
+    if not any(hasattr(inner, name) for name in VISION_TOWERS):
+        raise ViperError(
+            f"freeze_vision is true, but {type(model).__name__} has no vision tower under a known name: set it to false"
+        )
+    for name in EYES:
         if hasattr(inner, name):
             getattr(inner, name).requires_grad_(False)
-            return
-    raise ViperError(
-        f"freeze_vision is true, but {type(model).__name__} has no vision tower under a known name: set it to false"
-    )

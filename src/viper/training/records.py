@@ -30,7 +30,8 @@ TRL_NAMES = {
     "grad_norm": "grad_norm",
     "loss": "loss",
 }
-COLUMNS = ("step", *TRL_NAMES, "seconds")
+COLUMNS = ("step", *TRL_NAMES, "tokens", "seconds")
+_TOKENS = "num_tokens"  # TRL's name of how many tokens it has seen so far
 # Further columns of a run whose sampling by vLLM is corrected → the name under which `viper.training.vllm_rollouts`
 # logs them
 CORRECTION_NAMES = {
@@ -48,7 +49,8 @@ class MetricsWriter(TrainerCallback):
     log-probabilities of sampling and of training, in nats.
 
     Lengths are in tokens, `seconds` is the wall time since the step before (sampling, reward and update together), and
-    `reward_std` is taken over the whole batch.
+    `reward_std` is taken over the whole batch. `tokens` are those of prompts and responses, padding left out, that the
+    step sampled, or was made on where nothing is sampled; empty where a step goes on with what was sampled before.
     """
 
     def __init__(self, path: Path, is_resumed: bool = False, *, is_corrected: bool = False):
@@ -58,11 +60,11 @@ class MetricsWriter(TrainerCallback):
         if not is_resumed:
             with path.open("w", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, self.columns, lineterminator="\n").writeheader()
-        self.last = time.perf_counter()
+        self.last, self.seen = time.perf_counter(), 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Start the clock."""
-        self.last = time.perf_counter()
+        """Start the clock, and go on counting tokens where an interrupted run left off, if its trainer does so."""
+        self.last, self.seen = time.perf_counter(), state.num_input_tokens_seen
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         """Write the row of the step that just ended; the summary after the last step has no loss and is left out."""
@@ -70,6 +72,9 @@ class MetricsWriter(TrainerCallback):
             return
         now = time.perf_counter()
         row = {column: _rounded(logs.get(name)) for column, name in self.names.items()}
+        seen = logs.get(_TOKENS)
+        row["tokens"] = _rounded(None if seen is None else seen - self.seen)
+        self.seen = self.seen if seen is None else seen
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, lineterminator="\n").writerow(
                 {"step": state.global_step, **row, "seconds": f"{now - self.last:.3f}"}

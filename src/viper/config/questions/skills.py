@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from viper.config.base import Count, Seed
-from viper.config.questions_base import Question
+from viper.config.questions.base import Question
 
 Contrast = Annotated[float, Field(gt=0, le=1)]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from viper.config.base import Count, Seed
-from viper.config.questions_base import Question
+from viper.config.questions.base import Question
 
 
 class Needle(Question):

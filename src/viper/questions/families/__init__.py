@@ -1,0 +1,1 @@
+"""The open question of the family: does a model that has nothing of Qwen's gain as well?"""

@@ -1,0 +1,58 @@
+"""Commands of the question of the family."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from viper.config.options import Options, read_options
+from viper.files import atomic_write, write_table
+
+
+def register(app: typer.Typer) -> None:
+    """Add this question's commands."""
+    app.command()(families_table)
+    app.command()(figure_families)
+
+
+def families_table(
+    predictions: Annotated[list[Path], typer.Argument(help="predictions/SPLIT/LINEAGE/[seedN/]NAME.tsv")],
+    options: Options,
+    table: Annotated[Path, typer.Option(help="CSV to write: scores and gains of each family, stage and benchmark")],
+    claims: Annotated[Path, typer.Option(help="CSV to write: the answers with their verdicts")],
+) -> None:
+    """What each family gains over its own base, and the difference of the gains."""
+    from viper.analysis.benchmark_names import own_names
+    from viper.analysis.predictions import Predictions
+    from viper.analysis.tables import score_benchmarks
+    from viper.questions.families import table as module
+
+    sections = read_options(options)
+    question, settings = sections.open_questions.families, sections.analysis
+    answers = Predictions.of(predictions, question.lineages)
+    scores = score_benchmarks(answers, sections.evaluation.benchmarks, settings)
+    drawn = sections.evaluation.benchmarks if sections.evaluation.source == "world" else {}
+    summary = own_names(module.summary(scores, question.families, len(answers.runs)), drawn)
+    write_table(table, summary, float_format="%.4f")
+    write_table(claims, module.claims(scores, question.families, settings), float_format="%.4f")
+
+
+def figure_families(
+    table: Annotated[Path, typer.Argument(help="table that the command `families-table` wrote")],
+    options: Options,
+    output: Annotated[list[Path], typer.Option(help="picture to write: .png, .svg or .pdf; repeat the option")],
+    caption: Annotated[Path, typer.Option(help="its caption in reStructuredText, for the workflow report")],
+) -> None:
+    """Draw the scores of both families over the stages, and what they gained on each benchmark."""
+    from viper.analysis.figures import style
+    from viper.questions.families import figure
+    from viper.questions.families import table as module
+    from viper.reading import read_table
+
+    rows = read_table(table, needed=[*module.COLUMNS, "imitates"], numbers=module.NUMBERS).astype({"stage": int})
+    style.use_style()
+    drawn = figure.draw(rows)
+    for path in output:
+        style.save(drawn, path)
+    with atomic_write(caption) as partial:
+        partial.write_text(figure.caption(rows, read_options(options).analysis.confidence), encoding="utf-8")
