@@ -1,21 +1,10 @@
 """The section `open_questions` of a scale: what the paper leaves open, each an experiment of its own."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from viper.config.base import Section
-
-SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-
-
-class Question(Section):
-    """One open question: the lineages that answer it, and the items that they are asked."""
-
-    lineages: list[str] = Field(
-        min_length=1, description="what is trained and compared; the first is what others are held to"
-    )
-    split: SplitName = Field("test", description="which of evaluation.splits scores them, where benchmarks do")
+from viper.config.questions_base import Question
+from viper.config.questions_reward import RewardAudit
 
 
 class OpenQuestions(Section):
@@ -25,7 +14,7 @@ class OpenQuestions(Section):
     painter_fidelity: Question | None = Field(None, description="how much does it depend on painter and editor?")
     diffusion_errors: Question | None = Field(None, description="whose mistake is a refinement?")
     skills: Question | None = Field(None, description="which fine-grained skills rise, which fall?")
-    reward_audit: Question | None = Field(None, description="embedder, threshold, and hacking of the reward")
+    reward_audit: RewardAudit | None = Field(None, description="embedder, threshold, and hacking of the reward")
     inspection: Question | None = Field(None, description="do the differences match the words, by eye?")
     families: Question | None = Field(None, description="does another family of models gain as well?")
     objectives: Question | None = Field(None, description="order, clip, KL term, updates, supervision at equal budget")

@@ -11,7 +11,10 @@ from viper.files import atomic_write, write_table
 
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
+    from viper.questions.reward_audit.commands import register as register_reward_audit
+
     app.command()(open_questions)
+    register_reward_audit(app)
 
 
 def open_questions(
