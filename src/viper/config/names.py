@@ -18,7 +18,7 @@ RULES = (
     "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "question_pages", "reconstruct_images", "reconstructions",
     "refine_captions", "refinements", "report_pages", "reward_curves", "scores", "tables", "threshold",
     "timings", "train", "unpack_benchmark", "word_table",
-    "figure_reward_audit", "reward_audit", "reward_audit_tables",
+    "figure_reward_audit", "reward_audit_tables",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
@@ -26,7 +26,7 @@ FILES = (
     "forecast", "label_truth", "loop", "loop_examples", "metrics", "predictions", "preflight", "report", "subdomains",
     "synthesis_audit", "tau", "tau_pairs", "tau_roc",
     "timings", "wordcloud", "words",
-    "reward_audit", "reward_audit_claims", "reward_audit_monitors", "reward_audit_probes", "reward_audit_roc",
+    "reward_audit_monitors", "reward_audit_probes", "reward_audit_roc",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")

@@ -80,7 +80,7 @@ def figure_reward_audit(
 def _run(text: str):
     from viper.questions.reward_audit.rollouts import read_run
 
-    lineage, seed, path = (text.split(":", 2) + ["", ""])[:3]
+    lineage, seed, path = [*text.split(":", 2), "", ""][:3]
     if not lineage or not seed.isdecimal() or not path:
         raise ViperError(f"--run {text!r} is not LINEAGE:SEED:PATH")
     return read_run(lineage, int(seed), Path(path))

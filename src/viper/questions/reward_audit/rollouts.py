@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ class TruthEmbedder:
     """
 
     def __init__(self, key: Callable[[str], str]):
-        self.key = key
+        self.key = cache(key)  # the same sentences come back under every setting
 
     def embed(self, sentences: list[str]) -> np.ndarray:
         """Unit vectors (n, meanings), float32; comparable within one call only."""
