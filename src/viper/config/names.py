@@ -24,6 +24,7 @@ RULES = (
     "timings", "train", "unpack_benchmark", "word_table",
     "audit_painters", "figure_painters", "fit_painters",
     "families_table", "fetch_families", "figure_families", "figure_objectives", "objectives_table", "pretrain_family",
+    "figure_reward_audit", "reward_audit_tables",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
@@ -40,6 +41,7 @@ FILES = (
     "painter_fidelity_line", "painter_fidelity_points",
     "families", "families_claims", "families_gains",
     "objectives", "objectives_claims", "objectives_curves", "objectives_gains",
+    "reward_audit_monitors", "reward_audit_probes", "reward_audit_roc",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")

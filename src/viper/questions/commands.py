@@ -19,6 +19,8 @@ from viper.questions.skills import commands as skills
 
 def register(app: typer.Typer) -> None:
     """Add this area's commands."""
+    from viper.questions.reward_audit.commands import register as register_reward_audit
+
     app.command()(open_questions)
     diffusion_errors.register(app)
     inspection.register(app)
@@ -28,6 +30,7 @@ def register(app: typer.Typer) -> None:
     painter_fidelity.register(app)
     objectives.register(app)
     families.register(app)
+    register_reward_audit(app)
 
 
 def open_questions(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 from pysbd.lang.english import English
@@ -101,7 +102,12 @@ def split_sentences(text: str) -> list[str]:
     Abbreviations, decimals and initials do not end a sentence; a new line and a list item do. Every visible character
     of `text` is in some sentence, list markers apart.
     """
+    return list(_split(text))
+
+
+@lru_cache(maxsize=4096)  # the same answer is scored under several settings
+def _split(text: str) -> tuple[str, ...]:
     pieces = [part for piece in _segments(clean(text)) for part in _AFTER_LONE_CAPITAL.split(piece)]
     # "… digit 4. 2. A star …" leaves a marker on its own, which belongs to what follows. A last one is an answer: "4."
     kept = [piece for piece in pieces[:-1] if not _ONLY_MARKER.fullmatch(piece)] + pieces[-1:]
-    return [sentence for sentence in map(normalize, kept) if sentence]
+    return tuple(sentence for sentence in map(normalize, kept) if sentence)

@@ -11,6 +11,7 @@ from viper.config.questions.inspection import Inspection
 from viper.config.questions.needle import Needle
 from viper.config.questions.objectives import Objectives
 from viper.config.questions.painter_fidelity import PainterFidelity
+from viper.config.questions.reward_audit import RewardAudit
 from viper.config.questions.skills import Skills
 
 
@@ -21,7 +22,7 @@ class OpenQuestions(Section):
     painter_fidelity: PainterFidelity | None = Field(None, description="how much does it depend on painter and editor?")
     diffusion_errors: DiffusionErrors | None = Field(None, description="whose mistake is a refinement?")
     skills: Skills | None = Field(None, description="which fine-grained skills rise, which fall?")
-    reward_audit: Question | None = Field(None, description="embedder, threshold, and hacking of the reward")
+    reward_audit: RewardAudit | None = Field(None, description="embedder, threshold, and hacking of the reward")
     inspection: Inspection | None = Field(None, description="do the differences match the words, by eye?")
     families: Families | None = Field(None, description="does another family of models gain as well?")
     objectives: Objectives | None = Field(

@@ -1,0 +1,1 @@
+"""The reward audited: embedder, threshold, and answers that try to cheat."""
