@@ -14,7 +14,7 @@ from microworld.adapters import blame
 from microworld.parse import described_scene
 from microworld.scene import KINDS, Object, make_scene, sample_scene
 from viper.analysis.figures import style
-from viper.config.questions import DiffusionErrors
+from viper.config.questions.diffusion_errors import DiffusionErrors
 from viper.plotting import plt
 from viper.questions.diffusion_errors import ask, figure, judge, table
 from viper.questions.shares import contrast, wilson

@@ -18,7 +18,7 @@ from viper.analysis.bootstrap import accuracy, resample
 from viper.config import load
 from viper.config.analysis import Analysis
 from viper.config.options import to_json
-from viper.config.questions import Generations
+from viper.config.questions.generations import Generations
 from viper.errors import ViperError
 from viper.layout import Layout
 from viper.lineage import is_trained

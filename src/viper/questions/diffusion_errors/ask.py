@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from viper.config.questions import DiffusionErrors
+from viper.config.questions.diffusion_errors import DiffusionErrors
 from viper.models.base import VLM, Chat
 from viper.prompts import render
 from viper.synthesis.rows import TEXT, Row, row_seed, unpack_image

@@ -12,7 +12,7 @@ from viper.files import atomic_write, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from viper.config.questions import DiffusionErrors
+    from viper.config.questions.diffusion_errors import DiffusionErrors
     from viper.config.reward import Reward as RewardSection
     from viper.reward.scoring import Reward
 

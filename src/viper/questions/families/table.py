@@ -9,7 +9,7 @@ from viper.analysis.bootstrap import Measure, Scores
 from viper.analysis.claims import gain
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
-from viper.config.questions import Course
+from viper.config.questions.families import Course
 from viper.lineage import is_trained
 from viper.questions import answers
 from viper.questions.judging import judged

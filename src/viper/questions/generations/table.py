@@ -9,7 +9,7 @@ from viper.analysis.bootstrap import Estimate, Scores
 from viper.analysis.claims import gain
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
-from viper.config.questions import Generations
+from viper.config.questions.generations import Generations
 from viper.questions import answers
 from viper.questions.generations.course import course
 from viper.questions.generations.measures import ACCURACY, DISTINCT, PERCENT, REFINEMENTS, STATEMENTS

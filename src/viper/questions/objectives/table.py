@@ -9,7 +9,7 @@ from viper.analysis.bootstrap import Scores
 from viper.analysis.claims import Kind, gain
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
-from viper.config.questions import Contest, Objectives
+from viper.config.questions.objectives import Contest, Objectives
 from viper.questions import answers
 from viper.questions.judging import judged
 from viper.questions.objectives.budget import COUNTS

@@ -26,7 +26,7 @@ from scipy import stats
 from viper.analysis.bootstrap import Estimate, Measure, Scores
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
-from viper.config.questions import PainterFidelity
+from viper.config.questions.painter_fidelity import PainterFidelity
 from viper.errors import ViperError
 from viper.lineage import split_control
 from viper.questions.answers import answer
