@@ -20,7 +20,7 @@ rule measure_needle:
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
         needles=rules.draw_needles.output,
     output:
-        L.table("needle", "attention/{lineage}/seed{seed}/shares"),
+        L.metrics("needle.csv"),
     threads: S.models.vlm.job.threads
     resources:
         **asked(S.models.vlm.job),
@@ -35,7 +35,7 @@ rule needle_table:
     """Attention on the decisive object, before and after training, against its area and a question of the text alone."""
     input:
         [
-            L.table("needle", f"attention/{lineage}/seed{seed}/shares")
+            L.metrics("needle.csv", lineage=lineage, seed=seed)
             for lineage in NEEDLE.lineages
             for seed in (S.seeds if is_trained(lineage) else S.seeds[:1])
         ],

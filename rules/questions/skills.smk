@@ -4,7 +4,7 @@ from viper.questions.skills import world as skill_world
 SKILLS_ASKED = QUESTIONS["skills"]
 PROBES = [L.table("skills", f"probes/{name}", ".tsv") for name in skill_world.benchmarks()]
 PROBED = [
-    L.table("skills", f"answers/{lineage}/seed{seed}/answers")
+    L.metrics("skills.csv", lineage=lineage, seed=seed)
     for lineage in SKILLS_ASKED.lineages
     for seed in (S.seeds if is_trained(lineage) else S.seeds[:1])
 ]
@@ -28,7 +28,7 @@ rule probe_skills:
         checkpoint=lambda wildcards: checkpoint(wildcards.lineage, wildcards.seed),
         probes=PROBES,
     output:
-        L.table("skills", "answers/{lineage}/seed{seed}/answers"),
+        L.metrics("skills.csv"),
     threads: S.models.vlm.job.threads
     resources:
         **asked(S.models.vlm.job),

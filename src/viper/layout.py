@@ -135,7 +135,7 @@ class Layout:
     # --- results that experiments share
 
     def metrics(self, file: str, *, lineage: str = "{lineage}", seed: int | str = "{seed}") -> str:
-        """What training wrote down: 'train.csv' or 'rollouts.jsonl'."""
+        """What training wrote down ('train.csv', 'rollouts.jsonl'), or what was measured of one checkpoint."""
         return f"{RESULTS}/{self.scale}/{METRICS}/{lineage}/seed{seed}/{file}"
 
     def predictions(

@@ -207,7 +207,7 @@ def simulate(rng, changes, *, spread, margin=3.0, items=200):
         (0, 1, 2),
         accuracy={lineage: measures.of_accuracy(scores, lineage) for lineage in lineages},
         data={("d", seed): [] for seed in range(3)},
-        training={},
+        training={(lineage, seed): [] for lineage in lineages for seed in range(3)},
     )
     found = table.claims(ENDS, rows, scores, ASKED.model_copy(update={"margin": margin}), OPTIONS)
     return found.set_index("claim")
