@@ -4,15 +4,17 @@
 
 FAMILIES = S.open_questions.families
 FURTHER = list(S.pretraining.families) if S.pretraining else []
+BASES = {manifest(S.under(variant_of(lineage)).models.vlm.path) for lineage in FAMILIES.lineages}
+STORED_BASES = sorted(base for base in BASES if base == STORED.family_model(Path(base).parent.name))
 
-if S.models.source == "stored" and L.scale == STORED.scale and Path(STORED.stored_families()).is_file():
+if S.models.source == "stored" and STORED_BASES and Path(STORED.stored_families()).is_file():
 
     rule fetch_families:
         """Fetch the base models of further families from the store inside the repository."""
         input:
             STORED.stored_families(),
         output:
-            [STORED.family_model(family) for family in FURTHER],
+            STORED_BASES,
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(30),
