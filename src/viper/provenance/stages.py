@@ -5,7 +5,7 @@ target needs and no earlier stage owns, so what several experiments share belong
 depends on a later one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -179,22 +179,27 @@ def _outs(files: dict[str, str]) -> dict[str, str]:
             if len(folder.parts) > 2:
                 owners.setdefault(str(folder), set()).add(stage)
     whole = {folder: next(iter(stages)) for folder, stages in owners.items() if len(stages) == 1}
-    outermost = {folder: stage for folder, stage in whole.items() if folder in _outermost(whole, "/")}
+    outermost = {folder: whole[folder] for folder in _outermost(whole, "/")}
     single = {path: stage for path, stage in files.items() if not _covering(path, outermost)}
     single |= {path + SUFFIX: stage for path, stage in single.items() if has_sidecar(path)}
     return outermost | single
 
 
-def _covering(path: str, places: Iterable[str]) -> str | None:
+def _covering(path: str, places: Container[str]) -> str | None:
     """The file or folder among `places` that is `path` or holds it."""
-    places = set(places)
     return next((str(p) for p in (PurePosixPath(path), *PurePosixPath(path).parents) if str(p) in places), None)
 
 
 def _outermost(names: Iterable[str], separator: str = ".") -> list[str]:
     """Names without those that lie below another of them."""
     names = set(names)
-    return sorted(name for name in names if not any(name.startswith(other + separator) for other in names))
+
+    def above(name: str) -> Iterator[str]:
+        while separator in name:
+            name = name.rpartition(separator)[0]
+            yield name
+
+    return sorted(name for name in names if names.isdisjoint(above(name)))
 
 
 def _keys(scale: str, section: str, keys: dict) -> set[str]:
