@@ -107,7 +107,8 @@ class _Tree:
             return {key: self.value((*path, key)) for key in self._keys(layers)}
         if isinstance(nearest, list):
             return [self.value((*path, number)) for number in range(len(nearest))]
-        _check_plain(self.spell(path), nearest)
+        if problem := _unplain(nearest):
+            raise ViperError(f"{self.spell(path)} = {short(nearest)}: {problem}")
         return nearest
 
     def layers(self, path: Place, asked: tuple[Place, ...] = ()) -> list[Layer]:
@@ -207,23 +208,17 @@ def _without_numbers(place: Place) -> Place:
     return place[: numbers[0]] if numbers else place
 
 
-def _check_plain(key: str, value: Any) -> None:
-    """Values are what JSON has, finite, of a size that every reader holds, and text that can be written.
-
-    Raises:
-        ViperError: this one is not.
-    """
-    problem = None
+def _unplain(value: Any) -> str | None:
+    """Why a value is none that JSON has, finite, of a size that every reader holds, and text that can be written."""
     if not isinstance(value, str | int | float | None):
-        problem = f"a {type(value).__name__} is no value here: write a number or text (in quotes)"
-    elif isinstance(value, float) and not math.isfinite(value):
-        problem = "must be a finite number"
-    elif isinstance(value, int) and abs(value) > LARGEST:
-        problem = "beyond 2^32: choose a smaller number"
-    elif isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value)):
-        problem = "holds a NUL or half a character: remove it"
-    if problem:
-        raise ViperError(f"{key} = {short(value)}: {problem}")
+        return f"a {type(value).__name__} is no value here: write a number or text (in quotes)"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return "beyond 2^32: choose a smaller number"
+    if isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value)):
+        return "holds a NUL or half a character: remove it"
+    return None
 
 
 def short(value: Any) -> str:

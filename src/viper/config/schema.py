@@ -83,11 +83,30 @@ class Scale(Section):
                     f"variants.{name}: sets {', '.join(sorted(others))}; "
                     f"a variant can change {', '.join(sorted(VARIED))}"
                 )
+        named = {variant_of(lineage) for lineages in self._compared.values() for lineage in lineages}
+        for name in ("", *self.variants):
             try:
-                self.under(name)
+                varied = self.under(name)
             except ValidationError as error:
                 raise ValueError(f"variants.{name}: {'; '.join(map(_told, error.errors()))}") from error
+            where = f"variants.{name}." if name else ""
+            self._check_seed_images(varied, where)
+            if name in {"", *named} and not self.has_truth:  # one that nothing is made under may stand at any scale
+                _check_without_truth(varied, where)
         return self
+
+    def _check_seed_images(self, varied: "Scale", where: str) -> None:
+        taken = varied.synthesis.images
+        if taken.fresh and self.images.source != "world":
+            raise ValueError(
+                f"{where}synthesis.images.fresh is true, and only drawn seed images never end: set it to false, or "
+                "images.source to world"
+            )
+        if taken.shards is not None and taken.shards > self.images.all_shards:
+            raise ValueError(
+                f"{where}synthesis.images.shards {taken.shards}: the seed images have {self.images.all_shards}: lower "
+                "it, or raise images.shards"
+            )
 
     @property
     def has_truth(self) -> bool:
@@ -153,7 +172,7 @@ class Scale(Section):
 
     def _has_own_base(self, variant: str) -> bool:
         """Whether a variant starts from another base than the scale."""
-        return self.under(variant).models.vlm.path != self.models.vlm.path
+        return "models" in self.variants[variant] and self.under(variant).models.vlm.path != self.models.vlm.path
 
     @model_validator(mode="after")
     def _check_questions(self) -> "Scale":
@@ -168,51 +187,6 @@ class Scale(Section):
                 raise ValueError(
                     f"open_questions.{name}.split {section.split!r} is not among evaluation.splits: {known}"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _check_labels(self) -> "Scale":
-        named = {variant_of(lineage) for lineages in self._compared.values() for lineage in lineages}
-        for variant in sorted({"", *named}):  # one that nothing is made under may stand at any scale
-            if self.under(variant).synthesis.labels == "truth" and not self.has_truth:
-                where = f"variants.{variant}.synthesis" if variant else "synthesis"
-                raise ValueError(
-                    f"{where}.labels is truth, which only drawn pictures have: set images.source to world and name "
-                    "models.checker, which reads edited ones; or set it to loop"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _check_seed_images(self) -> "Scale":
-        for variant in ("", *self.variants):
-            taken = self.under(variant).synthesis.images
-            where = f"variants.{variant}.synthesis.images" if variant else "synthesis.images"
-            if taken.fresh and self.images.source != "world":
-                raise ValueError(
-                    f"{where}.fresh is true, and only drawn seed images never end: set it to false, or images.source "
-                    "to world"
-                )
-            if taken.shards is not None and taken.shards > self.images.all_shards:
-                raise ValueError(
-                    f"{where}.shards {taken.shards}: the seed images have {self.images.all_shards}: lower it, or raise "
-                    "images.shards"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _check_hands(self) -> "Scale":
-        named = {variant_of(lineage) for lineages in self._compared.values() for lineage in lineages}
-        for variant in sorted({"", *named}):
-            models = self.under(variant).models
-            for part in ("painter", "editor"):
-                section = getattr(models, part)
-                if (section.hand == "world" or section.corrupt) and not self.has_truth:
-                    key = "hand is world" if section.hand == "world" else "corrupt is set"
-                    where = f"variants.{variant}.models" if variant else "models"
-                    raise ValueError(
-                        f"{where}.{part}.{key}, which only the drawn world knows how to do: set images.source to world "
-                        "and name models.checker, or take it out"
-                    )
         return self
 
     @model_validator(mode="after")
@@ -295,6 +269,23 @@ class Params(Section):
                 f"scale {self.scale!r} is not among the scales {', '.join(self.scales)}: choose one of them"
             )
         return self
+
+
+def _check_without_truth(scale: Scale, where: str) -> None:
+    """Refuse what only drawn pictures can have, of a scale whose pictures have no truth."""
+    if scale.synthesis.labels == "truth":
+        raise ValueError(
+            f"{where}synthesis.labels is truth, which only drawn pictures have: set images.source to world and name "
+            "models.checker, which reads edited ones; or set it to loop"
+        )
+    for part in ("painter", "editor"):
+        section = getattr(scale.models, part)
+        if section.hand == "world" or section.corrupt:
+            key = "hand is world" if section.hand == "world" else "corrupt is set"
+            raise ValueError(
+                f"{where}models.{part}.{key}, which only the drawn world knows how to do: set images.source to world "
+                "and name models.checker, or take it out"
+            )
 
 
 def _told(error: Mapping[str, Any]) -> str:
