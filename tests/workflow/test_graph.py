@@ -7,6 +7,7 @@ import re
 import pytest
 from PIL import Image
 
+from viper.config import load
 from viper.synthesis.rows import read_rows
 
 pytestmark = pytest.mark.slow
@@ -139,6 +140,16 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
     assert {rule: int(counts[rule]) for rule in expected} == expected
     assert f"--config_file=envs/accelerate/{scale}.yaml --num_processes 8" in plan
     assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()
+
+
+@pytest.mark.parametrize("scale", ["micro", "3b", "7b"])
+def test_open_questions_are_planned(workflow, own_data, scale):
+    plan = planned(workflow, "open_questions", f"scale={scale}")
+    asked = load(scale).open_questions.asked
+    for question in asked:
+        assert f"results/{scale}/{question}/{question}_claims.csv" in plan
+    assert f"results/{scale}/open_questions/answers.md" in plan
+    assert ("rule fetch_model:" in plan) == (scale != "micro")
 
 
 def test_an_experiment_may_be_left_out_of_params(copy_repository):
