@@ -41,7 +41,7 @@ ATTENTION = S.experiments.get("figure_attention", [])
 ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_attention", "figure_wordcloud")]
 LABELS = "ablation_labels"  # the experiment whose labels are held to the truth, where there is one
 LABEL_TRUTH = S.has_truth and LABELS in S.experiments
-QUESTIONS = S.open_questions.asked  # what the paper leaves open (questions.smk)
+QUESTIONS = S.questions  # what the paper leaves open (questions.smk)
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
 
 

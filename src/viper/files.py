@@ -38,7 +38,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_dead(path)
         scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", ignore_cleanup_errors=True)
-        with scratch as folder, locking.holding(Path(folder) / LOCK):
+        with scratch as folder, locking.holding(Path(folder) / f"new-{LOCK}"):
+            # From its birth on a lock of this name is held: whoever looks before would take the writer for a dead one.
+            (Path(folder) / f"new-{LOCK}").rename(Path(folder) / LOCK)
             partial = Path(folder) / path.name
             with explain_failed_write(path):  # before what was written is removed again
                 yield partial

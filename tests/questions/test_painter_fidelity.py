@@ -192,11 +192,12 @@ def test_questions_that_no_line_answers_are_refused(changes, message):
         load("micro", overrides=given)
 
 
-def test_photographs_have_no_truth_to_ask_for():
+def test_photographs_have_no_truth_and_are_not_asked():
     own = question().model_dump() | {"lineages": ["base", "base.csr", "base.vop", "base.csr.vop"]}
     own |= {"as_it_is": "base.csr", "perfect": "base.vop", "worst": "base.csr.vop", "split": "test"}
-    with pytest.raises(ViperError, match="holds the loop to the truth"):
-        load("3b", overrides={"open_questions": {"painter_fidelity": own}})
+    asked = load("3b", overrides={"open_questions": {"painter_fidelity": own, "needle": {"lineages": ["base"]}}})
+    assert "needle" in asked.questions
+    assert "painter_fidelity" not in asked.questions
 
 
 @pytest.mark.parametrize("change", [{"corrupt": {"share": 0.5}}, {"hand": "world"}])

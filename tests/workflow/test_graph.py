@@ -145,7 +145,7 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
 @pytest.mark.parametrize("scale", ["micro", "3b", "7b"])
 def test_open_questions_are_planned(workflow, own_data, scale):
     plan = planned(workflow, "open_questions", f"scale={scale}")
-    asked = load(scale).open_questions.asked
+    asked = load(scale).questions
     for question in asked:
         assert f"results/{scale}/{question}/{question}_claims.csv" in plan
     assert f"results/{scale}/open_questions/answers.md" in plan

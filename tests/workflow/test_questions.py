@@ -41,5 +41,5 @@ def test_one_question_is_answered_where_the_others_are_left_out(copy_repository)
 def test_every_question_is_answered(copy_repository):
     workflow = copy_repository()
     workflow.snakemake("--", "open_questions")
-    assert set(answers(workflow)["question"]) == set(load("smoke").open_questions.asked)
-    assert set(OpenQuestions.model_fields) == set(load("smoke").open_questions.asked)
+    assert set(answers(workflow)["question"]) == set(load("smoke").questions)
+    assert set(OpenQuestions.model_fields) == set(load("smoke").questions)

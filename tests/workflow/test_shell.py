@@ -15,6 +15,7 @@ from PIL import Image
 
 from repository import ROOT, STORED
 from viper.config.models import VlmSection
+from viper.config.questions import OpenQuestions
 from viper.config.schema import Scale
 
 COLORS = ("red", "green", "blue")
@@ -58,6 +59,7 @@ PATHS = {
         "models.checker": "folder",
         "reward.embedder.path": "folder",
         "reward.calibration.pairs": "pairs.csv",
+        "open_questions.inspection.judgements[]": "judged.csv",
         "training.cold_start.source": "cold.jsonl",
         "training.machine.accelerate_config": "launch.yaml",
     },
@@ -79,6 +81,15 @@ OTHER_TEXTS = {
     "experiments.*[]",
     "images.hub.column",
     "images.hub.files[]",
+    *(f"open_questions.{question}.lineages[]" for question in OpenQuestions.model_fields),
+    "open_questions.families.families[].stages[]",
+    "open_questions.objectives.contests.*.better",
+    "open_questions.objectives.contests.*.worse",
+    "open_questions.objectives.curves[]",
+    "open_questions.painter_fidelity.as_it_is",
+    "open_questions.painter_fidelity.perfect",
+    "open_questions.painter_fidelity.worst",
+    "open_questions.reward_audit.generic[]",
     "pretraining.vlm.language[].seldom[]",
     "synthesis.answers.again.begin",
     "synthesis.answers.begin",
@@ -183,10 +194,10 @@ def test_hostile_paths_reach_the_commands_whole_and_run_nothing(scale, folder, c
     (root / folder.removesuffix("/..")).mkdir(parents=True)
     (root / folder / "folder").mkdir()
     (root / folder / "folder" / "manifest.json").write_text("{}")
-    for name in ("pairs.csv", "cold.jsonl", "launch.yaml", "a.png"):
+    for name in ("pairs.csv", "judged.csv", "cold.jsonl", "launch.yaml", "a.png"):
         (root / folder / name).write_text("x\n")
 
-    targets = {"smoke": ["all", "audit_synthesis"], "3b": ["all", "fetch"]}[scale]
+    targets = {"smoke": ["all", "audit_synthesis", "inspection"], "3b": ["all", "fetch"]}[scale]
     config = json.dumps([f"scale={scale}", f"scales={json.dumps({scale: overrides})}"])
     printed = checkout.run("python", "-c", PRINT_JOBS, config, *targets)
     jobs = json.loads(printed.stdout.splitlines()[-1])

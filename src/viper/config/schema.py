@@ -18,6 +18,7 @@ from viper.config.names import collision
 from viper.config.places import NAME
 from viper.config.pretraining import Pretraining
 from viper.config.questions import OpenQuestions
+from viper.config.questions.base import Question
 from viper.config.reward import Reward
 from viper.config.synthesis import Synthesis
 from viper.config.training import Grpo, Training
@@ -113,6 +114,13 @@ class Scale(Section):
         """Whether labels can be held to the truth of the pictures."""
         return self.images.source == "world" and self.models.checker is not None
 
+    @property
+    def questions(self) -> dict[str, Question]:
+        """Question → its section, of the open questions that are asked; those that hold the loop to the truth of its
+        pictures are asked of drawn ones alone."""
+        asked = self.open_questions.asked
+        return {name: section for name, section in asked.items() if self.has_truth or not section.needs_truth}
+
     def under(self, variant: str) -> "Scale":
         """The scale as a variant changes it; the scale itself for ''."""
         if not variant:
@@ -137,14 +145,14 @@ class Scale(Section):
                 raise ValueError(
                     f"experiments.{name[:80]}: becomes a target and a file: use small letters, digits and _, 64 at most"
                 )
-        if problem := collision([*self.experiments, *self.open_questions.asked]):
+        if problem := collision([*self.experiments, *self.questions]):
             raise ValueError(f"experiments.{problem}")
         return self
 
     @property
     def _compared(self) -> dict[str, list[str]]:
         """Key of params.yaml → the lineages that it names."""
-        questions = self.open_questions.asked.items()
+        questions = self.questions.items()
         return {f"experiments.{name}": lineages for name, lineages in self.experiments.items()} | {
             f"open_questions.{name}.lineages": section.lineages for name, section in questions
         }
@@ -176,12 +184,7 @@ class Scale(Section):
 
     @model_validator(mode="after")
     def _check_questions(self) -> "Scale":
-        for name, section in self.open_questions.asked.items():
-            if section.needs_truth and not self.has_truth:
-                raise ValueError(
-                    f"open_questions.{name} holds the loop to the truth of its pictures, which only drawn ones have: "
-                    "set images.source to world and name models.checker, or leave the question out (null)"
-                )
+        for name, section in self.questions.items():
             if section.split not in self.evaluation.splits:
                 known = ", ".join(self.evaluation.splits)
                 raise ValueError(

@@ -62,9 +62,9 @@ def stage_names(name: str, scale: Scale) -> list[str]:
         names += [f"train_{experiment}", f"evaluate_{experiment}", experiment]
     names += ["claims", "figures", EVERYTHING]
     # Behind all that the paper reports: what both need is part of the paper's.
-    for question in scale.open_questions.asked:
+    for question in scale.questions:
         names += [f"train_{question}", f"evaluate_{question}", question]
-    return [*names, *(["open_questions"] if scale.open_questions.asked else [])]
+    return [*names, *(["open_questions"] if scale.questions else [])]
 
 
 def is_kept(path: str) -> bool:

@@ -12,7 +12,7 @@ SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 class Question(Section):
     """One open question: the lineages that answer it, and the items that they are asked."""
 
-    needs_truth: ClassVar[bool] = False  # whether it can be asked of drawn pictures alone
+    needs_truth: ClassVar[bool] = False  # whether it is asked of drawn pictures alone
 
     lineages: list[str] = Field(
         min_length=1, description="what is trained and compared; the first is what others are held to"

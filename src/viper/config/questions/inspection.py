@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from viper.config.base import Count, Pixels, Seed
+from viper.config.paths import PathText
 from viper.config.questions.base import Question
 
 
@@ -12,7 +13,7 @@ class Inspection(Question):
     pictures: Count = Field(50, description="reconstructions that are drawn, over all seeds of the run")
     seed: Seed = Field(0, description="of the draw")
     pixels: Pixels = Field(512, description="longest side of a picture on the page; larger ones are shrunk")
-    judgements: list[str] = Field(
+    judgements: list[PathText] = Field(
         [], max_length=2, description="CSV files that two people saved from the page; none: nothing is said of people"
     )
     kappa: float = Field(

@@ -4,18 +4,17 @@ Each picture is shown twice, with a question that only the object decides and wi
 statement that the model is made to say is one and the same, and the same for all models.
 """
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from viper.config.evaluation import AttentionSection
 from viper.errors import ViperError
 from viper.evaluation.attention import attend, changed_fields
 from viper.models.base import Chat
 from viper.models.transformers_vlm import TransformersVLM
+from viper.pictures import read_picture
 
 ASKED, TOLD = "asked", "told"  # only the picture decides; the text does
 COLUMNS = ["id", "method", "question", "share", "area", "statement"]
@@ -34,7 +33,7 @@ def measure(vlm: TransformersVLM, needles: Sequence[dict], section: AttentionSec
 
 
 def _measure(vlm: TransformersVLM, needle: dict, section: AttentionSection) -> list[dict]:
-    picture, without = (Image.open(io.BytesIO(needle[name])).convert("RGB") for name in ("picture", "without"))
+    picture, without = (read_picture(needle[name], f"needle {needle['id']}") for name in ("picture", "without"))
     rows = []
     for question in (ASKED, TOLD):
         chat = Chat([picture], needle[question])
