@@ -195,7 +195,7 @@ def test_questions_that_no_line_answers_are_refused(changes, message):
 def test_photographs_have_no_truth_and_are_not_asked():
     own = question().model_dump() | {"lineages": ["base", "base.csr", "base.vop", "base.csr.vop"]}
     own |= {"as_it_is": "base.csr", "perfect": "base.vop", "worst": "base.csr.vop", "split": "test"}
-    asked = load("3b", overrides={"open_questions": {"painter_fidelity": own, "needle": {"lineages": ["base"]}}})
+    asked = load("3b", overrides={"open_questions.painter_fidelity": own})
     assert "needle" in asked.questions
     assert "painter_fidelity" not in asked.questions
 

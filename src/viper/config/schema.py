@@ -86,28 +86,18 @@ class Scale(Section):
                 )
         named = {variant_of(lineage) for lineages in self._compared.values() for lineage in lineages}
         for name in ("", *self.variants):
-            try:
-                varied = self.under(name)
-            except ValidationError as error:
-                raise ValueError(f"variants.{name}: {'; '.join(map(_told, error.errors()))}") from error
+            varied = self.under(name)
             where = f"variants.{name}." if name else ""
-            self._check_seed_images(varied, where)
-            if name in {"", *named} and not self.has_truth:  # one that nothing is made under may stand at any scale
-                _check_without_truth(varied, where)
+            taken = varied.synthesis.images.shards
+            if taken is not None and taken > self.images.all_shards:
+                raise ValueError(
+                    f"{where}synthesis.images.shards {taken}: the seed images have {self.images.all_shards}: lower it, "
+                    "or raise images.shards"
+                )
+            # One that nothing is made under may stand at any scale.
+            if name in {"", *named} and not self.has_truth and (drawn := _only_drawn(varied)):
+                raise ValueError(where + drawn)
         return self
-
-    def _check_seed_images(self, varied: "Scale", where: str) -> None:
-        taken = varied.synthesis.images
-        if taken.fresh and self.images.source != "world":
-            raise ValueError(
-                f"{where}synthesis.images.fresh is true, and only drawn seed images never end: set it to false, or "
-                "images.source to world"
-            )
-        if taken.shards is not None and taken.shards > self.images.all_shards:
-            raise ValueError(
-                f"{where}synthesis.images.shards {taken.shards}: the seed images have {self.images.all_shards}: lower "
-                "it, or raise images.shards"
-            )
 
     @property
     def has_truth(self) -> bool:
@@ -116,19 +106,37 @@ class Scale(Section):
 
     @property
     def questions(self) -> dict[str, Question]:
-        """Question → its section, of the open questions that are asked; those that hold the loop to the truth of its
-        pictures are asked of drawn ones alone."""
+        """Question → its section, of the open questions that are asked.
+
+        Those that hold the loop to the truth of its pictures, or name a variant that does, are asked of drawn ones
+        alone.
+        """
         asked = self.open_questions.asked
-        return {name: section for name, section in asked.items() if self.has_truth or not section.needs_truth}
+        if self.has_truth:
+            return asked
+        drawn = {name for name in self.variants if _only_drawn(self.under(name))}
+        return {
+            name: section
+            for name, section in asked.items()
+            if not section.needs_truth and drawn.isdisjoint(map(variant_of, section.lineages))
+        }
 
     def under(self, variant: str) -> "Scale":
-        """The scale as a variant changes it; the scale itself for ''."""
+        """The scale as a variant changes it; the scale itself for ''.
+
+        Raises:
+            ValueError: what the variant sets is no value there, which is found when the scale is read.
+        """
         if not variant:
             return self
-        sections = {
-            name: type(section := getattr(self, name)).model_validate(merge(section.model_dump(), changes))
-            for name, changes in fill_variant(self.variants[variant], self.models.cache).items()
-        }
+        sections = {}
+        for name, changes in fill_variant(self.variants[variant], self.models.cache).items():
+            section = getattr(self, name)
+            try:
+                sections[name] = type(section).model_validate(merge(section.model_dump(), changes))
+            except ValidationError as error:
+                where = f"variants.{variant}.{name}"
+                raise ValueError("; ".join(_told(each, where) for each in error.errors())) from error
         return self.model_copy(update=sections)
 
     @model_validator(mode="after")
@@ -274,24 +282,30 @@ class Params(Section):
         return self
 
 
-def _check_without_truth(scale: Scale, where: str) -> None:
-    """Refuse what only drawn pictures can have, of a scale whose pictures have no truth."""
+def _only_drawn(scale: Scale) -> str | None:
+    """What a scale asks for that only drawn pictures can have, and how to mend it; None where there is nothing."""
     if scale.synthesis.labels == "truth":
-        raise ValueError(
-            f"{where}synthesis.labels is truth, which only drawn pictures have: set images.source to world and name "
+        return (
+            "synthesis.labels is truth, which only drawn pictures have: set images.source to world and name "
             "models.checker, which reads edited ones; or set it to loop"
+        )
+    if scale.synthesis.images.fresh:
+        return (
+            "synthesis.images.fresh is true, and only drawn seed images never end: set it to false, or images.source "
+            "to world"
         )
     for part in ("painter", "editor"):
         section = getattr(scale.models, part)
         if section.hand == "world" or section.corrupt:
             key = "hand is world" if section.hand == "world" else "corrupt is set"
-            raise ValueError(
-                f"{where}models.{part}.{key}, which only the drawn world knows how to do: set images.source to world "
-                "and name models.checker, or take it out"
+            return (
+                f"models.{part}.{key}, which only the drawn world knows how to do: set images.source to world and name "
+                "models.checker, or take it out"
             )
+    return None
 
 
-def _told(error: Mapping[str, Any]) -> str:
-    """One mistake of a variant: which value, where a single one is wrong, and what about it."""
-    place = f"{'.'.join(map(str, error['loc']))} = {error['input']!r:.80}: " if error["loc"] else ""
-    return place + error["msg"].removeprefix("Value error, ")
+def _told(error: Mapping[str, Any], where: str) -> str:
+    """One mistake of a variant's section: which value, where a single one is wrong, and what about it."""
+    value = f" = {error['input']!r:.80}" if error["loc"] else ""
+    return f"{'.'.join(map(str, (where, *error['loc'])))}{value}: {error['msg'].removeprefix('Value error, ')}"
