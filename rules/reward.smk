@@ -9,10 +9,20 @@ rule calibrate_tau:
         embedder_manifest,
     output:
         choice=L.tau(),
-        roc=L.once("threshold", "tau_roc.csv"),
-        pairs=L.once("threshold", "tau_pairs.csv"),
+        roc=L.calibration("tau_roc.csv"),
+        pairs=L.calibration("tau_pairs.csv"),
     params:
         sections=["reward.embedder", "reward.calibration"],
     shell:
         "python -m viper calibrate-tau --choice {output.choice:q} --roc {output.roc:q} --pairs {output.pairs:q}"
         " --options {params.options:q} > {log:q} 2>&1"
+
+
+# The same for the embedder of a variant, or for sentence pairs of its own.
+use rule calibrate_tau as calibrate_tau_of_variant with:
+    output:
+        choice=L.tau("{lineage}"),
+        roc=L.calibration("tau_roc.csv", "{lineage}"),
+        pairs=L.calibration("tau_pairs.csv", "{lineage}"),
+    wildcard_constraints:
+        lineage="base~[a-z0-9_]+",

@@ -168,9 +168,13 @@ class Layout:
         """A measurement of how fast the expensive steps are."""
         return self.once("bench", file)
 
-    def tau(self) -> str:
-        """The similarity threshold that was chosen for the scale's embedder."""
-        return self.once("threshold", "tau.json")
+    def tau(self, lineage: str = "") -> str:
+        """The similarity threshold that was chosen for the scale's embedder, or for that of a variant of the base."""
+        return self.calibration("tau.json", lineage)
+
+    def calibration(self, file: str, lineage: str = "") -> str:
+        """A file of that choice."""
+        return self.once("threshold", f"{lineage}/{file}" if lineage else file)
 
     # --- beside the results
 
