@@ -28,8 +28,8 @@ def draw(table: pd.DataFrame, areas: pd.DataFrame, probes: pd.DataFrame, confide
         _draw_probes(panel, probes[(probes["embedder"] == name) & (probes["threshold"] == CALIBRATED)], reach)
         panel.set_title(f"{name}, calibrated τ", fontsize=7)
     handles, labels = panels[0].get_legend_handles_labels()
-    lower.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=6)
-    lower.supxlabel("R_correct above what the probe is held to", fontsize=7)
+    panels[len(panels) // 2].set_xlabel("R_correct above what the probe is held to")
+    lower.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=6)
     return figure
 
 
@@ -57,7 +57,7 @@ def _draw_areas(axes: plt.Axes, areas: pd.DataFrame, reach: float) -> None:
     axes.set_yticks(range(len(sources)), sources)
     axes.set_ylim(len(sources) - 0.5, -0.5)
     axes.set_xlabel("area under the ROC, right against wrong")
-    axes.legend(fontsize=6)
+    axes.legend(fontsize=6, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names))
 
 
 def _draw_probes(axes: plt.Axes, part: pd.DataFrame, reach: float) -> None:
