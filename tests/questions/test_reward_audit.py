@@ -14,6 +14,7 @@ from viper.config.reward import Calibration, Embedder
 from viper.config.reward import Reward as RewardSection
 from viper.questions.reward_audit import claims, figure, probes, table
 from viper.questions.reward_audit.rollouts import Rollout, Run, TruthEmbedder
+from viper.reading import read_table
 from viper.synthesis import world
 from viper.synthesis.sharing import calibrated_as
 
@@ -87,7 +88,7 @@ def test_a_seed_whose_sentences_are_all_right_has_no_area():
     assert table.roc([run], {"letters": Letters()}, table.true_reward(section(), KEY)).empty
 
 
-def test_pairs_have_an_area_for_each_way_to_say_the_same():
+def test_pairs_have_an_area_for_each_way_to_say_the_same(tmp_path):
     pairs = pd.DataFrame(
         {
             "same": [True, True, True, False, False],
@@ -95,6 +96,9 @@ def test_pairs_have_an_area_for_each_way_to_say_the_same():
             "cosine": [1.0, 0.95, 0.5, 0.9, 0.8],
         }
     )
+    path = tmp_path / "pairs.csv"
+    pairs.to_csv(path, index=False)
+    pairs = read_table(path, needed=list(pairs), numbers=["cosine"])
     found = table.roc_of_pairs("e", pairs, 3).set_index("source")
     assert found["auc"].to_dict() == {"wording": 1.0, "paraphrase": 0.0}
     assert (found["sentences"] == 3).all()

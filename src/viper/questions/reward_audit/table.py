@@ -117,7 +117,8 @@ def roc_of_pairs(name: str, pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
         pairs: columns same, kind, cosine; `viper.reward.calibration.measure` made them.
         seed: that they were drawn with.
     """
-    same, cosines = pairs["same"].to_numpy(bool), pairs["cosine"].to_numpy(float)
+    same = pairs["same"].astype(str).eq("True").to_numpy()  # text where it was read from a file
+    cosines = pairs["cosine"].to_numpy(float)
     rows = []
     for kind in dict.fromkeys(pairs["kind"][same]):
         taken = ~same | (pairs["kind"] == kind).to_numpy()
