@@ -71,7 +71,8 @@ def reward_audit(
     pairs = {name: read_table(each.pairs, needed=needed, numbers=["cosine"]) for name, each in asked.items()}
     found = [table.roc(runs, loaded, truth)]
     found += [table.roc_of_pairs(name, each, section.calibration.seed) for name, each in pairs.items()]
-    write_table(areas, pd.concat(found, ignore_index=True), float_format="%.4f")
+    joined = pd.concat([each for each in found if len(each)] or found[:1], ignore_index=True)
+    write_table(areas, joined, float_format="%.4f")
     write_table(output, table.audit(runs, every, truth), float_format="%.4f")
     tried = table.probe(runs, every, truth, sections.open_questions.reward_audit)
     write_table(probes, tried, float_format="%.4f")
