@@ -401,7 +401,7 @@ def threshold(wildcards):
 def calibrated(lineage, file="tau.json"):
     """The threshold that was chosen for the embedder of a lineage, for whichever variant that was done, or a file beside it."""
     owner = calibrated_as(S, lineage)
-    return L.calibration(file, owner if owner != "base" else "")
+    return L.once("threshold", file if owner == "base" else f"{owner}/{file}")
 
 
 def reward_embedder(wildcards):

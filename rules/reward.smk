@@ -9,8 +9,8 @@ rule calibrate_tau:
         embedder_manifest,
     output:
         choice=L.tau(),
-        roc=L.calibration("tau_roc.csv"),
-        pairs=L.calibration("tau_pairs.csv"),
+        roc=L.once("threshold", "tau_roc.csv"),
+        pairs=L.once("threshold", "tau_pairs.csv"),
     params:
         sections=["reward.embedder", "reward.calibration"],
     shell:
@@ -21,8 +21,8 @@ rule calibrate_tau:
 # The same for the embedder of a variant, or for sentence pairs of its own.
 use rule calibrate_tau as calibrate_tau_of_variant with:
     output:
-        choice=L.tau("{lineage}"),
-        roc=L.calibration("tau_roc.csv", "{lineage}"),
-        pairs=L.calibration("tau_pairs.csv", "{lineage}"),
+        choice=L.tau("{lineage}/"),
+        roc=L.once("threshold", "{lineage}/tau_roc.csv"),
+        pairs=L.once("threshold", "{lineage}/tau_pairs.csv"),
     wildcard_constraints:
         lineage="base~[a-z0-9_]+",

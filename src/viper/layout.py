@@ -168,13 +168,9 @@ class Layout:
         """A measurement of how fast the expensive steps are."""
         return self.once("bench", file)
 
-    def tau(self, lineage: str = "") -> str:
-        """The similarity threshold that was chosen for the scale's embedder, or for that of a variant of the base."""
-        return self.calibration("tau.json", lineage)
-
-    def calibration(self, file: str, lineage: str = "") -> str:
-        """A file of that choice."""
-        return self.once("threshold", f"{lineage}/{file}" if lineage else file)
+    def tau(self, folder: str = "") -> str:
+        """The similarity threshold that was chosen for the scale's embedder, or for a variant's: 'base~NAME/'."""
+        return self.once("threshold", f"{folder}tau.json")
 
     # --- beside the results
 
