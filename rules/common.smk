@@ -16,7 +16,7 @@ from viper.errors import ViperError
 from viper.evaluation.registry import PICTURES_APART
 from viper.layout import PILOT, REPORT, Layout, manifest
 from viper.lineage import ROOT, is_trained, split_control, variant_of
-from viper.synthesis.sharing import maker, shards_of, trained_as
+from viper.synthesis.sharing import calibrated_as, maker, shards_of, trained_as
 from viper.workflow.declaration import as_argument, per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
@@ -89,14 +89,20 @@ def given_file(key, path, remedy, *, refuse=stop):
     return path
 
 
+def scale_of(wildcards):
+    """The scale as the variant of the lineage at hand changes it; the scale itself where a rule has no lineage."""
+    return S.under(variant_of(wildcards.get("lineage", "base")))
+
+
 def embedder_manifest(wildcards):
     """The manifest of the reward's embedder, where it comes from a hub; elsewhere it must be there when a run is planned."""
     from viper.models.location import locate
 
-    if "embedder" in S.models.hub:
-        return manifest(S.reward.embedder.path)
+    scale = scale_of(wildcards)
+    if "embedder" in scale.models.hub:
+        return manifest(scale.reward.embedder.path)
     try:
-        locate(S.reward.embedder.path)
+        locate(scale.reward.embedder.path)
     except ViperError as error:
         stop(f"reward.embedder.path: {error}")
     return []
@@ -367,7 +373,7 @@ def launcher(wildcards):
 
 def calibration_pairs(wildcards):
     """The file of labelled sentence pairs that tau is chosen on; none where they are drawn."""
-    path = S.reward.calibration.pairs
+    path = scale_of(wildcards).reward.calibration.pairs
     remedy = "put a table with the columns first, second, same there, or set it to 'world'"
     return [] if path == "world" else given_file("reward.calibration.pairs", path, remedy)
 
@@ -387,7 +393,15 @@ def is_rewarded(wildcards):
 
 def threshold(wildcards):
     """The calibrated threshold, where the phase is rewarded and the reward does not name one."""
-    return L.tau() if S.reward.tau == "calibrated" and is_rewarded(wildcards) else []
+    if not is_rewarded(wildcards) or scale_of(wildcards).reward.tau != "calibrated":
+        return []
+    return calibrated(wildcards.lineage)
+
+
+def calibrated(lineage, file="tau.json"):
+    """The threshold that was chosen for the embedder of a lineage, for whichever variant that was done, or a file beside it."""
+    owner = calibrated_as(S, lineage)
+    return L.once("threshold", file if owner == "base" else f"{owner}/{file}")
 
 
 def reward_embedder(wildcards):

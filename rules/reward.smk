@@ -16,3 +16,13 @@ rule calibrate_tau:
     shell:
         "python -m viper calibrate-tau --choice {output.choice:q} --roc {output.roc:q} --pairs {output.pairs:q}"
         " --options {params.options:q} > {log:q} 2>&1"
+
+
+# The same for the embedder of a variant, or for sentence pairs of its own.
+use rule calibrate_tau as calibrate_tau_of_variant with:
+    output:
+        choice=L.tau("{lineage}/"),
+        roc=L.once("threshold", "{lineage}/tau_roc.csv"),
+        pairs=L.once("threshold", "{lineage}/tau_pairs.csv"),
+    wildcard_constraints:
+        lineage="base~[a-z0-9_]+",

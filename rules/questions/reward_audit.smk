@@ -1,51 +1,90 @@
-# How far can the reward be trusted? Saved rollouts, and answers that try to cheat, under every setting, held to the truth
-# of a drawn world (docs/open-questions.md). Nothing is trained for it but its lineages.
+# How far can the reward be trusted? The same training under several embedders and thresholds; and what it saved, and
+# answers that try to cheat, under every setting of the reward, held to the truth of a drawn world (docs/open-questions.md).
 
-AUDITED = {
-    (lineage, seed): L.metrics("rollouts.jsonl", lineage=lineage, seed=seed)
-    for name in without_controls(QUESTIONS["reward_audit"].lineages)
-    for lineage in parse_lineage(name).stages
+AUDIT = S.open_questions.reward_audit
+AUDITED = [
+    (stage, seed)
+    for lineage in AUDIT.lineages
+    for stage in parse_lineage(lineage).stages
     for seed in S.seeds
-    if S.training.phases[parse_lineage(lineage).phase].method == "grpo"
-}
+    if S.training.phases[parse_lineage(stage).phase].method == "grpo"
+]
 
 
-rule reward_audit_tables:
-    """Rollouts and cheating answers under every embedder, threshold and option of coverage, and the answers."""
+def audited_embedders():
+    """What rescoring needs of each embedder: how it is run, and the file of the threshold that was chosen for it."""
+    return {
+        name: {
+            "embedder": S.under(variant_of(lineage)).reward.embedder.model_dump(mode="json"),
+            "calibrated": calibrated(lineage),
+            "pairs": calibrated(lineage, "tau_pairs.csv"),
+        }
+        for name, lineage in AUDIT.embedders.items()
+    }
+
+
+rule reward_audit_rescored:
+    """Rollouts and cheating answers under every embedder, threshold and option of coverage, held to the truth."""
     input:
-        list(AUDITED.values()),
+        rollouts=[L.metrics("rollouts.jsonl", lineage=stage, seed=seed) for stage, seed in AUDITED],
+        thresholds=[each[file] for each in audited_embedders().values() for file in ("calibrated", "pairs")],
     output:
-        audit=L.table("reward_audit", "reward_audit"),
+        audit=L.table("reward_audit", "reward_audit_rescored"),
         areas=L.table("reward_audit", "reward_audit_roc"),
         probes=L.table("reward_audit", "reward_audit_probes"),
-        watched=L.table("reward_audit", "reward_audit_monitors"),
-        claims=L.table("reward_audit", "reward_audit_claims"),
     resources:
         mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
-        runs=repeated("--run", [f"{lineage}:{seed}:{path}" for (lineage, seed), path in AUDITED.items()]),
-        sections=["open_questions.reward_audit", "reward", "analysis"],
+        rollouts=lambda wildcards, input: repeated("--rollouts", input.rollouts),
+        embedders=as_argument(json.dumps(audited_embedders())),
+        taus=repeated("--tau", [S.under(variant_of(name)).reward.tau for name in AUDIT.thresholds.values()]),
+        sections=["open_questions.reward_audit", "reward"],
     shell:
-        "python -m viper reward-audit {params.runs:q} --options {params.options:q} --output {output.audit:q}"
-        " --areas {output.areas:q} --probes {output.probes:q} --watched {output.watched:q} --claims {output.claims:q}"
+        "python -m viper reward-audit {params.rollouts:q} --embedders {params.embedders:q} {params.taus:q}"
+        " --options {params.options:q} --output {output.audit:q} --areas {output.areas:q} --probes {output.probes:q}"
         " > {log:q} 2>&1"
 
 
-rule figure_reward_audit:
-    """What answers earn that try to cheat, by threshold and option of coverage."""
+rule reward_audit_tables:
+    """What the same training ends at under each embedder and threshold; and the answers to the question."""
     input:
-        rules.reward_audit_tables.output.probes,
+        predictions=predictions(AUDIT.lineages, AUDIT.split),
+        areas=rules.reward_audit_rescored.output.areas,
+        probes=rules.reward_audit_rescored.output.probes,
+        metrics=[L.metrics("train.csv", lineage=stage, seed=seed) for stage, seed in AUDITED],
     output:
-        **figure("reward_audit", "reward_audit"),
+        table=L.table("reward_audit", "reward_audit"),
+        watched=L.table("reward_audit", "reward_audit_monitors"),
+        claims=L.table("reward_audit", "reward_audit_claims"),
     params:
-        sections=["analysis"],
+        metrics=lambda wildcards, input: repeated("--metrics", input.metrics),
+        sections=["open_questions.reward_audit", "seeds", "evaluation.benchmarks", "analysis"],
     shell:
-        "python -m viper figure-reward-audit {input:q} --options {params.options:q} --output {output.png:q}"
-        " --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"
+        "python -m viper reward-audit-claims {input.predictions:q} {params.metrics:q} --areas {input.areas:q}"
+        " --probes {input.probes:q} --options {params.options:q} --table {output.table:q}"
+        " --watched {output.watched:q} --claims {output.claims:q} > {log:q} 2>&1"
+
+
+rule figure_reward_audit:
+    """What the training gains under each embedder and threshold, how each agrees with the truth, what cheating earns."""
+    input:
+        table=rules.reward_audit_tables.output.table,
+        areas=rules.reward_audit_rescored.output.areas,
+        probes=rules.reward_audit_rescored.output.probes,
+    output:
+        **figure("reward_audit", "reward_audit_figure"),
+    params:
+        sections=["open_questions.reward_audit", "analysis"],
+    shell:
+        "python -m viper figure-reward-audit {input.table:q} {input.areas:q} {input.probes:q}"
+        " --options {params.options:q} --output {output.png:q} --output {output.svg:q} --caption {output.caption:q}"
+        " > {log:q} 2>&1"
 
 
 rule reward_audit:
     """Embedder, threshold, and hacking of the reward."""
     input:
+        rules.reward_audit_rescored.output,
         rules.reward_audit_tables.output,
         rules.figure_reward_audit.output,

@@ -168,9 +168,9 @@ class Layout:
         """A measurement of how fast the expensive steps are."""
         return self.once("bench", file)
 
-    def tau(self) -> str:
-        """The similarity threshold that was chosen for the scale's embedder."""
-        return self.once("threshold", "tau.json")
+    def tau(self, folder: str = "") -> str:
+        """The similarity threshold that was chosen for the scale's embedder, or for a variant's: 'base~NAME/'."""
+        return self.once("threshold", f"{folder}tau.json")
 
     # --- beside the results
 

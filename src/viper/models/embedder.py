@@ -9,8 +9,9 @@ import numpy as np
 import viper.models.torchvision_shim  # noqa: F401  (before sentence-transformers imports transformers)
 from viper.config.reward import Embedder as EmbedderSection
 from viper.models.base import count_gpus
+from viper.models.embedder_packages import LOADERS, Encoder
 from viper.models.folder import check_model_folder, explained_loading
-from viper.models.location import locate
+from viper.models.location import adapted, locate
 from viper.startup import log_ready
 
 
@@ -32,6 +33,19 @@ def own_gpu() -> str | None:
     return f"cuda:{rank}" if rank is not None and count_gpus() else None
 
 
+def _transformer(folder: Path, section: EmbedderSection) -> Encoder:
+    """The SentenceTransformer in a folder, on the device that the section names."""
+    from sentence_transformers import SentenceTransformer
+
+    check_model_folder(folder)
+    return SentenceTransformer(
+        str(folder),
+        device=section.device or own_gpu(),
+        trust_remote_code=False,
+        model_kwargs={"use_safetensors": True},
+    )
+
+
 class SentenceEmbedder:
     """Sentences to unit vectors (library: sentence-transformers), each distinct sentence embedded once.
 
@@ -42,18 +56,11 @@ class SentenceEmbedder:
     """
 
     def __init__(self, section: EmbedderSection):
-        from sentence_transformers import SentenceTransformer
-
         self.section = section
         with explained_loading(section.path, "a sentence embedder"):
             source = _folder(locate(section.path))
-            check_model_folder(source)
-            self.model = SentenceTransformer(
-                str(source),
-                device=section.device or own_gpu(),
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )
+            name = adapted(section.path)
+            self.model: Encoder = LOADERS[name](source) if name else _transformer(source, section)
         self.dimension = len(self._encode(["dimension"])[0])
         self._cache: OrderedDict[str, np.ndarray] = OrderedDict()
         log_ready()

@@ -1,4 +1,4 @@
-"""Which lineage's tables and checkpoints serve another as well: what variants would do alike is done once."""
+"""Which lineage's tables, checkpoints and threshold serve another too: what variants would do alike is done once."""
 
 from operator import attrgetter
 
@@ -58,6 +58,27 @@ def trained_as(scale: Scale, checkpoint: str) -> str:
     own = depends_on(variant)
     first = next(each for each in ("", *scale.variants) if each == variant or depends_on(each) == own)
     return ".".join((f"{BASE}~{first}" if first else BASE, *phases))
+
+
+def calibrated_as(scale: Scale, lineage: str) -> str:
+    """The base or its variant for whose embedder the threshold of a lineage is chosen.
+
+    Args:
+        scale: its parameters.
+        lineage: such as `base~e5.csr`.
+
+    Returns:
+        The first of the base and its variants, in the order of `variants`, with the same embedder and the same way to
+        choose.
+    """
+
+    def depends_on(each: str) -> tuple[object, object]:
+        section = scale.under(each).reward
+        return section.embedder, section.calibration
+
+    own = depends_on(variant_of(lineage))
+    first = next(each for each in ("", *scale.variants) if depends_on(each) == own)
+    return f"{BASE}~{first}" if first else BASE
 
 
 def shards_of(scale: Scale, lineage: str) -> range:

@@ -1,5 +1,6 @@
 """Group Relative Policy Optimization through TRL, with the settings of docs/paper.md, section Optimisation."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +11,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from viper.config.training import Grpo, TrainOptions, VllmRollouts
 from viper.training.common import trainer_arguments
+from viper.training.monitors import Meaning, watch
 from viper.training.prompts_once import PromptsOnceGRPOTrainer
 from viper.training.records import RolloutWriter
 from viper.training.shared_prefix import SharedPrefixGRPOTrainer
@@ -23,17 +25,22 @@ class Scorer(Protocol):
     """What training needs of `viper.reward.scoring.Reward`."""
 
     def score(self, completions: list[str], ground_truths: list[list[str]]) -> list[Any]:
-        """One score with `.format`, `.correct` and `.reward` for each completion."""
+        """One score with `.format`, `.correct`, `.reward` and `.matches` for each completion."""
 
 
 class RewardFunction:
-    """Lets TRL call the paper's reward, logs its two parts, and records sampled responses."""
+    """Lets TRL call the paper's reward, logs its two parts and the monitors, and records sampled responses.
+
+    Args:
+        meaning: see `viper.training.monitors.watch`.
+    """
 
     __name__ = "reward"
 
-    def __init__(self, scorer: Scorer, rollouts: RolloutWriter):
+    def __init__(self, scorer: Scorer, rollouts: RolloutWriter, meaning: Meaning | None = None):
         self.scorer = scorer
         self.rollouts = rollouts
+        self.meaning = meaning
 
     def __call__(
         self, *, prompts: list, completions: list, ground_truth: list, log_metric: Any, trainer_state: Any, **_: Any
@@ -43,11 +50,16 @@ class RewardFunction:
         scores = self.scorer.score(texts, ground_truth)
         log_metric("reward_format", sum(score.format for score in scores) / len(scores))
         log_metric("reward_correct", sum(score.correct for score in scores) / len(scores))
+        asked = [prompt[-1]["content"] for prompt in prompts]
+        seen = watch(asked, ground_truth, texts, scores, self.rollouts.group_size, self.meaning)
+        for name, value in seen.items():
+            if not math.isnan(value):  # a sampling without such sentences has an empty field
+                log_metric(name, value)
         if trainer_state.is_world_process_zero:
             self.rollouts.write(
                 trainer_state.global_step + 1,
                 lambda index: {
-                    "prompt": prompts[index][-1]["content"],
+                    "prompt": asked[index],
                     "ground_truth": ground_truth[index],
                     "completion": texts[index],
                     "format": scores[index].format,

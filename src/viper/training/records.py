@@ -6,6 +6,7 @@ so that an interrupted run goes on where that ends (`viper.training.checkpoints`
 
 import csv
 import json
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
+
+from viper.config.training import Alarm
+from viper.training.monitors import MONITORS, alarms
+
+log = logging.getLogger(__name__)
 
 # column → the name under which TRL logs it
 TRL_NAMES = {
@@ -26,11 +32,15 @@ TRL_NAMES = {
     "entropy": "entropy",
     "clip_low": "clip_ratio/low_mean",
     "clip_high": "clip_ratio/high_mean",
+    # `viper.training.monitors` says what these three are
+    "copied": "copied",
+    "distinct": "distinct",
+    "precision": "precision",
     "learning_rate": "learning_rate",
     "grad_norm": "grad_norm",
     "loss": "loss",
 }
-COLUMNS = ("step", *TRL_NAMES, "tokens", "seconds")
+COLUMNS = ("step", *TRL_NAMES, "alarm", "tokens", "seconds")
 _TOKENS = "num_tokens"  # TRL's name of how many tokens it has seen so far
 # Further columns of a run whose sampling by vLLM is corrected → the name under which `viper.training.vllm_rollouts`
 # logs them
@@ -51,10 +61,12 @@ class MetricsWriter(TrainerCallback):
     Lengths are in tokens, `seconds` is the wall time since the step before (sampling, reward and update together), and
     `reward_std` is taken over the whole batch. `tokens` are those of prompts and responses, padding left out, that the
     step sampled, or was made on where nothing is sampled; empty where a step goes on with what was sampled before.
+    `alarm` names the monitors that are beyond their limits, which is warned of too; empty where none is.
     """
 
-    def __init__(self, path: Path, is_resumed: bool = False, *, is_corrected: bool = False):
+    def __init__(self, path: Path, is_resumed: bool = False, *, is_corrected: bool = False, alarm: Alarm | None = None):
         self.path = path
+        self.alarm = alarm or Alarm()
         self.names = TRL_NAMES | (CORRECTION_NAMES if is_corrected else {})
         self.columns = (*COLUMNS, *CORRECTION_NAMES) if is_corrected else COLUMNS
         if not is_resumed:
@@ -75,6 +87,11 @@ class MetricsWriter(TrainerCallback):
         seen = logs.get(_TOKENS)
         row["tokens"] = _rounded(None if seen is None else seen - self.seen)
         self.seen = self.seen if seen is None else seen
+        beyond = alarms({name: logs.get(name, math.nan) for name in MONITORS}, self.alarm)
+        row["alarm"] = " ".join(beyond)
+        if beyond:
+            told = ", ".join(f"{name} {row[name]}" for name in beyond)
+            log.warning("step %d: the reward may be earned without looking: %s", state.global_step, told)
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, lineterminator="\n").writerow(
                 {"step": state.global_step, **row, "seconds": f"{now - self.last:.3f}"}

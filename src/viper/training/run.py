@@ -23,7 +23,7 @@ from viper.manifest import MANIFEST, model_folder, sha256, write_manifest
 from viper.models.engine import pick_engine
 from viper.models.pretrained import load_model, load_processor, vision_token_ids
 from viper.startup import log_ready
-from viper.training import data, grpo, sft
+from viper.training import data, grpo, sft, world
 from viper.training.checkpoints import CheckpointSealer, SaverBeforeTheEnd, last_whole, restore_records, step_of
 from viper.training.common import freeze_vision_tower, require_gpus
 from viper.training.image_counts import count_images
@@ -186,7 +186,9 @@ def _build_trainer(
     is_resumed = resume_from is not None
     with PartialState().main_process_first():
         is_corrected = isinstance(phase, Grpo) and phase.is_corrected
-        metrics = MetricsWriter(places.work / "train.csv", is_resumed, is_corrected=is_corrected)
+        metrics = MetricsWriter(
+            places.work / "train.csv", is_resumed, is_corrected=is_corrected, alarm=options.records.alarm
+        )
         callbacks = [
             metrics,
             SaverBeforeTheEnd(options.steps_between_samplings),
@@ -201,7 +203,8 @@ def _build_trainer(
         if config.use_vllm:
             with PartialState().main_process_first():
                 stage_for_engine(model, processor, folder, places.work / "engine")
-        function = grpo.RewardFunction(scorer, rollouts)
+        meaning = world.meaning() if options.records.meaning == "world" else None
+        function = grpo.RewardFunction(scorer, rollouts, meaning)
         return grpo.build_trainer(
             model, processor, dataset, function, config, callbacks,
             shared_prefix=phase.shared_prefix, vllm=phase.vllm, peft_config=lora_config(phase),

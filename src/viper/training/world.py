@@ -1,6 +1,6 @@
-"""Training's door to the drawn world: chain-of-thought samples that its truth writes."""
+"""Training's door to the drawn world: chain-of-thought samples that its truth writes, and what sentences mean."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from viper.config.training import ColdStart
@@ -14,3 +14,10 @@ def samples(section: ColdStart, seed: int) -> "Iterator[Sample]":
     from microworld.adapters import cold_start
 
     return cold_start.samples(section, seed)
+
+
+def meaning() -> Callable[[str], str]:
+    """A sentence → the same in the first wording of the grammar; see `microworld.adapters.language.MicroLanguage`."""
+    from microworld.adapters.language import MicroLanguage
+
+    return MicroLanguage().key

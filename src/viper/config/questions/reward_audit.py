@@ -1,31 +1,32 @@
 """The question `reward_audit`: embedder, threshold, and hacking of the reward."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from viper.config.base import Count, Section
+from viper.config.base import Count, LeaveOutNull
 from viper.config.questions.base import Question
-from viper.config.reward import Embedder, Tau
+from viper.lineage import is_trained
 
-EmbedderName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Alarm(Section):
-    """Where a monitored step is called suspicious."""
-
-    copied: Share = Field(description="at this share of sentences that stand in the prompt, or more")
-    distinct: Annotated[float, Field(ge=1)] = Field(description="below this mean number of distinct answers a group")
-    precision: Share = Field(description="below this share of rewarded sentences that are true, where truth is known")
+Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
 
 class RewardAudit(Question):
-    """Saved rollouts and answers that try to cheat, scored under every setting of the reward."""
+    """The same training under several embedders and thresholds; and what it saved, and answers that try to cheat,
+    scored under every setting of the reward.
 
-    embedders: dict[EmbedderName, Embedder] = Field(min_length=1, description="name → sentence embedder")
-    taus: list[Tau | Literal["calibrated"]] = Field(
-        min_length=1, description="thresholds; 'calibrated': chosen for each embedder by reward.calibration"
+    The first of `lineages` is the base, over which the others gain.
+    """
+
+    needs_truth: ClassVar[bool] = True
+
+    embedders: Annotated[dict[Name, str], LeaveOutNull] = Field(
+        min_length=1,
+        description="embedder → the lineage trained under it at its own calibrated threshold; the first is what others "
+        "are held to",
+    )
+    thresholds: Annotated[dict[Name, str], LeaveOutNull] = Field(
+        {}, description="name → the lineage trained under the first embedder at another threshold"
     )
     generic: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=1, description="sentences that are safe to say of any picture"
@@ -34,4 +35,19 @@ class RewardAudit(Question):
     candidates: Annotated[Count, Field(ge=2, le=500)] = Field(
         description="statements that the answer lists which names all candidates"
     )
-    alarm: Alarm
+
+    @property
+    def held_to(self) -> str:
+        """The lineage of the first embedder at its own threshold."""
+        return next(iter(self.embedders.values()))
+
+    @model_validator(mode="after")
+    def _check_named(self) -> "RewardAudit":
+        if is_trained(self.lineages[0]):
+            raise ValueError(f"lineages: {self.lineages[0]!r} stands first and is trained: name the base there")
+        named = [*self.embedders.values(), *self.thresholds.values()]
+        if sorted(self.lineages[1:]) != sorted(named):
+            raise ValueError("lineages: after the base, name those of embedders and thresholds once each, and no other")
+        if not all(map(is_trained, named)):
+            raise ValueError("embedders, thresholds: name lineages that are trained")
+        return self

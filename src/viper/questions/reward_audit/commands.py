@@ -1,101 +1,141 @@
-"""Commands of the question how far the reward can be trusted: tables and figure."""
+"""Commands of the question how far the reward can be trusted: rescoring, answers, figure."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel
 
 from viper.config.options import Options, read_options
-from viper.errors import ViperError
+from viper.config.reward import Embedder
 from viper.files import atomic_write, write_table
 
 log = logging.getLogger(__name__)
 
 
+class Audited(BaseModel):
+    """An embedder to rescore with.
+
+    Attributes:
+        embedder: how it is run.
+        calibrated: file of the threshold that was chosen for it.
+        pairs: file of the pairs that it was chosen on, with their cosines.
+    """
+
+    embedder: Embedder
+    calibrated: Path
+    pairs: Path
+
+
 def register(app: typer.Typer) -> None:
     """Add this question's commands."""
     app.command()(reward_audit)
+    app.command()(reward_audit_claims)
     app.command()(figure_reward_audit)
 
 
 def reward_audit(
     options: Options,
-    run: Annotated[list[str], typer.Option(help="LINEAGE:SEED:PATH of saved rollouts; give it once for each")],
+    rollouts: Annotated[list[Path], typer.Option(help="metrics/LINEAGE/seedN/rollouts.jsonl; give it for each run")],
+    embedders: Annotated[str, typer.Option(help="JSON: name → embedder, files of its threshold and its pairs")],
     output: Annotated[Path, typer.Option(help="CSV to write: rollouts under every setting")],
     areas: Annotated[Path, typer.Option(help="CSV to write: area under the ROC of each embedder")],
     probes: Annotated[Path, typer.Option(help="CSV to write: what answers earn that try to cheat")],
-    watched: Annotated[Path, typer.Option(help="CSV to write: monitors of each saved step")],
-    claims: Annotated[Path, typer.Option(help="CSV to write: the answers, each with its verdict")],
+    tau: Annotated[list[float] | None, typer.Option(help="Further threshold, for every embedder; repeat")] = None,
 ) -> None:
     """Score saved rollouts and answers that try to cheat under every setting of the reward, against the truth."""
+    import pandas as pd
+
+    from viper.analysis.runs import by_run
     from viper.models.embedder import SentenceEmbedder
-    from viper.questions.answers import table as claims_table
     from viper.questions.reward_audit import table
+    from viper.questions.reward_audit.rollouts import read_run
+    from viper.reading import read_table
+    from viper.reward.tau import read_tau
     from viper.synthesis import world
 
     sections = read_options(options)
-    asked, section = sections.open_questions.reward_audit, sections.reward
-    runs = [_run(each) for each in run]
-    embedders = {name: SentenceEmbedder(each) for name, each in asked.embedders.items()}
-    thresholds = {name: (each, _thresholds(asked.taus, each, section)) for name, each in embedders.items()}
+    section = sections.reward
+    runs = [read_run(lineage, seed, path) for (lineage, seed), path in by_run(rollouts).items()]
+    asked = {name: Audited.model_validate(each) for name, each in json.loads(embedders).items()}
+    loaded = {name: SentenceEmbedder(each.embedder) for name, each in asked.items()}
+    thresholds = {
+        name: (loaded[name], {table.CALIBRATED: read_tau(each.calibrated, each.embedder.path)} | _named(tau or []))
+        for name, each in asked.items()
+    }
     every = list(table.settings(thresholds, section))
     truth = table.true_reward(section, world.language().key)
-
-    found_areas = table.roc(runs, embedders, truth)
-    found_probes = table.probe(runs, every, truth, asked)
-    seen = table.monitors(runs, every[0].reward, truth, asked.alarm)
-    for row in seen[seen["alarm"] != ""].itertuples():
-        log.warning("alarm: %s, seed %s, step %s: %s", row.lineage, row.seed, row.step, row.alarm)
-    rows = table.claims(found_areas, found_probes, sections.analysis.confidence)
+    needed = ["same", "kind", "cosine"]
+    pairs = {name: read_table(each.pairs, needed=needed, numbers=["cosine"]) for name, each in asked.items()}
+    found = [table.roc(runs, loaded, truth)]
+    found += [table.roc_of_pairs(name, each, section.calibration.seed) for name, each in pairs.items()]
+    joined = pd.concat([each for each in found if len(each)] or found[:1], ignore_index=True)
+    write_table(areas, joined, float_format="%.4f")
     write_table(output, table.audit(runs, every, truth), float_format="%.4f")
-    write_table(areas, found_areas, float_format="%.4f")
-    write_table(probes, found_probes, float_format="%.4f")
-    write_table(watched, seen, float_format="%.4f")
-    write_table(claims, claims_table(rows), float_format="%.4f")
+    tried = table.probe(runs, every, truth, sections.open_questions.reward_audit)
+    write_table(probes, tried, float_format="%.4f")
+
+
+def reward_audit_claims(
+    predictions: Annotated[list[Path], typer.Argument(help="predictions/SPLIT/LINEAGE/[seedN/]NAME.tsv")],
+    metrics: Annotated[list[Path], typer.Option(help="metrics/LINEAGE/seedN/train.csv of every lineage; repeat")],
+    areas: Annotated[Path, typer.Option(help="areas that reward-audit wrote")],
+    probes: Annotated[Path, typer.Option(help="probes that reward-audit wrote")],
+    options: Options,
+    table: Annotated[Path, typer.Option(help="CSV to write: score, gain and monitors of each lineage")],
+    watched: Annotated[Path, typer.Option(help="CSV to write: monitors of every sampling")],
+    claims: Annotated[Path, typer.Option(help="CSV to write: the answers, each with its verdict")],
+) -> None:
+    """What the same training ends at under each embedder and threshold, and the answers to the question."""
+    from viper.analysis.predictions import Predictions
+    from viper.analysis.runs import by_run
+    from viper.analysis.tables import score_benchmarks
+    from viper.questions import answers
+    from viper.questions.reward_audit import claims as module
+    from viper.questions.reward_audit.table import PROBES, ROC
+    from viper.reading import read_table
+
+    sections = read_options(options)
+    question, settings = sections.open_questions.reward_audit, sections.analysis
+    given = Predictions.of(predictions, question.lineages)
+    scores = score_benchmarks(given, sections.evaluation.benchmarks, settings)
+    seen = module.watched(by_run(metrics))
+    numbers = ["seed", "tasks", "advantage", "advantage_error"]
+    tried = read_table(probes, needed=PROBES, numbers=numbers)
+    found = read_table(areas, needed=ROC, numbers=["sentences", "auc", "error"])
+    write_table(watched, seen, float_format="%.6g")
+    write_table(table, module.summary(scores, question, seen), float_format="%.4f")
+    rows = module.claims(scores, found, tried, seen, question, settings)
+    write_table(claims, answers.table(rows), float_format="%.4f")
 
 
 def figure_reward_audit(
-    probes: Annotated[Path, typer.Argument(help="table of probes that reward-audit wrote")],
+    table: Annotated[Path, typer.Argument(help="table that reward-audit-claims wrote")],
+    areas: Annotated[Path, typer.Argument(help="areas that reward-audit wrote")],
+    probes: Annotated[Path, typer.Argument(help="probes that reward-audit wrote")],
     options: Options,
     output: Annotated[list[Path], typer.Option(help="picture to write; give it once for each")],
     caption: Annotated[Path, typer.Option(help="caption to write, .rst")],
 ) -> None:
-    """Draw what answers earn that try to cheat."""
+    """Draw what is gained under each setting, how each embedder agrees with the truth, and what cheating earns."""
     from viper.analysis.figures import style
-    from viper.questions.reward_audit import figure, table
+    from viper.questions.reward_audit import claims, figure
+    from viper.questions.reward_audit.table import PROBES, ROC
     from viper.reading import read_table
 
     confidence = read_options(options).analysis.confidence
-    numbers = ["tau", "correct", "advantage", "advantage_error"]
-    rows = read_table(probes, needed=table.PROBES, numbers=numbers)
+    rows = read_table(table, needed=claims.COLUMNS, numbers=claims.NUMBERS)
+    found = read_table(areas, needed=ROC, numbers=["auc", "error"])
+    tried = read_table(probes, needed=PROBES, numbers=["advantage", "advantage_error"])
     style.use_style()
-    drawn = figure.draw(rows, confidence)
+    drawn = figure.draw(rows, found, tried, confidence)
     for path in output:
         style.save(drawn, path)
     with atomic_write(caption) as partial:
         partial.write_text(figure.caption(rows, confidence), encoding="utf-8")
 
 
-def _run(text: str):
-    from viper.questions.reward_audit.rollouts import read_run
-
-    lineage, seed, path = [*text.split(":", 2), "", ""][:3]
-    if not lineage or not seed.isdecimal() or not path:
-        raise ViperError(f"--run {text!r} is not LINEAGE:SEED:PATH")
-    return read_run(lineage, int(seed), Path(path))
-
-
-def _thresholds(taus: list, embedder, section) -> dict[str, float]:
-    """What each threshold is called → the number for this embedder."""
-    from viper.reward import world
-    from viper.reward.calibration import choose_tau, measure
-    from viper.reward.pairs import read_pairs
-
-    how = section.calibration
-
-    def calibrated() -> float:
-        pairs = world.draw_pairs(how.sentences, how.seed) if how.pairs == "world" else read_pairs(how.pairs)
-        return choose_tau(measure(pairs, embedder), how.max_false_positive_rate).tau
-
-    return {str(tau): calibrated() if tau == "calibrated" else float(tau) for tau in taus}
+def _named(taus: list[float]) -> dict[str, float]:
+    return {f"{tau:g}": tau for tau in taus}

@@ -1,48 +1,75 @@
-"""What answers earn that try to cheat, by threshold: plain formula against the options of coverage."""
+"""What is gained under each setting of the reward, how embedders agree with the truth, and what cheating earns."""
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from viper.analysis.figures import style
 from viper.plotting import Figure, plt
+from viper.questions.reward_audit.claims import CHANCE, WAYS
 from viper.questions.reward_audit.probes import HELD_TO
+from viper.questions.reward_audit.table import CALIBRATED
 
-_LOOKS = {
-    ("none", False): ("#D55E00", "o", "plain formula"),
-    ("none", True): ("#E69F00", "D", "one to one"),
-    ("multiply", True): ("#56B4E9", "s", "one to one, times coverage"),
-    ("harmonic", True): ("#0072B2", "^", "one to one, harmonic with coverage"),
-}
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+_MARKERS = ("o", "s", "^", "D")
 
 
-def draw(probes: pd.DataFrame, confidence: float) -> Figure:
-    """One panel per embedder and threshold, from the table PROBES of `viper.questions.reward_audit.table`."""
-    panels = list(dict.fromkeys(zip(probes["embedder"], probes["threshold"].astype(str), strict=True)))
-    columns = min(len(panels), 4)
-    rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(7.0, 0.7 + 1.7 * rows), sharex=True, sharey=True, squeeze=False)
-    for panel, each in zip(panels, axes.flat, strict=False):
-        part = probes[(probes["embedder"] == panel[0]) & (probes["threshold"].astype(str) == panel[1])]
-        _draw_panel(each, part, norm.ppf((1 + confidence) / 2))
-        each.set_title(f"{panel[0]}, τ {panel[1]}", fontsize=7)
-    for each in axes.flat[len(panels) :]:
-        each.set_visible(False)
-    handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=2)
-    figure.supxlabel("R_correct above what the probe is held to", fontsize=7)
+def draw(table: pd.DataFrame, areas: pd.DataFrame, probes: pd.DataFrame, confidence: float) -> Figure:
+    """On top the gains (left) and the areas under the ROC (right); below, a panel per embedder, what cheating earns."""
+    names = list(dict.fromkeys(probes["embedder"]))
+    figure = plt.figure(figsize=(7.2, 5.2))
+    upper, lower = figure.subfigures(2, 1, height_ratios=(2, 3))
+    left, right = upper.subplots(1, 2)
+    reach = norm.ppf((1 + confidence) / 2)
+    _draw_gains(left, table)
+    _draw_areas(right, areas, reach)
+    panels = lower.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
+    for panel, name in zip(panels, names, strict=True):
+        _draw_probes(panel, probes[(probes["embedder"] == name) & (probes["threshold"] == CALIBRATED)], reach)
+        panel.set_title(f"{name}, calibrated τ", fontsize=7)
+    handles, labels = panels[0].get_legend_handles_labels()
+    panels[len(panels) // 2].set_xlabel("R_correct above what the probe is held to")
+    lower.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=6)
     return figure
 
 
-def _draw_panel(axes: plt.Axes, part: pd.DataFrame, reach: float) -> None:
-    axes.axvline(0, color="0.5", linewidth=0.7)
-    for number, ((coverage, one_to_one), (color, marker, label)) in enumerate(_LOOKS.items()):
-        own = part[(part["coverage"] == coverage) & (part["one_to_one"].astype(str) == str(one_to_one))]
+def _draw_gains(axes: plt.Axes, table: pd.DataFrame) -> None:
+    trained = table[table["gain"].notna()].iloc[::-1].reset_index(drop=True)
+    reach = [trained["gain"] - trained["gain_low"], trained["gain_high"] - trained["gain"]]
+    axes.errorbar(trained["gain"], trained.index, xerr=reach, fmt="o", color="0.3", markersize=4)
+    axes.axvline(0, color="0.6", linewidth=0.5)
+    axes.set_yticks(trained.index, trained["setting"])
+    axes.set_ylim(-0.6, len(trained) - 0.4)
+    axes.set_xlabel("gain over the base (points)")
+
+
+def _draw_areas(axes: plt.Axes, areas: pd.DataFrame, reach: float) -> None:
+    sources, names = list(dict.fromkeys(areas["source"])), list(dict.fromkeys(areas["embedder"]))
+    for number, name in enumerate(names):
+        own = areas[areas["embedder"] == name].groupby("source")
+        found = own.agg(value=("auc", "mean"), error=("error", _of_mean)).reindex(sources)
+        places = np.arange(len(sources)) + 0.2 * (number - (len(names) - 1) / 2)
+        axes.errorbar(
+            found["value"], places, xerr=reach * found["error"], fmt=_MARKERS[number % len(_MARKERS)], label=name,
+            color=_COLORS[number % len(_COLORS)], markersize=4,
+        )  # fmt: skip
+    axes.axvline(CHANCE, color="0.6", linewidth=0.5)
+    axes.set_yticks(range(len(sources)), sources)
+    axes.set_ylim(len(sources) - 0.5, -0.5)
+    axes.set_xlabel("area under the ROC, right against wrong")
+    axes.legend(fontsize=6, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names))
+
+
+def _draw_probes(axes: plt.Axes, part: pd.DataFrame, reach: float) -> None:
+    axes.axvline(0, color="0.6", linewidth=0.5)
+    for number, ((coverage, is_one_to_one), label) in enumerate(WAYS.items()):
+        own = part[(part["coverage"] == coverage) & (part["one_to_one"].astype(str) == str(is_one_to_one))]
         found = own.groupby("probe").agg(value=("advantage", "mean"), error=("advantage_error", _of_mean))
         found = found.reindex(list(HELD_TO))
         places = np.arange(len(found)) + 0.18 * (number - 1.5)
         axes.errorbar(
-            found["value"], places, xerr=reach * found["error"], fmt=marker, color=color, label=label,
-            markersize=3, elinewidth=0.7,
+            found["value"], places, xerr=reach * found["error"], fmt=_MARKERS[number], color=_COLORS[number],
+            label=label, markersize=3, elinewidth=0.7,
         )  # fmt: skip
     axes.set_yticks(range(len(HELD_TO)), list(HELD_TO))
     axes.set_ylim(len(HELD_TO) - 0.5, -0.5)
@@ -52,11 +79,14 @@ def _of_mean(errors: pd.Series) -> float:
     return float(np.sqrt((errors**2).sum()) / len(errors))
 
 
-def caption(probes: pd.DataFrame, confidence: float) -> str:
+def caption(table: pd.DataFrame, confidence: float) -> str:
     """What the figure shows, in words."""
     held = "; ".join(f"{name} to {other}" for name, other in HELD_TO.items())
-    runs = len(probes[["lineage", "seed"]].drop_duplicates())
     return (
-        f"R_correct of answers that try to cheat, above what each is held to ({held}), by embedder and threshold. To "
-        f"the right of zero cheating pays. Means of {runs} runs; bars: {confidence:.0%} intervals over tasks.\n"
+        "The same training under several embedders, each at its own calibrated threshold, and under the first at other "
+        f"thresholds. Top left: what each gained over the base. {style.intervals(table, confidence)} Top right: how "
+        "well the cosine tells right sentences from wrong ones, on sentences that training sampled and on labelled "
+        f"pairs by the way in which the right ones differ; bars: {confidence:.0%} intervals over sentences. Below: "
+        f"R_correct of answers that try to cheat, above what each is held to ({held}), by embedder and option of "
+        f"coverage. To the right of zero cheating pays. Bars: {confidence:.0%} intervals over prompts.\n"
     )

@@ -1,4 +1,4 @@
-"""Rollouts and probes under every setting of the reward, held to the truth; and the answers to the question."""
+"""Rollouts and probes under every setting of the reward, held to the truth."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from viper.config.questions.reward_audit import Alarm, RewardAudit
+from viper.config.questions.reward_audit import RewardAudit
 from viper.config.reward import Reward as RewardSection
-from viper.questions.answers import answer, over_seeds
 from viper.questions.reward_audit.probes import HALF, HELD_TO, OWN, answers
 from viper.questions.reward_audit.rollouts import TRUE_TAU, Rollout, Run, TruthEmbedder
 from viper.reward.scoring import Reward, Score
@@ -24,9 +23,9 @@ COVERAGES = (("none", False), ("none", True), ("multiply", True), ("harmonic", T
 SETTING = ["embedder", "threshold", "tau", "coverage", "one_to_one"]
 AUDIT = [*SETTING, "lineage", "seed", "answers", "reward", "hit_rate_true", "hit_rate_false", "rank_correlation"]
 PROBES = [*SETTING, "lineage", "seed", "probe", "tasks", "correct", "true_correct", "advantage", "advantage_error"]
-ROC = ["embedder", "seed", "sentences", "true", "auc", "error"]
-MONITORS = ["lineage", "seed", "step", "copied", "distinct", "precision", "alarm"]
-KEYS = ["embedder", "threshold"]
+ROC = ["embedder", "source", "seed", "sentences", "true", "auc", "error"]
+ROLLOUTS = "rollouts"
+CALIBRATED = "calibrated"
 
 
 @dataclass(frozen=True)
@@ -91,23 +90,46 @@ def audit(runs: list[Run], every: Iterable[Setting], truth: Reward) -> pd.DataFr
 
 
 def roc(runs: list[Run], embedders: dict[str, "Embedder"], truth: Reward) -> pd.DataFrame:
-    """How well the best cosine tells right sentences of the rollouts from wrong ones, per embedder and seed.
+    """How well the best cosine tells right sentences of the rollouts from wrong ones; columns ROC, source ROLLOUTS.
 
     Each distinct pair of sentence and ground truth counts once. `error` is the standard error of the area by Hanley
     and McNeil (1982); a seed without sentences of both sorts is left out.
     """
     rows = []
-    for name, embedder in embedders.items():
-        for seed in dict.fromkeys(run.seed for run in runs):
-            found = _distinct_sentences([row for run in runs if run.seed == seed for row in run.rollouts])
-            right = np.array([_is_right(sentence, truths, truth) for sentence, truths in found], bool)
-            if right.all() or not right.any():
-                continue
-            cosines = [float((embedder.embed([s]) @ embedder.embed(list(g)).T).max()) for s, g in found]
-            area = float(roc_auc_score(right, np.round(cosines, 6)))
-            error = area_error(area, int(right.sum()), int((~right).sum()))
-            rows.append((name, seed, len(right), int(right.sum()), area, error))
+    for seed in dict.fromkeys(run.seed for run in runs):
+        found = _distinct_sentences([row for run in runs if run.seed == seed for row in run.rollouts])
+        right = np.array([_is_right(sentence, truths, truth) for sentence, truths in found], bool)
+        if right.all() or not right.any():
+            continue
+        texts = list(dict.fromkeys(text for sentence, truths in found for text in (sentence, *truths)))
+        for name, embedder in embedders.items():
+            vectors = dict(zip(texts, embedder.embed(texts), strict=True))
+            cosines = np.array([max(float(vectors[s] @ vectors[each]) for each in truths) for s, truths in found])
+            rows.append((name, ROLLOUTS, seed, *_area(right, cosines.round(6))))
     return pd.DataFrame(rows, columns=ROC)
+
+
+def roc_of_pairs(name: str, pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The same on the labelled pairs that an embedder's threshold was chosen on: one row per way to say the same.
+
+    Args:
+        name: of the embedder.
+        pairs: columns same, kind, cosine; `viper.reward.calibration.measure` made them.
+        seed: that they were drawn with.
+    """
+    same = pairs["same"].astype(str).eq("True").to_numpy()  # text where it was read from a file
+    cosines = pairs["cosine"].to_numpy(float)
+    rows = []
+    for kind in dict.fromkeys(pairs["kind"][same]):
+        taken = ~same | (pairs["kind"] == kind).to_numpy()
+        if kind != "exact" and not same.all():  # the same text has the cosine 1 whatever the embedder
+            rows.append((name, kind, seed, *_area(same[taken], cosines[taken])))
+    return pd.DataFrame(rows, columns=ROC)
+
+
+def _area(right: np.ndarray, cosines: np.ndarray) -> tuple[int, int, float, float]:
+    area, positives = float(roc_auc_score(right, cosines)), int(right.sum())
+    return len(right), positives, area, area_error(area, positives, len(right) - positives)
 
 
 def area_error(area: float, positives: int, negatives: int) -> float:
@@ -142,72 +164,6 @@ def probe(runs: list[Run], every: Iterable[Setting], truth: Reward, asked: Rewar
                     }
                 )
     return pd.DataFrame(rows, columns=PROBES)
-
-
-def monitors(runs: list[Run], reward: Reward, truth: Reward, alarm: Alarm) -> pd.DataFrame:
-    """One row per run and saved step: sentences copied from the prompt, distinct answers a group, true share of hits.
-
-    `alarm` names what is beyond its threshold, and is empty where nothing is.
-    """
-    rows = []
-    for run in runs:
-        for step in sorted({row.step for row in run.rollouts}):
-            part = [row for row in run.rollouts if row.step == step]
-            scores = _score(reward, part)
-            copied = [m.text in _sentences(row.prompt) for row, s in zip(part, scores, strict=True) for m in s.matches]
-            right = [
-                _is_right(m.text, tuple(row.ground_truth), truth)
-                for row, s in zip(part, scores, strict=True)
-                for m in s.matches
-                if m.hit
-            ]
-            groups = pd.DataFrame([(row.prompt, row.completion) for row in part]).groupby(0)[1].nunique()
-            seen = {"copied": _mean(copied), "distinct": float(groups.mean()), "precision": _mean(right)}
-            beyond = {
-                "copied": seen["copied"] >= alarm.copied,
-                "distinct": seen["distinct"] < alarm.distinct,
-                "precision": seen["precision"] < alarm.precision,
-            }
-            told = " ".join(name for name, is_beyond in beyond.items() if is_beyond)
-            rows.append({"lineage": run.lineage, "seed": run.seed, "step": step, **seen, "alarm": told})
-    return pd.DataFrame(rows, columns=MONITORS)
-
-
-def claims(areas: pd.DataFrame, probes: pd.DataFrame, confidence: float) -> list[dict[str, object]]:
-    """The answers, by rules fixed beforehand: an interval over seeds that lies above zero supports a claim."""
-    rows = []
-    for name, part in areas.groupby("embedder", sort=False):
-        said = f"With {name}, a right sentence of the rollouts is nearer to the truth than a wrong one in {{:.0%}}"
-        rows.append(
-            _claim(f"agreement_{name}", f"{name} tells right sentences from wrong ones better than chance",
-                   part["auc"] - 0.5, part["error"], part["sentences"].sum(), confidence, "area above 0.5",
-                   lambda value, said=said: said.format(value + 0.5) + " of pairs.")
-        )  # fmt: skip
-    plain = probes[(probes["coverage"] == "none") & ~probes["one_to_one"]]
-    for (embedder, threshold, name), part in plain.groupby([*KEYS, "probe"], sort=False):
-        part = part.groupby("seed").agg({"advantage": "mean", "advantage_error": _pooled, "tasks": "sum"})
-        where = f"{embedder}, tau {threshold}"
-        rows.append(
-            _claim(f"hack_{embedder}_{threshold}_{name}".replace(" ", "-"),
-                   f"{name} earns more than {HELD_TO[name]} ({where})", part["advantage"], part["advantage_error"],
-                   part["tasks"].sum(), confidence, "R_correct",
-                   lambda value, name=name, where=where: (
-                       f"With {where}, the probe '{name}' earns {value:+.3f} R_correct over {HELD_TO[name]}."))
-        )  # fmt: skip
-    return rows
-
-
-def _claim(claim, text, values, errors, items, confidence, unit, sentence) -> dict[str, object]:
-    estimate, spread = over_seeds(list(values), list(errors), confidence)
-    return answer(
-        "reward_audit", claim, text, estimate, unit=unit, seeds=len(values), items=int(items),
-        reachable=spread.half_width((1 - confidence) / 2), sentence=f"{sentence(estimate.value)} ({{verdict}})",
-    )  # fmt: skip
-
-
-def _pooled(errors: pd.Series) -> float:
-    """The standard error of the mean of independent means."""
-    return float(np.sqrt((errors**2).sum()) / len(errors))
 
 
 def _tried(run: Run, asked: RewardAudit) -> tuple[dict[str, list[str]], list[Rollout], list[np.ndarray]]:
@@ -253,10 +209,6 @@ def _distinct_sentences(rollouts: list[Rollout]) -> list[tuple[str, tuple[str, .
         for sentence in split_sentences(find_answer(row.completion) or ""):
             found[sentence, tuple(normalize(each) for each in row.ground_truth)] = None
     return list(found)
-
-
-def _sentences(text: str) -> set[str]:
-    return set(split_sentences(text))
 
 
 def _mean(values) -> float:
