@@ -13,8 +13,8 @@ ROLLOUTS = 3  # responses a prompt
 class Unwritten(RolloutWriter):
     """Keeps no responses: TRL's own trainer puts pictures into their prompts."""
 
-    def __init__(self):
-        pass
+    def __init__(self, group_size):
+        self.group_size = group_size
 
     def write(self, step, rows):
         pass
@@ -22,7 +22,7 @@ class Unwritten(RolloutWriter):
 
 def build_stock(model, processor, dataset, function, config):
     """TRL's own GRPOTrainer, which reads rows with their pictures; arguments as of `grpo.build_trainer`."""
-    function.rollouts = Unwritten()
+    function.rollouts = Unwritten(function.rollouts.group_size)
     return GRPOTrainer(
         model=model, processing_class=processor, train_dataset=dataset, reward_funcs=function, args=config
     )

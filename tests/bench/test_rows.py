@@ -16,13 +16,14 @@ MB = 2**20
 def test_growth_is_the_most_that_was_held_at_once():
     with growth(every=0.001) as found:
         for _ in range(3):
-            held = np.ones(30 * MB, dtype=np.uint8)
+            # Of up to 32 MB, glibc's malloc may give what was freed before, which is a process's own already.
+            held = np.ones(80 * MB, dtype=np.uint8)
             assert held.sum()
             deadline = time.monotonic() + 10  # the watcher is a thread: a busy machine may not let it look at once
-            while found["grown_mb"] < 25 and time.monotonic() < deadline:
+            while found["grown_mb"] < 75 and time.monotonic() < deadline:
                 time.sleep(0.002)
             del held
-    assert 25 < found["grown_mb"] < 60, "not the sum of the three"
+    assert 75 < found["grown_mb"] < 150, "not the sum of the three"
 
 
 def test_pages_of_a_mapped_file_are_nobodys_own(tmp_path):

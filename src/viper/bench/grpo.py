@@ -41,8 +41,8 @@ class Length:
 class Unwritten(RolloutWriter):
     """Keeps no responses: TRL's own trainer puts pictures into their prompts."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, group_size: int) -> None:
+        self.group_size = group_size
 
     def write(self, step: int, rows: Callable[[int], dict]) -> None:
         """Do nothing."""
@@ -99,7 +99,7 @@ def build(model, processor, rows: Dataset, options: TrainOptions, work: Path, *,
     """TRL's own trainer, or ours; both on the same rows of images, prompt (chat) and ground truth."""
     config = grpo.build_config(options, suppress_tokens=vision_token_ids(model.config), seed=0, work=work)
     config.save_strategy = "no"
-    function = grpo.RewardFunction(Length(), Unwritten())
+    function = grpo.RewardFunction(Length(), Unwritten(options.phase.rollouts))
     if not stock:
         return grpo.build_trainer(
             model,

@@ -28,6 +28,11 @@ class Scorer(Protocol):
         """One score with `.format`, `.correct`, `.reward` and `.matches` for each completion."""
 
 
+def _text(content: str | list[dict[str, Any]]) -> str:
+    """The text of a message; TRL's own trainer has put pictures between its parts."""
+    return content if isinstance(content, str) else " ".join(part["text"] for part in content if "text" in part)
+
+
 class RewardFunction:
     """Lets TRL call the paper's reward, logs its two parts and the monitors, and records sampled responses.
 
@@ -50,7 +55,7 @@ class RewardFunction:
         scores = self.scorer.score(texts, ground_truth)
         log_metric("reward_format", sum(score.format for score in scores) / len(scores))
         log_metric("reward_correct", sum(score.correct for score in scores) / len(scores))
-        asked = [prompt[-1]["content"] for prompt in prompts]
+        asked = [_text(prompt[-1]["content"]) for prompt in prompts]
         seen = watch(asked, ground_truth, texts, scores, self.rollouts.group_size, self.meaning)
         for name, value in seen.items():
             if not math.isnan(value):  # a sampling without such sentences has an empty field
