@@ -68,8 +68,10 @@ def shards(lineage):
 
 
 def hub_manifests():
-    """The manifests of all models that this scale, or a variant of it, takes from a hub."""
-    pinned = [name for variant in ("", *S.variants) for name in S.under(variant).models.hub.values()]
+    """The manifests of all models that this scale, or a variant that something is made under, takes from a hub."""
+    compared = [*S.experiments.values(), *(section.lineages for section in QUESTIONS.values())]
+    variants = ["", *(variant_of(lineage) for lineages in compared for lineage in lineages)]
+    pinned = [name for variant in dict.fromkeys(variants) for name in S.under(variant).models.hub.values()]
     return [manifest(cached_folder(S.models.cache, name)) for name in dict.fromkeys(pinned)]
 
 

@@ -28,6 +28,7 @@ def shrink(root: Path, seeds: Sequence[int]) -> None:
     smoke["experiments"], smoke["images"] = SMALL["experiments"], SMALL["images"]
     smoke["evaluation"]["benchmarks"] = SMALL["benchmarks"]
     smoke["models"].pop("checker")
+    smoke.pop("open_questions")
     pretraining = smoke.pop("pretraining")
     (root / SMOKE).write_text(yaml.safe_dump(smoke))
     (root / "scales/smoke-pretraining.yaml").write_text(yaml.safe_dump(pretraining))
