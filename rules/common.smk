@@ -69,9 +69,7 @@ def shards(lineage):
 
 def hub_manifests():
     """The manifests of all models that this scale, or a variant that something is made under, takes from a hub."""
-    compared = [*S.experiments.values(), *(section.lineages for section in QUESTIONS.values())]
-    variants = ["", *(variant_of(lineage) for lineages in compared for lineage in lineages)]
-    pinned = [name for variant in dict.fromkeys(variants) for name in S.under(variant).models.hub.values()]
+    pinned = [name for variant in sorted(S.used_variants) for name in S.under(variant).models.hub.values()]
     return [manifest(cached_folder(S.models.cache, name)) for name in dict.fromkeys(pinned)]
 
 
@@ -276,9 +274,15 @@ def pilot_first(wildcards):
     return ancient(L.forecast(lineage=wildcards.lineage, seed=wildcards.seed))
 
 
+@cache
+def owner(lineage, step):
+    """The lineage that makes the table of a step for this one: another, where variants do it alike."""
+    return maker(S, lineage, step)
+
+
 def table_of(step):
     """The table of one step for the lineage, seed and shard at hand, whoever made it."""
-    return lambda wildcards: L.synthesis(step, **{**wildcards, "lineage": maker(S, wildcards.lineage, step)})
+    return lambda wildcards: L.synthesis(step, **{**wildcards, "lineage": owner(wildcards.lineage, step)})
 
 
 def tables_of(step):
@@ -288,8 +292,8 @@ def tables_of(step):
 
 def synthesized(step, lineage, seed):
     """The tables of one step that a lineage's data are made of, of all its shards, whoever made them."""
-    owner = maker(S, lineage, step)
-    return [L.synthesis(step, lineage=owner, seed=seed, shard=shard) for shard in shards(lineage)]
+    made_by = owner(lineage, step)
+    return [L.synthesis(step, lineage=made_by, seed=seed, shard=shard) for shard in shards(lineage)]
 
 
 def seed_images(wildcards):
@@ -393,17 +397,20 @@ def is_rewarded(wildcards):
     return S.training.phases[parse_lineage(wildcards.lineage).phase].method == "grpo"
 
 
+def reward_threshold(wildcards):
+    """The calibrated threshold, where the reward does not name one."""
+    return calibrated(wildcards.lineage) if scale_of(wildcards).reward.tau == "calibrated" else []
+
+
 def threshold(wildcards):
-    """The calibrated threshold, where the phase is rewarded and the reward does not name one."""
-    if not is_rewarded(wildcards) or scale_of(wildcards).reward.tau != "calibrated":
-        return []
-    return calibrated(wildcards.lineage)
+    """The same, where the phase is rewarded."""
+    return reward_threshold(wildcards) if is_rewarded(wildcards) else []
 
 
 def calibrated(lineage, file="tau.json"):
     """The threshold that was chosen for the embedder of a lineage, for whichever variant that was done, or a file beside it."""
-    owner = calibrated_as(S, lineage)
-    return L.once("threshold", file if owner == "base" else f"{owner}/{file}")
+    chosen_for = calibrated_as(S, lineage)
+    return L.once("threshold", file if chosen_for == "base" else f"{chosen_for}/{file}")
 
 
 def reward_embedder(wildcards):

@@ -224,7 +224,7 @@ if S.has_truth:
 
     # What the audit reads: tables of some steps, each with the lineage to whose data it led.
     AUDITED = [
-        (lineage, L.synthesis(step, lineage=maker(S, lineage, step), seed=seed, shard=shard))
+        (lineage, L.synthesis(step, lineage=owner(lineage, step), seed=seed, shard=shard))
         for lineage in SYNTHESIZERS
         for step in ("captions", "reconstructions", "critiques", "operations", "edits")
         for shard in range(S.images.shards)

@@ -5,19 +5,9 @@ import viper.models.torchvision_shim  # noqa: F401  (before transformers touches
 import torch  # isort: skip
 from trl import GRPOTrainer
 
-from viper.training.records import RolloutWriter
+from viper.bench.grpo import Unwritten
 
 ROLLOUTS = 3  # responses a prompt
-
-
-class Unwritten(RolloutWriter):
-    """Keeps no responses: TRL's own trainer puts pictures into their prompts."""
-
-    def __init__(self, group_size):
-        self.group_size = group_size
-
-    def write(self, step, rows):
-        pass
 
 
 def build_stock(model, processor, dataset, function, config):

@@ -12,10 +12,7 @@ def data_maker(wildcards):
 
 def tables_of_maker(step):
     """The tables of one step of all shards, of the synthesis that a lineage is trained on."""
-    return lambda wildcards: [
-        L.synthesis(step, lineage=maker(S, data_maker(wildcards), step), seed=wildcards.seed, shard=shard)
-        for shard in range(S.images.all_shards)
-    ]
+    return lambda wildcards: synthesized(step, data_maker(wildcards), wildcards.seed)
 
 
 def judged(file):
@@ -59,9 +56,11 @@ rule judge_refinements:
         captions=tables_of_maker("captions"),
         reconstructions=tables_of_maker("reconstructions"),
         critiques=tables_of_maker("critiques"),
-        truth=truth_of_images,
+        truth=lambda wildcards: [
+            L.truth(seed=wildcards.seed, shard=shard) for shard in shards(data_maker(wildcards))
+        ],
         checkpoint=manifest(S.models.checker),
-        tau=[L.tau()] if S.reward.tau == "calibrated" else [],
+        tau=reward_threshold,
         embedder=embedder_manifest,
     output:
         labels=L.asked("labels.csv"),

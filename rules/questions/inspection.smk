@@ -7,18 +7,20 @@ SHOWN = [
     (lineage, path)
     for lineage in dict.fromkeys(parse_lineage(name).data_lineage for name in without_controls(INSPECTED.lineages))
     for seed in S.seeds
-    for shard in range(S.images.shards)
+    for shard in shards(lineage)
     for path in (
         L.images(seed=seed, shard=shard),
         *(
-            L.synthesis(step, lineage=maker(S, lineage, step), seed=seed, shard=shard)
+            L.synthesis(step, lineage=owner(lineage, step), seed=seed, shard=shard)
             for step in ("captions", "reconstructions", "critiques")
         ),
     )
 ]
-TRUTH_OF_SHOWN = (
-    [L.truth(seed=seed, shard=shard) for seed in S.seeds for shard in range(S.images.shards)] if S.has_truth else []
-)
+TRUTH_OF_SHOWN = [
+    L.truth(seed=seed, shard=shard)
+    for seed in (S.seeds if S.has_truth else [])
+    for shard in sorted({shard for lineage, _ in SHOWN for shard in shards(lineage)})
+]
 
 
 def given_judgements(wildcards):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
 
 Threads = Annotated[int, typer.Option(help="CPU threads", min=1)]
@@ -138,24 +139,19 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def plot_speed(
         tables: Annotated[list[Path], typer.Argument(help="tables of measure-speed")],
-        output: Annotated[list[Path], typer.Option(help="figure to write (.png, .svg, .pdf); repeat for several")],
-        caption: Annotated[Path, typer.Option(help="caption to write, reStructuredText")],
+        output: Output,
+        caption: Caption,
     ) -> None:
         """Draw how many times as fast each step is, with the spread and what was aimed for."""
         import pandas as pd
 
         from viper.analysis.figures import speed, style
         from viper.bench.alternate import COLUMNS, NUMBERS
-        from viper.files import atomic_write
         from viper.reading import read_table
 
         style.use_style()
         read = [read_table(path, needed=COLUMNS, numbers=NUMBERS) for path in tables]
-        figure = speed.draw(pd.concat(read, ignore_index=True))
-        for path in output:
-            style.save(figure, path)
-        with atomic_write(caption) as partial:
-            partial.write_text(speed.CAPTION, encoding="utf-8")
+        write_figure(speed.draw(pd.concat(read, ignore_index=True)), output, speed.CAPTION, caption)
 
 
 def _loop(sections: Any):

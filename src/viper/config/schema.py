@@ -84,7 +84,7 @@ class Scale(Section):
                     f"variants.{name}: sets {', '.join(sorted(others))}; "
                     f"a variant can change {', '.join(sorted(VARIED))}"
                 )
-        named = {variant_of(lineage) for lineages in self._compared.values() for lineage in lineages}
+        used = self.used_variants
         for name in ("", *self.variants):
             varied = self.under(name)
             where = f"variants.{name}." if name else ""
@@ -95,7 +95,7 @@ class Scale(Section):
                     "or raise images.shards"
                 )
             # One that nothing is made under may stand at any scale.
-            if name in {"", *named} and not self.has_truth and (drawn := _only_drawn(varied)):
+            if name in used and not self.has_truth and (drawn := _only_drawn(varied)):
                 raise ValueError(where + drawn)
         return self
 
@@ -103,6 +103,11 @@ class Scale(Section):
     def has_truth(self) -> bool:
         """Whether labels can be held to the truth of the pictures."""
         return self.images.source == "world" and self.models.checker is not None
+
+    @property
+    def used_variants(self) -> set[str]:
+        """The variants under which something that is compared is made; '' is the scale itself."""
+        return {"", *(variant_of(lineage) for lineages in self._compared.values() for lineage in lineages)}
 
     @property
     def questions(self) -> dict[str, Question]:

@@ -4,7 +4,6 @@ The rule of the verdict is that of the paper's claims (`viper.analysis.verdicts`
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -82,11 +81,6 @@ def over_seeds(values: Sequence[float], item_errors: Sequence[float], confidence
     half = spread.half_width((1 - confidence) / 2)
     mean = float(values.mean())
     return Estimate(mean, mean - half, mean + half), spread
-
-
-def by_run(paths: Sequence[Path]) -> dict[tuple[str, int], Path]:
-    """A question's measured files, SOMEWHERE/LINEAGE/seedN/FILE, by lineage and seed."""
-    return {(path.parent.parent.name, int(path.parent.name.removeprefix("seed"))): path for path in paths}
 
 
 def table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:

@@ -38,6 +38,19 @@ def read_tau(path: str | Path, embedder: str) -> float:
     return record.tau
 
 
+def given_tau(section: RewardSection, calibrated: Path | None) -> float:
+    """The number behind the section's `tau`: itself, or what was calibrated, of the file that a rule names.
+
+    Raises:
+        ViperError: it is to be calibrated, and no file is named; or see `read_tau`.
+    """
+    if section.tau != "calibrated":
+        return section.tau
+    if calibrated is None:
+        raise ViperError("reward.tau is 'calibrated': pass the file that calibrate-tau wrote as --tau")
+    return read_tau(calibrated, section.embedder.path)
+
+
 def resolve_tau(section: RewardSection, scale: str) -> float:
     """The number behind the section's `tau`: itself, or what was calibrated for `scale`.
 

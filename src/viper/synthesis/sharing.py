@@ -1,5 +1,6 @@
 """Which lineage's tables, checkpoints and threshold serve another too: what variants would do alike is done once."""
 
+from collections.abc import Callable
 from operator import attrgetter
 
 from viper.config.schema import VARIED, Scale
@@ -23,12 +24,7 @@ def maker(scale: Scale, lineage: str, table: str) -> str:
     if not variant or lineage != f"{BASE}~{variant}":
         return lineage
     needed = _before(table)
-    own = _values(scale, variant, needed)
-    return next(
-        f"{BASE}~{each}" if each else BASE
-        for each in ("", *scale.variants)
-        if each == variant or _values(scale, each, needed) == own
-    )
+    return _root(_first_alike(scale, variant, lambda each: _values(scale, each, needed)))
 
 
 def trained_as(scale: Scale, checkpoint: str) -> str:
@@ -55,9 +51,7 @@ def trained_as(scale: Scale, checkpoint: str) -> str:
             sections["synthesis"]["images"].pop("fresh")
         return sections
 
-    own = depends_on(variant)
-    first = next(each for each in ("", *scale.variants) if each == variant or depends_on(each) == own)
-    return ".".join((f"{BASE}~{first}" if first else BASE, *phases))
+    return ".".join((_root(_first_alike(scale, variant, depends_on)), *phases))
 
 
 def calibrated_as(scale: Scale, lineage: str) -> str:
@@ -76,9 +70,7 @@ def calibrated_as(scale: Scale, lineage: str) -> str:
         section = scale.under(each).reward
         return section.embedder, section.calibration
 
-    own = depends_on(variant_of(lineage))
-    first = next(each for each in ("", *scale.variants) if depends_on(each) == own)
-    return f"{BASE}~{first}" if first else BASE
+    return _root(_first_alike(scale, variant_of(lineage), depends_on))
 
 
 def shards_of(scale: Scale, lineage: str) -> range:
@@ -91,6 +83,16 @@ def shards_of(scale: Scale, lineage: str) -> range:
     taken = scale.under(variant_of(lineage)).synthesis.images
     first = scale.images.all_shards * scale.training.lineage(lineage, scale.variants).generation if taken.fresh else 0
     return range(first, first + (taken.shards or scale.images.all_shards))
+
+
+def _first_alike(scale: Scale, variant: str, depends_on: Callable[[str], object]) -> str:
+    """The first variant, '' before all others, on which something depends as it does on this one."""
+    own = depends_on(variant)
+    return next(each for each in ("", *scale.variants) if each == variant or depends_on(each) == own)
+
+
+def _root(variant: str) -> str:
+    return f"{BASE}~{variant}" if variant else BASE
 
 
 def _before(table: str) -> list[Step]:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from viper.config.options import Options, read_options
-from viper.errors import ViperError
 from viper.lineage import phase_of
 
 
@@ -70,12 +69,7 @@ def _scorer(section, tau: Path | None):
     """The paper's reward with its threshold, and that threshold."""
     from viper.models.embedder import SentenceEmbedder
     from viper.reward.scoring import Reward
-    from viper.reward.tau import read_tau
+    from viper.reward.tau import given_tau
 
-    if section.tau != "calibrated":
-        threshold = section.tau
-    elif tau is None:
-        raise ViperError("reward.tau is 'calibrated': pass the file that calibrate-tau wrote as --tau")
-    else:
-        threshold = read_tau(tau, section.embedder.path)
+    threshold = given_tau(section, tau)
     return Reward(SentenceEmbedder(section.embedder), section, threshold), threshold

@@ -2,19 +2,13 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
-from viper.files import atomic_write
 from viper.reading import read_parquet, read_table
-
-if TYPE_CHECKING:
-    from viper.plotting import Figure
-
-Output = Annotated[list[Path], typer.Option(help="picture to write, .png, .svg or .pdf; give it once for each")]
-Caption = Annotated[Path, typer.Option(help="caption to write, .rst")]
 
 
 class ScoreFigure(StrEnum):
@@ -50,7 +44,7 @@ def figure_scores(
     module = {ScoreFigure.MAIN: main, ScoreFigure.SUBDOMAIN_BARS: subdomain_bars, ScoreFigure.RADAR: radar}[kind]
     style.use_style()
     drawn = module.draw(rows, settings.published_model)
-    _write(drawn, output, module.caption(rows, settings.confidence), caption)
+    write_figure(drawn, output, module.caption(rows, settings.confidence), caption)
 
 
 def figure_rewards(
@@ -68,7 +62,7 @@ def figure_rewards(
     crossed = read_table(crossings, needed=rewards.CROSSINGS, numbers=rewards.CROSSING_NUMBERS)
     style.use_style()
     text = reward_curves.caption(lines, crossed, read_options(options).analysis.reward_window)
-    _write(reward_curves.draw(lines, crossed), output, text, caption)
+    write_figure(reward_curves.draw(lines, crossed), output, text, caption)
 
 
 def figure_attention(
@@ -86,7 +80,7 @@ def figure_attention(
     style.use_style()
     shown = read_parquet(maps, [*attention_table.MAPS, "picture"])
     told = attention_maps.caption(shown, shares, read_options(options).analysis.confidence)
-    _write(attention_maps.draw(shown, shares), output, told, caption)
+    write_figure(attention_maps.draw(shown, shares), output, told, caption)
 
 
 def figure_words(
@@ -104,7 +98,7 @@ def figure_words(
     words = read_table(table, needed=COLUMNS, numbers=NUMBERS)
     style.use_style()
     drawn = word_cloud.draw(words, after, read_options(options).analysis.seed)
-    _write(drawn, output, word_cloud.caption(words, before, after), caption)
+    write_figure(drawn, output, word_cloud.caption(words, before, after), caption)
 
 
 def figure_label_truth(
@@ -120,7 +114,7 @@ def figure_label_truth(
     rows = read_table(table, needed=computed.COLUMNS, numbers=computed.NUMBERS)
     style.use_style()
     told = label_truth.caption(rows, read_options(options).analysis.confidence)
-    _write(label_truth.draw(rows), output, told, caption)
+    write_figure(label_truth.draw(rows), output, told, caption)
 
 
 def figure_loop(
@@ -134,13 +128,4 @@ def figure_loop(
 
     style.use_style()
     rows = read_rows(examples)
-    _write(loop_examples.draw(rows), output, loop_examples.caption(rows), caption)
-
-
-def _write(drawn: "Figure", output: list[Path], text: str, caption: Path) -> None:
-    from viper.analysis.figures import style
-
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_figure(loop_examples.draw(rows), output, loop_examples.caption(rows), caption)

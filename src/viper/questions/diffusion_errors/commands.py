@@ -5,23 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
-from viper.errors import ViperError
-from viper.files import atomic_write, write_table
+from viper.files import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from viper.config.questions.diffusion_errors import DiffusionErrors
-    from viper.config.reward import Reward as RewardSection
-    from viper.reward.scoring import Reward
 
 Manifest = Annotated[Path, typer.Option(help="manifest.json of the model's folder")]
 Data = Annotated[Path, typer.Option(help="CSR data set that the lineage is trained on, a Parquet table")]
 Seed = Annotated[int, typer.Option(help="the run's seed", min=0)]
 Tables = Annotated[list[Path], typer.Option(help="tables of this step, in the order of the shards")]
 Judged = Annotated[list[Path], typer.Option(help="asked/LINEAGE/seedN/… that judge-refinements wrote; repeat for each")]
-Picture = Annotated[list[Path], typer.Option(help="picture to write, .png, .svg or .pdf; give it once for each")]
 
 
 def register(app: typer.Typer) -> None:
@@ -76,8 +73,11 @@ def judge_refinements(
     import pandas as pd
 
     from viper.manifest import model_folder
+    from viper.models.embedder import SentenceEmbedder
     from viper.questions import world
     from viper.questions.diffusion_errors import judge
+    from viper.reward.scoring import Reward
+    from viper.reward.tau import given_tau
     from viper.synthesis.assemble import Shards
     from viper.synthesis.rows import by_id, read_rows
 
@@ -86,7 +86,9 @@ def judge_refinements(
     shards = Shards({"captions": captions, "reconstructions": reconstructions, "critiques": critiques})
     pairs = world.read_pairs(shards, truth, checker=model_folder(checkpoint))
     drawn = _drawn(sections.open_questions.diffusion_errors)
-    said = judge.judge_answers(read_rows(answers), by_id(rows), pairs, drawn, _reward(sections.reward, tau))
+    section = sections.reward
+    reward = Reward(SentenceEmbedder(section.embedder), section, given_tau(section, tau))
+    said = judge.judge_answers(read_rows(answers), by_id(rows), pairs, drawn, reward)
     write_table(labels, judge.judge_labels(rows, pairs))
     write_table(judged, said)
     write_table(confusions, pd.DataFrame(world.confusions(pairs), columns=judge.CONFUSIONS))
@@ -126,8 +128,8 @@ def figure_diffusion_errors(
     shares: Annotated[Path, typer.Argument(help="table of shares that diffusion-errors wrote")],
     sycophancy: Annotated[Path, typer.Argument(help="its table of right captions")],
     options: Options,
-    output: Picture,
-    caption: Annotated[Path, typer.Option(help="caption to write, .rst")],
+    output: Output,
+    caption: Caption,
 ) -> None:
     """Draw whose mistake sentences are, and the painter's habits in what is asked for."""
     from viper.analysis.figures import style
@@ -138,11 +140,7 @@ def figure_diffusion_errors(
     of_sentences = read_table(shares, needed=table.SHARES, numbers=table.SHARE_NUMBERS)
     by_seed = read_table(sycophancy, needed=table.SYCOPHANCY, numbers=table.SYCOPHANCY_NUMBERS)
     style.use_style()
-    drawn = figure.draw(of_sentences, by_seed, confidence)
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figure.caption(by_seed, confidence), encoding="utf-8")
+    write_figure(figure.draw(of_sentences, by_seed, confidence), output, figure.caption(by_seed, confidence), caption)
 
 
 def _drawn(section: "DiffusionErrors") -> dict:
@@ -150,22 +148,6 @@ def _drawn(section: "DiffusionErrors") -> dict:
     from viper.questions import world
 
     return {each.id: each for each in world.true_captions(section.true_captions, section.seed)}
-
-
-def _reward(section: "RewardSection", tau: Path | None) -> "Reward":
-    """The reward that training pays.
-
-    Raises:
-        ViperError: its threshold is calibrated, and no file of it is named.
-    """
-    from viper.models.embedder import SentenceEmbedder
-    from viper.reward.scoring import Reward
-    from viper.reward.tau import read_tau
-
-    if section.tau == "calibrated" and tau is None:
-        raise ViperError("reward.tau is 'calibrated': pass the file that calibrate-tau wrote as --tau")
-    threshold = read_tau(tau, section.embedder.path) if section.tau == "calibrated" else section.tau
-    return Reward(SentenceEmbedder(section.embedder), section, threshold)
 
 
 def _joined(paths: list[Path], columns: list[str], numbers: list[str] | None = None) -> "pd.DataFrame":
@@ -176,15 +158,11 @@ def _joined(paths: list[Path], columns: list[str], numbers: list[str] | None = N
     """
     import pandas as pd
 
-    from viper.layout import run_of
+    from viper.analysis.runs import by_run
     from viper.reading import read_table
 
     tables = []
-    for path in paths:
-        try:
-            lineage, seed = run_of(str(path))
-        except ValueError as error:
-            raise ViperError(f"{error}: name files of data/SCALE/asked/ as the rules write them") from error
+    for (lineage, seed), path in by_run(paths).items():
         read = read_table(path, needed=columns, numbers=numbers or [])
         tables.append(read[columns].assign(lineage=lineage, seed=seed))
     return pd.concat(tables, ignore_index=True)[["lineage", "seed", *columns]]

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
-from viper.files import atomic_write, write_table
+from viper.files import write_table
 
 
 def register(app: typer.Typer) -> None:
@@ -40,8 +41,8 @@ def families_table(
 def figure_families(
     table: Annotated[Path, typer.Argument(help="table that the command `families-table` wrote")],
     options: Options,
-    output: Annotated[list[Path], typer.Option(help="picture to write: .png, .svg or .pdf; repeat the option")],
-    caption: Annotated[Path, typer.Option(help="its caption in reStructuredText, for the workflow report")],
+    output: Output,
+    caption: Caption,
 ) -> None:
     """Draw the scores of both families over the stages, and what they gained on each benchmark."""
     from viper.analysis.figures import style
@@ -51,8 +52,4 @@ def figure_families(
 
     rows = read_table(table, needed=[*module.COLUMNS, "imitates"], numbers=module.NUMBERS).astype({"stage": int})
     style.use_style()
-    drawn = figure.draw(rows)
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figure.caption(rows, read_options(options).analysis.confidence), encoding="utf-8")
+    write_figure(figure.draw(rows), output, figure.caption(rows, read_options(options).analysis.confidence), caption)

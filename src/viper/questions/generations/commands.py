@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
 from viper.errors import ViperError
-from viper.files import atomic_write, write_table
+from viper.files import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +66,8 @@ def figure_generations(
     table: Annotated[Path, typer.Argument(help="table that the command `generations-table` wrote")],
     claims: Annotated[Path, typer.Argument(help="its claims")],
     options: Options,
-    output: Annotated[list[Path], typer.Option(help="picture to write, .png, .svg or .pdf; give it once for each")],
-    caption: Annotated[Path, typer.Option(help="caption to write, .rst")],
+    output: Output,
+    caption: Caption,
 ) -> None:
     """Draw every measure over the generations."""
     from viper.analysis.figures import style
@@ -78,11 +79,8 @@ def figure_generations(
     rows = read_table(table, needed=SUMMARY, numbers=SUMMARY_NUMBERS)
     judged = read_table(claims, needed=answers.COLUMNS)
     style.use_style()
-    drawn = figure.draw(rows)
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figure.caption(rows, judged, read_options(options).analysis.confidence), encoding="utf-8")
+    told = figure.caption(rows, judged, read_options(options).analysis.confidence)
+    write_figure(figure.draw(rows), output, told, caption)
 
 
 def _turns(plan: str) -> "list[Turn]":
@@ -125,6 +123,7 @@ def _of_data(data: Sequence[Path], audits: Sequence[Path], language: str) -> "di
 
 def _said(data: Sequence[Path], language: str) -> "dict[tuple[str, int], dict[str, Said]]":
     """What every data set says: (lineage, seed) → its name → statements."""
+    from viper.analysis.runs import run
     from viper.questions.generations import diversity
     from viper.reading import read_parquet
     from viper.synthesis.heuristics import get_language
@@ -132,15 +131,16 @@ def _said(data: Sequence[Path], language: str) -> "dict[tuple[str, int], dict[st
     said = defaultdict(dict)
     for path in data:
         rows = read_parquet(path, ["ground_truth"])["ground_truth"]
-        said[_run(path)][path.parent.name] = diversity.read(rows, get_language(language))
+        said[run(path)][path.parent.name] = diversity.read(rows, get_language(language))
     return dict(said)
 
 
 def _of_training(paths: Sequence[Path], window: int) -> "dict[tuple[str, int], list[Value]]":
+    from viper.analysis.runs import by_run
     from viper.questions.generations import measures
     from viper.reading import read_table
 
-    tables = {_run(path): read_table(path, needed=["reward"], numbers=["reward"]) for path in paths}
+    tables = {run: read_table(path, needed=["reward"], numbers=["reward"]) for run, path in by_run(paths).items()}
     return {run: measures.of_training(table["reward"].tolist(), window) for run, table in tables.items()}
 
 
@@ -149,17 +149,3 @@ def _read_audit(path: Path) -> "pd.DataFrame":
     from viper.reading import read_table
 
     return read_table(path, needed=measures.AUDIT, numbers=measures.AUDIT_NUMBERS)
-
-
-def _run(path: Path) -> tuple[str, int]:
-    """The lineage and the seed that a path names.
-
-    Raises:
-        ViperError: it names none.
-    """
-    from viper.layout import run_of
-
-    try:
-        return run_of(str(path))
-    except ValueError as error:
-        raise ViperError(f"{error}: name files as the rules write them") from error

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
 from viper.errors import ViperError
 from viper.files import atomic_write, write_table
@@ -113,8 +114,8 @@ def inspection_tables(
 def figure_inspection(
     shares: Annotated[Path, typer.Argument(help="table that inspection-tables wrote")],
     options: Options,
-    output: Annotated[list[Path], typer.Option(help="picture to write; give it once for each")],
-    caption: Annotated[Path, typer.Option(help="caption to write, .rst")],
+    output: Output,
+    caption: Caption,
 ) -> None:
     """Draw how often refinements match what differs."""
     from viper.analysis.figures import style
@@ -124,11 +125,7 @@ def figure_inspection(
     confidence = read_options(options).analysis.confidence
     rows = read_table(shares, needed=table.SHARES, numbers=table.SHARE_NUMBERS)
     style.use_style()
-    drawn = figure.draw(rows)
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figure.caption(rows, confidence), encoding="utf-8")
+    write_figure(figure.draw(rows), output, figure.caption(rows, confidence), caption)
 
 
 def _judged(judgements: list[Path], truth: Path | None):

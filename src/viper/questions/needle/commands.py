@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
 
@@ -59,7 +60,7 @@ def needle_table(
     claims: Annotated[Path, typer.Option(help="CSV to write: the claims, with verdicts")],
 ) -> None:
     """Attention on the decisive object, before and after training."""
-    from viper.questions.answers import by_run
+    from viper.analysis.runs import by_run
     from viper.questions.needle import table as computed
     from viper.questions.needle.measure import COLUMNS
     from viper.reading import read_table
@@ -76,8 +77,8 @@ def needle_table(
 def figure_needle(
     table: Annotated[Path, typer.Argument(help="table that the command `needle-table` wrote")],
     options: Options,
-    output: Annotated[list[Path], typer.Option(help="file of the figure; give it once for each format")],
-    caption: Annotated[Path, typer.Option(help="its caption")],
+    output: Output,
+    caption: Caption,
 ) -> None:
     """Draw the attention on the decisive object."""
     from viper.analysis.figures import style
@@ -87,8 +88,4 @@ def figure_needle(
 
     rows = read_table(table, needed=COLUMNS, numbers=["value", "low", "high", "pictures", "seeds"])
     style.use_style()
-    drawn = figure.draw(rows)
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figure.caption(rows, read_options(options).analysis.confidence), encoding="utf-8")
+    write_figure(figure.draw(rows), output, figure.caption(rows, read_options(options).analysis.confidence), caption)

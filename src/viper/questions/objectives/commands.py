@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
-from viper.files import atomic_write, write_table
+from viper.files import write_table
 
 
 def register(app: typer.Typer) -> None:
@@ -62,8 +63,8 @@ def figure_objectives(
     table: Annotated[Path, typer.Argument(help="table that the command `objectives-table` wrote")],
     curves: Annotated[Path, typer.Argument(help="its rewards over compute")],
     options: Options,
-    output: Annotated[list[Path], typer.Option(help="picture to write: .png, .svg or .pdf; repeat the option")],
-    caption: Annotated[Path, typer.Option(help="its caption in reStructuredText, for the workflow report")],
+    output: Output,
+    caption: Caption,
 ) -> None:
     """Draw what each way of training gained, and the reward over compute."""
     from viper.analysis.figures import style
@@ -74,7 +75,4 @@ def figure_objectives(
     rows = read_table(table, needed=module.COLUMNS, numbers=module.NUMBERS)
     style.use_style()
     drawn = figure.draw(rows, read_table(curves, needed=budget.CURVES, numbers=budget.CURVES[1:]))
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figure.caption(rows, read_options(options).analysis.confidence), encoding="utf-8")
+    write_figure(drawn, output, figure.caption(rows, read_options(options).analysis.confidence), caption)

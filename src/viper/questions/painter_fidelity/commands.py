@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
-from viper.files import atomic_write, write_table
+from viper.files import write_table
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +51,8 @@ def figure_painter_fidelity(
     points: Annotated[Path, typer.Argument(help="its table of seeds")],
     line: Annotated[Path, typer.Argument(help="its fitted line")],
     options: Options,
-    output: Annotated[list[Path], typer.Option(help="picture to write: .png, .svg or .pdf; repeat the option")],
-    caption: Annotated[Path, typer.Option(help="its caption in reStructuredText, for the workflow report")],
+    output: Output,
+    caption: Caption,
 ) -> None:
     """Draw the gain against the fidelity of painter and editor."""
     from viper.analysis.figures import style
@@ -63,8 +64,5 @@ def figure_painter_fidelity(
 
     rows, fitted = read(summary, table.COLUMNS), read(line, table.LINE)
     style.use_style()
-    drawn = figure.draw(rows, read(points, table.POINTS), fitted)
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figure.caption(rows, fitted, read_options(options).analysis.confidence), encoding="utf-8")
+    told = figure.caption(rows, fitted, read_options(options).analysis.confidence)
+    write_figure(figure.draw(rows, read(points, table.POINTS), fitted), output, told, caption)

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
 from viper.config.reward import Embedder
-from viper.files import atomic_write, write_table
+from viper.files import write_table
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +117,8 @@ def figure_reward_audit(
     areas: Annotated[Path, typer.Argument(help="areas that reward-audit wrote")],
     probes: Annotated[Path, typer.Argument(help="probes that reward-audit wrote")],
     options: Options,
-    output: Annotated[list[Path], typer.Option(help="picture to write; give it once for each")],
-    caption: Annotated[Path, typer.Option(help="caption to write, .rst")],
+    output: Output,
+    caption: Caption,
 ) -> None:
     """Draw what is gained under each setting, how each embedder agrees with the truth, and what cheating earns."""
     from viper.analysis.figures import style
@@ -130,11 +131,7 @@ def figure_reward_audit(
     found = read_table(areas, needed=ROC, numbers=["auc", "error"])
     tried = read_table(probes, needed=PROBES, numbers=["advantage", "advantage_error"])
     style.use_style()
-    drawn = figure.draw(rows, found, tried, confidence)
-    for path in output:
-        style.save(drawn, path)
-    with atomic_write(caption) as partial:
-        partial.write_text(figure.caption(rows, confidence), encoding="utf-8")
+    write_figure(figure.draw(rows, found, tried, confidence), output, figure.caption(rows, confidence), caption)
 
 
 def _named(taus: list[float]) -> dict[str, float]:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
-from viper.files import atomic_write, write_table
+from viper.files import write_table
 
 Lineage = Annotated[list[str], typer.Option(help="A lineage that is compared; the first is what others are held to.")]
 Measured = Annotated[list[Path], typer.Argument(help="SOMEWHERE/LINEAGE/seedN/FILE.csv of every lineage and seed.")]
@@ -59,7 +60,7 @@ def skill_table(
     claims: Annotated[Path, typer.Option(help="CSV to write: the claims, with verdicts")],
 ) -> None:
     """How much training changes each skill, and the psychometric curves."""
-    from viper.questions.answers import by_run
+    from viper.analysis.runs import by_run
     from viper.questions.skills import table, world
     from viper.questions.skills.probe import COLUMNS
     from viper.reading import read_table
@@ -82,10 +83,10 @@ def figure_skills(
     changes: Annotated[Path, typer.Argument(help="table of changes that the command `skill-table` wrote")],
     curves: Annotated[Path, typer.Argument(help="its table of curves")],
     options: Options,
-    forest: Annotated[list[Path], typer.Option(help="file of the forest plot; give it once for each format")],
-    forest_caption: Annotated[Path, typer.Option(help="its caption")],
-    panels: Annotated[list[Path], typer.Option(help="file of the curves; give it once for each format")],
-    panels_caption: Annotated[Path, typer.Option(help="their caption")],
+    forest: Output,
+    forest_caption: Caption,
+    panels: Output,
+    panels_caption: Caption,
 ) -> None:
     """Draw what training changes of each skill, and the psychometric curves."""
     from viper.analysis.figures import style
@@ -94,15 +95,9 @@ def figure_skills(
 
     confidence = read_options(options).analysis.confidence
     names = ("skill", "lineage", "compared_with")
-    texts = [[name for name in columns if name not in names] for columns in (table.CHANGES, table.CURVES)]
-    changed = read_table(changes, needed=table.CHANGES, numbers=texts[0])
-    fitted = read_table(curves, needed=table.CURVES, numbers=texts[1])
+    numbers = [[name for name in columns if name not in names] for columns in (table.CHANGES, table.CURVES)]
+    changed = read_table(changes, needed=table.CHANGES, numbers=numbers[0])
+    fitted = read_table(curves, needed=table.CURVES, numbers=numbers[1])
     style.use_style()
-    for drawn, files in ((figure.draw_changes(changed), forest), (figure.draw_curves(fitted), panels)):
-        for path in files:
-            style.save(drawn, path)
-    told = {forest_caption: figure.caption(changed, confidence)}
-    told |= {panels_caption: figure.curves_caption(fitted, confidence)}
-    for path, text in told.items():
-        with atomic_write(path) as partial:
-            partial.write_text(text, encoding="utf-8")
+    write_figure(figure.draw_changes(changed), forest, figure.caption(changed, confidence), forest_caption)
+    write_figure(figure.draw_curves(fitted), panels, figure.curves_caption(fitted, confidence), panels_caption)
