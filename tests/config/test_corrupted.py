@@ -48,11 +48,10 @@ NONSENSE = [
 
 
 def leaves(value, path=()):
-    """The path of every value, sections and lists included; of a list, of its first two items, which the others are
-    like."""
+    """The path of every value, sections and lists included."""
     if path:
         yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         yield from leaves(inner, (*path, key))
 
