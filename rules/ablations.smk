@@ -80,36 +80,6 @@ for ablation in ABLATIONS:
             ablation_figures(ablation),
 
 
-if LABEL_TRUTH:
-
-    rule label_truth:
-        """How true the labels of each lineage are by the audit, beside what training on them gained."""
-        input:
-            audit=L.table("audit_synthesis", "synthesis_audit"),
-            scores=L.table(LABELS, LABELS),
-        output:
-            L.table(LABELS, "label_truth"),
-        params:
-            by_truth=repeated("--by-truth", filter(is_by_truth, S.experiments[LABELS])),
-            shuffled=repeated("--shuffled", filter(is_shuffled, S.experiments[LABELS])),
-            sections=[f"experiments.{LABELS}", "analysis"],
-        shell:
-            "python -m viper label-truth {input.audit:q} {input.scores:q} {params.by_truth:q} {params.shuffled:q}"
-            " --options {params.options:q} --output {output:q} > {log:q} 2>&1"
-
-    rule figure_label_truth:
-        """What training gained against the share of its labels that are true: one point a lineage."""
-        input:
-            rules.label_truth.output,
-        output:
-            **figure(LABELS, "label_truth"),
-        params:
-            sections=["analysis"],
-        shell:
-            "python -m viper figure-label-truth {input:q} --options {params.options:q} --output {output.png:q}"
-            " --output {output.svg:q} --caption {output.caption:q} > {log:q} 2>&1"
-
-
 if ATTENTION:
 
     rule measure_attention:

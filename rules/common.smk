@@ -39,8 +39,6 @@ CONFIG = as_argument(json.dumps({key: value for key, value in CHANGES.items() if
 # Every experiment but these is an ablation, and gets tables, figures and a target of its name (ablations.smk).
 ATTENTION = S.experiments.get("figure_attention", [])
 ABLATIONS = [name for name in S.experiments if name not in ("main", "figure_attention", "figure_wordcloud")]
-LABELS = "ablation_labels"  # the experiment whose labels are held to the truth, where there is one
-LABEL_TRUTH = S.has_truth and LABELS in S.experiments
 QUESTIONS = S.questions  # what the paper leaves open (questions.smk)
 LINEAGES = list(dict.fromkeys(lineage for lineages in S.experiments.values() for lineage in lineages))
 
@@ -190,8 +188,6 @@ def ablation_tables(experiment):
     tables = list(rules.ablation_tables.output)
     if "rewards" in FIGURES_OF.get(experiment, []):
         tables += rules.reward_curves.output
-    if LABEL_TRUTH and experiment == LABELS:
-        tables.append(L.table(LABELS, "label_truth"))
     return [path.format(experiment=experiment) for path in tables]
 
 
@@ -203,8 +199,6 @@ def kinds_of_figures(experiment):
 def ablation_figures(experiment):
     """Figures of an ablation, with their captions."""
     names = [f"{experiment}_{kind}" for kind in kinds_of_figures(experiment)]
-    if LABEL_TRUTH and experiment == LABELS:
-        names.append("label_truth")
     return [path for name in names for path in figure(experiment, name).values()]
 
 

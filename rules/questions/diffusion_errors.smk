@@ -56,9 +56,7 @@ rule judge_refinements:
         captions=tables_of_maker("captions"),
         reconstructions=tables_of_maker("reconstructions"),
         critiques=tables_of_maker("critiques"),
-        truth=lambda wildcards: [
-            L.truth(seed=wildcards.seed, shard=shard) for shard in shards(data_maker(wildcards))
-        ],
+        truth=lambda wildcards: [L.truth(seed=wildcards.seed, shard=shard) for shard in shards(data_maker(wildcards))],
         checkpoint=manifest(S.models.checker),
         tau=reward_threshold,
         embedder=embedder_manifest,

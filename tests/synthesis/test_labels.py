@@ -130,7 +130,6 @@ def test_truth_is_asked_only_of_drawn_pictures(where, lacking):
     if where.startswith("variants"):
         labels = {"labels": "truth", "critique": {"picture": "image", "max_texts": None}}
         changes = {"variants.mine": {"synthesis": labels}, "experiments.trial": ["base~mine.vop"]}
-        changes["experiments.ablation_labels"] = None
     assert load("micro", overrides=changes).has_truth
     with pytest.raises(ViperError, match=f"{where}.labels is truth, which only drawn pictures have"):
         load("micro", overrides=changes | lacking)

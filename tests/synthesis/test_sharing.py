@@ -25,9 +25,7 @@ CHANGES = {
 
 def scale_of(variants, others=None):
     unasked = {f"open_questions.{name}": None for name in OpenQuestions.model_fields}
-    return load(
-        "micro", overrides={"variants": variants, "experiments.ablation_labels": None} | unasked | (others or {})
-    )
+    return load("micro", overrides={"variants": variants} | unasked | (others or {}))
 
 
 @settings(deadline=None, max_examples=40)
@@ -116,10 +114,7 @@ def test_fresh_generations_share_no_seed_images(shards, taken):
 
 def test_fresh_seed_images_are_drawn_ones():
     photographs = {"images.source": "folder", "images.paths": ["*.png"], "variants.fresh": None, "variants.half": None}
-    unasked = {f"open_questions.{name}": None for name in OpenQuestions.model_fields} | {
-        "experiments.ablation_labels": None,
-        "variants.truth": None,
-    }
+    unasked = {f"open_questions.{name}": None for name in OpenQuestions.model_fields} | {"variants.truth": None}
     load("micro", overrides=photographs | unasked)
     with pytest.raises(ViperError, match=r"synthesis\.images\.fresh is true, and only drawn"):
         load("micro", overrides=photographs | unasked | {"synthesis.images": {"fresh": True}})

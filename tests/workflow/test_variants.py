@@ -1,5 +1,7 @@
 """Data that a base synthesizes otherwise, beside the usual ones."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -34,15 +36,18 @@ def test_a_variant_trains_on_data_of_its_own_and_starts_nothing_else_anew(copy_r
 
 def test_labels_by_the_truth_train_and_are_set_against_the_loops_own(copy_repository):
     workflow = copy_repository()
-    lineages = "[base+look, base.vop+look, base~truth.vop+look]"
-    scales = f"scales={{smoke: {{experiments: {{ablation_labels: {lineages}}}}}}}"
-    workflow.snakemake(scales, "--", "ablation_labels")
+    asked = {
+        "lineages": ["base+look", "base.vop+look", "base~truth.vop+look"],
+        "contests": {"operations_of_others": None, "truth": {"worse": "base.vop+look"}},
+    }
+    scales = json.dumps({"smoke": {"open_questions": {"ablation_labels": asked}}})
+    workflow.snakemake(f"scales={scales}", "--", "ablation_labels")
     results = workflow.root / "results/smoke/ablation_labels"
-    table = pd.read_csv(results / "label_truth.csv").set_index("lineage")
+    table = pd.read_csv(results / "ablation_labels.csv").set_index("lineage")
     assert list(table.index) == ["base.vop+look", "base~truth.vop+look"]
     assert table.loc["base~truth.vop+look", "share"] == 1
     assert table.loc["base.vop+look", "labels"] > 0
-    assert (results / "label_truth.svg").exists()
-    assert "true_labels_beat_own" in set(pd.read_csv(results / "ablation_labels_claims.csv")["claim"])
+    assert (results / "ablation_labels_truth.svg").exists()
+    assert list(pd.read_csv(results / "ablation_labels_claims.csv")["claim"]) == ["truth"]
     dropped = pd.read_csv(workflow.root / "data/smoke/dataset/base~truth/seed0/dropped.csv")
     assert "edits: untrue statement" in set(dropped["reason"])

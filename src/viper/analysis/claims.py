@@ -253,41 +253,6 @@ CLAIMS = (
         )
     ),
     Claim(
-        "constructed_refinements_beat_the_critics",
-        "Caption self-refining on refinements that are right by construction beats that on its critic's, both made to "
-        "look closely",
-        f"base.csr{LOOK}",
-        f"base~paper.csr{LOOK}",
-    ),
-    Claim(
-        "constructed_premises_beat_seen",
-        "Visual-operation predicting on operations that start from what was added beats that on operations that start "
-        "from what the model sees, both made to look closely",
-        f"base.vop{LOOK}",
-        f"base~paper.vop{LOOK}",
-    ),
-    Claim(
-        "refinements_beat_shuffled",
-        "Caption self-refining on refinements that are right by construction beats that on the same ones, each of "
-        "another caption, both made to look closely",
-        f"base.csr{LOOK}",
-        f"base~shuffled.csr{LOOK}",
-    ),
-    Claim(
-        "operations_beat_shuffled",
-        "Visual-operation predicting on operations that start from what was added beats that on the same ones, each of "
-        "another pair, both made to look closely",
-        f"base.vop{LOOK}",
-        f"base~shuffled.vop{LOOK}",
-    ),
-    Claim(
-        "true_labels_beat_own",
-        "Visual-operation predicting on pairs that are true by the drawn world beats that on all of its own pairs, "
-        "both made to look closely",
-        f"base~truth.vop{LOOK}",
-        f"base.vop{LOOK}",
-    ),
-    Claim(
         "attention_concentrates",
         "After two stages, more of the last layer's attention on the pictures lies in the changed region",
         TWO_STAGE,

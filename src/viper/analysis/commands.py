@@ -30,7 +30,6 @@ def register(app: typer.Typer) -> None:
     app.command()(reward_curves)
     app.command()(attention_table)
     app.command()(word_table)
-    app.command()(label_truth)
     app.command()(loop_examples)
     app.command()(scores)
     app.command()(table_pages)
@@ -160,26 +159,6 @@ def word_table(
     answers = Predictions.of(predictions, [before, after])
     texts = [read_reasoning(answers, lineage, names) for lineage in (before, after)]
     _write_csv(compare(*texts), output)
-
-
-def label_truth(
-    audit: Annotated[Path, typer.Argument(help="table that the command `audit-synthesis` wrote")],
-    scores: Annotated[Path, typer.Argument(help="table of benchmarks that the command `tables` wrote")],
-    options: Options,
-    output: Annotated[Path, typer.Option(help="CSV to write")],
-    by_truth: Annotated[list[str] | None, typer.Option(help="a lineage labelled by the truth; repeat for each")] = None,
-    shuffled: Annotated[
-        list[str] | None, typer.Option(help="a lineage with the labels of other rows; repeat for each")
-    ] = None,
-) -> None:
-    """How true the labels of each lineage are, beside what it gained."""
-    from viper.analysis import label_truth as module
-    from viper.analysis.tables import read_tidy
-    from viper.reading import read_table
-
-    audited = read_table(audit, needed=module.AUDIT, numbers=module.AUDIT_NUMBERS)
-    confidence = read_options(options).analysis.confidence
-    _write_csv(module.join(audited, read_tidy(scores), by_truth or [], confidence, shuffled or []), output)
 
 
 def table_pages(

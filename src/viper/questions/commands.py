@@ -7,6 +7,7 @@ import typer
 
 from viper.config.options import Options, read_options
 from viper.files import atomic_write, write_table
+from viper.questions.ablation_labels import commands as ablation_labels
 from viper.questions.diffusion_errors import commands as diffusion_errors
 from viper.questions.families import commands as families
 from viper.questions.generations import commands as generations
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
     from viper.questions.reward_audit.commands import register as register_reward_audit
 
     app.command()(open_questions)
+    ablation_labels.register(app)
     diffusion_errors.register(app)
     inspection.register(app)
     skills.register(app)

@@ -25,7 +25,6 @@ def register(app: typer.Typer) -> None:
     app.command()(figure_rewards)
     app.command()(figure_attention)
     app.command()(figure_words)
-    app.command()(figure_label_truth)
     app.command()(figure_loop)
 
 
@@ -99,22 +98,6 @@ def figure_words(
     style.use_style()
     drawn = word_cloud.draw(words, after, read_options(options).analysis.seed)
     write_figure(drawn, output, word_cloud.caption(words, before, after), caption)
-
-
-def figure_label_truth(
-    table: Annotated[Path, typer.Argument(help="table that the command `label-truth` wrote")],
-    options: Options,
-    output: Output,
-    caption: Caption,
-) -> None:
-    """Draw what training gained against how many of its labels were true."""
-    from viper.analysis import label_truth as computed
-    from viper.analysis.figures import label_truth, style
-
-    rows = read_table(table, needed=computed.COLUMNS, numbers=computed.NUMBERS)
-    style.use_style()
-    told = label_truth.caption(rows, read_options(options).analysis.confidence)
-    write_figure(label_truth.draw(rows), output, told, caption)
 
 
 def figure_loop(

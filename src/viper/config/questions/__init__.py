@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from viper.config.base import Section
+from viper.config.questions.ablation_labels import AblationLabels
 from viper.config.questions.base import Question
 from viper.config.questions.diffusion_errors import DiffusionErrors
 from viper.config.questions.families import Families
@@ -19,6 +20,7 @@ class OpenQuestions(Section):
     """The open questions that a scale asks; what is null is left out."""
 
     generations: Generations | None = Field(None, description="does the loop go on, generation after generation?")
+    ablation_labels: AblationLabels | None = Field(None, description="which labels of its own can a model learn from?")
     painter_fidelity: PainterFidelity | None = Field(None, description="how much does it depend on painter and editor?")
     diffusion_errors: DiffusionErrors | None = Field(None, description="whose mistake is a refinement?")
     skills: Skills | None = Field(None, description="which fine-grained skills rise, which fall?")

@@ -4,18 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from viper.config.base import Count, LeaveOutNull, Section
+from viper.config.base import Count, LeaveOutNull
 from viper.config.questions.base import Question
-from viper.lineage import is_trained
+from viper.config.questions.contests import Pair, check_contests
 
 Contest = Literal["order", "steps", "updates", "clip", "kl", "sft"]
-
-
-class Pair(Section):
-    """Two lineages that differ in one choice."""
-
-    better: str = Field(description="the one that the claim expects more of")
-    worse: str = Field(description="the other one")
 
 
 class Objectives(Question):
@@ -33,23 +26,16 @@ class Objectives(Question):
     window: Count = Field(5, description="samplings that a point of these curves is the mean of")
 
     @model_validator(mode="after")
-    def _check_named(self) -> "Objectives":
-        named = [*self.curves, *(name for pair in self.contests.values() for name in (pair.better, pair.worse))]
-        if unknown := [name for name in named if name not in self.lineages[1:]]:
-            raise ValueError(f"{unknown[0]!r} is not among the lineages after the first, the base: add it there")
-        for contest, pair in self.contests.items():
-            if pair.better == pair.worse:
-                raise ValueError(f"contests.{contest}: {pair.better!r} is held to itself: name two lineages")
-        return self
-
-    @model_validator(mode="after")
-    def _check_trained(self) -> "Objectives":
-        if is_trained(self.lineages[0]) or not all(map(is_trained, self.lineages[1:])):
-            raise ValueError(f"lineages {self.lineages}: name the base first, and after it what is trained on it")
+    def _check_contests(self) -> "Objectives":
+        check_contests(self.contests, self.lineages)
         return self
 
     @model_validator(mode="after")
     def _check_curves(self) -> "Objectives":
+        if unknown := [name for name in self.curves if name not in self.lineages[1:]]:
+            raise ValueError(
+                f"curves: {unknown[0]!r} is not among the lineages after the first, the base: add it there"
+            )
         if long := [name for name in self.curves if name.count(".") > 1]:
             raise ValueError(
                 f"curves: {long[0]!r} has several phases, whose rewards are not comparable: name one phase"

@@ -10,7 +10,7 @@ MARKERS = {"csr": ("s", "#56B4E9", "CSR"), "vop": ("D", "#E69F00", "VOP")}  # as
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Gain over share of true labels, from the table of `viper.analysis.label_truth`, with intervals of both."""
+    """Gain over share of true labels, from the table of `ablation_labels.table`, with intervals of both."""
     figure, axes = plt.subplots(figsize=(5.4, 3.0))
     for phase, (marker, color, label) in MARKERS.items():
         part = table[table["phase"] == phase]
@@ -46,11 +46,10 @@ def draw(table: pd.DataFrame) -> Figure:
 
 def caption(table: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
-    references = ", ".join(f"``{name}``" for name in dict.fromkeys(table["compared_with"]))
     return (
-        f"What a phase gained over {references}, in points of the mean over the benchmarks, against the share of its "
-        "labels that are true by the audit: of CSR, refinements that tell a mistake of the caption right; of VOP, "
-        "statements that hold of both pictures. Labels by the truth are true by construction, those "
-        "that were shuffled by chance alone. "
+        "What a phase gained over the base that is asked alike, in points of the mean over the benchmarks, against the "
+        "share of its labels that are true by the audit: of CSR, refinements that tell a mistake of the caption right; "
+        "of VOP, statements that hold of both pictures. Labels by the truth are true by construction, those that were "
+        "shuffled by chance alone. "
         f"{style.intervals(table, confidence)} Those of shares are Wilson's, over the labels of all seeds.\n"
     )
