@@ -8,6 +8,7 @@ EXPERIMENTS = [
     *(rules.figure_wordcloud.output if "figure_wordcloud" in S.experiments else []),
     *rules.claims.output,
     *(rules.measure_base_models.output if S.models.checker else []),
+    *(rules.audit_synthesis.output if S.has_truth else []),
 ]
 
 # Table → its caption in docs/report.

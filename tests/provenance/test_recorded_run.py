@@ -11,6 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from repository import clone as clone_of
 from viper.listings import place_of
 from viper.provenance.objects import STORE
 from viper.provenance.sidecar import SUFFIX, has_sidecar
@@ -72,6 +73,24 @@ def test_recording_refuses_what_is_out_of_date_or_missing(recorded):
     (recorded.root / "away.part").rename(part)
     assert kept.returncode == 0  # what else is there is as recorded, and of what is missing the record stays
     assert recorded.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_a_part_is_recorded_by_its_target_and_taken_over_without_the_rest(toy, tmp_path):
+    before = lock_of(toy)["stages"]
+    (toy.root / "dvc.lock").unlink()
+    toy.run("viper", "record", "main")
+    part = lock_of(toy)["stages"]
+    assert part == {name: before[name] for name in ("train_main", "evaluate_main", "main")}
+    toy.commit("a part")
+    taken = clone_of(toy, tmp_path / "clone")
+    assert "edited" not in taken.run("viper", "pull").stdout
+    planned = taken.run("snakemake", "--dry-run", "--", "main")
+    assert "Nothing to be done" in planned.stdout + planned.stderr
+    assert "nothing to record" in taken.run("viper", "record").stdout
+    toy.run("viper", "record", "all")
+    assert lock_of(toy)["stages"] == before
+    refused = toy.run("viper", "record", "mian", check=False)
+    assert (refused.returncode, "no stage 'mian'" in refused.stderr) == (2, True)
 
 
 def test_only_what_is_harmless_to_load_is_stored(recorded):

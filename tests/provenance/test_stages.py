@@ -7,7 +7,7 @@ import yaml
 
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml
-from viper.provenance.stages import stages
+from viper.provenance.stages import Stage, chosen, stages
 from viper.workflow.graph import Graph, Job, from_json, to_json
 from viper.workflow.source import SOURCE
 
@@ -131,6 +131,22 @@ def test_params_are_named_with_their_file(graph):
     assert content["ablation"]["params"] == [
         "analysis", {"scales/toy-pretraining.yaml": None}, {"scales/toy.yaml": own}
     ]  # fmt: skip
+
+
+def test_targets_stand_for_what_they_consist_of():
+    names = ["images", "train_main", "evaluate_main", "main", "all", "train_needle", "needle", "open_questions"]
+    planned = [Stage(name, "", (), (), (), (), ()) for name in names]
+
+    def of(*targets):
+        return [stage.name for stage in chosen(planned, targets)]
+
+    assert of() == names
+    assert of("main") == ["train_main", "evaluate_main", "main"]
+    assert of("all") == names[:5]
+    assert of("open_questions") == names[5:]
+    assert of("needle", "images") == ["images", "train_needle", "needle"]
+    with pytest.raises(ViperError, match="no stage 'mian': choose among images, train_main"):
+        of("mian")
 
 
 def test_a_missing_target_is_named(graph):

@@ -68,11 +68,21 @@ def dvc_yaml_command(
     typer.echo(dvc_yaml.DVC_YAML)
 
 
-def record() -> None:
-    """Record a finished Snakemake run in dvc.lock, as `dvc repro` would have: refuses while anything is out of date."""
+def record(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="targets, such as main, all or open_questions, with what they consist of; default: everything"
+        ),
+    ] = None,
+) -> None:
+    """Record a finished Snakemake run in dvc.lock, as `dvc repro` would have: refuses while anything is out of date.
+
+    With targets, what was recorded of all others stays.
+    """
     from viper.provenance.record import record as write
 
-    if count := write():
+    if count := write(targets=targets or ()):
         typer.echo(f"{count} stages recorded in dvc.lock: commit it, then `dvc push`")
     else:
         typer.echo(

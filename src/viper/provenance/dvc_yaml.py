@@ -160,6 +160,11 @@ def recorded_scale_of(root: Path) -> str:
     return recorded_scale(_read(root / DVC_YAML))
 
 
+def names_of(root: Path) -> list[str]:
+    """The stages of the repository's dvc.yaml, in their order."""
+    return list(_read(root / DVC_YAML)["stages"])
+
+
 def recorded_scale(content: dict[str, Any]) -> str:
     """The scale that a dvc.yaml is about: its commands name it."""
     command = next(iter(content["stages"].values()))["cmd"]

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +12,9 @@ from viper.errors import ViperError
 from viper.layout import seed_of
 from viper.listings import cache_folder
 from viper.provenance import dvc_yaml, fetching, mine, objects
-from viper.provenance.stages import EVERYTHING, Stage
+from viper.provenance.stages import Stage, chosen
 from viper.provenance.worktree import at_commit, lend
-from viper.recorded import DVC_LOCK, REMEDY, read_lock
+from viper.recorded import DVC_LOCK, REMEDY, Lock, read_lock
 from viper.tools import call, has_git, listed, planned_rules, plans_nothing
 from viper.workflow.metadata import LOCKS
 
@@ -57,8 +57,11 @@ class Pulled:
     said: str = ""
 
 
-def record(root: Path = Path()) -> int:
+def record(root: Path = Path(), targets: Sequence[str] = ()) -> int:
     """Write dvc.lock from a finished Snakemake run, as `dvc repro` would have.
+
+    Args:
+        targets: what is recorded (`stages.chosen`), and the rest as it was recorded before; none for everything.
 
     Returns:
         The number of stages that were recorded; 0 where everything here is as dvc.lock records it already.
@@ -69,6 +72,7 @@ def record(root: Path = Path()) -> int:
     """
     read_lock(root)  # a broken one is named before Snakemake is asked
     scale, planned = dvc_yaml.check(root)
+    planned = chosen(planned, targets)
     names = [stage.name for stage in planned]
     dry = call("snakemake", "--dry-run", "--config", f"scale={scale}", "--", *names, root=root)
     if not plans_nothing(dry) and not _is_only_missing(root):
@@ -109,8 +113,8 @@ def _foreign(planned: list[Stage], root: Path) -> str | None:
 
 def _is_only_missing(root: Path) -> bool:
     """Whether everything that is here is as recorded, from the parameters, code and inputs that are here."""
-    state = status(root)
-    return bool(read_lock(root).outs) and not state.other and not state.outdated
+    state, lock = status(root), read_lock(root)
+    return bool(lock.outs) and not state.other and not _recorded_of(lock, state.outdated)
 
 
 def _targets(planned: list[Stage], missing: list[str]) -> list[str]:
@@ -161,7 +165,8 @@ def pull(root: Path = Path()) -> Pulled:
         if outs:
             if place != root:
                 lend(root, place)
-            target = ["--config", f"scale={dvc_yaml.recorded_scale_of(place)}", "--", EVERYTHING]
+            recorded_ones = [name for name in dvc_yaml.names_of(place) if name in read_lock(root).stages]
+            target = ["--config", f"scale={dvc_yaml.recorded_scale_of(place)}", "--", *recorded_ones]
             call("snakemake", "--touch", "--forceall", "--cores", "1", *target, root=place)
     return Pulled(tuple(missing), tuple(stale), recording.edited, tuple(damaged), tuple(moved), aside, said)
 
@@ -197,8 +202,8 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
     Raises:
         ViperError: no commit has the code of the recording.
     """
-    edited = status(root).outdated if read_lock(root).outs else {}
     lock = read_lock(root)
+    edited = _recorded_of(lock, status(root).outdated) if lock.outs else {}
     stale = lock.older(edited)
     if edited.keys() <= stale:
         yield Recording(root, stale=stale)
@@ -208,7 +213,7 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
         raise ViperError(f"{DVC_LOCK} is in no commit, so nobody knows the code that made the files: commit it")
     with at_commit(commit, root) as place:
         is_the_same = (place / DVC_LOCK).read_bytes() == (root / DVC_LOCK).read_bytes()
-        others = status(place).outdated if is_the_same else edited
+        others = _recorded_of(lock, status(place).outdated) if is_the_same else edited
         stale = lock.older(others)
         if results := [line for stage, lines in others.items() if stage not in stale for line in lines]:
             raise ViperError(
@@ -219,6 +224,11 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
             )
         lines = Counter(line.partition(": ")[2] for stage in edited if stage not in stale for line in edited[stage])
         yield Recording(place, tuple(f"{line} ({count} stages)" for line, count in sorted(lines.items())), stale)
+
+
+def _recorded_of(lock: Lock, outdated: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Those stages that have a record: what was never recorded was not edited since."""
+    return {stage: lines for stage, lines in outdated.items() if stage in lock.stages}
 
 
 def status(root: Path = Path()) -> State:

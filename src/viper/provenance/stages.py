@@ -20,7 +20,7 @@ from viper.workflow.graph import Graph, Job
 from viper.workflow.source import SOURCE, prompt_sets, sources
 
 SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
-EVERYTHING = "all"
+EVERYTHING, QUESTIONS = "all", "open_questions"
 # What is recorded; downloads lie in the cache, named by their commit.
 MADE = tuple(f"{folder}/" for folder in (DATA, MODELS, RESULTS))
 
@@ -58,13 +58,36 @@ def stage_names(name: str, scale: Scale) -> list[str]:
     names = [*(["pretrain"] if has_own_models else []), "images", *SYNTHESIS, "benchmarks"]
     names += ["threshold"] if scale.reward.tau == "calibrated" else []
     names += ["measure_base_models"] if scale.models.checker else []
+    names += ["audit_synthesis"] if scale.has_truth else []
     for experiment in scale.experiments:
         names += [f"train_{experiment}", f"evaluate_{experiment}", experiment]
     names += ["claims", "figures", EVERYTHING]
     # Behind all that the paper reports: what both need is part of the paper's.
     for question in scale.questions:
         names += [f"train_{question}", f"evaluate_{question}", question]
-    return [*names, *(["open_questions"] if scale.questions else [])]
+    return [*names, *([QUESTIONS] if scale.questions else [])]
+
+
+def chosen(planned: Sequence[Stage], targets: Sequence[str]) -> list[Stage]:
+    """The stages of some targets: an experiment's with those of its training and evaluation.
+
+    `all` stands for what it gathers, with everything that this is made of, `open_questions` for all questions.
+
+    Args:
+        planned: all stages, in their order.
+        targets: none for all of them.
+
+    Raises:
+        ViperError: there is no stage of such a name.
+    """
+    names = [stage.name for stage in planned]
+    if unknown := [name for name in targets if name not in names]:
+        raise ViperError(f"dvc.yaml has no stage {unknown[0]!r}: choose among {', '.join(names)}")
+    wanted = {f"{part}{name}" for name in targets for part in ("", "train_", "evaluate_")}
+    border = names.index(EVERYTHING) + 1
+    wanted |= {*names[:border]} if EVERYTHING in targets else set()
+    wanted |= {*names[border:]} if QUESTIONS in targets else set()
+    return [stage for stage in planned if not targets or stage.name in wanted]
 
 
 def is_kept(path: str) -> bool:
