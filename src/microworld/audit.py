@@ -180,8 +180,10 @@ def _audit_refinements(sentences: list[str], real: Scene, said: Scene, painted: 
         for name in (CAPTION, MISTOLD, PAINTER, NOBODY, UNREADABLE):
             yield Finding("refinements", name, kind == name)
     told = [grammar.plain(sentence) for sentence in sentences]
+    # A caption of which nothing is said is no label: what was overlooked there teaches nothing.
+    names = ("needed and found", "needed and found in labels") if sentences else ("needed and found",)
     for needed in grammar.refinements(real, said):
-        yield Finding("refinements", "needed and found", needed in told)
+        yield from (Finding("refinements", name, needed in told) for name in names)
 
 
 def _audit_edit(statements: list[str], real: Scene, edited: Scene) -> Iterator[Finding]:

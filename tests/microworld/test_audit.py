@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microworld import audit
+from microworld import audit, grammar
+from microworld.findings import shares
 from microworld.operations import apply_operation
 from microworld.parse import parse_operation
 from microworld.scene import Object, make_scene, to_json
@@ -96,6 +97,25 @@ def test_a_loop_of_known_quality(run_loop, album, seed_rows, tmp_path):
     assert table.loc[("operations", "starts from what is there"), "share"] == 1
     assert (table["low"] <= table["share"]).all()
     assert (table["share"] <= table["high"]).all()
+
+
+def test_what_is_overlooked_where_nothing_is_said_is_in_no_label():
+    said = make_scene([replace(CIRCLE, color="green")], "light", "plain")
+    needed = grammar.refinements(REAL, said)
+    assert len(needed) == 3
+    told = list(audit._audit_refinements([needed[0]], REAL, said, REAL))
+    silent = list(audit._audit_refinements([], REAL, said, REAL))
+
+    def shares_of(findings):
+        table = shares(findings).set_index("measure")["share"]
+        return table.filter(like="needed").to_dict()
+
+    part = pytest.approx(1 / len(needed), abs=1e-4)
+    assert shares_of(told) == {"needed and found": part, "needed and found in labels": part}
+    assert shares_of(silent) == {"needed and found": 0}
+    both = shares_of(told + silent)
+    assert both["needed and found"] == pytest.approx(1 / len(needed) / 2, abs=1e-4)
+    assert both["needed and found in labels"] == part
 
 
 def test_several_syntheses_are_measured_one_by_one(album, options, tmp_path, monkeypatch):
