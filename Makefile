@@ -10,6 +10,7 @@ PYTHON ?= python3.11
 GPU_PYTHON ?= python3
 WHEELS ?=
 GPU_FLAGS ?=
+TARGETS ?=
 CORES ?= 2
 SCALE ?= micro
 SEEDS ?= 0
@@ -28,7 +29,7 @@ SNAKEMAKE := snakemake --cores $(CORES) --config scale=$(SCALE) --
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
-	@echo 'Variables: CORES=2, SCALE=micro (smoke, 3b, 7b), SEEDS=0 (of make micro; 0,1,2), PYTHON=python3.11, PYTEST_FLAGS=; of gpu-check: GPU_PYTHON=python3, WHEELS='
+	@echo 'Variables: CORES=2, SCALE=micro (smoke, 3b, 7b), SEEDS=0 (of make micro; 0,1,2), TARGETS= (of make record; all, needle), PYTHON=python3.11, PYTEST_FLAGS=; of gpu-check: GPU_PYTHON=python3, WHEELS='
 
 setup: $(STAMP)  ## make .venv and install what the lock files in envs/ name
 
@@ -77,8 +78,8 @@ figures: $(STAMP)  ## draw every figure again from the recorded tables, in a scr
 pull: $(STAMP)  ## fetch what dvc.lock records and tell Snakemake that it is up to date; your own files are moved to mine/
 	python -m viper pull
 
-record: $(STAMP)  ## record a finished run in dvc.lock, as `dvc repro` would have, and show it in results/README.md
-	python -m viper record
+record: $(STAMP)  ## record a finished run (or TARGETS of it) in dvc.lock, as `dvc repro` would have, and show it in results/README.md
+	python -m viper record $(TARGETS)
 	python -m viper publish
 
 bench: $(STAMP)  ## how fast the expensive steps are, in results/SCALE/bench; leave the machine to it
