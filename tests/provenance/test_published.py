@@ -8,9 +8,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
+from viper.analysis.verdicts import COLUMNS
 from viper.errors import ViperError
 from viper.provenance import published
 
@@ -130,6 +132,28 @@ def test_what_is_no_longer_recorded_is_no_longer_shown(repository):
     (repository / "dvc.lock").write_text(json.dumps(lock))
     assert published.stale(repository) == ["results/recorded/smoke/ablation_x/ablation_x.md"]
     published.publish(repository)
+    assert published.stale(repository) == []
+
+
+def test_claims_of_single_experiments_are_shown_where_all_of_them_are_not_recorded(repository):
+    claim = dict.fromkeys(COLUMNS, "") | {"claim": "gains", "text": "It gains", "measured": 3, "low": 1, "high": 5}
+    claim |= {"verdict": "supported", "margin": 0, "seeds": 3}
+    other = claim | {"claim": "falls", "text": "It falls", "verdict": "not supported"}
+    outs = []
+    for name, rows in (("main", [claim]), ("ablation_x", [claim, other])):
+        text = pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False)
+        md5 = store(repository, text)
+        outs.append({"path": f"results/smoke/{name}/{name}_claims.csv", "md5": md5, "hash": "md5"})
+    lock = yaml.safe_load((repository / "dvc.lock").read_text())
+    kept = [out for out in lock["stages"]["all"]["outs"] if out["path"] != FOLDER]
+    lock["stages"]["all"]["outs"] = kept + outs
+    (repository / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (repository / "README.md").write_text("<!-- recorded: claims -->\n<!-- end -->\n")
+    published.publish(repository)
+    for page in ("README.md", "results/README.md"):
+        text = (repository / page).read_text()
+        assert text.count("| It gains |  | +3.0 | [+1.0, +5.0] | **supported** |") == 1
+        assert "| It falls |" in text
     assert published.stale(repository) == []
 
 

@@ -10,10 +10,11 @@ def page(claims: pd.DataFrame, scale: str, options: Analysis) -> str:
     """The page of a table that `viper.analysis.verdicts.judge_all` returned."""
     judged = claims[claims["verdict"] != NOT_MEASURED]
     notes = [_rule(options), _how_many(judged, options), _power(judged, options), _parts(judged)]
-    return f"# Claims at scale {scale}\n\n" + "\n\n".join([_table(claims), *filter(None, notes)]) + "\n"
+    return f"# Claims at scale {scale}\n\n" + "\n\n".join([table(claims), *filter(None, notes)]) + "\n"
 
 
-def _table(claims: pd.DataFrame) -> str:
+def table(claims: pd.DataFrame) -> str:
+    """The claims of such a table as one in Markdown."""
     lines = ["| claim | published | measured | interval | verdict |", "|---|---|---|---|---|"]
     for row in claims.itertuples():
         interval, measured = "–", "–"

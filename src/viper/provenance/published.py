@@ -85,6 +85,8 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
         if name.endswith(".md")
     }
     others = {PurePosixPath(name).stem: root / PLACE / name for name in _by_name(recorded) if name.endswith(".csv")}
+    if "claims" not in tables and (claims := _claims_of_targets(others)):
+        tables["claims"] = claims
     figures = {
         name: _CODE.sub(r"`\1`", _read((root / PLACE / name).with_suffix(".rst")).strip())
         for name in _by_name(recorded)
@@ -101,6 +103,24 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
         if (root / page).is_file() and BLOCK.search(text := _read(root / page)):
             pages[page] = BLOCK.sub(partial(_filled, page, tables, others), text)
     return pages
+
+
+def _claims_of_targets(others: Mapping[str, Path]) -> str:
+    """The claims that single experiments decide, each once, where the target `claims` is not recorded."""
+    import pandas as pd
+
+    from viper.analysis import claims_page
+    from viper.analysis.verdicts import COLUMNS
+    from viper.reading import read_table
+
+    numbers = ["measured", "low", "high", "margin", "seeds"]
+    read = [read_table(path, numbers=numbers) for stem, path in others.items() if stem.endswith("_claims")]
+    found = [claims for claims in read if set(COLUMNS) <= set(claims)]
+    if not found:
+        return ""
+    claims = pd.concat(found).drop_duplicates("claim")
+    told = "Claims that the recorded experiments decide; docs/experiments.md has the rule of the verdicts."
+    return f"{claims_page.table(claims)}\n\n{told}"
 
 
 def _by_name(paths: Iterable[str]) -> list[str]:
