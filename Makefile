@@ -44,7 +44,7 @@ micro: $(STAMP)  ## the main experiment at micro scale with one seed: its table 
 	snakemake --cores $(CORES) --config $(ONE_RUN) -- main
 	@cat $$(python -m viper folder main $(ONE_RUN))/main.md
 
-all: $(STAMP)  ## every experiment with all seeds (an hour at micro scale): tables, figures, claims in results/SCALE
+all: $(STAMP)  ## every experiment with all seeds (hours at micro scale): tables, figures, claims in results/SCALE
 	$(SNAKEMAKE) all
 	@cat results/$(SCALE)/claims/claims.md
 
