@@ -110,6 +110,7 @@ def _claims_of_targets(others: Mapping[str, Path]) -> str:
     import pandas as pd
 
     from viper.analysis import claims_page
+    from viper.analysis.claims import CLAIMS
     from viper.analysis.verdicts import COLUMNS
     from viper.reading import read_table
 
@@ -118,7 +119,9 @@ def _claims_of_targets(others: Mapping[str, Path]) -> str:
     found = [claims for claims in read if set(COLUMNS) <= set(claims)]
     if not found:
         return ""
+    order = [claim.name for claim in CLAIMS]  # the primary one first
     claims = pd.concat(found).drop_duplicates("claim")
+    claims = claims.sort_values("claim", key=lambda names: names.map(order.index))
     told = "Claims that the recorded experiments decide; docs/experiments.md has the rule of the verdicts."
     return f"{claims_page.table(claims)}\n\n{told}"
 
