@@ -83,8 +83,11 @@ OTHER_TEXTS = {
     "images.hub.files[]",
     *(f"open_questions.{question}.lineages[]" for question in OpenQuestions.model_fields),
     "open_questions.families.families[].stages[]",
-    "open_questions.objectives.contests.*.better",
-    "open_questions.objectives.contests.*.worse",
+    *(
+        f"open_questions.{question}.contests.*.{side}"
+        for question in ("ablation_labels", "objectives")
+        for side in ("better", "worse")
+    ),
     "open_questions.objectives.curves[]",
     "open_questions.painter_fidelity.as_it_is",
     "open_questions.painter_fidelity.perfect",

@@ -107,23 +107,26 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
 
 def _claims_of_targets(others: Mapping[str, Path]) -> str:
     """The claims that single experiments decide, each once, where the target `claims` is not recorded."""
-    import pandas as pd
-
-    from viper.analysis import claims_page
-    from viper.analysis.claims import CLAIMS
-    from viper.analysis.verdicts import COLUMNS
-    from viper.reading import read_table
-
-    numbers = ["measured", "low", "high", "margin", "seeds"]
-    read = [read_table(path, numbers=numbers) for stem, path in others.items() if stem.endswith("_claims")]
-    found = [claims for claims in read if set(COLUMNS) <= set(claims)]
-    if not found:
+    lines: dict[str, str] = {}
+    for stem in sorted(
+        others, key=lambda stem: (stem != "main_claims", stem)
+    ):  # the primary claim is the first of main
+        with others[stem].open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if stem.endswith("_claims") and "published" in row:
+                    lines.setdefault(row["claim"], _claim(row))
+    if not lines:
         return ""
-    order = [claim.name for claim in CLAIMS]  # the primary one first
-    claims = pd.concat(found).drop_duplicates("claim")
-    claims = claims.sort_values("claim", key=lambda names: names.map(order.index))
+    head = ["| claim | published | measured | interval | verdict |", "|---|---|---|---|---|"]
     told = "Claims that the recorded experiments decide; docs/experiments.md has the rule of the verdicts."
-    return f"{claims_page.table(claims)}\n\n{told}"
+    return "\n".join([*head, *lines.values(), "", told])
+
+
+def _claim(row: Mapping[str, str]) -> str:
+    """One line of that table."""
+    measured, low, high = (f"{float(row[name]):+.1f}" for name in ("measured", "low", "high"))
+    primary = " (primary claim)" if row["primary"] else ""
+    return f"| {row['text']} | {row['published']} | {measured} | [{low}, {high}] | **{row['verdict']}**{primary} |"
 
 
 def _by_name(paths: Iterable[str]) -> list[str]:
