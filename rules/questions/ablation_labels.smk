@@ -4,13 +4,7 @@
 LABELS = S.open_questions.ablation_labels
 LABELLED = [lineage for lineage in LABELS.lineages if is_trained(lineage)]
 LABELLING = list(dict.fromkeys(parse_lineage(lineage).data_lineage for lineage in without_controls(LABELLED)))
-LABEL_TABLES = [
-    (lineage, L.synthesis(step, lineage=owner(lineage, step), seed=seed, shard=shard))
-    for lineage in LABELLING
-    for step in ("captions", "reconstructions", "critiques", "operations", "edits")
-    for shard in range(S.images.shards)
-    for seed in S.seeds
-]
+LABEL_TABLES = audited(LABELLING, range(S.images.shards))
 
 
 rule audit_labels:

@@ -7,13 +7,7 @@ PAINTERS = S.open_questions.painter_fidelity
 PAINTED = [lineage for lineage in PAINTERS.lineages if is_trained(lineage)]
 # What all of them are made of: the audit holds every shard that it is given to the same truth.
 PAINTED_SHARDS = range(min(len(shards(lineage)) for lineage in PAINTED))
-PAINTED_TABLES = [
-    (synthesizer(lineage), L.synthesis(step, lineage=owner(synthesizer(lineage), step), seed=seed, shard=shard))
-    for lineage in PAINTED
-    for step in ("captions", "reconstructions", "critiques", "operations", "edits")
-    for shard in PAINTED_SHARDS
-    for seed in S.seeds
-]
+PAINTED_TABLES = audited(map(synthesizer, PAINTED), PAINTED_SHARDS)
 
 
 rule audit_painters:

@@ -108,9 +108,8 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
 def _claims_of_targets(others: Mapping[str, Path]) -> str:
     """The claims that single experiments decide, each once, where the target `claims` is not recorded."""
     lines: dict[str, str] = {}
-    for stem in sorted(
-        others, key=lambda stem: (stem != "main_claims", stem)
-    ):  # the primary claim is the first of main
+    primary_first = sorted(others, key=lambda stem: (stem != "main_claims", stem))  # it is the first claim of main
+    for stem in primary_first:
         with others[stem].open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if stem.endswith("_claims") and "published" in row:

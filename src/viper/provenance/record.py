@@ -14,7 +14,7 @@ from viper.listings import cache_folder
 from viper.provenance import dvc_yaml, fetching, mine, objects
 from viper.provenance.stages import Stage, chosen
 from viper.provenance.worktree import at_commit, lend
-from viper.recorded import DVC_LOCK, REMEDY, Lock, read_lock
+from viper.recorded import DVC_LOCK, REMEDY, read_lock
 from viper.tools import call, has_git, listed, planned_rules, plans_nothing
 from viper.workflow.metadata import LOCKS
 
@@ -113,8 +113,8 @@ def _foreign(planned: list[Stage], root: Path) -> str | None:
 
 def _is_only_missing(root: Path) -> bool:
     """Whether everything that is here is as recorded, from the parameters, code and inputs that are here."""
-    state, lock = status(root), read_lock(root)
-    return bool(lock.outs) and not state.other and not _recorded_of(lock, state.outdated)
+    state = status(root)
+    return bool(read_lock(root).outs) and not state.other and not state.outdated
 
 
 def _targets(planned: list[Stage], missing: list[str]) -> list[str]:
@@ -203,7 +203,7 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
         ViperError: no commit has the code of the recording.
     """
     lock = read_lock(root)
-    edited = _recorded_of(lock, status(root).outdated) if lock.outs else {}
+    edited = status(root).outdated if lock.outs else {}
     stale = lock.older(edited)
     if edited.keys() <= stale:
         yield Recording(root, stale=stale)
@@ -213,7 +213,7 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
         raise ViperError(f"{DVC_LOCK} is in no commit, so nobody knows the code that made the files: commit it")
     with at_commit(commit, root) as place:
         is_the_same = (place / DVC_LOCK).read_bytes() == (root / DVC_LOCK).read_bytes()
-        others = _recorded_of(lock, status(place).outdated) if is_the_same else edited
+        others = status(place).outdated if is_the_same else edited
         stale = lock.older(others)
         if results := [line for stage, lines in others.items() if stage not in stale for line in lines]:
             raise ViperError(
@@ -226,14 +226,10 @@ def _as_recorded(root: Path) -> Iterator[Recording]:
         yield Recording(place, tuple(f"{line} ({count} stages)" for line, count in sorted(lines.items())), stale)
 
 
-def _recorded_of(lock: Lock, outdated: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Those stages that have a record: what was never recorded was not edited since."""
-    return {stage: lines for stage, lines in outdated.items() if stage in lock.stages}
-
-
 def status(root: Path = Path()) -> State:
     """Compare the work tree with dvc.lock."""
     recorded = objects.tracked(root)
+    with_record = read_lock(root).stages  # what was never recorded was not edited since
     folders = objects.places(root)
 
     def differs(path: str) -> bool:
@@ -255,7 +251,7 @@ def status(root: Path = Path()) -> State:
                 # What is recorded itself is told of by the stage that makes it.
                 if change != "deleted" and path not in recorded:
                     lines.append(f"stage {stage}: {_named(path, change)}")
-        if lines:
+        if lines and stage in with_record:
             outdated[stage] = tuple(lines)
     return State(tuple(sorted(missing)), tuple(sorted(other)), outdated)
 
