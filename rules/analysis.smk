@@ -21,8 +21,8 @@ rule tables:
         " --subdomains-page {output.subdomains_page:q} --claims {output.claims:q} > {log:q} 2>&1"
 
 
-rule claims:
-    """The paper's claims, each with its verdict, from every lineage of every experiment, and the page that shows them."""
+rule judge_claims:
+    """Every claim with its number, interval and verdict, as a table and as a page."""
     input:
         predictions=predictions(LINEAGES),
         attention=attention(ATTENTION),
@@ -39,6 +39,12 @@ rule claims:
         "python -m viper claims {input.predictions:q} {params.attention:q} {params.attention_lineages:q}"
         " {params.compared:q} --options {params.options:q} --scale {params.scale:q} --output {output.csv:q}"
         " --page {output.page:q} > {log:q} 2>&1"
+
+
+rule claims:
+    """The paper's claims, each with its verdict, from every lineage of every experiment."""
+    input:
+        rules.judge_claims.output,
 
 
 rule figure_main:

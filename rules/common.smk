@@ -106,13 +106,13 @@ def embedder_manifest(wildcards):
     return []
 
 
-def predictions(lineages, split=S.analysis.split):
+def predictions(lineages, split=S.analysis.split, seeds=S.seeds):
     """Per-item predictions of these lineages on every benchmark of a split, by default the reported one: with every
-    seed where they are trained, once where they are not."""
+    one of the seeds where they are trained, once where they are not."""
     return [
         L.predictions(f"{name}.tsv", lineage=lineage, split=split, seed=seed)
         for lineage in lineages
-        for seed in (S.seeds if is_trained(lineage) else [None])
+        for seed in (seeds if is_trained(lineage) else [None])
         for name in S.evaluation.benchmarks.values()
     ]
 

@@ -65,7 +65,7 @@ else:
 
 if S.models.checker:
 
-    rule measure_base_models:
+    rule measure_fidelity:
         """Against the truth: captions, refinements and operations of the VLM, facts that the painter draws, edits done."""
         input:
             vlm=manifest(S.models.vlm.path),
@@ -81,3 +81,8 @@ if S.models.checker:
             sections=["models", "synthesis.caption.temperature"],
         shell:
             "python -m viper measure-base-models --options {params.options:q} --output {output:q} > {log:q} 2>&1"
+
+    rule measure_base_models:
+        """How good the base models are, attribute by attribute."""
+        input:
+            rules.measure_fidelity.output,

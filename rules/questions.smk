@@ -9,7 +9,7 @@ def audited(lineages, shards):
         for lineage in lineages
         for step in ("captions", "reconstructions", "critiques", "operations", "edits")
         for shard in shards
-        for seed in S.seeds
+        for seed in S.asked_seeds
     ]
 
 

@@ -6,13 +6,13 @@ EXPERIMENTS = [
     *[path for ablation in ABLATIONS for path in getattr(rules, ablation).input],
     *(rules.figure_attention.output if ATTENTION else []),
     *(rules.figure_wordcloud.output if "figure_wordcloud" in S.experiments else []),
-    *rules.claims.output,
-    *(rules.measure_base_models.output if S.models.checker else []),
-    *(rules.audit_synthesis.output if S.has_truth else []),
+    *rules.judge_claims.output,
+    *(rules.measure_fidelity.output if S.models.checker else []),
+    *(rules.audit_steps.output if S.has_truth else []),
 ]
 
 # Table → its caption in docs/report.
-PAGES = {rules.claims.output.csv: "claims", rules.tables.output.main: "main_table"}
+PAGES = {rules.judge_claims.output.csv: "claims", rules.tables.output.main: "main_table"}
 PAGES |= {rules.tables.output.subdomains: "subdomains"}
 for ablation in ABLATIONS:
     PAGES |= {L.table(ablation, ablation): "main_table", L.table(ablation, f"{ablation}_subdomains"): "subdomains"}
@@ -23,7 +23,7 @@ if ATTENTION:
 if "figure_wordcloud" in S.experiments:
     PAGES[rules.word_table.output[0]] = "words"
 if S.models.checker:
-    PAGES[rules.measure_base_models.output[0]] = "fidelity"
+    PAGES[rules.measure_fidelity.output[0]] = "fidelity"
 PAGES |= {L.table(REPORT, name): name for name in ("timings", "cost")}
 
 

@@ -231,7 +231,7 @@ if S.has_truth:
         for seed in S.seeds
     ]
 
-    rule audit_synthesis:
+    rule audit_steps:
         """Against the truth: captions, painter, whose mistake each refinement was, operations, edits."""
         input:
             tables=[path for _, path in AUDITED],
@@ -249,3 +249,8 @@ if S.has_truth:
         shell:
             "python -m viper audit-synthesis {params.tables:q} {params.truth:q} --checkpoint {input.checkpoint:q}"
             " --out {output:q} > {log:q} 2>&1"
+
+    rule audit_synthesis:
+        """Every step of the synthesis against the truth: captions, painter, refinements and whose mistakes, operations, edits."""
+        input:
+            rules.audit_steps.output,

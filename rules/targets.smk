@@ -42,24 +42,24 @@ rule threshold:
 
 
 # The trained checkpoints of each experiment and open question, and their evaluation.
-for experiment, lineages, split in [
-    *((name, lineages, S.analysis.split) for name, lineages in S.experiments.items()),
-    *((name, section.lineages, section.split) for name, section in QUESTIONS.items()),
+for experiment, lineages, split, seeds in [
+    *((name, lineages, S.analysis.split, S.seeds) for name, lineages in S.experiments.items()),
+    *((name, section.lineages, section.split, S.asked_seeds) for name, section in QUESTIONS.items()),
 ]:
 
     rule:
-        """The trained checkpoints of this experiment, for every seed."""
+        """The trained checkpoints of this experiment, for every seed that it has."""
         name:
             f"train_{experiment}"
         input:
-            [checkpoint(lineage, seed) for lineage in lineages for seed in S.seeds],
+            [checkpoint(lineage, seed) for lineage in lineages for seed in seeds],
 
     rule:
         """The answers of this experiment's checkpoints on every benchmark."""
         name:
             f"evaluate_{experiment}"
         input:
-            predictions(lineages, split),
+            predictions(lineages, split, seeds),
 
 
 rule figures:

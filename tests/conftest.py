@@ -25,7 +25,14 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 # Files whose tests share one full run of the workflow (the fixture `finished`), which takes minutes.
-SHARING = {"tests/workflow/slurm/test_slurm.py", "tests/workflow/test_smoke.py"}
+SHARING = ("tests/workflow/slurm/test_slurm.py", "tests/workflow/test_smoke.py")
+# Files that take longest, begun first, so that two workers end together: each gets every second one of these.
+LONGEST = (
+    "tests/rehearsal/test_rehearsal.py",
+    "tests/provenance/test_recorded_run.py",
+    "tests/workflow/slurm/test_nodes.py",
+    *SHARING,
+)
 
 
 def file_of(nodeid):
@@ -35,9 +42,13 @@ def file_of(nodeid):
 
 def pytest_collection_modifyitems(items):
     """Whole workflows run last, so that a broken part is named by its own test first; the longest of them begin."""
-    items.sort(
-        key=lambda item: (any(map(item.get_closest_marker, ("slow", "long"))), file_of(item.nodeid) not in SHARING)
-    )
+
+    def turn(item):
+        file = file_of(item.nodeid)
+        is_slow = any(map(item.get_closest_marker, ("slow", "long")))
+        return is_slow, LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+    items.sort(key=turn)
 
 
 def pytest_xdist_make_scheduler(config, log):

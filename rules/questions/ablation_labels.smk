@@ -11,7 +11,7 @@ rule audit_labels:
     """Against the truth: the labels of every lineage, and what they are made of."""
     input:
         tables=list(dict.fromkeys(path for _, path in LABEL_TABLES)),
-        truth=[L.truth(seed=seed, shard=shard) for seed in S.seeds for shard in range(S.images.shards)],
+        truth=[L.truth(seed=seed, shard=shard) for seed in S.asked_seeds for shard in range(S.images.shards)],
         checkpoint=manifest(S.models.checker),
     output:
         L.table("ablation_labels", "ablation_labels_audit"),
@@ -21,7 +21,7 @@ rule audit_labels:
     params:
         tables=repeated("--table", [f"{lineage}={path}" for lineage, path in LABEL_TABLES]),
         truth=lambda wildcards, input: repeated("--truth", input.truth),
-        sections=["seeds", "open_questions.ablation_labels"],
+        sections=["seeds", "question_seeds", "open_questions.ablation_labels"],
     shell:
         "python -m viper audit-synthesis {params.tables:q} {params.truth:q} --checkpoint {input.checkpoint:q}"
         " --out {output:q} > {log:q} 2>&1"
@@ -30,7 +30,7 @@ rule audit_labels:
 rule labels_table:
     """How true the labels of each lineage are, beside what training on them gained; and the claims."""
     input:
-        predictions=predictions(LABELS.lineages, LABELS.split),
+        predictions=predictions(LABELS.lineages, LABELS.split, S.asked_seeds),
         audit=rules.audit_labels.output,
     output:
         table=L.table("ablation_labels", "ablation_labels"),
@@ -38,7 +38,7 @@ rule labels_table:
     params:
         by_truth=repeated("--by-truth", filter(is_by_truth, LABELLED)),
         shuffled=repeated("--shuffled", filter(is_shuffled, LABELLED)),
-        sections=["open_questions.ablation_labels", "seeds", "evaluation.benchmarks", "analysis"],
+        sections=["open_questions.ablation_labels", "seeds", "question_seeds", "evaluation.benchmarks", "analysis"],
     shell:
         "python -m viper ablation-labels {input.predictions:q} --audit {input.audit:q} {params.by_truth:q}"
         " {params.shuffled:q} --options {params.options:q} --output {output.table:q} --claims {output.claims:q}"

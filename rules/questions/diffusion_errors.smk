@@ -17,7 +17,7 @@ def tables_of_maker(step):
 
 def judged(file):
     """What was judged of all lineages of the question and all seeds."""
-    return [L.asked(file, lineage=lineage, seed=seed) for lineage in ERRING for seed in S.seeds]
+    return [L.asked(file, lineage=lineage, seed=seed) for lineage in ERRING for seed in S.asked_seeds]
 
 
 rule ask_refinements:
@@ -102,7 +102,7 @@ rule diffusion_errors_tables:
             for name in ("labels", "judged", "confusions")
             for word in repeated(f"--{name}", [path for path in input if path.endswith(f"/{name}.csv")])
         ],
-        sections=["open_questions.diffusion_errors", "seeds", "analysis"],
+        sections=["open_questions.diffusion_errors", "seeds", "question_seeds", "analysis"],
     shell:
         "python -m viper diffusion-errors {params.judged:q} --options {params.options:q} --output {output.shares:q}"
         " --pairs {output.pairs:q} --answers {output.answers:q} --habits {output.habits:q}"

@@ -45,12 +45,19 @@ elif FURTHER:
 rule families_table:
     """What each family gains over its own base, stage by stage, and the difference of the gains."""
     input:
-        predictions(FAMILIES.lineages, FAMILIES.split),
+        predictions(FAMILIES.lineages, FAMILIES.split, S.asked_seeds),
     output:
         table=L.table("families", "families"),
         claims=L.table("families", "families_claims"),
     params:
-        sections=["open_questions.families", "seeds", "evaluation.source", "evaluation.benchmarks", "analysis"],
+        sections=[
+            "open_questions.families",
+            "seeds",
+            "question_seeds",
+            "evaluation.source",
+            "evaluation.benchmarks",
+            "analysis",
+        ],
     shell:
         "python -m viper families-table {input:q} --options {params.options:q} --table {output.table:q}"
         " --claims {output.claims:q} > {log:q} 2>&1"

@@ -18,11 +18,11 @@ if S.has_truth:
             tables=lambda wildcards: [
                 path
                 for step in ("captions", "reconstructions", "critiques", "operations", "edits")
-                for seed in S.seeds
+                for seed in S.asked_seeds
                 for path in synthesized(step, wildcards.lineage, seed)
             ],
             truth=lambda wildcards: [
-                L.truth(seed=seed, shard=shard) for seed in S.seeds for shard in shards(wildcards.lineage)
+                L.truth(seed=seed, shard=shard) for seed in S.asked_seeds for shard in shards(wildcards.lineage)
             ],
             checkpoint=manifest(S.models.checker),
         output:
@@ -44,18 +44,18 @@ if S.has_truth:
 rule measure_generations:
     """Accuracy, audit, diversity and reward of every generation, and where the loop leads."""
     input:
-        predictions=predictions(GENERATIONS, QUESTIONS["generations"].split),
+        predictions=predictions(GENERATIONS, QUESTIONS["generations"].split, S.asked_seeds),
         data=[
             L.dataset(f"{name}/train.parquet", lineage=lineage, seed=seed)
             for lineage in SYNTHESES
-            for seed in S.seeds
+            for seed in S.asked_seeds
             for name in ("csr", "vop")
         ],
         metrics=[
             L.metrics("train.csv", lineage=lineage, seed=seed)
             for lineage in GENERATIONS
             if is_trained(lineage)
-            for seed in S.seeds
+            for seed in S.asked_seeds
         ],
         audits=[L.table("generations", f"audit/{lineage}") for lineage in SYNTHESES] if S.has_truth else [],
     output:
@@ -70,6 +70,7 @@ rule measure_generations:
         sections=[
             "open_questions.generations",
             "seeds",
+            "question_seeds",
             "evaluation.benchmarks",
             "synthesis.operations.language",
             "analysis",

@@ -6,7 +6,7 @@ INSPECTED = QUESTIONS["inspection"]
 SHOWN = [
     (lineage, path)
     for lineage in dict.fromkeys(parse_lineage(name).data_lineage for name in without_controls(INSPECTED.lineages))
-    for seed in S.seeds
+    for seed in S.asked_seeds
     for shard in shards(lineage)
     for path in (
         L.images(seed=seed, shard=shard),
@@ -18,7 +18,7 @@ SHOWN = [
 ]
 TRUTH_OF_SHOWN = [
     L.truth(seed=seed, shard=shard)
-    for seed in (S.seeds if S.has_truth else [])
+    for seed in (S.asked_seeds if S.has_truth else [])
     for shard in sorted({shard for lineage, _ in SHOWN for shard in shards(lineage)})
 ]
 
@@ -51,6 +51,7 @@ rule inspection_page:
         ],
         sections=[
             "seeds",
+            "question_seeds",
             *(f"open_questions.inspection.{name}" for name in ("lineages", "pictures", "seed", "pixels")),
         ],
     shell:

@@ -37,14 +37,14 @@ rule needle_table:
         [
             L.metrics("needle.csv", lineage=lineage, seed=seed)
             for lineage in NEEDLE.lineages
-            for seed in (S.seeds if is_trained(lineage) else S.seeds[:1])
+            for seed in (S.asked_seeds if is_trained(lineage) else S.asked_seeds[:1])
         ],
     output:
         table=L.table("needle", "needle_attention"),
         claims=L.table("needle", "needle_claims"),
     params:
         compared=compared(NEEDLE.lineages),
-        sections=["open_questions.needle", "seeds", "analysis"],
+        sections=["open_questions.needle", "seeds", "question_seeds", "analysis"],
     shell:
         "python -m viper needle-table {input:q} {params.compared:q} --options {params.options:q} --table {output.table:q}"
         " --claims {output.claims:q} > {log:q} 2>&1"

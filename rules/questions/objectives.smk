@@ -10,8 +10,8 @@ REGIMES = regimes(S, OBJECTIVES.lineages)
 rule objectives_table:
     """Score, gain and budget of each way of training, the reward over compute, and which choices matter."""
     input:
-        predictions=predictions(OBJECTIVES.lineages, OBJECTIVES.split),
-        metrics=[L.metrics("train.csv", lineage=stage, seed=seed) for stage in REGIMES for seed in S.seeds],
+        predictions=predictions(OBJECTIVES.lineages, OBJECTIVES.split, S.asked_seeds),
+        metrics=[L.metrics("train.csv", lineage=stage, seed=seed) for stage in REGIMES for seed in S.asked_seeds],
     output:
         table=L.table("objectives", "objectives"),
         curves=L.table("objectives", "objectives_curves"),
@@ -19,7 +19,7 @@ rule objectives_table:
     params:
         metrics=lambda wildcards, input: repeated("--metrics", input.metrics),
         regimes=as_argument(json.dumps({stage: regime.model_dump() for stage, regime in REGIMES.items()})),
-        sections=["open_questions.objectives", "seeds", "evaluation.benchmarks", "analysis"],
+        sections=["open_questions.objectives", "seeds", "question_seeds", "evaluation.benchmarks", "analysis"],
     shell:
         "python -m viper objectives-table {input.predictions:q} {params.metrics:q} --regimes {params.regimes:q}"
         " --options {params.options:q} --table {output.table:q} --curves {output.curves:q} --claims {output.claims:q}"

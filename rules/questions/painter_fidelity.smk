@@ -14,7 +14,7 @@ rule audit_painters:
     """Against the truth: facts painted, edits done and labels right, with each painter and editor."""
     input:
         tables=list(dict.fromkeys(path for _, path in PAINTED_TABLES)),
-        truth=[L.truth(seed=seed, shard=shard) for seed in S.seeds for shard in PAINTED_SHARDS],
+        truth=[L.truth(seed=seed, shard=shard) for seed in S.asked_seeds for shard in PAINTED_SHARDS],
         checkpoint=manifest(S.models.checker),
     output:
         L.table("painter_fidelity", "painter_fidelity_audit"),
@@ -24,7 +24,7 @@ rule audit_painters:
     params:
         tables=repeated("--table", [f"{lineage}={path}" for lineage, path in PAINTED_TABLES]),
         truth=lambda wildcards, input: repeated("--truth", input.truth),
-        sections=["seeds", "open_questions.painter_fidelity"],
+        sections=["seeds", "question_seeds", "open_questions.painter_fidelity"],
     shell:
         "python -m viper audit-synthesis {params.tables:q} {params.truth:q} --checkpoint {input.checkpoint:q}"
         " --out {output:q} > {log:q} 2>&1"
@@ -33,7 +33,7 @@ rule audit_painters:
 rule fit_painters:
     """Gain against fidelity: a row per painter and editor, a row per seed, the line, and the claims."""
     input:
-        predictions=predictions(PAINTERS.lineages, PAINTERS.split),
+        predictions=predictions(PAINTERS.lineages, PAINTERS.split, S.asked_seeds),
         audit=rules.audit_painters.output,
     output:
         summary=L.table("painter_fidelity", "painter_fidelity"),
@@ -41,7 +41,7 @@ rule fit_painters:
         line=L.table("painter_fidelity", "painter_fidelity_line"),
         claims=L.table("painter_fidelity", "painter_fidelity_claims"),
     params:
-        sections=["open_questions.painter_fidelity", "seeds", "evaluation.benchmarks", "analysis"],
+        sections=["open_questions.painter_fidelity", "seeds", "question_seeds", "evaluation.benchmarks", "analysis"],
     shell:
         "python -m viper painter-fidelity {input.predictions:q} --audit {input.audit:q} --options {params.options:q}"
         " --summary {output.summary:q} --points {output.points:q} --line {output.line:q} --claims {output.claims:q}"

@@ -6,7 +6,7 @@ AUDITED = [
     (stage, seed)
     for lineage in AUDIT.lineages
     for stage in parse_lineage(lineage).stages
-    for seed in S.seeds
+    for seed in S.asked_seeds
     if S.training.phases[parse_lineage(stage).phase].method == "grpo"
 ]
 
@@ -49,7 +49,7 @@ rule reward_audit_rescored:
 rule reward_audit_tables:
     """What the same training ends at under each embedder and threshold; and the answers to the question."""
     input:
-        predictions=predictions(AUDIT.lineages, AUDIT.split),
+        predictions=predictions(AUDIT.lineages, AUDIT.split, S.asked_seeds),
         areas=rules.reward_audit_rescored.output.areas,
         probes=rules.reward_audit_rescored.output.probes,
         metrics=[L.metrics("train.csv", lineage=stage, seed=seed) for stage, seed in AUDITED],
@@ -59,7 +59,7 @@ rule reward_audit_tables:
         claims=L.table("reward_audit", "reward_audit_claims"),
     params:
         metrics=lambda wildcards, input: repeated("--metrics", input.metrics),
-        sections=["open_questions.reward_audit", "seeds", "evaluation.benchmarks", "analysis"],
+        sections=["open_questions.reward_audit", "seeds", "question_seeds", "evaluation.benchmarks", "analysis"],
     shell:
         "python -m viper reward-audit-claims {input.predictions:q} {params.metrics:q} --areas {input.areas:q}"
         " --probes {input.probes:q} --options {params.options:q} --table {output.table:q}"

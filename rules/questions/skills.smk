@@ -6,7 +6,7 @@ PROBES = [L.table("skills", f"probes/{name}", ".tsv") for name in skill_world.be
 PROBED = [
     L.metrics("skills.csv", lineage=lineage, seed=seed)
     for lineage in SKILLS_ASKED.lineages
-    for seed in (S.seeds if is_trained(lineage) else S.seeds[:1])
+    for seed in (S.asked_seeds if is_trained(lineage) else S.asked_seeds[:1])
 ]
 
 
@@ -49,7 +49,7 @@ rule skill_table:
         claims=L.table("skills", "skills_claims"),
     params:
         compared=compared(SKILLS_ASKED.lineages),
-        sections=["open_questions.skills", "seeds", "analysis"],
+        sections=["open_questions.skills", "seeds", "question_seeds", "analysis"],
     shell:
         "python -m viper skill-table {input:q} {params.compared:q} --options {params.options:q} --changes {output.changes:q}"
         " --curves {output.curves:q} --claims {output.claims:q} > {log:q} 2>&1"

@@ -63,7 +63,7 @@ def test_jobs_say_what_they_need_and_hold(checkout):
     first, second = sorted((job for job in jobs if job["rule"] == "train"), key=lambda job: job["wildcards"]["lineage"])
     assert "models/smoke/base.csr/seed0/manifest.json" in first["outputs"]
     assert "models/smoke/base.csr/seed0/manifest.json" in second["inputs"]
-    assert (first["threads"], first["gpus"], first["minutes"]) == (2, 0, 60)
+    assert (first["threads"], first["gpus"], first["minutes"]) == (1, 0, 60)
     assert first["benchmark"] == "benchmarks/smoke/base.csr/seed0/train.tsv"
 
 

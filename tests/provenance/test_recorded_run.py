@@ -172,9 +172,11 @@ def test_after_a_pull_nothing_is_to_do_and_edits_run_what_depends_on_them(pulled
     assert "0 outs" in repository.facts["pulled"].stdout
     assert (repository.root / "models/micro/pretrained/vlm/manifest.json").is_file()
     assert repository.plan() == set()
+    for target in ("claims", "audit_synthesis", "measure_base_models"):
+        assert repository.plan_of(target) == set(), "though no benchmark file of its rule is here"
     repository.set("analysis.resamples", 210)
     planned = repository.plan()
-    assert {"tables", "figure_main", "claims"} <= planned
+    assert {"tables", "figure_main", "judge_claims"} <= planned
     assert not {"train", "evaluate", "caption_images", "loop_examples"} & planned
     repository.run("git", "checkout", "--quiet", "scales")
     source = repository.root / "src/viper/analysis/figures/loop_examples.py"

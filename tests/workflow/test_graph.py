@@ -159,7 +159,7 @@ def test_an_experiment_may_be_left_out_of_params(copy_repository):
     params.write_text(re.sub(r"  ablation_cold_start:.*\n(?:  - .*\n)+", "", params.read_text()))
     plan = planned(workflow, "all")
     assert {lineage for lineage, _ in trained(plan)} == TWO_STAGE | {"base.vop", "base.mix", "base.sft"}
-    assert "rule claims:" in plan
+    assert "rule judge_claims:" in plan
     assert "rule cold_samples:" not in plan
 
 

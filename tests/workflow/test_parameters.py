@@ -64,7 +64,7 @@ def test_without_photographs_all_else_can_be_planned(copy_repository):
     """The whole of the paper's scale is listed with what is yet to be got; what needs it does not begin."""
     workflow = copy_repository()
     plan = workflow.snakemake("scale=3b", "--dry-run", "--", "all")
-    assert "rule claims" in plan.stdout
+    assert "rule judge_claims" in plan.stdout
     messages = ("images.paths: 'data/photographs/**/*.jpg' names no file", "data/cold_start.jsonl is not there")
     assert [(plan.stdout + plan.stderr).count(message) for message in messages] == [1, 1]
     fetched = workflow.snakemake("scale=3b", "--dry-run", "--", "fetch")

@@ -14,12 +14,12 @@ PROMPTS = "src/viper/prompts"
 
 # What an edit of each prompt plans at smoke scale because of itself; what follows from that is read from the graph.
 ASKING = {
-    "micro/caption": {"caption_images", "measure_base_models"},
-    "micro/critique": {"critique_captions", "measure_base_models"},
+    "micro/caption": {"caption_images", "measure_fidelity"},
+    "micro/critique": {"critique_captions", "measure_fidelity"},
     "micro/refine": {"refine_captions"},
     "micro/entities": {"refine_captions"},
-    "micro/csr": {"assemble_datasets", "cold_samples", "measure_base_models"},
-    "micro/vop": {"assemble_datasets", "cold_samples", "measure_base_models"},
+    "micro/csr": {"assemble_datasets", "cold_samples", "measure_fidelity"},
+    "micro/vop": {"assemble_datasets", "cold_samples", "measure_fidelity"},
     "paper/caption": set(),
     "paper/critique": set(),
     "paper/refine": set(),

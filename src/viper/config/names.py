@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 # Rules and targets of rules/, beside those that experiments make; tests/config/test_names.py holds this to the files.
 RULES = (
-    "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_synthesis", "bench",
+    "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_steps", "audit_synthesis", "bench",
     "benchmarks", "calibrate_tau", "calibrate_tau_of_variant",
     "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
@@ -15,8 +15,8 @@ RULES = (
     "draw_probes", "probe_skills", "skill_table", "figure_skills",
     "draw_needles", "measure_needle", "needle_table", "figure_needle",
     "audit_generation", "draw_fresh_images", "figure_generations", "measure_generations",
-    "hash_benchmark", "images", "loop_examples", "make_benchmark",
-    "measure_attention", "measure_base_models", "measure_edit_filter", "measure_rows", "measure_size",
+    "hash_benchmark", "images", "judge_claims", "loop_examples", "make_benchmark",
+    "measure_attention", "measure_base_models", "measure_edit_filter", "measure_fidelity", "measure_rows", "measure_size",
     "measure_speed", "open_questions", "operations",
     "pilot_images", "plan_operations", "plot_speed", "preflight", "preflight_node",
     "pretrain", "pretrain_checker",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 
 from viper.config.analysis import Analysis
-from viper.config.base import LONGEST_LINEAGE, LeaveOutNull, Section, Seed
+from viper.config.base import LONGEST_LINEAGE, Few, LeaveOutNull, Section, Seed
 from viper.config.evaluation import Evaluation
 from viper.config.fit import Fit
 from viper.config.hub import fill_paths, fill_variant
@@ -35,6 +35,9 @@ class Scale(Section):
     seeds: list[Seed] = Field(
         min_length=1, max_length=1000, description="the experiment is repeated with each of these seeds"
     )
+    question_seeds: Few | None = Field(
+        None, description="of the seeds so many, the first ones, for the open questions; all where it is left out"
+    )
     experiments: Annotated[dict[str, list[str]], LeaveOutNull] = Field(
         description="experiment → the lineages that it compares"
     )
@@ -51,6 +54,11 @@ class Scale(Section):
     evaluation: Evaluation
     analysis: Analysis
     fit: Fit = Fit()
+
+    @property
+    def asked_seeds(self) -> list[int]:
+        """The seeds with which the open questions are asked."""
+        return self.seeds[: self.question_seeds]
 
     @model_validator(mode="before")
     @classmethod

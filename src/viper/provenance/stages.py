@@ -135,7 +135,8 @@ def stages(
     }
     outs = _outs(files)
     # What fetches stored models belongs to no stage: DVC tracks the models by themselves.
-    return [_stage(name, graph, files, outs, scale, keys, stored) for name in names]
+    seeds = _seeds(files)
+    return [_stage(name, graph, files, outs, scale, keys, stored, seeds) for name in names]
 
 
 def _stage(
@@ -146,6 +147,7 @@ def _stage(
     scale: str,
     keys: dict,
     stored: Mapping[str, str],
+    seeds: set[int],
 ) -> Stage:
     mine = {path for path, stage in outs.items() if stage == name}
     owned = [job for job in graph.jobs if any(files.get(path) == name for path in job.outputs)]
@@ -156,7 +158,9 @@ def _stage(
     data = {stored.get(_covering(path, stored), "") or _covering(path, outs) or path for path in read} - mine
     sections = {key for job in jobs for key in _sections(job)}
     written = sorted(path for path, stage in files.items() if stage == name)
-    sections |= {"seeds"} if jobs and any(seed_of(path) is not None for path in written) else set()
+    if jobs and (run_with := _seeds(written)):
+        # What lacks some seed is made for the open questions alone, which ask fewer.
+        sections |= {"seeds"} if run_with == seeds else {"seeds", "question_seeds"}
     return Stage(
         name,
         " ".join(graph.docs.get(name, "").split()),
@@ -166,6 +170,11 @@ def _stage(
         files=tuple(written),
         rules=tuple(sorted({job.rule for job in owned})),
     )
+
+
+def _seeds(paths: Iterable[str]) -> set[int]:
+    """The seeds of the runs that these files are of."""
+    return {seed for path in paths if (seed := seed_of(path)) is not None}
 
 
 def _behind(graph: Graph, owned: list[Job], read: list[str], stored: Mapping[str, str]) -> tuple[list[Job], list[str]]:

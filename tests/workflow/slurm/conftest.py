@@ -1,6 +1,7 @@
 """Slurm clusters under a temporary folder, each node with two pretended GPUs, and workflows that run through them."""
 
 import getpass
+import itertools
 import os
 import secrets
 import shutil
@@ -10,10 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from repository import Checkout, environment
@@ -179,6 +181,15 @@ class PrivateSlurm:
         """What Slurm knows of a job, for example its JobState and its Restarts."""
         words = self.ask("scontrol", "--oneliner", "show", "job", number).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def hold(self, number: str, command: str) -> None:
+        """Stop what runs `python -m viper COMMAND` in a running job, until Slurm ends or continues it."""
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                words = process.cmdline()
+                ours = ("viper", command) in itertools.pairwise(words)
+                if ours and process.environ().get("SLURM_JOB_ID") == number:
+                    process.suspend()
 
     def jobs(self, rule: str, *states: str) -> list[str]:
         """Numbers of the jobs of a rule, oldest first; of these states only, if any is named."""

@@ -92,8 +92,8 @@ def test_a_killed_snakemake_leaves_no_second_writer(workflow):
 
 def test_a_job_that_no_partition_takes_is_named_and_the_rest_goes_on(workflow):
     targets = ("results/smoke/measure_base_models/fidelity.csv", f"{BENCHMARKS}/MicroMantis.tsv")
-    said = workflow.run("--set-resources", "measure_base_models:mem_mb=2000000", "--", *targets, check=False)
-    assert "Rule measure_base_models asks for more than any partition in slurm/partitions.yaml offers" in said
+    said = workflow.run("--set-resources", "measure_fidelity:mem_mb=2000000", "--", *targets, check=False)
+    assert "Rule measure_fidelity asks for more than any partition in slurm/partitions.yaml offers" in said
     assert "mem_mb 2000000" in said
     assert not (workflow.root / targets[0]).exists()
     assert (workflow.root / targets[1]).exists()
