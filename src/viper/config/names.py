@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 # Rules and targets of rules/, beside those that experiments make; tests/config/test_names.py holds this to the files.
 RULES = (
-    "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_steps", "audit_synthesis", "bench",
-    "benchmarks", "calibrate_tau", "calibrate_tau_of_variant",
+    "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_steps", "audit_synthesis",
+    "bench", "benchmarks", "calibrate_tau", "calibrate_tau_of_variant",
     "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
     "evaluate_base", "fetch", "fetch_benchmark", "fetch_benchmark_pictures", "fetch_model", "fetch_photographs",
@@ -16,8 +16,8 @@ RULES = (
     "draw_needles", "measure_needle", "needle_table", "figure_needle",
     "audit_generation", "draw_fresh_images", "figure_generations", "measure_generations",
     "hash_benchmark", "images", "judge_claims", "loop_examples", "make_benchmark",
-    "measure_attention", "measure_base_models", "measure_edit_filter", "measure_fidelity", "measure_rows", "measure_size",
-    "measure_speed", "open_questions", "operations",
+    "measure_attention", "measure_base_models", "measure_edit_filter", "measure_fidelity", "measure_rows",
+    "measure_size", "measure_speed", "open_questions", "operations",
     "pilot_images", "plan_operations", "plot_speed", "preflight", "preflight_node",
     "pretrain", "pretrain_checker",
     "pretrain_diffusion", "pretrain_latents", "pretrain_vlm", "question_pages", "reconstruct_images", "reconstructions",
