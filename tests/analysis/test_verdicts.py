@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from method import method
@@ -317,9 +317,11 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(4, 40), st.integers(0, 2**32 -
         ]
     ),
 )
+@example((1, 4, 2674), 0.5, "most_benchmarks_gain")
 @settings(max_examples=60, deadline=None)
 def test_more_right_answers_never_turn_supported_into_not_supported(shape, share, name):
-    """With one seed no verdict gets worse; with several, more right answers may also make the seeds differ more."""
+    """With one seed no verdict gets worse, but where no item differs any more, which is not supported for certain; with
+    several, more right answers may also make the seeds differ more."""
     n_seeds, n_items, seed = shape
     claim, rng = BY_NAME[name], np.random.default_rng(seed)
     worse = np.repeat(rng.integers(0, 2, (2, 1, n_items)), n_seeds, axis=1)
@@ -330,7 +332,7 @@ def test_more_right_answers_never_turn_supported_into_not_supported(shape, share
     )
     assert after["measured"] >= before["measured"]
     assert (before["verdict"], after["verdict"]) != (SUPPORTED, NOT_SUPPORTED)
-    if n_seeds == 1:
+    if n_seeds == 1 and not after["low"] == after["high"] == 0:
         assert RANK[after["verdict"]] >= RANK[before["verdict"]]
 
 

@@ -138,6 +138,7 @@ def test_what_is_no_longer_recorded_is_no_longer_shown(repository):
 def test_claims_of_single_experiments_are_shown_where_all_of_them_are_not_recorded(repository):
     claim = dict.fromkeys(COLUMNS, "") | {"claim": "gains", "text": "It gains", "measured": 3, "low": 1, "high": 5}
     claim |= {"verdict": "supported", "margin": 0, "seeds": 3}
+    claim |= {"decided_by": "BLINK"}
     other = claim | {"claim": "falls", "text": "It falls", "verdict": "not supported"}
     outs = []
     for name, rows in (("main", [claim]), ("ablation_x", [claim, other])):
@@ -152,7 +153,7 @@ def test_claims_of_single_experiments_are_shown_where_all_of_them_are_not_record
     published.publish(repository)
     for page in ("README.md", "results/README.md"):
         text = (repository / page).read_text()
-        assert text.count("| It gains |  | +3.0 | [+1.0, +5.0] | **supported** |") == 1
+        assert text.count("| It gains |  | +3.0 (BLINK) | [+1.0, +5.0] | **supported** |") == 1
         assert "| It falls |" in text.partition("| It gains |")[2], "those of main come first"
     assert published.stale(repository) == []
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from viper.analysis.verdicts import NOT_MEASURED, SUPPORTED
+from viper.claims_table import claims_table
 from viper.config.analysis import Analysis
 
 
@@ -10,21 +11,12 @@ def page(claims: pd.DataFrame, scale: str, options: Analysis) -> str:
     """The page of a table that `viper.analysis.verdicts.judge_all` returned."""
     judged = claims[claims["verdict"] != NOT_MEASURED]
     notes = [_rule(options), _how_many(judged, options), _power(judged, options), _parts(judged)]
-    return f"# Claims at scale {scale}\n\n" + "\n\n".join([table(claims), *filter(None, notes)]) + "\n"
+    return f"# Claims at scale {scale}\n\n" + "\n\n".join([claims_table(_cells(claims)), *filter(None, notes)]) + "\n"
 
 
-def table(claims: pd.DataFrame) -> str:
-    """The claims of such a table as one in Markdown."""
-    lines = ["| claim | published | measured | interval | verdict |", "|---|---|---|---|---|"]
-    for row in claims.itertuples():
-        interval, measured = "–", "–"
-        if row.verdict != NOT_MEASURED:
-            measured = f"{row.measured:+.1f}" + (f" ({row.decided_by})" if row.decided_by else "")
-            interval = f"[{row.low:+.1f}, {row.high:+.1f}]" + (f" (margin {row.margin:g})" if row.margin else "")
-            interval += ", one seed" if row.seeds == 1 else ""
-        verdict = f"**{row.verdict}**" + (" (primary claim)" if row.primary else "")
-        lines.append(f"| {row.text} | {row.published} | {measured} | {interval} | {verdict} |")
-    return "\n".join(lines)
+def _cells(claims: pd.DataFrame) -> list[dict[str, str]]:
+    """The rows as they are written in claims.csv."""
+    return claims.astype(object).where(claims.notna(), "").astype(str).to_dict("records")
 
 
 def _rule(options: Analysis) -> str:

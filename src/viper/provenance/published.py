@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from viper.claims_table import claims_table
 from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
@@ -107,25 +108,17 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
 
 def _claims_of_targets(others: Mapping[str, Path]) -> str:
     """The claims that single experiments decide, each once, where the target `claims` is not recorded."""
-    lines: dict[str, str] = {}
+    rows: dict[str, dict[str, str]] = {}
     primary_first = sorted(others, key=lambda stem: (stem != "main_claims", stem))  # it is the first claim of main
     for stem in primary_first:
         with others[stem].open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if stem.endswith("_claims") and "published" in row:
-                    lines.setdefault(row["claim"], _claim(row))
-    if not lines:
+                    rows.setdefault(row["claim"], row)
+    if not rows:
         return ""
-    head = ["| claim | published | measured | interval | verdict |", "|---|---|---|---|---|"]
     told = "Claims that the recorded experiments decide; docs/experiments.md has the rule of the verdicts."
-    return "\n".join([*head, *lines.values(), "", told])
-
-
-def _claim(row: Mapping[str, str]) -> str:
-    """One line of that table."""
-    measured, low, high = (f"{float(row[name]):+.1f}" for name in ("measured", "low", "high"))
-    primary = " (primary claim)" if row["primary"] else ""
-    return f"| {row['text']} | {row['published']} | {measured} | [{low}, {high}] | **{row['verdict']}**{primary} |"
+    return f"{claims_table(rows.values())}\n\n{told}"
 
 
 def _by_name(paths: Iterable[str]) -> list[str]:
