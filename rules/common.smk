@@ -290,6 +290,18 @@ def synthesized(step, lineage, seed):
     return [L.synthesis(step, lineage=made_by, seed=seed, shard=shard) for shard in shards(lineage)]
 
 
+def audited(lineages, seeds, only=None):
+    """What an audit reads of these lineages' data: tables of some steps, each with the lineage to whose data it led; of
+    some shards only, where they are named."""
+    return [
+        (lineage, L.synthesis(step, lineage=owner(lineage, step), seed=seed, shard=shard))
+        for lineage in lineages
+        for step in ("captions", "reconstructions", "critiques", "operations", "edits")
+        for shard in only or shards(lineage)
+        for seed in seeds
+    ]
+
+
 def seed_images(wildcards):
     """The seed images that the data of the lineage and seed at hand start from, of all shards."""
     return [L.images(seed=wildcards.seed, shard=shard) for shard in shards(wildcards.lineage)]

@@ -2,17 +2,6 @@
 # name below questions/. It makes tables, figures, and QUESTION_claims: its answers with their verdicts.
 
 
-def audited(lineages, shards):
-    """What an audit reads of these lineages' data: tables of some steps, each with the lineage to whose data it led."""
-    return [
-        (lineage, L.synthesis(step, lineage=owner(lineage, step), seed=seed, shard=shard))
-        for lineage in lineages
-        for step in ("captions", "reconstructions", "critiques", "operations", "edits")
-        for shard in shards
-        for seed in S.asked_seeds
-    ]
-
-
 for question in QUESTIONS:
 
     include: f"questions/{question}.smk"

@@ -221,15 +221,7 @@ if S.has_truth:
 
     # The models that synthesized the data of some lineage of this scale.
     SYNTHESIZERS = list(dict.fromkeys(parse_lineage(split_control(lineage)[0]).data_lineage for lineage in LINEAGES))
-
-    # What the audit reads: tables of some steps, each with the lineage to whose data it led.
-    AUDITED = [
-        (lineage, L.synthesis(step, lineage=owner(lineage, step), seed=seed, shard=shard))
-        for lineage in SYNTHESIZERS
-        for step in ("captions", "reconstructions", "critiques", "operations", "edits")
-        for shard in range(S.images.shards)
-        for seed in S.seeds
-    ]
+    AUDITED = audited(SYNTHESIZERS, S.seeds)
 
     rule audit_steps:
         """Against the truth: captions, painter, whose mistake each refinement was, operations, edits."""

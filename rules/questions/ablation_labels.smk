@@ -4,7 +4,7 @@
 LABELS = S.open_questions.ablation_labels
 LABELLED = [lineage for lineage in LABELS.lineages if is_trained(lineage)]
 LABELLING = list(dict.fromkeys(parse_lineage(lineage).data_lineage for lineage in without_controls(LABELLED)))
-LABEL_TABLES = audited(LABELLING, range(S.images.shards))
+LABEL_TABLES = audited(LABELLING, S.asked_seeds)
 
 
 rule audit_labels:

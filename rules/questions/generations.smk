@@ -15,12 +15,7 @@ if S.has_truth:
     rule audit_generation:
         """What one generation trained on, against the truth: captions, refinements, operations, edits."""
         input:
-            tables=lambda wildcards: [
-                path
-                for step in ("captions", "reconstructions", "critiques", "operations", "edits")
-                for seed in S.asked_seeds
-                for path in synthesized(step, wildcards.lineage, seed)
-            ],
+            tables=lambda wildcards: [path for _, path in audited([wildcards.lineage], S.asked_seeds)],
             truth=lambda wildcards: [
                 L.truth(seed=seed, shard=shard) for seed in S.asked_seeds for shard in shards(wildcards.lineage)
             ],

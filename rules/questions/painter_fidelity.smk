@@ -7,7 +7,7 @@ PAINTERS = S.open_questions.painter_fidelity
 PAINTED = [lineage for lineage in PAINTERS.lineages if is_trained(lineage)]
 # What all of them are made of: the audit holds every shard that it is given to the same truth.
 PAINTED_SHARDS = range(min(len(shards(lineage)) for lineage in PAINTED))
-PAINTED_TABLES = audited(map(synthesizer, PAINTED), PAINTED_SHARDS)
+PAINTED_TABLES = audited(map(synthesizer, PAINTED), S.asked_seeds, PAINTED_SHARDS)
 
 
 rule audit_painters:
