@@ -9,6 +9,7 @@ from pathlib import Path
 import viper.config
 from viper import layout
 from viper.cluster.ending import SIGNAL
+from viper.cluster.preflight import Kind
 from viper.config.evaluation import goes_on_from_own
 from viper.config.hub import cached_data, cached_folder
 from viper.config.loading import layout_of
@@ -17,6 +18,7 @@ from viper.evaluation.registry import PICTURES_APART
 from viper.layout import PILOT, REPORT, Layout, manifest
 from viper.lineage import ROOT, is_trained, split_control, variant_of
 from viper.synthesis.sharing import calibrated_as, maker, shards_of, trained_as
+from viper.workflow import insides
 from viper.workflow.declaration import as_argument, per_attempt
 
 # No `configfile:`, whose reader executes expressions, drops repeated keys and says no line: params.yaml and scales/ are
@@ -144,7 +146,7 @@ def compared(lineages):
 
 
 def from_here(path):
-    """A path of the repository, as the rule file that is being read has to give it: these lie at different depths."""
+    """A path of the repository, from the rule file that is being read, since these lie at different depths."""
     here = workflow.current_basedir.get_path_or_uri(secret_free=True)
     return os.path.relpath(Path(workflow.basedir, path), here)
 
@@ -362,6 +364,16 @@ def training_data(wildcards):
     ]
 
 
+def data_maker(wildcards):
+    """The checkpoint that made the data of a lineage's last phase: what it is compared with."""
+    return parse_lineage(wildcards.lineage).data_lineage
+
+
+def tables_of_maker(step):
+    """The tables of one step of all shards, of the synthesis that a lineage is trained on."""
+    return lambda wildcards: synthesized(step, data_maker(wildcards), wildcards.seed)
+
+
 def cold_start_file(wildcards):
     """The file of chain-of-thought samples; one that is missing or empty stops the plan of what needs it."""
     source = S.training.cold_start.source
@@ -464,6 +476,48 @@ def split_named(name):
         known = ", ".join(S.evaluation.splits)
         stop(f"no split '{name}' in evaluation.splits; there are: {known}. Add it with a seed and a size")
     return name
+
+
+# --- preflight
+
+
+@cache
+def kinds():
+    """Kind → the minutes of the longest of its jobs, so that Slurm takes the nodes that it will take for these."""
+    found = {}
+    for each in workflow.rules:
+        if each.name.startswith("preflight") or not insides.is_submitted(workflow, each):
+            continue
+        if amounts := insides.first_amounts(each, "gpu", "mem_mb", "runtime"):
+            threads, (gpu, mem_mb, runtime) = amounts
+            kind = Kind(threads, gpu or gpus_of(each), mem_mb).name
+            found[kind] = max(runtime, found.get(kind, 0))
+    return found
+
+
+def gpus_of(rule):
+    """GPUs on each node of a training on several."""
+    return S.training.machine.job.gpu if insides.asks_for(rule, "gres") else 0
+
+
+def parts_of(kind):
+    """The models whose jobs are of this kind."""
+    jobs = {part: getattr(S.models, part).job for part in ("vlm", "painter", "editor")}
+    jobs["training"] = S.training.machine.job
+    return [
+        part
+        for part, job in jobs.items()
+        if (job.threads, job.gpu, job.mem_mb) == (kind.threads, kind.gpu, kind.mem_mb)
+    ]
+
+
+def of_kind(amount):
+    """A resource of the job that looks at a node: the same as of the jobs of its kind."""
+
+    def asked_for(wildcards):
+        return getattr(Kind.of(wildcards.kind), amount)
+
+    return asked_for
 
 
 wildcard_constraints:

@@ -3,21 +3,11 @@
 
 ERRORS = QUESTIONS["diffusion_errors"]
 ERRING = [lineage for lineage in without_controls(ERRORS.lineages) if is_trained(lineage)]
-
-
-def data_maker(wildcards):
-    """The checkpoint that made the data of a lineage's last phase: what it is compared with."""
-    return parse_lineage(wildcards.lineage).data_lineage
-
-
-def tables_of_maker(step):
-    """The tables of one step of all shards, of the synthesis that a lineage is trained on."""
-    return lambda wildcards: synthesized(step, data_maker(wildcards), wildcards.seed)
-
-
-def judged(file):
-    """What was judged of all lineages of the question and all seeds."""
-    return [L.asked(file, lineage=lineage, seed=seed) for lineage in ERRING for seed in S.asked_seeds]
+# What is judged of all lineages of the question and all seeds.
+JUDGED = {
+    name: [L.asked(f"{name}.csv", lineage=lineage, seed=seed) for lineage in ERRING for seed in S.asked_seeds]
+    for name in ("labels", "judged", "confusions")
+}
 
 
 rule ask_refinements:
@@ -86,9 +76,7 @@ rule judge_refinements:
 rule diffusion_errors_tables:
     """Whose mistake the refinements are, before and after training, and the painter's habits in what is asked for."""
     input:
-        labels=judged("labels.csv"),
-        judged=judged("judged.csv"),
-        confusions=judged("confusions.csv"),
+        **JUDGED,
     output:
         shares=L.table("diffusion_errors", "diffusion_errors"),
         pairs=L.table("diffusion_errors", "diffusion_errors_pairs"),
@@ -97,11 +85,7 @@ rule diffusion_errors_tables:
         sycophancy=L.table("diffusion_errors", "diffusion_errors_sycophancy"),
         claims=L.table("diffusion_errors", "diffusion_errors_claims"),
     params:
-        judged=lambda wildcards, input: [
-            word
-            for name in ("labels", "judged", "confusions")
-            for word in repeated(f"--{name}", [path for path in input if path.endswith(f"/{name}.csv")])
-        ],
+        judged=lambda wildcards, input: [word for name in JUDGED for word in repeated(f"--{name}", input[name])],
         sections=["open_questions.diffusion_errors", "seeds", "question_seeds", "analysis"],
     shell:
         "python -m viper diffusion-errors {params.judged:q} --options {params.options:q} --output {output.shares:q}"

@@ -23,12 +23,6 @@ TRUTH_OF_SHOWN = [
 ]
 
 
-def given_judgements(wildcards):
-    """The files that people saved from the page."""
-    remedy = "save it from inspection_sheet.html, or leave it out"
-    return [given_file("open_questions.inspection.judgements", path, remedy) for path in INSPECTED.judgements]
-
-
 rule inspection_page:
     """The page on which people judge refinements of random reconstructions; beside it what the truth says, if known."""
     input:
@@ -64,7 +58,12 @@ rule inspection_tables:
     input:
         parts=rules.inspection_page.output.parts,
         truth=rules.inspection_page.output.answers,
-        judgements=given_judgements,
+        judgements=lambda wildcards: [
+            given_file(
+                "open_questions.inspection.judgements", path, "save it from inspection_sheet.html, or leave it out"
+            )
+            for path in INSPECTED.judgements
+        ],
     output:
         shares=L.table("inspection", "inspection"),
         agreed=L.table("inspection", "inspection_agreement"),

@@ -9,25 +9,22 @@ AUDITED = [
     for seed in S.asked_seeds
     if S.training.phases[parse_lineage(stage).phase].method == "grpo"
 ]
-
-
-def audited_embedders():
-    """What rescoring needs of each embedder: how it is run, and the file of the threshold that was chosen for it."""
-    return {
-        name: {
-            "embedder": S.under(variant_of(lineage)).reward.embedder.model_dump(mode="json"),
-            "calibrated": calibrated(lineage),
-            "pairs": calibrated(lineage, "tau_pairs.csv"),
-        }
-        for name, lineage in AUDIT.embedders.items()
+# What rescoring needs of each embedder: how it is run, and the file of the threshold that was chosen for it.
+EMBEDDERS = {
+    name: {
+        "embedder": S.under(variant_of(lineage)).reward.embedder.model_dump(mode="json"),
+        "calibrated": calibrated(lineage),
+        "pairs": calibrated(lineage, "tau_pairs.csv"),
     }
+    for name, lineage in AUDIT.embedders.items()
+}
 
 
 rule reward_audit_rescored:
     """Rollouts and cheating answers under every embedder, threshold and option of coverage, held to the truth."""
     input:
         rollouts=[L.metrics("rollouts.jsonl", lineage=stage, seed=seed) for stage, seed in AUDITED],
-        thresholds=[each[file] for each in audited_embedders().values() for file in ("calibrated", "pairs")],
+        thresholds=[each[file] for each in EMBEDDERS.values() for file in ("calibrated", "pairs")],
     output:
         audit=L.table("reward_audit", "reward_audit_rescored"),
         areas=L.table("reward_audit", "reward_audit_roc"),
@@ -37,7 +34,7 @@ rule reward_audit_rescored:
         runtime=per_attempt(60),
     params:
         rollouts=lambda wildcards, input: repeated("--rollouts", input.rollouts),
-        embedders=as_argument(json.dumps(audited_embedders())),
+        embedders=as_argument(json.dumps(EMBEDDERS)),
         taus=repeated("--tau", [S.under(variant_of(name)).reward.tau for name in AUDIT.thresholds.values()]),
         sections=["open_questions.reward_audit", "reward"],
     shell:

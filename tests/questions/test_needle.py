@@ -62,7 +62,7 @@ def simulated(rng: np.random.Generator, base: float, gain: float, pictures: int 
 
 
 def verdicts(tables):
-    claims = table.claims(table.score(tables, LINEAGES, [0, 1, 2], OPTIONS), LINEAGES)
+    claims = table.claims(table.score(tables, LINEAGES, OPTIONS), LINEAGES)
     return dict(zip(claims["claim"], claims["verdict"], strict=True))
 
 

@@ -90,10 +90,13 @@ def test_other_probes_are_refused():
     one = pd.DataFrame({"skill": "a", "item": [0, 1], "contrast": 1.0, "answer": ["A", "B"], "hit": [0, 1]})
     other = one.assign(answer=["B", "A"])
     with pytest.raises(ViperError, match="other probes"):
-        table.arrange({("base", 0): one, ("base.csr", 0): other}, ["base", "base.csr"], [0])
+        table.arrange({("base", 0): one, ("base.csr", 0): other}, ["base", "base.csr"])
     with pytest.raises(ViperError, match="not measured"):
-        table.arrange({("base", 0): one}, ["base", "base.csr"], [0])
-    assert table.arrange({("base", 0): one}, ["base"], [0, 1])["a"].shape == (1, 2, 1, 2)
+        table.arrange({("base", 0): one}, ["base", "base.csr"])
+    trained = {("base.csr", seed): one for seed in (0, 2)}
+    with pytest.raises(ViperError, match=r"base\.csr, seed 1: not measured"):
+        table.arrange({("base", 0): one, ("base.vop", 1): one, **trained}, ["base", "base.csr"])
+    assert table.arrange({("base", 0): one, **trained}, ["base", "base.csr"])["a"].shape == (2, 2, 1, 2)
 
 
 def test_contrasts_must_fall():

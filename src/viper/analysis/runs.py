@@ -1,10 +1,14 @@
 """Files of several lineages and seeds, told apart by their paths."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from viper.errors import ViperError
 from viper.layout import run_of
+from viper.lineage import is_trained
+
+Measured = TypeVar("Measured")
 
 
 def run(path: Path) -> tuple[str, int]:
@@ -26,3 +30,21 @@ def by_run(paths: Sequence[Path]) -> dict[tuple[str, int], Path]:
         ViperError: see `run`.
     """
     return {run(path): path for path in paths}
+
+
+def seeds_of(runs: Iterable[tuple[str, int]]) -> list[int]:
+    """The seeds of any of these runs, rising; what is not trained has the first alone."""
+    return sorted({seed for _, seed in runs})
+
+
+def of_run(measured: Mapping[tuple[str, int], Measured], lineage: str, seed: int) -> Measured:
+    """What was measured of a lineage with a seed: of what is not trained, with whichever.
+
+    Raises:
+        ViperError: it was not measured.
+    """
+    seeds = [seed] if is_trained(lineage) else seeds_of(run for run in measured if run[0] == lineage)
+    for known in seeds:
+        if (lineage, known) in measured:
+            return measured[lineage, known]
+    raise ViperError(f"{lineage}, seed {seed}: not measured: its file is missing among those given")

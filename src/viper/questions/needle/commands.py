@@ -69,7 +69,7 @@ def needle_table(
     tables = {
         run: read_table(path, needed=COLUMNS, numbers=["share", "area"]) for run, path in by_run(measured).items()
     }
-    scores = computed.score(tables, lineage, sections.seeds[: sections.question_seeds], sections.analysis)
+    scores = computed.score(tables, lineage, sections.analysis)
     write_table(table, computed.tidy(scores, lineage), float_format="%.4f")
     write_table(claims, computed.claims(scores, lineage), float_format="%.4f")
 

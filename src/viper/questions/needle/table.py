@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from viper.analysis.bootstrap import Benchmark, Measure, Scores, resample
+from viper.analysis.runs import of_run, seeds_of
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.evaluation.attention import LAST_LAYER, ROLLOUT
@@ -23,9 +24,7 @@ COLUMNS = ["lineage", "method", "quantity", "value", "low", "high", "pictures", 
 KEYS = ["id", "method", "question", "statement", "area"]
 
 
-def score(
-    tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[str], seeds: Sequence[int], options: Analysis
-) -> Scores:
+def score(tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[str], options: Analysis) -> Scores:
     """Percent of the attention by (lineage or AREA, "METHOD/QUESTION"); pictures are drawn whole, then seeds.
 
     Args:
@@ -34,12 +33,11 @@ def score(
     Raises:
         ViperError: lineages saw other pictures, or one was not measured.
     """
+    seeds = seeds_of(tables)
     ordered = {}
     for lineage in lineages:
         for seed in seeds:
-            table = tables.get((lineage, seed), tables.get((lineage, seeds[0])))
-            if table is None:
-                raise ViperError(f"{lineage}, seed {seed}: not measured: measure it first (rule measure_needle)")
+            table = of_run(tables, lineage, seed)
             ordered[lineage, seed] = table.sort_values(["method", "question", "id"], ignore_index=True)
             if not ordered[lineage, seed][KEYS].equals(ordered[lineages[0], seeds[0]][KEYS]):
                 raise ViperError(f"{lineage}, seed {seed}: saw other pictures than {lineages[0]}: measure all anew")

@@ -70,7 +70,7 @@ def skill_table(
         run: read_table(path, needed=COLUMNS, numbers=["item", "contrast", "hit"])
         for run, path in by_run(measured).items()
     }
-    hits = table.arrange(tables, lineage, sections.seeds[: sections.question_seeds])
+    hits = table.arrange(tables, lineage)
     rows = table.changes(table.score(hits, lineage, sections.analysis), list(hits), lineage)
     contrasts = sorted(sections.open_questions.skills.contrasts)
     fitted = table.curves(hits, contrasts, world.chance(), lineage, sections.analysis)

@@ -17,6 +17,7 @@ from scipy.special import expit
 
 from viper.analysis.bootstrap import Benchmark, Estimate, Scores, resample
 from viper.analysis.claims import gain
+from viper.analysis.runs import of_run, seeds_of
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.questions import answers
@@ -27,7 +28,7 @@ CURVES = ["skill", "lineage", "contrast", "right", "low", "high", "chance", "fit
 CURVES += ["fitted_threshold", "items", "seeds"]
 
 
-def arrange(tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[str], seeds: Sequence[int]) -> dict:
+def arrange(tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[str]) -> dict:
     """Skill → hits, (lineages, seeds, contrasts, items), contrasts rising; what is not trained repeats for every seed.
 
     Args:
@@ -36,13 +37,12 @@ def arrange(tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[s
     Raises:
         ViperError: lineages were asked other probes, or one probe not once at every contrast.
     """
+    seeds = seeds_of(tables)
     found: dict[str, list] = {}
     reference = None
     for lineage in lineages:
         for seed in seeds:
-            table = tables.get((lineage, seed), tables.get((lineage, seeds[0])))
-            if table is None:
-                raise ViperError(f"{lineage}, seed {seed}: not measured: ask it the probes first (rule probe_skills)")
+            table = of_run(tables, lineage, seed)
             asked = table[[name for name in PROBED if name != "hit"]]
             asked = asked.sort_values(["skill", "contrast", "item"], ignore_index=True)
             reference = asked if reference is None else reference
