@@ -51,5 +51,7 @@ def _power(judged: pd.DataFrame, options: Analysis) -> str:
 
 
 def _parts(judged: pd.DataFrame) -> str:
-    """What the claims of several parts consist of, with intervals corrected for their number."""
-    return "\n".join(f"- {row.text}: {row.parts}." for row in judged[judged["parts"] != ""].itertuples())
+    """What the claims of several parts consist of, with intervals corrected for their number; opened at a click."""
+    parts = "\n".join(f"- {row.text}: {row.parts}." for row in judged[judged["parts"] != ""].itertuples())
+    summary = "Claims of several parts: what each part says"
+    return parts and f"<details><summary>{summary}</summary>\n\n{parts}\n\n</details>"
