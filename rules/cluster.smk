@@ -1,4 +1,5 @@
-# Before the first job of a run: on Slurm, whether it can take the jobs; elsewhere, how many GPUs they share.
+# Before the first job of a run: on Slurm, whether it can take the jobs; elsewhere, how many GPUs they share; on both,
+# that Snakemake looks for what may begin when a job has ended, and not all the time.
 import os
 
 from snakemake.logging import logger
@@ -14,7 +15,6 @@ def begin_on_slurm():
     """Stop where Slurm cannot take the jobs; end the jobs that a killed run has left behind; name jobs that are too big."""
     from snakemake_executor_plugin_slurm.partitions import read_partition_file
     from viper.cluster import slurm
-    from viper.workflow import insides
 
     jobs = insides.waiting_jobs(workflow)
     source = workflow.executor_settings.partition_config
@@ -39,7 +39,6 @@ def begin_on_slurm():
 def begin_here():
     """Let no more GPU jobs run at a time than there are GPUs; stop where a single one asks for more."""
     from viper.cluster import gpus
-    from viper.workflow import insides
 
     found = gpus.usable()
     for job in insides.waiting_jobs(workflow) if found else []:
@@ -54,6 +53,7 @@ def begin_here():
 
 
 onstart:
+    insides.lift_rate_limit(workflow)
     if workflow.executor_plugin.name == "slurm":
         begin_on_slurm()
     elif workflow.is_main_process:

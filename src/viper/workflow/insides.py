@@ -25,7 +25,10 @@ PRIVATE = {
     "snakemake.persistence.PersistenceBase": (
         "input_changed", "params_changed", "code_changed", "software_stack_changed",
     ),
-    "snakemake.scheduling.job_scheduler.JobScheduler": ("_executor", "global_resources", "resources"),
+    "snakemake.scheduling.job_scheduler.JobScheduler": (
+        "_executor", "global_resources", "resources", "job_rate_limiter",
+    ),
+    "snakemake.scheduling.job_scheduler.JobRateLimiter": ("max_jobs", "timespan"),
     "snakemake.jobs.Job": ("rule", "input", "output", "params", "wildcards_dict", "benchmark", "resources", "threads"),
     "snakemake.rules.Rule": (
         "snakefile", "shellcmd", "docstring", "ruleinfo", "params", "set_params", "log", "set_log", "benchmark",
@@ -36,6 +39,8 @@ PRIVATE = {
     "snakemake.resources.Resources": ("from_mapping", "update"),
     "snakemake.settings.types.ResourceSettings": ("_parsed_overwrite_resources",),
 }  # fmt: skip
+
+SNAKEMAKES_LIMIT = (100, 1)  # jobs, in so many seconds: `--max-jobs-per-timespan 100/1s`, the default
 
 
 def missing() -> list[str]:
@@ -136,6 +141,18 @@ def share(workflow: Any, resource: str, amount: int) -> None:
     """
     for amounts in (workflow.scheduler.global_resources, workflow.scheduler.resources):
         amounts[resource] = amount
+
+
+def lift_rate_limit(workflow: Any) -> None:
+    """Let jobs of a run that begins start without a limit per second, where the command line sets none.
+
+    With its own limit, 100 a second, Snakemake looks for jobs that may begin not only when one has ended, but again a
+    second after every look, for ever: each job that ends adds a look a second, and after a hundred jobs these take 40 %
+    of a core from those that run beside. Cores, and `--jobs` on a cluster, hold jobs back as well.
+    """
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == SNAKEMAKES_LIMIT:
+        workflow.scheduler.job_rate_limiter = None
 
 
 def run_name(workflow: Any) -> str:
