@@ -62,8 +62,6 @@ def fill_paths(scale: Any) -> Any:
 def fill_variant(changes: Mapping[str, Any], cache: str) -> Mapping[str, Any]:
     """What a variant sets, with the path at which the cache keeps every model that it takes from a hub instead.
 
-    What is malformed is left for the checks to name.
-
     Raises:
         ValueError: see `fill_paths`.
     """
@@ -74,7 +72,7 @@ def fill_variant(changes: Mapping[str, Any], cache: str) -> Mapping[str, Any]:
     parts = {
         part: _with_path(models.get(part, {}), cached_folder(cache, named[part]), f"models.{part}")
         for part in _SECTIONS
-        if isinstance(named.get(part), str) and isinstance(models.get(part, {}), Mapping)
+        if isinstance(named.get(part), str)
     }
     return {**changes, "models": {**models, **parts}}
 

@@ -142,8 +142,10 @@ class Scale(Section):
         """
         if not variant:
             return self
-        sections = {}
-        for name, changes in fill_variant(self.variants[variant], self.models.cache).items():
+        sections, given = {}, self.variants[variant]
+        if _names_models(given.get("models")):
+            given = fill_variant(given, self.models.cache)
+        for name, changes in given.items():
             section = getattr(self, name)
             try:
                 sections[name] = type(section).model_validate(merge(section.model_dump(), changes))
@@ -293,6 +295,12 @@ class Params(Section):
                 f"scale {self.scale!r} is not among the scales {', '.join(self.scales)}: choose one of them"
             )
         return self
+
+
+def _names_models(models: Any) -> bool:
+    """Whether a variant takes models from a hub, and says of each what a section says; all else is for the checks."""
+    named = models.get("hub") if isinstance(models, Mapping) else None
+    return isinstance(named, Mapping) and all(isinstance(models.get(part, {}), Mapping) for part in named)
 
 
 def _only_drawn(scale: Scale) -> str | None:
