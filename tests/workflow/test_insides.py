@@ -49,3 +49,15 @@ def test_no_other_module_and_no_rule_file_reaches_for_them():
         assert path.parent == room or not names & attributes(path), path
     for path in (ROOT / "rules").rglob("*.smk"):
         assert not [name for name in names if f".{name}" in path.read_text()], path
+
+
+BENCHMARKS = [f"data/smoke/benchmarks/dev/{name}.tsv" for name in ("MicroStar", "MicroWorldQA", "MicroHallusion")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit", "is_lifted"), [((), True), (("--max-jobs-per-timespan", "100/2s"), False)])
+def test_jobs_are_looked_for_when_one_has_ended_and_not_all_the_time(copy_repository, limit, is_lifted):
+    """One core: each waits for the one before, and looks while it runs would be more with every job that has ended."""
+    said = copy_repository().snakemake("--verbose", *limit, "--", *BENCHMARKS, cores="1")
+    looks = (said.stdout + said.stderr).count("Ready jobs: ")
+    assert looks == len(BENCHMARKS) if is_lifted else looks > len(BENCHMARKS)
