@@ -136,8 +136,9 @@ def without_controls(lineages):
 
 
 def repeated(option, values):
-    """An option with each of several values, as arguments for a shell line: {params.name:q} quotes each of them."""
-    return [word for value in values for word in (option, str(value))]
+    """An option with each of several values, as arguments for a shell line: {params.name:q} quotes each of them. One
+    path is one value: of an input that is named by itself Snakemake makes no list."""
+    return [word for value in ([values] if isinstance(values, str) else values) for word in (option, str(value))]
 
 
 def compared(lineages):

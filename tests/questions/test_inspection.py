@@ -19,7 +19,7 @@ from viper.errors import ViperError
 from viper.pictures import png
 from viper.plotting import plt
 from viper.questions.inspection import agreement, figure, table
-from viper.questions.inspection.items import COLUMNS, NO, UNSURE, YES, Item, draw, page_of
+from viper.questions.inspection.items import COLUMNS, KEY, NO, UNSURE, YES, Item, draw, page_of
 from viper.questions.inspection.page import page
 from viper.synthesis.assemble import Shards
 from viper.synthesis.refinements import NOTHING
@@ -366,3 +366,26 @@ def test_the_command_prints_agreement(tmp_path):
     assert result.exit_code == 0, result.output
     assert "Cohen's kappa" in result.output
     assert list(pd.read_csv(tmp_path / "o.csv").columns) == agreement.AGREEMENT
+
+
+def test_few_pictures_are_no_certainty():
+    """Full agreement leaves the jackknife without width; what one more part would change is left."""
+    rng = np.random.default_rng(0)
+    for parts in (2, 3, 5, 50, 400):
+        said = np.array([YES, NO])[np.append([0, 1], rng.integers(0, 2, parts - 2))]
+        index = pd.MultiIndex.from_tuples([("p", "base", 0, f"{n}", "0") for n in range(parts)], names=KEY)
+        found = agreement.agreement(pd.DataFrame({"a": said, "b": said}, index=index), 0.95).iloc[0]
+        assert found["kappa"] == 1
+        assert 0 < 1 - found["low"] <= 2 / parts + 0.35
+        assert (found["low"] > 0.6) == (parts >= 5)
+
+
+def test_a_copy_is_no_second_person(tmp_path):
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("x")
+    second.write_text("y")
+    agreement.check_apart([first, second])
+    for other in (first, tmp_path / ".." / tmp_path.name / "a.csv"):
+        with pytest.raises(ViperError, match="two people"):
+            agreement.check_apart([first, other])
+    assert agreement.names([tmp_path / "the truth.csv", second])[0] == str(tmp_path / "the truth.csv")

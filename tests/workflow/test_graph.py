@@ -144,8 +144,9 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
 
 @pytest.mark.parametrize("scale", ["micro", "3b", "7b"])
 def test_open_questions_are_planned(workflow, own_data, scale):
-    plan = planned(workflow, "open_questions", f"scale={scale}")
+    plan = planned(workflow, "open_questions", f"scale={scale}", "--printshellcmds")
     asked = load(scale).questions
+    assert not re.findall(r"--[a-z]+ '?[a-z/]'? --[a-z]+ '?[a-z/]'? ", plan), "a path is no list of letters"
     for question in asked:
         assert f"results/{scale}/{question}/{question}_claims.csv" in plan
     assert f"results/{scale}/open_questions/answers.md" in plan

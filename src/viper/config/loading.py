@@ -120,8 +120,27 @@ def read_with(*given: tuple[str, Mapping[str, Any]]) -> Params:
         _check_filled(name, values, tree)
         values = merge(values, tree)
     origin = Sources(PARAMS, written, trees)
-    _check_effect(trees, resolve(values, origin.spell))
-    return validate(values, origin)
+    found = resolve(values, origin.spell)
+    _check_effect(trees, found)
+    return _check(values, _others_as_written(found, written, trees), origin)
+
+
+def _others_as_written(
+    found: dict[str, Any], written: Mapping[str, Any], trees: Sequence[tuple[str, Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """The tree in which scales that are not run, and that the run sets nothing of, are as their files have them.
+
+    One that extends the scale at hand would follow its changes, and may not be possible with them.
+    """
+    scales, own = found.get(SCALES), written.get(SCALES)
+    if not isinstance(scales, Mapping) or not isinstance(own, Mapping):
+        return found
+    given = [tree.get(SCALES) for _, tree in trees]
+    meant = {found.get(SCALE), SHARED}.union(*(named for named in given if isinstance(named, Mapping)))
+    if not (others := own.keys() - meant):
+        return found
+    before = resolve(written)[SCALES]
+    return {**found, SCALES: {name: before[name] if name in others else scale for name, scale in scales.items()}}
 
 
 def _check_effect(trees: Sequence[tuple[str, Mapping[str, Any]]], values: Mapping[str, Any]) -> None:

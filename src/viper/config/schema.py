@@ -24,7 +24,7 @@ from viper.config.synthesis import Synthesis
 from viper.config.training import Grpo, Training
 from viper.errors import ViperError
 from viper.layout import RECORDED
-from viper.lineage import split_control, variant_of
+from viper.lineage import is_trained, split_control, variant_of
 
 VARIED = {"models", "synthesis", "reward", "training"}  # sections that a variant can change
 
@@ -213,7 +213,40 @@ class Scale(Section):
                 raise ValueError(
                     f"open_questions.{name}.split {section.split!r} is not among evaluation.splits: {known}"
                 )
+            if not any(map(is_trained, section.lineages)):
+                raise ValueError(
+                    f"open_questions.{name}.lineages {section.lineages}: nothing is trained that could be held to the "
+                    "base: add a lineage with a phase"
+                )
+        self._check_families()
+        self._check_rewarded()
         return self
+
+    def _check_families(self) -> None:
+        """Refuse a family whose stages start from several bases."""
+        asked = self.open_questions.families if "families" in self.questions else None
+        for family in asked.families if asked else []:
+            bases = {stage: self.under(variant_of(stage)).models.vlm.path for stage in family.stages}
+            if others := [stage for stage, base in bases.items() if base != bases[family.stages[0]]]:
+                raise ValueError(
+                    f"open_questions.families: {family.name}: {others[0]!r} is trained on another base than "
+                    f"{family.stages[0]!r}: name stages of one base"
+                )
+
+    def _check_rewarded(self) -> None:
+        """Refuse a curve of rewards where there are none, and a threshold that the scale chooses by itself."""
+        objectives, audit = (self.questions.get(name) for name in ("objectives", "reward_audit"))
+        for lineage in objectives.curves if objectives else []:
+            if not isinstance(self.training.phases[self.training.lineage(lineage, self.variants).phase], Grpo):
+                raise ValueError(
+                    f"open_questions.objectives.curves: {lineage!r} is trained without a reward: leave it out"
+                )
+        for name, lineage in audit.thresholds.items() if audit else ():
+            if self.under(variant_of(lineage)).reward.tau == "calibrated":
+                raise ValueError(
+                    f"open_questions.reward_audit.thresholds.{name}: {lineage!r} has the threshold that is chosen for "
+                    "its embedder: name one whose variant sets reward.tau to a number"
+                )
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "Scale":
@@ -258,6 +291,11 @@ class Scale(Section):
         if "figure_attention" in self.experiments and self.evaluation.attention is None:
             raise ValueError(
                 "experiments.figure_attention needs evaluation.attention: add it, or remove the experiment"
+            )
+        if asked := [name for name in self.experiments.get("figure_attention", []) if split_control(name)[1]]:
+            raise ValueError(
+                f"experiments.figure_attention: {asked[0]!r}: attention is measured on one text for all, whatever is "
+                "asked: leave out '+…'"
             )
         if "figure_attention" in self.experiments and self.synthesis.vop_held_out < 2:
             raise ValueError(

@@ -5,6 +5,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from viper.config.questions.base import Question
+from viper.lineage import is_trained
 
 
 class PainterFidelity(Question):
@@ -21,6 +22,8 @@ class PainterFidelity(Question):
 
     @model_validator(mode="after")
     def _check_line(self) -> "PainterFidelity":
+        if is_trained(self.lineages[0]):
+            raise ValueError(f"lineages: {self.lineages[0]!r} stands first and is trained: name the base there")
         if len(self.lineages) < 4 or any(name.count(".") < 1 for name in self.lineages[1:]):
             raise ValueError(
                 f"lineages {self.lineages}: after the base, a line through painters and editors needs three lineages "

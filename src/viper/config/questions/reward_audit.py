@@ -50,4 +50,6 @@ class RewardAudit(Question):
             raise ValueError("lineages: after the base, name those of embedders and thresholds once each, and no other")
         if not all(map(is_trained, named)):
             raise ValueError("embedders, thresholds: name lineages that are trained")
+        if both := self.embedders.keys() & self.thresholds.keys():
+            raise ValueError(f"thresholds: {min(both)!r} is an embedder's name as well: give the threshold another")
         return self

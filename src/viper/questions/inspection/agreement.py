@@ -20,6 +20,7 @@ from viper.reading import read_numbered_rows
 ALLOWED = (YES, NO, UNSURE, "")  # '': not judged
 REMEDY = "Save it anew from the page inspection_sheet.html, and change nothing but its name"
 AGREEMENT = ["first", "second", "parts", "number", "agree", "kappa", "low", "high"]
+TRUTH = "the truth"  # what it is called beside the judges
 PARTS = {"sentences": False, "something else": True}  # what is judged → whether it is the last part of an item
 
 
@@ -48,6 +49,19 @@ def read_judgements(path: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).set_index(KEY)
 
 
+def check_apart(paths: Sequence[Path]) -> None:
+    """Whether files are of different people.
+
+    Raises:
+        ViperError: two are one file, or a copy of it.
+    """
+    for first, second in combinations(paths, 2):
+        if first.is_file() and second.is_file() and first.read_bytes() == second.read_bytes():
+            raise ViperError(
+                f"{first} and {second}: hold the same judgements, byte for byte: name the files of two people"
+            )
+
+
 def same_page(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The judgements of several sources as columns named by them, of the same parts.
 
@@ -70,8 +84,10 @@ def same_page(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def agreement(judged: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Agreement of each two columns of `same_page`: AGREEMENT, a row for each sort of parts.
 
-    The interval is a normal one, by the jackknife over pictures, which are left out whole; kappa and interval are NaN
-    where they are not defined: where both only ever say one and the same, or have no part in common.
+    The interval is a normal one, by the jackknife over pictures, which are left out whole, and reaches at least as far
+    as one more part would move kappa of which one judge says yes and the other no: full agreement on few parts is no
+    certainty. Kappa and interval are NaN where they are not defined: where both only ever say one and the same, or have
+    no part in common; the interval also where all parts are of one picture.
     """
     is_last = judged.index.get_level_values("part") == ELSE
     rows = []
@@ -105,6 +121,8 @@ def _with_interval(pairs: pd.DataFrame, confidence: float) -> tuple[float, float
     if n < 2:
         return value, float("nan"), float("nan")
     half = norm.ppf((1 + confidence) / 2) * np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
+    more = [pd.DataFrame([each], columns=pairs.columns) for each in ((YES, NO), (NO, YES))]
+    half = max([half, *(abs(value - kappa(pd.concat([pairs, each]))) for each in more)])
     return value, max(value - float(half), -1.0), min(value + float(half), 1.0)
 
 
@@ -121,6 +139,6 @@ def told(table: pd.DataFrame) -> list[str]:
 
 
 def names(paths: Sequence[Path]) -> list[str]:
-    """What files are called in tables: their names without suffix, or their paths where these are the same."""
+    """What files are called in tables: their names without suffix; their paths where two have one, or the truth's."""
     stems = [path.stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+    return stems if len({*stems, TRUTH}) > len(stems) else [str(path) for path in paths]

@@ -132,16 +132,16 @@ def _judged(judgements: list[Path], truth: Path | None):
     """The judgements of people, and those of the truth where it is known, as columns of one table.
 
     Raises:
-        ViperError: a file cannot be read; or they are of different pages.
+        ViperError: a file cannot be read, or is another's copy; or they are of different pages.
     """
     from viper.questions.inspection import agreement
-    from viper.questions.inspection.table import TRUTH
 
+    agreement.check_apart(judgements)
     tables = {
         name: agreement.read_judgements(path)
         for name, path in zip(agreement.names(judgements), judgements, strict=True)
     }
-    tables |= {TRUTH: agreement.read_judgements(truth)} if truth else {}
+    tables |= {agreement.TRUTH: agreement.read_judgements(truth)} if truth else {}
     if not tables:
         raise ViperError("no judgements: name CSV files that people saved from the page, or --truth")
     return agreement.same_page(tables)

@@ -9,12 +9,11 @@ from viper.analysis.bootstrap import Estimate
 from viper.analysis.verdicts import NOT_MEASURED
 from viper.config.analysis import Analysis
 from viper.questions import answers
-from viper.questions.inspection.agreement import PARTS
+from viper.questions.inspection.agreement import PARTS, TRUTH
 from viper.questions.inspection.items import ELSE, KEY, YES, Item, page_of
 from viper.questions.shares import contrast, known_over_seeds, wilson
 
 QUESTION = "inspection"
-TRUTH = "the truth"  # as a judge
 SHARES = ["lineage", "judge", "parts", "number", "yes", "share", "low", "high"]
 SHARE_NUMBERS = ["number", "yes", "share", "low", "high"]
 _MATCH = "more than half of the refinements of {lineage} match the difference between caption and picture, {judge}"
@@ -146,7 +145,7 @@ def _clipped(words: Mapping[str, float]) -> dict[str, float]:
 
 def _agreeing(name: str, text: str, found: pd.DataFrame | None, kappa: float) -> dict[str, object]:
     """Whether the least of some kappas exceeds a bound; its interval is one over pictures."""
-    if found is None or found.empty or found["kappa"].isna().any():
+    if found is None or found.empty or found[["kappa", "low", "high"]].isna().any(axis=None):
         return not_measured(name, text, "kappa", f"{text[0].upper()}{text[1:]}: not measured, for want of judgements.")
     least = found[["kappa", "low", "high"]].min()
     estimate = Estimate(*(float(each) - kappa for each in least))
