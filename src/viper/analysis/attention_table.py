@@ -38,7 +38,7 @@ def read(paths: Sequence[Path], lineages: Sequence[str]) -> pd.DataFrame:
     """
     files, lineages, parts = by_run(paths), distinct(lineages), []
     for seed in dict.fromkeys(seed for _, seed in files):
-        pairs: list[tuple] | None = None
+        pairs: set[tuple] | None = None
         for lineage in lineages:
             path = files.get((lineage, seed))
             if path is None or not path.is_file():
@@ -46,7 +46,7 @@ def read(paths: Sequence[Path], lineages: Sequence[str]) -> pd.DataFrame:
                 raise ViperError(f"{told}: missing: measure this lineage first (snakemake measures it by itself)")
             table = _checked(read_parquet(path, MEASURED), path, "id", "method", values={"method": METHODS})
             table = table.assign(lineage=lineage, seed=seed)
-            found = sorted(zip(*(table[name] for name in ("id", "method", "statement", "area")), strict=True))
+            found = set(zip(*(table[name] for name in ("id", "method", "statement", "area")), strict=True))
             if pairs is not None and found != pairs:
                 raise ViperError(f"{path}: has other pairs or statements than {lineages[0]}: measure all lineages anew")
             pairs = found
@@ -62,6 +62,8 @@ def _checked(table: pd.DataFrame, path: str | Path, *keys: str, values: Mapping[
     """
     numbers = {name: SHARE for name in ("share", "area") if name in table} | {"rows": COUNT, "columns": COUNT}
     keyed(table, path, *keys, numbers=numbers, values=values)
+    if not table["statement"].map(lambda cell: isinstance(cell, str)).all():
+        raise ViperError(f"{path}: column statement holds what is no text. {REMEDY}")
     for row in table.itertuples():
         for name in ("changed", "before", "after"):
             fields = np.asarray(getattr(row, name))

@@ -66,6 +66,9 @@ def keyed(
     """
     groups, values = [[key] if isinstance(key, str) else list(key) for key in keys], values or {}
     columns = [name for group in groups for name in group]
+    for name in columns:
+        if (table[name].isna() | ~table[name].map(pd.api.types.is_scalar)).any():
+            raise ViperError(f"{path}: column {name} has cells that are neither text nor numbers. {remedy}")
     for name, allowed in values.items():
         if (other := ~table[name].isin(list(allowed))).any():
             known = ", ".join(map(str, allowed))
@@ -107,4 +110,5 @@ def _place(table: pd.DataFrame, path: str | Path, columns: list[str], rows: pd.S
 
 
 def _named(columns: list[str], cells: Collection) -> str:
-    return ", ".join(f"{name} {cell}" for name, cell in zip(columns, cells, strict=True))
+    """A row by its keys, in one line whatever they hold."""
+    return ", ".join(f"{name} {' '.join(str(cell).split())}" for name, cell in zip(columns, cells, strict=True))

@@ -37,8 +37,8 @@ class Predictions:
         """Files of `lineages`, found by what their paths say (`viper.layout`), among others.
 
         Raises:
-            ViperError: no lineage is asked for, or one twice; a path says nothing, two are of the same run, or splits are
-                mixed.
+            ViperError: no lineage is asked for, or one twice; a path says nothing, two are of the same run, or of
+                different splits.
         """
         if not lineages:
             raise ViperError("no lineage was asked for: name those to compare, the first with all others")
