@@ -13,6 +13,7 @@ from viper.analysis import attention_table, rewards, tables
 from viper.analysis.keyed import COUNT, FINITE, HIT, PERCENT, SHARE, keyed
 from viper.errors import ViperError
 from viper.questions import answers
+from viper.questions.commands import open_questions
 from viper.questions.needle import table as needle
 from viper.questions.skills import table as skills
 
@@ -196,3 +197,10 @@ def test_what_is_written_in_a_claim_stays_in_its_cell_and_line():
     page = answers.page(rows, 0.95)
     assert "| a \\| b c |" in page
     assert "- d # e\n" in page
+
+
+def test_one_file_is_not_given_for_table_and_page(tmp_path):
+    path = tmp_path / "claims"
+    with pytest.raises(ViperError, match="claims: given as --output and as --page"):
+        open_questions([], tmp_path / "options.json", output=path, page=path)
+    assert not path.exists()

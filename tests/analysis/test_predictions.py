@@ -169,5 +169,5 @@ def test_one_run_given_as_two_files_and_one_lineage_named_twice_are_refused(writ
     other = Path(Layout("other").predictions("B.tsv", lineage="base", split="test", seed=None))
     with pytest.raises(ViperError, match=r"toy/.*B\.tsv and results/other/.*B\.tsv: both are of the same run"):
         Predictions.of([*paths, other], ["base"])
-    with pytest.raises(ViperError, match="^base: named twice as a lineage to compare"):
+    with pytest.raises(ViperError, match=r"^base: named twice as a lineage to compare"):
         Predictions.of(paths, ["base", "base"])

@@ -242,7 +242,7 @@ def test_examples_of_the_loop_are_read_as_they_were_written_or_refused(tmp_path)
     with pytest.raises(ViperError, match=r"loop\.parquet: holds no rows"):
         loop_examples.read_examples(path)
     pd.DataFrame({name: ["a"] for name in loop_examples.EXAMPLE}).to_parquet(path)
-    with pytest.raises(ViperError, match=r"loop\.parquet: column seed holds string"):
+    with pytest.raises(ViperError, match=r"loop\.parquet: column seed holds large_string"):
         loop_examples.read_examples(path)
     pd.DataFrame({"seed": ["a"]}).to_parquet(path)
     with pytest.raises(ViperError, match=r"loop\.parquet: lacks the column caption"):
