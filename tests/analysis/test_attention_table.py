@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 
 from method import method
+from viper.analysis import attention_table
 from viper.analysis.attention_table import maps, read, read_maps, score, tidy
 from viper.analysis.claims import CLAIMS
 from viper.analysis.published import published
 from viper.analysis.verdicts import SUPPORTED, judge
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
+from viper.evaluation import attention
 from viper.layout import Layout, run_of
 from viper.synthesis.rows import write_rows
 from viper.synthesis.schemas import VOP_COLUMNS
@@ -152,3 +154,8 @@ def test_the_data_set_of_the_maps_must_have_their_pairs(paths, tmp_path):
     for seed in (0, 7):
         with pytest.raises(ViperError, match=r"test\.parquet: lacks pairs"):
             maps(read(with_seeds(paths, 0), LINEAGES), tmp_path / "test.parquet", seed=seed, count=2)
+
+
+def test_the_table_reads_what_the_evaluation_measures():
+    assert attention_table.METHODS == (attention.LAST_LAYER, attention.ROLLOUT)
+    assert attention_table.MEASURED == attention.COLUMNS

@@ -14,12 +14,11 @@ from viper.analysis.runs import by_run, distinct
 from viper.config.analysis import Analysis
 from viper.digests import REMEDY
 from viper.errors import ViperError
-from viper.evaluation.attention import COLUMNS as MEASURED
-from viper.evaluation.attention import LAST_LAYER, ROLLOUT
 from viper.reading import read_parquet, read_table
 from viper.synthesis.rows import by_id, read_rows
 
-METHODS = (LAST_LAYER, ROLLOUT)
+METHODS = ("last layer", "rollout")  # as `viper.evaluation.attention` calls them
+MEASURED = ["id", "method", "share", "area", "statement", "rows", "columns", "changed", "before", "after"]  # by it
 AREA = "area"  # beside the lineages: what attention would be if it were spread evenly
 COLUMNS = ["lineage", "method", "share", "low", "high", "area", "above_area", "above_area_low", "above_area_high"]
 COLUMNS += ["compared_with", "difference", "difference_low", "difference_high", "pairs", "seeds"]
