@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 
 from method import method
-from viper.analysis.attention_table import maps, read, score, tidy
+from viper.analysis import attention_table
+from viper.analysis.attention_table import maps, read, read_maps, score, tidy
 from viper.analysis.claims import CLAIMS
 from viper.analysis.published import published
 from viper.analysis.verdicts import SUPPORTED, judge
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
+from viper.evaluation import attention
 from viper.layout import Layout, run_of
 from viper.synthesis.rows import write_rows
 from viper.synthesis.schemas import VOP_COLUMNS
@@ -108,3 +110,52 @@ def test_the_maps_are_those_of_the_first_pairs_of_a_seed(paths, tmp_path):
     assert sorted(shown["id"].unique()) == ["seed0-00", "seed0-01"]
     assert len(shown) == 2 * 2 * 3  # pairs, methods, lineages
     assert set(shown["picture"]) == {b"after"}
+
+
+NO_MEASUREMENTS = {
+    "no share": lambda table: table.assign(share=np.nan),
+    "more than all": lambda table: table.assign(share=50.0),
+    "text": lambda table: table.assign(share="much"),
+    "no method": lambda table: table.drop(columns="method"),
+    "no id": lambda table: table.drop(columns="id"),
+    "another method": lambda table: table.assign(method="rollout"),
+    "twice": lambda table: pd.concat([table, table.iloc[:1]]),
+    "cut off": lambda table: table.iloc[1:],
+    "empty": lambda table: table.iloc[:0],
+    "an empty id": lambda table: table.assign(id=None),
+    "an empty statement": lambda table: table.assign(statement=None),
+    "a grid of another size": lambda table: table.assign(rows=3),
+    "no number of a field": lambda table: table.assign(after=[[np.nan] * 4] * len(table)),
+}
+
+
+@pytest.mark.parametrize("name", NO_MEASUREMENTS)
+def test_what_is_no_measurement_is_refused_in_every_lineage_alike(paths, name):
+    for path in paths:
+        NO_MEASUREMENTS[name](pd.read_parquet(path)).to_parquet(path, index=False)
+    with pytest.raises(ViperError, match=r"base/seed0\.parquet: "):
+        read(paths, LINEAGES)
+
+
+@pytest.mark.parametrize("name", [name for name in NO_MEASUREMENTS if name != "another method"])
+def test_maps_that_cannot_be_drawn_are_refused(paths, tmp_path, name):
+    table = read(with_seeds(paths, 0), LINEAGES).assign(picture=b"")
+    shares, path = tidy(table, score(table, LINEAGES, OPTIONS), LINEAGES), tmp_path / "maps.parquet"
+    table.to_parquet(path, index=False)
+    assert len(read_maps(path, shares)) == len(table)
+    NO_MEASUREMENTS[name](table).to_parquet(path, index=False)
+    with pytest.raises(ViperError, match=r"maps\.parquet: "):
+        read_maps(path, shares)
+
+
+def test_the_data_set_of_the_maps_must_have_their_pairs(paths, tmp_path):
+    columns = {"prompt": "", "ground_truth": [], "reasoning": "", "lineage": "base", "prompt_name": "", "seed": 0}
+    write_rows(tmp_path / "test.parquet", [{"id": "other", "images": [], **columns}], VOP_COLUMNS)
+    for seed in (0, 7):
+        with pytest.raises(ViperError, match=r"test\.parquet: lacks pairs"):
+            maps(read(with_seeds(paths, 0), LINEAGES), tmp_path / "test.parquet", seed=seed, count=2)
+
+
+def test_the_table_reads_what_the_evaluation_measures():
+    assert attention_table.METHODS == (attention.LAST_LAYER, attention.ROLLOUT)
+    assert attention_table.MEASURED == attention.COLUMNS

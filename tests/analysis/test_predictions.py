@@ -144,3 +144,30 @@ def test_a_hit_that_is_none_is_named(write_predictions, hit):
     path.write_text(f"index\thit\n1\t1\n2\t{hit}\n")
     with pytest.raises(ViperError, match="hit"):
         Predictions.of([path], ["base"]).read("B")
+
+
+@pytest.mark.parametrize("column", ["category", "l2-category", "question", "answer"])
+def test_the_same_indices_must_stand_for_the_same_items(write_predictions, column):
+    write_predictions("base", "B", [1, 0])
+    first, path = write_predictions("base.csr", "B", [0, 1])
+    for file, told in ((first, ["a", "b"]), (path, ["a", "c"])):
+        table = pd.read_csv(file, sep="\t", dtype=str).assign(**{column: told}, prediction=str(file))
+        table.to_csv(file, sep="\t", index=False)
+    with pytest.raises(
+        ViperError, match=rf"base\.csr.*: holds other items than .* under the same indices \({column}\)"
+    ):
+        Predictions.of([first, path], ["base", "base.csr"]).read("B")
+    table.assign(**{column: ["a", "b"]}).to_csv(path, sep="\t", index=False)
+    assert Predictions.of([first, path], ["base", "base.csr"]).read("B")[1].shape == (2, 1, 2)
+    table.drop(columns=column).to_csv(path, sep="\t", index=False)
+    with pytest.raises(ViperError, match="other items"):
+        Predictions.of([first, path], ["base", "base.csr"]).read("B")
+
+
+def test_one_run_given_as_two_files_and_one_lineage_named_twice_are_refused(write_predictions):
+    paths = write_predictions("base", "B", [1, 0])
+    other = Path(Layout("other").predictions("B.tsv", lineage="base", split="test", seed=None))
+    with pytest.raises(ViperError, match=r"toy/.*B\.tsv and results/other/.*B\.tsv: both are of the same run"):
+        Predictions.of([*paths, other], ["base"])
+    with pytest.raises(ViperError, match=r"^base: named twice as a lineage to compare"):
+        Predictions.of(paths, ["base", "base"])

@@ -97,3 +97,35 @@ def test_missing_files_are_named(write_metrics):
         read(paths, ["base.csr"], window=1)
     with pytest.raises(ViperError, match=r"^train\.csv: not LINEAGE/seedN: name files as the rules write them"):
         read([Path("train.csv")], ["base.csr"], window=1)
+
+
+def test_the_order_of_the_rows_of_a_phase_changes_nothing(write_metrics):
+    paths = write_metrics("base.csr", [1.0, np.nan, 3.0, 5.0])
+    runs = read(paths, ["base.csr"], window=2)
+    pd.read_csv(paths[0]).iloc[::-1].to_csv(paths[0], index=False)
+    pd.testing.assert_frame_equal(read(paths, ["base.csr"], window=2), runs)
+
+
+@pytest.mark.parametrize("steps", [[1, 2.7, 3], [1, 2, 2], [1, 2, 4], [1, 2, np.inf], [1, 2, np.nan], [0, 1, 2], []])
+def test_steps_that_are_none_are_refused(write_metrics, steps):
+    (path,) = write_metrics("base.csr", [1.0])
+    pd.DataFrame({"step": steps, "reward": 1.0}).to_csv(path, index=False)
+    with pytest.raises(ViperError, match=r"base\.csr/seed0/train\.csv: .*train this lineage again"):
+        read([path], ["base.csr"], window=1)
+
+
+def test_a_reward_without_end_a_run_cut_off_and_what_is_named_twice_are_refused(write_metrics, tmp_path):
+    write_metrics("base.csr", [1.0, np.inf])
+    paths = write_metrics("base.csr", [1.0, 2.0], seed=1)
+    with pytest.raises(ViperError, match=r"seed0/train\.csv: the row step 2.*: reward is inf, no finite number"):
+        read(paths, ["base.csr"], window=1)
+    write_metrics("base.csr", [1.0])
+    with pytest.raises(ViperError, match=r"seed1/train\.csv: has rewards at 2 steps, .*seed0/train\.csv at 1 or at"):
+        read(paths, ["base.csr"], window=1)
+    with pytest.raises(ViperError, match=r"^base\.csr: named twice"):
+        read(paths, ["base.csr", "base.csr"], window=1)
+    other = tmp_path / "other/base.csr/seed1/train.csv"
+    with pytest.raises(
+        ViperError, match=r"seed1/train\.csv and .*other/base\.csr/seed1/train\.csv: both are of base\.csr"
+    ):
+        read([*paths, other], ["base.csr"], window=1)

@@ -46,6 +46,12 @@ def test_verdict(low, high, expected):
     assert verdict(low, high) == expected
 
 
+@pytest.mark.parametrize("kind", ["better", "as good", "better or equal"])
+@pytest.mark.parametrize("ends", [(np.nan, np.nan), (np.nan, 1.0), (1.0, np.nan), (1.0, np.inf), (-np.inf, -1.0)])
+def test_an_interval_without_ends_is_not_measured(ends, kind):
+    assert verdict(*ends, 1.0, kind) == NOT_MEASURED
+
+
 def simulate(rng, gain):
     """One experiment in which the two-stage model is right more often than its base by `gain`."""
     hits = (rng.uniform(size=(2, 1, 200)) < np.array([0.5, 0.5 + gain]).reshape(2, 1, 1)).astype(float)

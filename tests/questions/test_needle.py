@@ -81,6 +81,8 @@ def test_other_pictures_are_refused():
     tables["base.csr", 1] = tables["base.csr", 1].assign(statement="another")
     with pytest.raises(ViperError, match="other pictures"):
         verdicts(tables)
+    with pytest.raises(ViperError, match=r"^base: named twice as a lineage"):
+        table.score(tables, ["base", "base"], OPTIONS)
     del tables["base.csr", 0], tables["base.csr", 1]
     with pytest.raises(ViperError, match="not measured"):
         verdicts(tables)

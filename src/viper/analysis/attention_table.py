@@ -1,6 +1,6 @@
 """Attention inside the changed region: shares with intervals, and the maps that the figure draws."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 
@@ -9,12 +9,16 @@ import pandas as pd
 
 from viper.analysis.bootstrap import Benchmark, Scores, resample
 from viper.analysis.claims import gain
-from viper.analysis.runs import by_run
+from viper.analysis.keyed import COUNT, FINITE, PERCENT, SHARE, keyed
+from viper.analysis.runs import by_run, distinct
 from viper.config.analysis import Analysis
+from viper.digests import REMEDY
 from viper.errors import ViperError
-from viper.reading import read_parquet
+from viper.reading import read_parquet, read_table
 from viper.synthesis.rows import by_id, read_rows
 
+METHODS = ("last layer", "rollout")  # as `viper.evaluation.attention` calls them
+MEASURED = ["id", "method", "share", "area", "statement", "rows", "columns", "changed", "before", "after"]  # by it
 AREA = "area"  # beside the lineages: what attention would be if it were spread evenly
 COLUMNS = ["lineage", "method", "share", "low", "high", "area", "above_area", "above_area_low", "above_area_high"]
 COLUMNS += ["compared_with", "difference", "difference_low", "difference_high", "pairs", "seeds"]
@@ -28,23 +32,70 @@ def read(paths: Sequence[Path], lineages: Sequence[str]) -> pd.DataFrame:
     Every seed has pairs of its own, held out from its own data sets, so the base too is measured with each.
 
     Raises:
-        ViperError: a file is missing, or two lineages of a seed have other pairs, or other statements of them.
+        ViperError: a file is missing, or of another form; or two lineages of a seed have other pairs, or other
+            statements or regions of them.
     """
-    files, parts = by_run(paths), []
+    files, lineages, parts = by_run(paths), distinct(lineages), []
     for seed in dict.fromkeys(seed for _, seed in files):
-        pairs: list[tuple[str, str]] | None = None
+        pairs: set[tuple] | None = None
         for lineage in lineages:
             path = files.get((lineage, seed))
             if path is None or not path.is_file():
                 told = path or f"{lineage} with seed {seed}"
                 raise ViperError(f"{told}: missing: measure this lineage first (snakemake measures it by itself)")
-            table = read_parquet(path).assign(lineage=lineage, seed=seed)
-            found = sorted(set(zip(table["id"], table["statement"], strict=True)))
+            table = _checked(read_parquet(path, MEASURED), path, "id", "method", values={"method": METHODS})
+            table = table.assign(lineage=lineage, seed=seed)
+            found = set(zip(*(table[name] for name in ("id", "method", "statement", "area")), strict=True))
             if pairs is not None and found != pairs:
                 raise ViperError(f"{path}: has other pairs or statements than {lineages[0]}: measure all lineages anew")
             pairs = found
             parts.append(table)
     return pd.concat(parts, ignore_index=True)
+
+
+def _checked(table: pd.DataFrame, path: str | Path, *keys: str, values: Mapping[str, Collection[str]]) -> pd.DataFrame:
+    """The table of pairs, once every one of its `keys` is there, and every grid has as many fields as it says.
+
+    Raises:
+        ViperError: see `keyed`; or a grid has another number of fields, or one is no number.
+    """
+    numbers = {name: SHARE for name in ("share", "area") if name in table} | {"rows": COUNT, "columns": COUNT}
+    keyed(table, path, *keys, numbers=numbers, values=values)
+    if not table["statement"].map(lambda cell: isinstance(cell, str)).all():
+        raise ViperError(f"{path}: column statement holds what is no text. {REMEDY}")
+    for row in table.itertuples():
+        for name in ("changed", "before", "after"):
+            fields = np.asarray(getattr(row, name))
+            numbers = fields.dtype.kind in "bf" and np.isfinite(fields).all()
+            if not numbers or fields.shape != (row.rows * row.columns,):
+                told = f"{name} is not {row.rows * row.columns} numbers, one for each field"
+                raise ViperError(f"{path}: the row id {row.id}, method {row.method}: {told}. {REMEDY}")
+    return table
+
+
+def read_maps(path: str | Path, shares: pd.DataFrame) -> pd.DataFrame:
+    """Read the maps that `maps` made.
+
+    Args:
+        shares: the table of `tidy`, whose lineages and methods every pair must have.
+
+    Raises:
+        ViperError: see `_checked`.
+    """
+    values = {name: list(dict.fromkeys(shares[name])) for name in ("lineage", "method")}
+    return _checked(read_parquet(path, [*MAPS, "picture"]), path, "id", "method", "lineage", values=values)
+
+
+def read_tidy(path: str | Path) -> pd.DataFrame:
+    """Read a table of `tidy` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    table = read_table(path, needed=COLUMNS, numbers=NUMBERS)
+    numbers = dict.fromkeys(NUMBERS, FINITE) | {"share": PERCENT, "area": PERCENT, "pairs": COUNT, "seeds": COUNT}
+    blank = {name: table["lineage"].eq(table["lineage"].get(0)) for name in NUMBERS if name.startswith("difference")}
+    return keyed(table, path, "lineage", "method", numbers=numbers, blank=blank)
 
 
 def score(table: pd.DataFrame, lineages: Sequence[str], options: Analysis) -> Scores:
@@ -118,9 +169,15 @@ def maps(table: pd.DataFrame, held_out: str | Path, seed: int, count: int) -> pd
 
     Args:
         held_out: the data set of that seed's pairs.
+
+    Raises:
+        ViperError: the data set lacks a pair that was measured.
     """
     pictures = by_id(read_rows(held_out, ["id", "images"]))
     of_seed = table[table["seed"] == seed]
     shown = sorted(of_seed["id"].unique())[:count]
     part = of_seed[of_seed["id"].isin(shown)].sort_values("id", kind="stable")
+    if not shown or (lacking := [name for name in shown if name not in pictures]):
+        told = ", ".join(lacking) if shown else f"all that was measured with seed {seed}"
+        raise ViperError(f"{held_out}: lacks pairs whose attention was measured: {told}: measure it on this data set")
     return part[MAPS].assign(picture=[pictures[row_id]["images"][1]["bytes"] for row_id in part["id"]])

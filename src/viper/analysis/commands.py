@@ -59,6 +59,8 @@ def tables(
     answers = Predictions.of(predictions, lineage)
     benchmark_scores = module.score_benchmarks(answers, names, settings)
     subdomain_scores = module.score_subdomains(answers, names["MMStar"], settings)
+    scored = {"benchmarks": benchmark_scores, "subdomains": subdomain_scores}
+    judged = judge_all(scored, lineage, settings, all_of_them=False)  # before anything is written: it may stop
     for path, page, scores, what in (
         (main, main_page, benchmark_scores, "benchmarks"),
         (
@@ -71,8 +73,7 @@ def tables(
         table = own_names(module.tidy(scores, lineage, len(answers.runs)), drawn)
         _write_csv(table, path)
         _write_text(module.markdown(table, f"{title}: {what}", settings), page)
-    scored = {"benchmarks": benchmark_scores, "subdomains": subdomain_scores}
-    _write_csv(judge_all(scored, lineage, settings, all_of_them=False), claims)
+    _write_csv(judged, claims)
 
 
 def claims_command(
@@ -117,8 +118,9 @@ def reward_curves(
     from viper.analysis import rewards
 
     runs = rewards.read(metrics, lineage, read_options(options).analysis.reward_window)
+    crossed = rewards.crossings(runs)
     _write_csv(rewards.over_seeds(runs), curves)
-    _write_csv(rewards.crossings(runs), crossings)
+    _write_csv(crossed, crossings)
 
 
 def attention_table(
@@ -137,11 +139,12 @@ def attention_table(
 
     measured = module.read(attention, lineage)
     scores = module.score(measured, lineage, read_options(options).analysis)
+    shown = module.maps(measured, held_out, seed_of(str(held_out)), drawn)
     _write_csv(module.tidy(measured, scores, lineage), table)
     columns = ["lineage", "seed", "id", "method", "share", "area", "statement"]
     _write_csv(measured[columns], pairs)
     with atomic_write(maps) as partial:
-        module.maps(measured, held_out, seed_of(str(held_out)), drawn).to_parquet(partial, index=False)
+        shown.to_parquet(partial, index=False)
 
 
 def word_table(
@@ -204,7 +207,7 @@ def scores(
     for row in rows.itertuples():
         summary.setdefault(row.lineage, {})[row.column] = {"score": row.score, "low": row.low, "high": row.high}
     with atomic_write(output) as partial:
-        partial.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _write_csv(table: "pd.DataFrame", path: Path) -> None:

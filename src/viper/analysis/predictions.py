@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 
 from viper import reading
+from viper.analysis.runs import distinct
 from viper.errors import ViperError
 from viper.layout import answers_of
 from viper.lineage import is_trained
 
+# What a lineage said, and what became of it; every other column is of the item, and the same for all lineages.
+_SAID = ("prediction", "reading", "extracted", "hit")
 _REMEDY = "Evaluate this lineage again: remove the file, and snakemake does so by itself"
 
 
@@ -34,23 +37,26 @@ class Predictions:
         """Files of `lineages`, found by what their paths say (`viper.layout`), among others.
 
         Raises:
-            ViperError: no lineage is asked for, a path says nothing, or two splits are mixed.
+            ViperError: no lineage is asked for, or one twice; a path says nothing, two are of the same run, or of
+                different splits.
         """
         if not lineages:
             raise ViperError("no lineage was asked for: name those to compare, the first with all others")
-        files, splits = {}, {}
+        files, splits, seen = {}, {}, {}
         for path in paths:
             try:
                 found = answers_of(str(path))
             except ValueError as error:
                 raise ViperError(f"{error}: name files of predictions as the evaluation writes them") from error
-            files[found.lineage, found.seed, found.benchmark] = path
+            if seen.get(found, path) != path:
+                raise ViperError(f"{seen[found]} and {path}: both are of the same run: name one file of each run")
+            files[found.lineage, found.seed, found.benchmark] = seen[found] = path
             splits.setdefault(found.split, path)
         if len(splits) > 1:
             raise ViperError(f"{' and '.join(map(str, splits.values()))}: answers on different splits: compare one")
         trained = [seed for lineage, seed, _ in files if lineage in lineages and is_trained(lineage)]
         seeds = dict.fromkeys(seed for seed in trained if seed is not None)
-        return cls(files, tuple(lineages), tuple(seeds))
+        return cls(files, tuple(distinct(lineages)), tuple(seeds))
 
     def path(self, lineage: str, seed: int | None, benchmark: str) -> Path:
         """The file of one lineage and seed.
@@ -77,7 +83,8 @@ class Predictions:
             hits: (lineages, seeds, items) of 0 or 1.
 
         Raises:
-            ViperError: a file is missing or lacks a column, a hit is neither 0 nor 1, or two files hold other items.
+            ViperError: a file is missing or lacks a column, a hit is neither 0 nor 1, or two files hold other items
+                (indices, questions, answers, categories).
         """
         items: pd.DataFrame | None = None
         hits = []
@@ -85,15 +92,25 @@ class Predictions:
             for seed in self.runs:
                 path = self.path(lineage, seed, benchmark)
                 table = read_items(path)
+                asked = table[sorted(set(table.columns) - set(_SAID))]
                 if items is None:
-                    items, first = table.drop(columns="hit"), path
-                elif not table["index"].equals(items["index"]):
+                    items, of_items, first = table.drop(columns="hit"), asked, path
+                elif not asked.equals(of_items):
                     raise ViperError(
-                        f"{path}: holds other items than {first}; a paired comparison needs the same ones: "
-                        f"make the benchmark again, then the predictions"
+                        f"{path}: holds other items than {first}{_other(asked, of_items)}; a paired comparison needs "
+                        f"the same ones: make the benchmark again, then the predictions"
                     )
                 hits.append(table["hit"].to_numpy(dtype=float))
         return items, np.stack(hits).reshape(len(self.lineages), len(self.runs), len(items))
+
+
+def _other(asked: pd.DataFrame, known: pd.DataFrame) -> str:
+    """In which columns the same indices stand for other items, for a message."""
+    if not asked["index"].equals(known["index"]):
+        return ""
+    columns = sorted(set(asked.columns) | set(known.columns))
+    differ = [name for name in columns if name not in asked or not asked[name].equals(known.get(name))]
+    return f" under the same indices ({', '.join(differ)})"
 
 
 def read_items(path: Path) -> pd.DataFrame:

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from viper.analysis.keyed import COUNT, FINITE, keyed
 from viper.analysis.published import COLD_START_CROSSING
-from viper.analysis.runs import by_run
+from viper.analysis.runs import by_run, distinct
 from viper.errors import ViperError
 from viper.reading import read_table
 
@@ -34,20 +35,28 @@ def read(paths: Sequence[Path], lineages: Sequence[str], window: int) -> pd.Data
         lineage, seed, stage (the checkpoint that the phase trains), step (from 1, end to end), reward, smoothed.
 
     Raises:
-        ViperError: a file is missing, or no phase of a lineage has a reward.
+        ViperError: a file is missing or of another form, the runs of a phase have rewards at other steps, or no phase
+            of a lineage has a reward.
     """
     files, parts = by_run(paths), []
-    for lineage in lineages:
+    rewarded_at: dict[str, tuple[Path, list[int]]] = {}
+    for lineage in distinct(lineages):
         for seed in dict.fromkeys(seed for _, seed in files):
             done = 0
             for stage in list(accumulate(lineage.split("."), "{}.{}".format))[1:]:
                 if (stage, seed) not in files:
                     raise ViperError(f"{stage} with seed {seed}: no file of metrics was named")
-                phase = _read_phase(files[stage, seed])
+                path = files[stage, seed]
+                phase = _read_phase(path)
+                steps = phase.loc[phase["reward"].notna(), "step"].tolist()
+                other, known = rewarded_at.setdefault(stage, (path, steps))
+                if steps != known:
+                    told = f"has rewards at {len(steps)} steps, {other} at {len(known)} or at others"
+                    raise ViperError(f"{path}: {told}: one of them was cut off: train this lineage again")
                 if phase["reward"].notna().any():
                     smoothed = phase["reward"].rolling(window, min_periods=1).mean()
-                    known = {"lineage": lineage, "seed": seed, "stage": stage}
-                    rewarded = phase.assign(**known, step=phase["step"] + done, smoothed=smoothed)
+                    of_run = {"lineage": lineage, "seed": seed, "stage": stage}
+                    rewarded = phase.assign(**of_run, step=phase["step"] + done, smoothed=smoothed)
                     parts.append(rewarded[phase["reward"].notna()])
                     done += len(phase)
             if not done:
@@ -60,9 +69,43 @@ def _read_phase(path: Path) -> pd.DataFrame:
         raise ViperError(f"{path}: missing: train this lineage first (snakemake trains it by itself)")
     columns = ["step", "reward"]
     phase = read_table(path, needed=columns, numbers=columns)[columns]
-    if phase["step"].isna().any():
-        raise ViperError(f"{path}: a step has no number: train this lineage again")
-    return phase.astype({"step": int})
+    numbers = {"step": COUNT, "reward": FINITE}
+    remedy = "Steps are counted from 1, each once: train this lineage again"
+    keyed(phase, path, "step", numbers=numbers, blank={"reward": True}, remedy=remedy)
+    keyed(phase, path, "step", values={"step": range(1, len(phase) + 1)}, remedy=remedy)
+    return phase.astype({"step": int}).sort_values("step", ignore_index=True)
+
+
+def read_curves(path: str | Path) -> pd.DataFrame:
+    """Read a table of `over_seeds` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    table = read_table(path, needed=CURVES, numbers=CURVE_NUMBERS)
+    numbers = dict.fromkeys(CURVE_NUMBERS, FINITE) | {"step": COUNT, "seeds": COUNT}
+    return keyed(table, path, ("lineage", "step"), numbers=numbers)
+
+
+def read_crossings(path: str | Path, curves: pd.DataFrame) -> pd.DataFrame:
+    """Read a table of `crossings` that was written to a file.
+
+    Args:
+        curves: of the same runs: each of its lineages but the first crosses that one; a single one crosses nothing.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    table = read_table(path, needed=CROSSINGS, numbers=CROSSING_NUMBERS)
+    first, *others = dict.fromkeys(curves["lineage"])
+    if others:
+        values = {"lineage": others, "compared_with": [first], "outcome": (OVERTAKES, AHEAD, BEHIND)}
+        keyed(table[table["run"] == "mean"], path, "lineage", "run", values=values | {"run": ["mean"]})
+        blank = {"step": table["outcome"] != OVERTAKES, "published": True}
+        keyed(
+            table, path, "lineage", "run", numbers=dict.fromkeys(CROSSING_NUMBERS, FINITE), values=values, blank=blank
+        )
+    return table
 
 
 def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:

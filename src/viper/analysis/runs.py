@@ -27,9 +27,25 @@ def by_run(paths: Sequence[Path]) -> dict[tuple[str, int], Path]:
     """Files of which each run has one, such as metrics, by lineage and seed.
 
     Raises:
-        ViperError: see `run`.
+        ViperError: see `run`; or two files are of the same run, of which the last would silently win.
     """
-    return {run(path): path for path in paths}
+    files: dict[tuple[str, int], Path] = {}
+    for path in paths:
+        if files.get(key := run(path), path) != path:
+            raise ViperError(f"{files[key]} and {path}: both are of {key[0]}, seed {key[1]}: name one file of each run")
+        files[key] = path
+    return files
+
+
+def distinct(lineages: Sequence[str]) -> list[str]:
+    """The lineages that are compared, each of which is named once.
+
+    Raises:
+        ViperError: one is named twice, so that it would be compared with itself.
+    """
+    if twice := [name for name in dict.fromkeys(lineages) if list(lineages).count(name) > 1]:
+        raise ViperError(f"{', '.join(twice)}: named twice as a lineage to compare: name each lineage once")
+    return list(lineages)
 
 
 def seeds_of(runs: Iterable[tuple[str, int]]) -> list[int]:

@@ -10,6 +10,7 @@ from viper.analysis import bootstrap
 from viper.analysis.benchmark_names import about_published, has_published, headings
 from viper.analysis.bootstrap import Benchmark, Scores
 from viper.analysis.claims import gain
+from viper.analysis.keyed import COUNT, FINITE, PERCENT, keyed
 from viper.analysis.phrases import seeds_phrase
 from viper.analysis.predictions import Predictions
 from viper.analysis.published import MODELS, OVERALL, PLAIN, SUBDOMAINS, published, published_as
@@ -22,6 +23,9 @@ COLUMNS = ["lineage", "column", "imitates", "score", "low", "high"]
 COLUMNS += ["compared_with", "difference", "difference_low", "difference_high"]
 COLUMNS += ["items", "seeds", *(f"published_{model}" for model in MODELS)]
 _NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "column", "imitates", "compared_with"))
+
+
+_MAY_BE_BLANK = [name for name in _NUMBERS if name.startswith(("difference", "published_"))]
 
 
 def score_benchmarks(predictions: Predictions, names: dict[str, str], options: Analysis) -> Scores:
@@ -112,9 +116,17 @@ def read_tidy(path: str | Path) -> pd.DataFrame:
     """Read a table of `tidy` that was written to a file.
 
     Raises:
-        ViperError: see `viper.reading.read_table`.
+        ViperError: see `viper.reading.read_table` and `keyed`.
     """
-    return read_table(path, needed=COLUMNS, numbers=_NUMBERS)
+    table = read_table(path, needed=COLUMNS, numbers=_NUMBERS)
+    lineages = list(dict.fromkeys(table["lineage"]))
+    first = table["lineage"].isin(lineages[:1])  # what all others are compared with, itself with nothing
+    blank = {name: first if name.startswith("difference") else True for name in _MAY_BE_BLANK}
+    numbers = dict.fromkeys(_NUMBERS, FINITE) | {"score": PERCENT, "items": COUNT, "seeds": COUNT}
+    keyed(table, path, "lineage", "column", numbers=numbers, blank=blank)
+    if not first.all():
+        keyed(table[~first], path, ("lineage", "column"), values={"compared_with": lineages})
+    return table
 
 
 def markdown(table: pd.DataFrame, title: str, settings: Analysis) -> str:

@@ -9,7 +9,8 @@ score". With its interval at the confidence level of params.yaml (`viper.analysi
 - not supported:  the whole interval lies below zero, or is zero, so that the data speak against the claim;
 - inconclusive:   the interval holds zero and other values: with these items and seeds, at this scale, nobody can tell.
 
-A claim that no experiment of params.yaml has the lineages for is called *not measured*; it keeps its row.
+A claim that no experiment of params.yaml has the lineages for is called *not measured*; it keeps its row. So is one
+whose interval has no ends: what is no number says nothing, and so not that nobody can tell.
 
 Three kinds of claims see zero differently, by `analysis.margin`, the points that count as no difference:
 
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 SUPPORTED, EQUAL, NOT_SUPPORTED, INCONCLUSIVE = "supported", "equal", "not supported", "inconclusive"
 NOT_MEASURED = "not measured"
+VERDICTS = (SUPPORTED, EQUAL, NOT_SUPPORTED, INCONCLUSIVE, NOT_MEASURED)
 
 COLUMNS = ["claim", "text", "published", "measured", "low", "high", "margin", "verdict"]
 COLUMNS += ["primary", "decided_by", "parts", "seeds", "items", "seed_spread", "item_error", "design", "reachable"]
@@ -127,6 +129,8 @@ def kth_largest(estimates: Collection[Estimate], k: int) -> Estimate:
 
 def verdict(low: float, high: float, margin: float = 0.0, kind: Kind = "better") -> str:
     """Apply the rule of the verdict (see the module's docstring) to an interval."""
+    if not np.isfinite([low, high]).all():
+        return NOT_MEASURED
     if kind == "as good":
         low, high = low + margin, high + margin
     if low > 0:

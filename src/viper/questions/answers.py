@@ -4,15 +4,20 @@ The rule of the verdict is that of the paper's claims (`viper.analysis.verdicts`
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from viper.analysis.bootstrap import Estimate, Spread
 from viper.analysis.claims import Kind
-from viper.analysis.verdicts import verdict
+from viper.analysis.keyed import FINITE, keyed
+from viper.analysis.verdicts import NOT_MEASURED, VERDICTS, verdict
+from viper.errors import ViperError
+from viper.reading import read_table
 
 COLUMNS = ["question", "claim", "text", "measured", "low", "high", "unit", "margin", "verdict"]
+KEY = COLUMNS[:2]
 COLUMNS += ["seeds", "items", "reachable", "sentence"]
 
 
@@ -88,18 +93,46 @@ def table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def gather(paths: Sequence[Path]) -> pd.DataFrame:
+    """The claims of all questions as one table, with the columns COLUMNS.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`; or two files answer the same claim.
+    """
+    numbers = dict.fromkeys(("measured", "low", "high", "margin", "reachable"), FINITE)
+    owners: dict[tuple[str, str], Path] = {}
+    tables = []
+    for path in paths:
+        rows = read_table(path, needed=COLUMNS, numbers=numbers)
+        unknown = rows["verdict"] == NOT_MEASURED
+        blank = dict.fromkeys(("measured", "low", "high"), unknown) | {"reachable": True}
+        tables.append(keyed(rows, path, KEY, numbers=numbers, values={"verdict": VERDICTS}, blank=blank)[COLUMNS])
+        for key in rows[KEY].itertuples(index=False, name=None):
+            if key in owners:
+                raise ViperError(f"{owners[key]} and {path}: both answer {' '.join(key)}: name one table a question")
+            owners[key] = path
+    return pd.concat(tables, ignore_index=True)
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell and on its line of Markdown."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def page(claims: pd.DataFrame, confidence: float) -> str:
     """The claims of all questions as a page in Markdown: one sentence each, then the numbers."""
     lines = ["# Open questions", ""]
     for question, rows in claims.groupby("question", sort=False):
-        lines += [f"## {question.replace('_', ' ')}", "", *(f"- {row.sentence}" for row in rows.itertuples()), ""]
+        said = [f"- {' '.join(sentence.split())}" for sentence in rows["sentence"]]
+        lines += [f"## {question.replace('_', ' ')}", "", *said, ""]
         lines += ["| claim | measured | interval | seeds | items | verdict |", "|---|---|---|---|---|---|"]
         for row in rows.itertuples():
             interval = f"[{row.low:+.3g}, {row.high:+.3g}]" + (f" (margin {row.margin:g})" if row.margin else "")
             measured = f"{row.measured:+.3g} {row.unit}"
             if np.isnan(row.measured):
                 measured = interval = "–"
-            lines.append(f"| {row.text} | {measured} | {interval} | {row.seeds} | {row.items} | **{row.verdict}** |")
+            cells = (row.text, measured, interval, row.seeds, row.items, f"**{row.verdict}**")
+            lines.append(f"| {' | '.join(_cell(str(cell)) for cell in cells)} |")
         lines.append("")
     lines.append(
         f"Intervals of {confidence:.0%}; with one seed they are over items only. *Supported*: the whole interval lies "

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from viper.config.options import Options, read_options
+from viper.errors import ViperError
 from viper.files import atomic_write, write_table
 from viper.questions.ablation_labels import commands as ablation_labels
 from viper.questions.diffusion_errors import commands as diffusion_errors
@@ -42,14 +43,11 @@ def open_questions(
     page: Annotated[Path, typer.Option(help="Markdown page to write: a sentence for each, and the numbers")],
 ) -> None:
     """Gather the answers to all open questions in one table and one page."""
-    import pandas as pd
-
     from viper.questions import answers
-    from viper.reading import read_table
 
-    numbers = ["measured", "low", "high", "margin", "reachable"]
-    tables = [read_table(path, needed=answers.COLUMNS, numbers=numbers) for path in claims]
-    gathered = pd.concat(tables, ignore_index=True)[answers.COLUMNS]
+    if output == page:
+        raise ViperError(f"{output}: given as --output and as --page: name a file for each")
+    gathered = answers.gather(claims)
     write_table(output, gathered, float_format="%.4f")
     with atomic_write(page) as partial:
         partial.write_text(answers.page(gathered, read_options(options).analysis.confidence), encoding="utf-8")

@@ -22,6 +22,7 @@ from viper.analysis.figures import (
 )
 from viper.analysis.published import BENCHMARKS, OVERALL, SUBDOMAINS, published
 from viper.analysis.words import COLUMNS as WORDS
+from viper.errors import ViperError
 from viper.plotting import plt
 from viper.synthesis.rows import pack_image
 
@@ -218,3 +219,31 @@ def test_more_sentences_than_lines_are_cut_off():
 def test_a_cloud_without_words_says_so():
     figure = word_cloud.draw(words("look").assign(z=0.5), "base.csr", 0)
     assert "no word that base.csr uses more often" in figure.axes[0].texts[0].get_text()
+
+
+def test_a_radar_of_what_has_no_sub_domains_says_so():
+    with pytest.raises(ViperError, match="a radar shows three sub-domains of MMStar at least, the table has none"):
+        radar.draw(scores([*BENCHMARKS, OVERALL]), "3B")
+
+
+def test_examples_of_the_loop_are_read_as_they_were_written_or_refused(tmp_path):
+    path, example = tmp_path / "loop.parquet", turn("a cup", ["It is red."], ["make it blue"])
+    loop_examples.write_examples(path, [example])
+    assert loop_examples.read_examples(path) == [example]
+    for name, cell, message in [
+        ("caption", None, "column caption has empty cells"),
+        ("seed", None, "column seed has empty cells"),
+        ("picture", "another", "picture is 'another', none of image, reconstruction"),
+    ]:
+        loop_examples.write_examples(path, [example | {name: cell}])
+        with pytest.raises(ViperError, match=rf"loop\.parquet: {message}"):
+            loop_examples.read_examples(path)
+    loop_examples.write_examples(path, [])
+    with pytest.raises(ViperError, match=r"loop\.parquet: holds no rows"):
+        loop_examples.read_examples(path)
+    pd.DataFrame({name: ["a"] for name in loop_examples.EXAMPLE}).to_parquet(path)
+    with pytest.raises(ViperError, match=r"loop\.parquet: column seed holds large_string"):
+        loop_examples.read_examples(path)
+    pd.DataFrame({"seed": ["a"]}).to_parquet(path)
+    with pytest.raises(ViperError, match=r"loop\.parquet: lacks the column caption"):
+        loop_examples.read_examples(path)

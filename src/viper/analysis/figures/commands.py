@@ -8,7 +8,7 @@ import typer
 
 from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
-from viper.reading import read_parquet, read_table
+from viper.reading import read_table
 
 
 class ScoreFigure(StrEnum):
@@ -57,8 +57,8 @@ def figure_rewards(
     from viper.analysis import rewards
     from viper.analysis.figures import reward_curves, style
 
-    lines = read_table(curves, needed=rewards.CURVES, numbers=rewards.CURVE_NUMBERS)
-    crossed = read_table(crossings, needed=rewards.CROSSINGS, numbers=rewards.CROSSING_NUMBERS)
+    lines = rewards.read_curves(curves)
+    crossed = rewards.read_crossings(crossings, lines)
     style.use_style()
     text = reward_curves.caption(lines, crossed, read_options(options).analysis.reward_window)
     write_figure(reward_curves.draw(lines, crossed), output, text, caption)
@@ -75,9 +75,9 @@ def figure_attention(
     from viper.analysis import attention_table
     from viper.analysis.figures import attention_maps, style
 
-    shares = read_table(table, needed=attention_table.COLUMNS, numbers=attention_table.NUMBERS)
+    shares = attention_table.read_tidy(table)
+    shown = attention_table.read_maps(maps, shares)
     style.use_style()
-    shown = read_parquet(maps, [*attention_table.MAPS, "picture"])
     told = attention_maps.caption(shown, shares, read_options(options).analysis.confidence)
     write_figure(attention_maps.draw(shown, shares), output, told, caption)
 
@@ -107,8 +107,7 @@ def figure_loop(
 ) -> None:
     """Draw one turn of the loop in real pictures."""
     from viper.analysis.figures import loop_examples, style
-    from viper.synthesis.rows import read_rows
 
     style.use_style()
-    rows = read_rows(examples)
+    rows = loop_examples.read_examples(examples)
     write_figure(loop_examples.draw(rows), output, loop_examples.caption(rows), caption)

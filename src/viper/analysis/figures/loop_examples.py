@@ -4,8 +4,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from viper.digests import REMEDY
 from viper.errors import ViperError
 from viper.plotting import Figure, plt
+from viper.reading import open_parquet
 from viper.synthesis.rows import IMAGE, IMAGES, TEXT, TEXTS, Row, by_id, unpack_image, write_rows
 from viper.synthesis.tables import read_step
 
@@ -69,6 +71,27 @@ def collect(images: Path, steps: Mapping[str, Path], count: int) -> list[Row]:
 def write_examples(path: Path, examples: Sequence[Row]) -> None:
     """Write the examples as a Parquet table: all that the figure is drawn from."""
     write_rows(path, examples, EXAMPLE)
+
+
+def read_examples(path: Path) -> list[Row]:
+    """Read the table that `write_examples` wrote: at least one example, each with all that is drawn of it.
+
+    Raises:
+        ViperError: it is missing or damaged, lacks a column or holds something else in one, has an empty cell, or no
+            row.
+    """
+    table = open_parquet(path, list(EXAMPLE))
+    for name, wanted in EXAMPLE.items():
+        if (found := table.schema.field(name).type) != wanted:
+            raise ViperError(f"{path}: column {name} holds {found}, {wanted} is drawn. {REMEDY}")
+        if table.column(name).null_count:
+            raise ViperError(f"{path}: column {name} has empty cells. {REMEDY}")
+    if not table.num_rows:
+        raise ViperError(f"{path}: holds no rows. {REMEDY}")
+    rows = table.to_pylist()
+    if other := [row["picture"] for row in rows if row["picture"] not in _REFINEMENTS]:
+        raise ViperError(f"{path}: picture is {other[0]!r}, none of {', '.join(_REFINEMENTS)}. {REMEDY}")
+    return rows
 
 
 def draw(examples: Sequence[Row]) -> Figure:

@@ -6,12 +6,22 @@ import pandas as pd
 from viper.analysis.benchmark_names import about_published, headings
 from viper.analysis.figures import style
 from viper.analysis.published import SUBDOMAINS
+from viper.errors import ViperError
 from viper.plotting import Figure, plt
 
 
 def draw(table: pd.DataFrame, published_model: str) -> Figure:
-    """One axis a sub-domain, one closed line per lineage with its interval as a band; open markers are published."""
+    """One axis a sub-domain, one closed line per lineage with its interval as a band; open markers are published.
+
+    Raises:
+        ViperError: the table has no three sub-domains.
+    """
     columns = [column for column in SUBDOMAINS if column in set(table["column"])]
+    if len(columns) < 3:
+        raise ViperError(
+            f"a radar shows three sub-domains of MMStar at least, the table has {', '.join(columns) or 'none'}: name a "
+            "table that the command `tables` wrote as --subdomains"
+        )
     lineages = list(dict.fromkeys(table["lineage"]))
     angles = np.linspace(0, 2 * np.pi, len(columns), endpoint=False)
     around = np.append(angles, 0.0)

@@ -17,7 +17,8 @@ def draw(curves: pd.DataFrame, crossings: pd.DataFrame) -> Figure:
     looks = style.looks(list(dict.fromkeys(curves["lineage"])))
     borders = {}
     for lineage, look in looks.items():
-        for number, (stage, part) in enumerate(curves[curves["lineage"] == lineage].groupby("stage", sort=False)):
+        own = curves[curves["lineage"] == lineage].sort_values("step")
+        for number, (stage, part) in enumerate(own.groupby("stage", sort=False)):
             label = look.full(lineage) if number == 0 else None
             axes.plot(part["step"], part["smoothed"], color=look.color, label=label)
             axes.fill_between(part["step"], part["low"], part["high"], color=look.color, alpha=0.2, linewidth=0)

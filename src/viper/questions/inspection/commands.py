@@ -83,6 +83,7 @@ def inspection_tables(
     """What people and the truth say of the inspected pictures, how far they agree, and the answers."""
     import pandas as pd
 
+    from viper.analysis.keyed import keyed
     from viper.questions.answers import table as claims_table
     from viper.questions.inspection import agreement, table
     from viper.questions.inspection.items import KEY
@@ -90,7 +91,7 @@ def inspection_tables(
 
     sections = read_options(options)
     settings = sections.analysis
-    asked = read_table(parts, needed=KEY)
+    asked = keyed(read_table(parts, needed=KEY), parts, KEY)
     judged, found = None, None
     shares = pd.DataFrame(columns=table.SHARES)
     kappas = pd.DataFrame(columns=agreement.AGREEMENT)

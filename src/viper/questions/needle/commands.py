@@ -62,16 +62,13 @@ def needle_table(
     """Attention on the decisive object, before and after training."""
     from viper.analysis.runs import by_run
     from viper.questions.needle import table as computed
-    from viper.questions.needle.measure import COLUMNS
-    from viper.reading import read_table
 
     sections = read_options(options)
-    tables = {
-        run: read_table(path, needed=COLUMNS, numbers=["share", "area"]) for run, path in by_run(measured).items()
-    }
+    tables = {run: computed.read_measured(path) for run, path in by_run(measured).items()}
     scores = computed.score(tables, lineage, sections.analysis)
+    judged = computed.claims(scores, lineage)
     write_table(table, computed.tidy(scores, lineage), float_format="%.4f")
-    write_table(claims, computed.claims(scores, lineage), float_format="%.4f")
+    write_table(claims, judged, float_format="%.4f")
 
 
 def figure_needle(
@@ -83,9 +80,8 @@ def figure_needle(
     """Draw the attention on the decisive object."""
     from viper.analysis.figures import style
     from viper.questions.needle import figure
-    from viper.questions.needle.table import COLUMNS
-    from viper.reading import read_table
+    from viper.questions.needle.table import read_tidy
 
-    rows = read_table(table, needed=COLUMNS, numbers=["value", "low", "high", "pictures", "seeds"])
+    rows = read_tidy(table)
     style.use_style()
     write_figure(figure.draw(rows), output, figure.caption(rows, read_options(options).analysis.confidence), caption)

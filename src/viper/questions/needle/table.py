@@ -6,22 +6,52 @@ the text does: of the same picture and statement, so that a bright object's pull
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from viper.analysis.bootstrap import Benchmark, Measure, Scores, resample
-from viper.analysis.runs import of_run, seeds_of
+from viper.analysis.keyed import COUNT, FINITE, SHARE, keyed
+from viper.analysis.runs import distinct, of_run, seeds_of
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.evaluation.attention import LAST_LAYER, ROLLOUT
 from viper.questions import answers
 from viper.questions.needle.measure import ASKED, TOLD
+from viper.questions.needle.measure import COLUMNS as MEASURED
+from viper.reading import read_table
 
-AREA = "area"
+AREA, ADDED, ABOVE = "area", "added", "above area"
 METHODS = (LAST_LAYER, ROLLOUT)
 COLUMNS = ["lineage", "method", "quantity", "value", "low", "high", "pictures", "seeds"]
 KEYS = ["id", "method", "question", "statement", "area"]
+
+
+def read_measured(path: str | Path) -> pd.DataFrame:
+    """Read what `viper.questions.needle.measure` measured of one run: each picture, asked and told, read both ways.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    table = read_table(path, needed=MEASURED, numbers=["share", "area"])
+    values = {"method": METHODS, "question": (ASKED, TOLD)}
+    return keyed(table, path, "id", "method", "question", numbers={"share": SHARE, "area": SHARE}, values=values)
+
+
+def read_tidy(path: str | Path) -> pd.DataFrame:
+    """Read a table of `tidy` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = {"value": FINITE, "low": FINITE, "high": FINITE, "pictures": COUNT, "seeds": COUNT}
+    table = read_table(path, needed=COLUMNS, numbers=numbers)
+    is_area = table["lineage"] == AREA
+    for part, quantities in ((table[~is_area], (ASKED, TOLD, ADDED, ABOVE)), (table[is_area], (ASKED,))):
+        values = {"method": METHODS, "quantity": quantities}
+        keyed(part, path, "lineage", "method", "quantity", numbers=numbers, values=values)
+    return table
 
 
 def score(tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[str], options: Analysis) -> Scores:
@@ -31,11 +61,11 @@ def score(tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[str
         tables: (lineage, seed) → what was measured; of what is not trained, the first seed's.
 
     Raises:
-        ViperError: lineages saw other pictures, or one was not measured.
+        ViperError: lineages saw other pictures, or one was not measured or is named twice.
     """
     seeds = seeds_of(tables)
     ordered = {}
-    for lineage in lineages:
+    for lineage in distinct(lineages):
         for seed in seeds:
             table = of_run(tables, lineage, seed)
             ordered[lineage, seed] = table.sort_values(["method", "question", "id"], ignore_index=True)
@@ -73,8 +103,8 @@ def tidy(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
             if lineage != AREA:
                 quantities |= {
                     TOLD: itemgetter((lineage, f"{method}/{TOLD}")),
-                    "added": added(lineage, method),
-                    "above area": above_area(lineage, method),
+                    ADDED: added(lineage, method),
+                    ABOVE: above_area(lineage, method),
                 }
             for quantity, measure in quantities.items():
                 items, seeds = scores.items[f"{method}/{ASKED}"], scores.spread(measure).n_seeds

@@ -62,18 +62,13 @@ def skill_table(
     """How much training changes each skill, and the psychometric curves."""
     from viper.analysis.runs import by_run
     from viper.questions.skills import table, world
-    from viper.questions.skills.probe import COLUMNS
-    from viper.reading import read_table
 
     sections = read_options(options)
-    tables = {
-        run: read_table(path, needed=COLUMNS, numbers=["item", "contrast", "hit"])
-        for run, path in by_run(measured).items()
-    }
+    contrasts, chance = sorted(sections.open_questions.skills.contrasts), world.chance()
+    tables = {run: table.read_measured(path, list(chance), contrasts) for run, path in by_run(measured).items()}
     hits = table.arrange(tables, lineage)
     rows = table.changes(table.score(hits, lineage, sections.analysis), list(hits), lineage)
-    contrasts = sorted(sections.open_questions.skills.contrasts)
-    fitted = table.curves(hits, contrasts, world.chance(), lineage, sections.analysis)
+    fitted = table.curves(hits, contrasts, chance, lineage, sections.analysis)
     write_table(changes, rows, float_format="%.4f")
     write_table(curves, fitted, float_format="%.4f")
     write_table(claims, table.claims(rows), float_format="%.4f")
@@ -91,13 +86,10 @@ def figure_skills(
     """Draw what training changes of each skill, and the psychometric curves."""
     from viper.analysis.figures import style
     from viper.questions.skills import figure, table
-    from viper.reading import read_table
 
     confidence = read_options(options).analysis.confidence
-    names = ("skill", "lineage", "compared_with")
-    numbers = [[name for name in columns if name not in names] for columns in (table.CHANGES, table.CURVES)]
-    changed = read_table(changes, needed=table.CHANGES, numbers=numbers[0])
-    fitted = read_table(curves, needed=table.CURVES, numbers=numbers[1])
+    changed = table.read_changes(changes)
+    fitted = table.read_curves(curves, changed)
     style.use_style()
     write_figure(figure.draw_changes(changed), forest, figure.caption(changed, confidence), forest_caption)
     write_figure(figure.draw_curves(fitted), panels, figure.curves_caption(fitted, confidence), panels_caption)

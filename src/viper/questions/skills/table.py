@@ -8,6 +8,7 @@ from all of them, with the degrees of freedom of the trained runs alone, since s
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,15 +18,56 @@ from scipy.special import expit
 
 from viper.analysis.bootstrap import Benchmark, Estimate, Scores, resample
 from viper.analysis.claims import gain
-from viper.analysis.runs import of_run, seeds_of
+from viper.analysis.keyed import COUNT, FINITE, HIT, Number, keyed
+from viper.analysis.runs import distinct, of_run, seeds_of
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.questions import answers
 from viper.questions.skills.probe import COLUMNS as PROBED
+from viper.reading import read_table
 
 CHANGES = ["skill", "lineage", "compared_with", "change", "low", "high", "comparisons", "items", "seeds"]
 CURVES = ["skill", "lineage", "contrast", "right", "low", "high", "chance", "fitted", "threshold", "width", "top"]
 CURVES += ["fitted_threshold", "items", "seeds"]
+
+
+def read_measured(path: str | Path, skills: Sequence[str], contrasts: Sequence[float]) -> pd.DataFrame:
+    """Read what `viper.questions.skills.probe` measured of one run: every probe of these skills, at each contrast once.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    table = read_table(path, needed=PROBED, numbers=["item", "contrast", "hit"])
+    values = {"skill": skills, "contrast": contrasts}
+    return keyed(table, path, ("skill", "item"), "contrast", numbers={"hit": HIT}, values=values)
+
+
+def read_changes(path: str | Path) -> pd.DataFrame:
+    """Read a table of `changes` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(CHANGES[3:], FINITE) | dict.fromkeys(CHANGES[6:], COUNT)
+    table = read_table(path, needed=CHANGES, numbers=numbers)
+    return keyed(table, path, "skill", "lineage", numbers=numbers, values={"compared_with": table["compared_with"][:1]})
+
+
+def read_curves(path: str | Path, changed: pd.DataFrame) -> pd.DataFrame:
+    """Read a table of `curves` that was written to a file.
+
+    Args:
+        changed: the table of `changes` of the same runs, whose skills and lineages it must have.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(CURVES[2:], FINITE) | {"width": Number(low=1e-3), "items": COUNT, "seeds": COUNT}
+    table = read_table(path, needed=CURVES, numbers=numbers)
+    lineages = [changed["compared_with"].iloc[0], *dict.fromkeys(changed["lineage"])]
+    values = {"skill": list(dict.fromkeys(changed["skill"])), "lineage": lineages}
+    blank = {"threshold": True}  # left empty where it lies outside of what was asked
+    return keyed(table, path, "skill", "lineage", "contrast", numbers=numbers, values=values, blank=blank)
 
 
 def arrange(tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[str]) -> dict:
@@ -35,12 +77,12 @@ def arrange(tables: Mapping[tuple[str, int], pd.DataFrame], lineages: Sequence[s
         tables: (lineage, seed) → what `viper.questions.skills.probe` measured; of what is not trained, one seed's.
 
     Raises:
-        ViperError: lineages were asked other probes, or one probe not once at every contrast.
+        ViperError: lineages were asked other probes, or one was not measured or is named twice.
     """
     seeds = seeds_of(tables)
     found: dict[str, list] = {}
     reference = None
-    for lineage in lineages:
+    for lineage in distinct(lineages):
         for seed in seeds:
             table = of_run(tables, lineage, seed)
             asked = table[[name for name in PROBED if name != "hit"]]
