@@ -331,7 +331,7 @@ def test_shares_count_every_sentence_once():
 
 
 def test_where_nothing_was_said_nothing_is_claimed():
-    """A model that asks for no change has no share of the painter's: inconclusive, not zero."""
+    """A model that asks for no change has no share of the painter's: not measured, not zero."""
     said = rewarded(np.random.default_rng(0), 0.2, 0.4).assign(rewarded=0, sentence="")
     labels = said.assign(blame=table.RIGHT)[["lineage", "seed", *judge.LABELS]]
     quiet = answered(np.random.default_rng(0), 0.0).assign(sentence="", there="", named="")
@@ -339,7 +339,7 @@ def test_where_nothing_was_said_nothing_is_claimed():
     assert rows["share"].isna().all()
     found = {row["claim"]: row for row in table.claims(labels, pd.concat([said, quiet]), added, OPTIONS)}
     for name in ("learns_the_painters", "asks_for_habits"):
-        assert found[f"base.csr_{name}"]["verdict"] == "inconclusive"
+        assert found[f"base.csr_{name}"]["verdict"] == "not measured"
 
 
 @pytest.mark.parametrize("quiet", [False, True])

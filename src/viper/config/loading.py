@@ -4,7 +4,7 @@ Nothing here imports torch or a model library: a mistake in a file of parameters
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,8 @@ def read_with(*given: tuple[str, Mapping[str, Any]]) -> Params:
 def _others_as_written(
     found: dict[str, Any], written: Mapping[str, Any], trees: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
-    """The tree in which scales that are not run, and that the run sets nothing of, are as their files have them.
+    """The tree in which scales that are not run, and that the run sets nothing of, are as their files have them, but for
+    what it sets for all.
 
     One that extends the scale at hand would follow its changes, and may not be possible with them.
     """
@@ -139,7 +140,8 @@ def _others_as_written(
     meant = {found.get(SCALE), SHARED}.union(*(named for named in given if isinstance(named, Mapping)))
     if not (others := own.keys() - meant):
         return found
-    before = resolve(written)[SCALES]
+    shared = [{SCALES: {SHARED: named[SHARED]}} for named in given if isinstance(named, Mapping) and SHARED in named]
+    before = resolve(reduce(merge, shared, written))[SCALES]
     return {**found, SCALES: {name: before[name] if name in others else scale for name, scale in scales.items()}}
 
 
