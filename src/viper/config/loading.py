@@ -128,8 +128,8 @@ def read_with(*given: tuple[str, Mapping[str, Any]]) -> Params:
 def _others_as_written(
     found: dict[str, Any], written: Mapping[str, Any], trees: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
-    """The tree in which scales that are not run, and that the run sets nothing of, are as their files have them, but for
-    what it sets for all.
+    """The tree in which scales that are not run, and that the run sets nothing of, are as their files have them, and as
+    it sets for all.
 
     One that extends the scale at hand would follow its changes, and may not be possible with them.
     """
