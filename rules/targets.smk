@@ -41,10 +41,10 @@ rule threshold:
         rules.calibrate_tau.output if S.reward.tau == "calibrated" else [],
 
 
-# The trained checkpoints of each experiment and open question, and their evaluation.
-for experiment, lineages, split, seeds in [
-    *((name, lineages, S.analysis.split, S.seeds) for name, lineages in S.experiments.items()),
-    *((name, section.lineages, section.split, S.asked_seeds) for name, section in QUESTIONS.items()),
+# The trained checkpoints of each experiment and open question.
+for experiment, lineages, seeds in [
+    *((name, lineages, S.seeds) for name, lineages in S.experiments.items()),
+    *((name, section.lineages, S.asked_seeds) for name, section in QUESTIONS.items()),
 ]:
 
     rule:
@@ -53,6 +53,13 @@ for experiment, lineages, split, seeds in [
             f"train_{experiment}"
         input:
             [checkpoint(lineage, seed) for lineage in lineages for seed in seeds],
+
+
+# Their evaluation; of a question that its own measurements answer, no benchmark is asked.
+for experiment, lineages, split, seeds in [
+    *((name, lineages, S.analysis.split, S.seeds) for name, lineages in S.experiments.items()),
+    *((name, section.lineages, section.split, S.asked_seeds) for name, section in S.answered_by_benchmarks.items()),
+]:
 
     rule:
         """The answers of this experiment's checkpoints on every benchmark."""

@@ -18,6 +18,7 @@ from viper.config.names import collision
 from viper.config.places import NAME
 from viper.config.pretraining import Pretraining
 from viper.config.questions import OpenQuestions
+from viper.config.questions.answered import AnsweredByBenchmarks
 from viper.config.questions.base import Question
 from viper.config.reward import Reward
 from viper.config.synthesis import Synthesis
@@ -171,6 +172,11 @@ class Scale(Section):
         if problem := collision([*self.experiments, *self.questions]):
             raise ValueError(f"experiments.{problem}")
         return self
+
+    @property
+    def answered_by_benchmarks(self) -> dict[str, Question]:
+        """Question → its section, of those asked whose tables read what every lineage answers on the benchmarks."""
+        return {name: section for name, section in self.questions.items() if isinstance(section, AnsweredByBenchmarks)}
 
     @property
     def _compared(self) -> dict[str, list[str]]:

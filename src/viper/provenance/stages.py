@@ -64,7 +64,8 @@ def stage_names(name: str, scale: Scale) -> list[str]:
     names += ["claims", "figures", EVERYTHING]
     # Behind all that the paper reports: what both need is part of the paper's.
     for question in scale.questions:
-        names += [f"train_{question}", f"evaluate_{question}", question]
+        evaluated = [f"evaluate_{question}"] if question in scale.answered_by_benchmarks else []
+        names += [f"train_{question}", *evaluated, question]
     return [*names, *([QUESTIONS] if scale.questions else [])]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from viper.config.base import LeaveOutNull
-from viper.config.questions.base import Question
+from viper.config.questions.answered import AnsweredByBenchmarks
 from viper.config.questions.contests import Pair, check_contests
 from viper.lineage import split_control
 
@@ -19,7 +19,7 @@ OF: dict[str, str] = {  # contest → the phase that its claim speaks of
 }
 
 
-class AblationLabels(Question):
+class AblationLabels(AnsweredByBenchmarks):
     """Which labels of its own can a model learn from?
 
     The first of `lineages` is the base, over which the others gain; these are of one phase each, and differ in how

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from viper.config.base import Section
-from viper.config.questions.base import Question
+from viper.config.questions.answered import AnsweredByBenchmarks
 from viper.lineage import is_trained
 
 
@@ -25,7 +25,7 @@ class Course(Section):
         return self
 
 
-class Families(Question):
+class Families(AnsweredByBenchmarks):
     """Is it Qwen's doing? The loop with the first family, and with the second one."""
 
     families: list[Course] = Field(

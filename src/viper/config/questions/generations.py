@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from viper.config.questions.base import Question
+from viper.config.questions.answered import AnsweredByBenchmarks
 
 
-class Generations(Question):
+class Generations(AnsweredByBenchmarks):
     """Does the loop go on? Its arms are read off the names of its lineages (`viper.questions.generations.plan`)."""
 
     margin: float = Field(

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from viper.config.base import Count, LeaveOutNull
-from viper.config.questions.base import Question
+from viper.config.questions.answered import AnsweredByBenchmarks
 from viper.config.questions.contests import Pair, check_contests
 
 Contest = Literal["order", "steps", "updates", "clip", "kl", "sft"]
 
 
-class Objectives(Question):
+class Objectives(AnsweredByBenchmarks):
     """Order and length of the stages, clipping, KL term, updates per rollout, and supervision at equal budget.
 
     The first of `lineages` is the base, over which the others gain.

@@ -4,11 +4,11 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from viper.config.questions.base import Question
+from viper.config.questions.answered import AnsweredByBenchmarks
 from viper.lineage import is_trained
 
 
-class PainterFidelity(Question):
+class PainterFidelity(AnsweredByBenchmarks):
     """How much does the loop depend on its painter and editor?
 
     The first of `lineages` is the base, over which the others gain; these differ in painter and editor alone.

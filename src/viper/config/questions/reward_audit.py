@@ -5,13 +5,13 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from viper.config.base import Count, LeaveOutNull
-from viper.config.questions.base import Question
+from viper.config.questions.answered import AnsweredByBenchmarks
 from viper.lineage import is_trained
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
 
-class RewardAudit(Question):
+class RewardAudit(AnsweredByBenchmarks):
     """The same training under several embedders and thresholds; and what it saved, and answers that try to cheat,
     scored under every setting of the reward.
 
