@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 
 try:
-    from viper import checkout
+    from viper import checkout, processor
 
     checkout.check(Path(__file__).parents[1])
 except ImportError as error:
@@ -22,6 +22,7 @@ hypothesis.settings.load_profile("patient")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+processor.keep_to_avx2()  # tests calculate as commands do
 
 
 # Files whose tests share one full run of the workflow (the fixture `finished`), which takes minutes.

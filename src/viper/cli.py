@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 
-from viper import checkout, system, terminal
+from viper import checkout, processor, system, terminal
 from viper.commands import build
 from viper.errors import ViperError
 from viper.processes import work_alone
@@ -47,6 +47,7 @@ def _run() -> None:
     if sys.argv[1:2] not in _SHARED:
         work_alone()
     system.check_address_space()
+    processor.keep_to_avx2()
     from viper.provenance.sidecar import observe
 
     trace = observe()
