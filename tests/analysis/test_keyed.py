@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from damage import FAULTS, damaged
 from repository import ROOT
 from viper.analysis import attention_table, rewards, tables
 from viper.analysis.keyed import COUNT, FINITE, HIT, PERCENT, SHARE, keyed
@@ -19,22 +20,6 @@ from viper.questions.skills import table as skills
 
 RECORDED = ROOT / "results/recorded/micro"
 NAMES = st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=1, max_size=4, unique=True)
-NO_NUMBERS = [np.nan, np.inf, -np.inf]
-FAULTS = ("cut", "twice", "empty", *NO_NUMBERS)
-
-
-def damaged(table, fault, row, column):
-    """A table with one fault at a place: a row cut off or there twice, no rows at all, or a number that is none."""
-    if fault == "cut":
-        return table.drop(index=row)
-    if fault == "twice":
-        return pd.concat([table, table.iloc[[row]]], ignore_index=True)
-    if fault == "empty":
-        return table.iloc[:0]
-    changed = table.copy()
-    changed[column] = changed[column].astype(float)
-    changed.loc[row, column] = fault
-    return changed
 
 
 @given(NAMES, NAMES, st.randoms(use_true_random=False), st.sampled_from(FAULTS), st.data())

@@ -22,7 +22,7 @@ from viper.config.questions.generations import Generations
 from viper.errors import ViperError
 from viper.layout import Layout
 from viper.lineage import is_trained
-from viper.questions import answers
+from viper.questions import answers, audits
 from viper.questions.generations import commands, diversity, figure, measures, table
 from viper.questions.generations.course import COLLAPSE, GAIN, PLATEAU, UNDECIDED, course
 from viper.questions.generations.plan import CONTROL, FRESH, SAME, Turn, turns
@@ -366,7 +366,7 @@ def files(tmp_path, monkeypatch):
                 path = places.dataset(f"{name}/train.parquet", lineage=lineage, seed=seed)
                 put("data", path, rows, pd.DataFrame.to_parquet)
         audit = [(lineage, seed, *key, 0.5, 20) for seed in (0, 1) for key in measures.AUDITED.values()]
-        put("audit", f"audit/{lineage}.csv", pd.DataFrame(audit, columns=measures.AUDIT), as_table)
+        put("audit", f"audit/{lineage}.csv", pd.DataFrame(audit, columns=audits.COLUMNS), as_table)
     return plan, found
 
 

@@ -24,6 +24,7 @@ from viper.errors import ViperError
 from viper.models.editor import load_editor
 from viper.models.misled import MisledPainter
 from viper.models.painter import load_painter
+from viper.questions import audits
 from viper.questions.painter_fidelity import figure, table
 
 SEEDS = (0, 1, 2)
@@ -71,7 +72,7 @@ def simulate(rng, slope, *, spread=1.5, apart=0.0, items=300, noise=1.0, seeds=S
                 for names in table.SHARES.values()
             ]
     scores = resample([accuracy("B", hits)], lineages, resamples=200, confidence=0.95, seed=0)
-    return table.measure(pd.DataFrame(rows, columns=table.AUDIT), scores, lineages, seeds, 0)
+    return table.measure(pd.DataFrame(rows, columns=audits.COLUMNS), scores, lineages, seeds, 0)
 
 
 def verdict_of(measured):
@@ -148,7 +149,7 @@ def test_one_seed_is_enough():
 
 def test_a_seed_or_lineage_that_was_not_audited_stops():
     measured = simulate(np.random.default_rng(7), 0.2)
-    lacking = pd.DataFrame([], columns=table.AUDIT)
+    lacking = pd.DataFrame([], columns=audits.COLUMNS)
     with pytest.raises(ViperError, match=r"0 rows of base~brief\.csr\.vop, seed 0, painter: all facts"):
         table.measure(lacking, measured.scores, question().lineages, SEEDS, 0)
 
@@ -162,7 +163,7 @@ def test_equal_painters_have_no_line():
         for names in table.SHARES.values()
     ]
     with pytest.raises(ViperError, match="equally faithful"):
-        table.measure(pd.DataFrame(rows, columns=table.AUDIT), measured.scores, question().lineages, SEEDS, 0)
+        table.measure(pd.DataFrame(rows, columns=audits.COLUMNS), measured.scores, question().lineages, SEEDS, 0)
 
 
 def test_the_figure_shows_every_pair_and_its_caption_the_slope():

@@ -5,14 +5,14 @@ A lineage's phases are laid end to end: of `base.csr.vop`, the steps of CSR, the
 learning, as in the paper's figure. A further update on the same responses is a step without a reward of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from viper.analysis.keyed import COUNT, FINITE, keyed
+from viper.analysis.keyed import COUNT, FINITE, Number, keyed
 from viper.analysis.published import COLD_START_CROSSING
 from viper.analysis.runs import by_run, distinct
 from viper.errors import ViperError
@@ -47,7 +47,7 @@ def read(paths: Sequence[Path], lineages: Sequence[str], window: int) -> pd.Data
                 if (stage, seed) not in files:
                     raise ViperError(f"{stage} with seed {seed}: no file of metrics was named")
                 path = files[stage, seed]
-                phase = _read_phase(path)
+                phase = read_phase(path, {"reward": FINITE})
                 steps = phase.loc[phase["reward"].notna(), "step"].tolist()
                 other, known = rewarded_at.setdefault(stage, (path, steps))
                 if steps != known:
@@ -64,14 +64,26 @@ def read(paths: Sequence[Path], lineages: Sequence[str], window: int) -> pd.Data
     return pd.concat(parts, ignore_index=True)[["lineage", "seed", "stage", "step", "reward", "smoothed"]]
 
 
-def _read_phase(path: Path) -> pd.DataFrame:
+def read_phase(
+    path: Path, numbers: Mapping[str, Number], *, always: Collection[str] = (), texts: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The steps of one phase in their order, from what training wrote down (`viper.training.records`).
+
+    Args:
+        numbers: column → what it may hold; a step that does not measure it leaves it blank.
+        always: those of these columns that every step has.
+        texts: further columns.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
     if not path.exists():
         raise ViperError(f"{path}: missing: train this lineage first (snakemake trains it by itself)")
-    columns = ["step", "reward"]
-    phase = read_table(path, needed=columns, numbers=columns)[columns]
-    numbers = {"step": COUNT, "reward": FINITE}
+    columns = ["step", *numbers, *texts]
+    phase = read_table(path, needed=columns, numbers=["step", *numbers])[columns]
     remedy = "Steps are counted from 1, each once: train this lineage again"
-    keyed(phase, path, "step", numbers=numbers, blank={"reward": True}, remedy=remedy)
+    blank = dict.fromkeys(set(numbers) - set(always), True)
+    keyed(phase, path, "step", numbers={"step": COUNT, **numbers}, blank=blank, remedy=remedy)
     keyed(phase, path, "step", values={"step": range(1, len(phase) + 1)}, remedy=remedy)
     return phase.astype({"step": int}).sort_values("step", ignore_index=True)
 

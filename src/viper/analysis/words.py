@@ -8,18 +8,20 @@ prior has the terms' shares in both texts together, and the weight of PRIOR term
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
+from viper.analysis.keyed import FINITE, Number, keyed
 from viper.analysis.predictions import Predictions, read_items
 from viper.completion import reasoning
 from viper.errors import ViperError
 from viper.lineage import is_trained
+from viper.reading import read_table
 
 COLUMNS = ["term", "words", "before", "after", "per_thousand_before", "per_thousand_after", "log_odds", "z"]
-NUMBERS = tuple(COLUMNS[1:])
 _WORD = r"(?u)\b\w[\w'’-]*\b"  # one-letter words included: option letters and digits are words here
 PRIOR = 1000  # terms: little beside a benchmark's reasoning, much beside a term that occurs now and then
 _LONGEST = 2  # words: "look closely", "zoom in"
@@ -62,6 +64,19 @@ def compare(before: Sequence[str], after: Sequence[str]) -> pd.DataFrame:
     """
     table = pd.concat([_compare(before, after, words) for words in range(1, _LONGEST + 1)])
     return table.sort_values(["z", "term"], ascending=[False, True], ignore_index=True)
+
+
+def read_compared(path: str | Path) -> pd.DataFrame:
+    """Read a table of `compare` that was written to a file; it has no rows where there were no two terms.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = {"words": Number(1, _LONGEST, whole=True), "log_odds": FINITE, "z": FINITE}
+    numbers |= dict.fromkeys(("before", "after"), Number(low=0, whole=True))
+    numbers |= dict.fromkeys(("per_thousand_before", "per_thousand_after"), Number(0, 1000))
+    table = read_table(path, needed=COLUMNS, numbers=numbers)
+    return keyed(table, path, "term", numbers=numbers) if len(table) else table
 
 
 def _compare(before: Sequence[str], after: Sequence[str], words: int) -> pd.DataFrame:

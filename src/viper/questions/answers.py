@@ -14,6 +14,7 @@ from viper.analysis.claims import Kind
 from viper.analysis.keyed import FINITE, keyed
 from viper.analysis.verdicts import NOT_MEASURED, VERDICTS, verdict
 from viper.errors import ViperError
+from viper.questions.generations.course import COURSES
 from viper.reading import read_table
 
 COLUMNS = ["question", "claim", "text", "measured", "low", "high", "unit", "margin", "verdict"]
@@ -100,13 +101,14 @@ def gather(paths: Sequence[Path]) -> pd.DataFrame:
         ViperError: see `viper.reading.read_table` and `keyed`; or two files answer the same claim.
     """
     numbers = dict.fromkeys(("measured", "low", "high", "margin", "reachable"), FINITE)
+    values = {"verdict": [*VERDICTS, *COURSES.values()]}
     owners: dict[tuple[str, str], Path] = {}
     tables = []
     for path in paths:
         rows = read_table(path, needed=COLUMNS, numbers=numbers)
         unknown = rows["verdict"] == NOT_MEASURED
         blank = dict.fromkeys(("measured", "low", "high"), unknown) | {"reachable": True}
-        tables.append(keyed(rows, path, KEY, numbers=numbers, values={"verdict": VERDICTS}, blank=blank)[COLUMNS])
+        tables.append(keyed(rows, path, KEY, numbers=numbers, values=values, blank=blank)[COLUMNS])
         for key in rows[KEY].itertuples(index=False, name=None):
             if key in owners:
                 raise ViperError(f"{owners[key]} and {path}: both answer {' '.join(key)}: name one table a question")

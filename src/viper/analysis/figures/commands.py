@@ -8,7 +8,6 @@ import typer
 
 from viper.analysis.figures.files import Caption, Output, write_figure
 from viper.config.options import Options, read_options
-from viper.reading import read_table
 
 
 class ScoreFigure(StrEnum):
@@ -92,9 +91,9 @@ def figure_words(
 ) -> None:
     """Draw the cloud of the words that were gained."""
     from viper.analysis.figures import style, word_cloud
-    from viper.analysis.words import COLUMNS, NUMBERS
+    from viper.analysis.words import read_compared
 
-    words = read_table(table, needed=COLUMNS, numbers=NUMBERS)
+    words = read_compared(table)
     style.use_style()
     drawn = word_cloud.draw(words, after, read_options(options).analysis.seed)
     write_figure(drawn, output, word_cloud.caption(words, before, after), caption)

@@ -30,14 +30,16 @@ def ablation_labels(
     """How true the labels of each lineage are, what it gained, and which of them are better to learn from."""
     from viper.analysis.predictions import Predictions
     from viper.analysis.tables import score_benchmarks
+    from viper.lineage import phase_of, split_control
     from viper.questions.ablation_labels import table
-    from viper.reading import read_table
+    from viper.questions.audits import read_audit
 
     sections = read_options(options)
     question, settings = sections.open_questions.ablation_labels, sections.analysis
     answers = Predictions.of(predictions, question.lineages)
     scores = score_benchmarks(answers, sections.evaluation.benchmarks, settings)
-    audited = read_table(audit, needed=table.AUDIT, numbers=table.AUDIT_NUMBERS)
+    phases = {phase_of(split_control(lineage)[0]) for lineage in question.lineages[1:]}
+    audited = read_audit(audit, [table.MEASURES[phase] for phase in phases], answers.seeds)
     rows = table.summary(
         audited, scores, question.lineages, answers.seeds, by_truth=by_truth or (), shuffled=shuffled or ()
     )
@@ -55,8 +57,7 @@ def figure_ablation_labels(
     from viper.analysis.figures import style
     from viper.questions.ablation_labels import figure
     from viper.questions.ablation_labels import table as module
-    from viper.reading import read_table
 
-    rows = read_table(table, needed=module.COLUMNS, numbers=module.NUMBERS)
+    rows = module.read_summary(table)
     style.use_style()
     write_figure(figure.draw(rows), output, figure.caption(rows, read_options(options).analysis.confidence), caption)

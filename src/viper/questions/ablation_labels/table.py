@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
+from pathlib import Path
 
 import pandas as pd
 from scipy.stats import binomtest
 
 from viper.analysis.bootstrap import Scores
 from viper.analysis.claims import gain
+from viper.analysis.keyed import COUNT, FINITE, PERCENT, SHARE, keyed
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
 from viper.config.questions.ablation_labels import AblationLabels, Contest
@@ -15,16 +17,15 @@ from viper.errors import ViperError
 from viper.lineage import phase_of, split_control
 from viper.questions import answers
 from viper.questions.judging import judged
+from viper.reading import read_table
 
 # Phase → the step of the audit and its measure that say how many of the phase's labels are true.
 MEASURES = {
     "csr": ("refinements", "the caption's mistake, told right"),
     "vop": ("edits", "statement is true"),
 }
-AUDIT, AUDIT_NUMBERS = ["lineage", "seed", "step", "measure", "share", "n"], ["share", "n"]
 COLUMNS = ["lineage", "phase", "labels", "share", "share_low", "share_high", "score", "low", "high"]
 COLUMNS += ["gain", "gain_low", "gain_high", "seeds", "items"]
-NUMBERS = [column for column in COLUMNS if column not in ("lineage", "phase")]
 
 CSR, VOP = "Caption self-refining", "Visual-operation predicting"
 # choice → the claim; of what was measured the sentence says the same
@@ -52,7 +53,8 @@ def summary(
     """One row per lineage; the columns are COLUMNS, shares of 0 to 1, scores in percent and gains in points.
 
     Args:
-        audit: of the syntheses of these lineages, all seeds (AUDIT); labels of all seeds count together.
+        audit: of the syntheses of these lineages, all seeds, see `viper.questions.audits`; labels of all seeds count
+            together.
         lineages: the base, over which the others gain, then these, each of one phase of MEASURES.
         by_truth: the lineages whose labels were made by the truth. Theirs are true by construction, of which the audit
             of the loop's own says nothing: `labels`, their number, and the interval are empty.
@@ -75,6 +77,19 @@ def summary(
         row |= {"gain": gained.value, "gain_low": gained.low, "gain_high": gained.high}
         rows.append(row | {"seeds": len(seeds), "items": scores.items[OVERALL]})
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """Read a table of `summary` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(COLUMNS[2:], FINITE) | dict.fromkeys(COLUMNS[3:6], SHARE) | {"score": PERCENT}
+    numbers |= dict.fromkeys(("labels", "seeds", "items"), COUNT)
+    table = read_table(path, needed=COLUMNS, numbers=numbers)
+    blank = dict.fromkeys(("labels", "share_low", "share_high"), table["share"].isin([0, 1]))  # which nothing counted
+    return keyed(table, path, "lineage", numbers=numbers, values={"phase": MEASURES}, blank=blank)
 
 
 def _share(audit: pd.DataFrame, synthesizer: str, phase: str, confidence: float) -> dict[str, float]:

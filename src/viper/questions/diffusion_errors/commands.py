@@ -10,6 +10,8 @@ from viper.config.options import Options, read_options
 from viper.files import write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from viper.config.questions.diffusion_errors import DiffusionErrors
@@ -112,9 +114,9 @@ def diffusion_errors_tables(
 
     sections = read_options(options)
     section, settings = sections.open_questions.diffusion_errors, sections.analysis
-    of_labels = _joined(labels, judge.LABELS)
-    said = _joined(judged, judge.ANSWERS, ["rewarded"])
-    confused = _joined(confusions, judge.CONFUSIONS, ["number", "of"])
+    of_labels = _joined(labels, judge.LABELS, judge.read_labels)
+    said = _joined(judged, judge.ANSWERS, judge.read_answers)
+    confused = _joined(confusions, judge.CONFUSIONS, judge.read_confusions)
     by_seed, added = table.sycophancy(said, confused, section.least, settings.confidence)
     write_table(output, table.shares(of_labels, said, settings.confidence), float_format="%.4f")
     write_table(pairs, of_labels)
@@ -134,11 +136,10 @@ def figure_diffusion_errors(
     """Draw whose mistake sentences are, and the painter's habits in what is asked for."""
     from viper.analysis.figures import style
     from viper.questions.diffusion_errors import figure, table
-    from viper.reading import read_table
 
     confidence = read_options(options).analysis.confidence
-    of_sentences = read_table(shares, needed=table.SHARES, numbers=table.SHARE_NUMBERS)
-    by_seed = read_table(sycophancy, needed=table.SYCOPHANCY, numbers=table.SYCOPHANCY_NUMBERS)
+    of_sentences = table.read_shares(shares)
+    by_seed = table.read_sycophancy(sycophancy, of_sentences)
     style.use_style()
     write_figure(figure.draw(of_sentences, by_seed, confidence), output, figure.caption(by_seed, confidence), caption)
 
@@ -150,8 +151,8 @@ def _drawn(section: "DiffusionErrors") -> dict:
     return {each.id: each for each in world.true_captions(section.true_captions, section.seed)}
 
 
-def _joined(paths: list[Path], columns: list[str], numbers: list[str] | None = None) -> "pd.DataFrame":
-    """The tables of all lineages and seeds, with the columns lineage and seed in front.
+def _joined(paths: list[Path], columns: list[str], read: "Callable[[Path], pd.DataFrame]") -> "pd.DataFrame":
+    """These columns of the tables of all lineages and seeds, with lineage and seed in front.
 
     Raises:
         ViperError: a path does not say them, or a table cannot be read.
@@ -159,10 +160,6 @@ def _joined(paths: list[Path], columns: list[str], numbers: list[str] | None = N
     import pandas as pd
 
     from viper.analysis.runs import by_run
-    from viper.reading import read_table
 
-    tables = []
-    for (lineage, seed), path in by_run(paths).items():
-        read = read_table(path, needed=columns, numbers=numbers or [])
-        tables.append(read[columns].assign(lineage=lineage, seed=seed))
+    tables = [read(path)[columns].assign(lineage=lineage, seed=seed) for (lineage, seed), path in by_run(paths).items()]
     return pd.concat(tables, ignore_index=True)[["lineage", "seed", *columns]]

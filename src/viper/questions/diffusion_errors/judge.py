@@ -4,13 +4,16 @@ The drawn world's truth is asked through `viper.questions.world`.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from viper.analysis.keyed import HIT, Number, keyed
 from viper.completion import answer_text
 from viper.questions import world
-from viper.questions.diffusion_errors.ask import LABEL, TRUE_CAPTION
+from viper.questions.diffusion_errors.ask import AFTER, BEFORE, LABEL, TRUE_CAPTION
+from viper.reading import read_table
 from viper.reward.scoring import Reward
 from viper.synthesis.refinements import read_refinements
 from viper.synthesis.rows import Row
@@ -62,6 +65,44 @@ def judge_answers(
                 there, named = (sentence and world.invented(sentence, captions[row["id"]])) or ("", "")
                 found.append(_named(row, sentence) | {"there": there, "named": named})
     return pd.DataFrame(found, columns=ANSWERS)
+
+
+def read_labels(path: str | Path) -> pd.DataFrame:
+    """Read what `judge_labels` says of one run.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    return keyed(read_table(path, needed=LABELS), path, ("id", "sentence"))
+
+
+def read_answers(path: str | Path) -> pd.DataFrame:
+    """Read what `judge_answers` says of one run: both models are asked the same.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    table = read_table(path, needed=ANSWERS, numbers=["rewarded"])
+    question, values = ("probe", "id"), {"asked": (BEFORE, AFTER), "probe": (LABEL, TRUE_CAPTION)}
+    blank = {"rewarded": table["probe"] == TRUE_CAPTION}
+    keyed(table, path, (*question, "asked", "sentence"), numbers={"rewarded": HIT}, values=values, blank=blank)
+    keyed(table.drop_duplicates([*question, "asked"]), path, question, "asked")
+    return table
+
+
+def read_confusions(path: str | Path) -> pd.DataFrame:
+    """Read how often kinds were painted in place of others (`viper.questions.world.confusions`) in one run.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(("number", "of"), Number(low=0, whole=True))
+    table = read_table(path, needed=CONFUSIONS, numbers=numbers)
+    keyed(table, path, ("meant", "painted"), numbers=numbers)
+    kinds = list(dict.fromkeys([*table["meant"], *table["painted"]]))
+    itself = pd.DataFrame({"meant": kinds, "painted": kinds})  # no confusion, and so no row of the table
+    keyed(pd.concat([table, itself]), path, "meant", "painted")
+    return table
 
 
 def _refinements(row: Row) -> list[str]:

@@ -8,26 +8,28 @@ before any training, for what looks alike to a painter looks alike to all eyes; 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
+from viper.analysis.keyed import COUNT, FINITE, SHARE, Number, keyed
 from viper.config.analysis import Analysis
 from viper.questions import answers
 from viper.questions.diffusion_errors.ask import AFTER, BEFORE, LABEL, TRUE_CAPTION
 from viper.questions.shares import contrast, known_over_seeds, wilson
+from viper.reading import read_table
 
 QUESTION = "diffusion_errors"
 RIGHT, PAINTER = "the caption's mistake, told right", "the painter's mistake"  # of microworld.audit, as files have them
 ANY = "any"
 
 SHARES = ["lineage", "sentences", "type", "blame", "number", "of", "share", "low", "high"]
-SHARE_NUMBERS = ["number", "of", "share", "low", "high"]
 SYCOPHANCY = ["lineage", "seed", "asked", "captions", "asking", "asking_low", "asking_high", "named", "habits"]
 SYCOPHANCY += ["share", "low", "high", "permuted", "excess", "error"]
-SYCOPHANCY_NUMBERS = SYCOPHANCY[3:]
 CHANGES = ["lineage", "seed", "change", "error"]  # points
 LABELS, REWARDED, SAID = "labels", "rewarded", "said"
+_NATURAL = Number(low=0, whole=True)
 
 
 def shares(labels: pd.DataFrame, said: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -59,6 +61,39 @@ def shares(labels: pd.DataFrame, said: pd.DataFrame, confidence: float) -> pd.Da
                     share = wilson(number, len(part), confidence)
                     rows.append((lineage, sort, kind, blame, number, len(part), *share))
     return pd.DataFrame(rows, columns=SHARES)
+
+
+def read_shares(path: str | Path) -> pd.DataFrame:
+    """Read a table of `shares` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(SHARES[4:6], _NATURAL) | dict.fromkeys(SHARES[6:], SHARE)
+    table = read_table(path, needed=SHARES, numbers=numbers)
+    blank = dict.fromkeys(SHARES[6:], table["of"] == 0)
+    keyed(table, path, ("lineage", "sentences", "type"), "blame", numbers=numbers, blank=blank)
+    sorts = [LABELS, *(f"{sort} {when}" for when in (BEFORE, AFTER) for sort in (SAID, REWARDED))]
+    keyed(table[table["type"] == ANY], path, "lineage", "sentences", "blame", values={"sentences": sorts})
+    return table
+
+
+def read_sycophancy(path: str | Path, shares: pd.DataFrame) -> pd.DataFrame:
+    """Read a table of `sycophancy` that was written to a file.
+
+    Args:
+        shares: the table of `shares` of the same runs, whose lineages it must have.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    of_named = SYCOPHANCY[9:]
+    numbers = {"seed": _NATURAL, "captions": COUNT} | dict.fromkeys(SYCOPHANCY[4:], SHARE)
+    numbers |= {"named": _NATURAL, "habits": _NATURAL, "excess": FINITE, "error": Number(low=0)}
+    table = read_table(path, needed=SYCOPHANCY, numbers=numbers)
+    values = {"lineage": shares["lineage"].unique(), "asked": (BEFORE, AFTER)}
+    blank = dict.fromkeys(of_named, table["named"] == 0)
+    return keyed(table, path, "lineage", "seed", "asked", numbers=numbers, values=values, blank=blank)
 
 
 def habits(confusions: pd.DataFrame, least: int) -> dict[str, tuple[str, float]]:

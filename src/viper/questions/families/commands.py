@@ -48,8 +48,7 @@ def figure_families(
     from viper.analysis.figures import style
     from viper.questions.families import figure
     from viper.questions.families import table as module
-    from viper.reading import read_table
 
-    rows = read_table(table, needed=[*module.COLUMNS, "imitates"], numbers=module.NUMBERS).astype({"stage": int})
+    rows = module.read_summary(table)
     style.use_style()
     write_figure(figure.draw(rows), output, figure.caption(rows, read_options(options).analysis.confidence), caption)

@@ -2,21 +2,25 @@
 
 from collections.abc import Sequence
 from operator import itemgetter
+from pathlib import Path
 
 import pandas as pd
 
 from viper.analysis.bootstrap import Measure, Scores
 from viper.analysis.claims import gain
+from viper.analysis.keyed import COUNT, FINITE, PERCENT, Number, keyed
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
 from viper.config.questions.families import Course
+from viper.digests import REMEDY
+from viper.errors import ViperError
 from viper.lineage import is_trained
 from viper.questions import answers
 from viper.questions.judging import judged
+from viper.reading import read_table
 
 COLUMNS = ["family", "lineage", "stage", "column", "score", "low", "high", "gain", "gain_low", "gain_high"]
 COLUMNS += ["difference", "difference_low", "difference_high", "seeds", "items"]
-NUMBERS = ["stage", *COLUMNS[4:]]
 
 
 def difference_of_gains(own: Course, other: Course, stage: int, column: str = OVERALL) -> Measure:
@@ -45,6 +49,26 @@ def summary(scores: Scores, families: Sequence[Course], n_seeds: int) -> pd.Data
                     row |= {name: estimate.value, f"{first}low": estimate.low, f"{first}high": estimate.high}
                 rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """Read a table of `summary` that was written to a file with `viper.analysis.benchmark_names.own_names`.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`; or it has another number of families than two.
+    """
+    numbers = dict.fromkeys(COLUMNS[4:], FINITE) | {"stage": Number(low=0, whole=True)}
+    numbers |= {"score": PERCENT, "seeds": COUNT, "items": COUNT}
+    table = read_table(path, needed=[*COLUMNS, "imitates"], numbers=numbers)
+    is_base = table["stage"] == 0
+    blank = dict.fromkeys(COLUMNS[7:10], is_base)
+    blank |= dict.fromkeys(COLUMNS[10:13], is_base | (table["family"] == table["family"].get(0)))
+    keyed(table, path, "family", "stage", "column", numbers=numbers, blank=blank)
+    stages = range(max(table["stage"].nunique(), 2))  # the base, and what is trained on it
+    keyed(table[table["column"] == OVERALL], path, "family", "stage", values={"stage": stages})
+    if (count := table["family"].nunique()) != 2:
+        raise ViperError(f"{path}: tells of {count} families, where two are compared. {REMEDY}")
+    return table.astype({"stage": int})
 
 
 def claims(scores: Scores, families: Sequence[Course], settings: Analysis) -> pd.DataFrame:

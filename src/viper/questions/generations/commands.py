@@ -13,8 +13,6 @@ from viper.errors import ViperError
 from viper.files import write_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from viper.questions.generations.diversity import Said
     from viper.questions.generations.measures import Value
     from viper.questions.generations.plan import Turn
@@ -71,13 +69,11 @@ def figure_generations(
 ) -> None:
     """Draw every measure over the generations."""
     from viper.analysis.figures import style
-    from viper.questions import answers
     from viper.questions.generations import figure
-    from viper.questions.generations.table import SUMMARY, SUMMARY_NUMBERS
-    from viper.reading import read_table
+    from viper.questions.generations.table import read_courses, read_summary
 
-    rows = read_table(table, needed=SUMMARY, numbers=SUMMARY_NUMBERS)
-    judged = read_table(claims, needed=answers.COLUMNS)
+    rows = read_summary(table)
+    judged = read_courses(claims, rows)
     style.use_style()
     told = figure.caption(rows, judged, read_options(options).analysis.confidence)
     write_figure(figure.draw(rows), output, told, caption)
@@ -103,6 +99,7 @@ def _turns(plan: str) -> "list[Turn]":
 
 def _of_data(data: Sequence[Path], audits: Sequence[Path], language: str) -> "dict[tuple[str, int], list[Value]]":
     """Measures of every synthesis: (lineage, seed) → of its data sets, and by its audit where there is one."""
+    from viper.questions.audits import read_audit
     from viper.questions.generations import measures
 
     said = _said(data, language)
@@ -116,7 +113,10 @@ def _of_data(data: Sequence[Path], audits: Sequence[Path], language: str) -> "di
     }  # the smallest data set sets the number at which all are compared
     measured = {run: measures.of_data(each, drawn) for run, each in said.items()}
     for path in audits:
-        for (lineage, seed), part in _read_audit(path).groupby(["lineage", "seed"]):
+        audited = read_audit(path, measures.AUDITED.values(), {seed for _, seed in said})
+        for (lineage, seed), part in audited.groupby(["lineage", "seed"]):
+            if (lineage, seed) not in measured:
+                raise ViperError(f"{path}: audits {lineage}, whose data were not named: name them as --data")
             measured[lineage, int(seed)] += measures.of_audit(part)
     return measured
 
@@ -136,16 +136,10 @@ def _said(data: Sequence[Path], language: str) -> "dict[tuple[str, int], dict[st
 
 
 def _of_training(paths: Sequence[Path], window: int) -> "dict[tuple[str, int], list[Value]]":
+    from viper.analysis.keyed import FINITE
+    from viper.analysis.rewards import read_phase
     from viper.analysis.runs import by_run
     from viper.questions.generations import measures
-    from viper.reading import read_table
 
-    tables = {run: read_table(path, needed=["reward"], numbers=["reward"]) for run, path in by_run(paths).items()}
-    return {run: measures.of_training(table["reward"].tolist(), window) for run, table in tables.items()}
-
-
-def _read_audit(path: Path) -> "pd.DataFrame":
-    from viper.questions.generations import measures
-    from viper.reading import read_table
-
-    return read_table(path, needed=measures.AUDIT, numbers=measures.AUDIT_NUMBERS)
+    phases = {run: read_phase(path, {"reward": FINITE}) for run, path in by_run(paths).items()}
+    return {run: measures.of_training(phase["reward"].tolist(), window) for run, phase in phases.items()}

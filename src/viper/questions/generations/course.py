@@ -15,9 +15,9 @@ first two is said in at most (1 - confidence) / 2 of all experiments.
 from viper.analysis.verdicts import EQUAL, INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, verdict
 
 GAIN, PLATEAU, COLLAPSE, UNDECIDED = "gain", "plateau", "collapse", "undecided"
-_COURSES = {SUPPORTED: GAIN, EQUAL: PLATEAU, NOT_SUPPORTED: COLLAPSE, INCONCLUSIVE: UNDECIDED}
+COURSES = {SUPPORTED: GAIN, EQUAL: PLATEAU, NOT_SUPPORTED: COLLAPSE, INCONCLUSIVE: UNDECIDED}
 
 
 def course(low: float, high: float, margin: float) -> str:
     """How an interval of points is called, with a margin above 0 of points that count as no difference."""
-    return _COURSES[verdict(low, high, margin, "better or equal")]
+    return COURSES[verdict(low, high, margin, "better or equal")]

@@ -8,6 +8,7 @@ from viper.analysis.figures import style
 from viper.plotting import Figure, plt
 from viper.questions.generations import measures
 from viper.questions.generations.plan import CONTROL, FRESH, SAME
+from viper.questions.generations.table import COURSE
 
 LOOKS = {
     SAME: ("#0072B2", "^", "loop, same seed images"),
@@ -90,9 +91,9 @@ def _explain(axes: plt.Axes, lines: Mapping[str, str]) -> None:
 def caption(table: pd.DataFrame, claims: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     courses = "; ".join(
-        f"{LOOKS[row.claim.removesuffix('_course')][2]}: {row.verdict}"
+        f"{LOOKS[row.claim.removesuffix(COURSE)][2]}: {row.verdict}"
         for row in claims.itertuples()
-        if row.claim.endswith("_course")
+        if row.claim.endswith(COURSE)
     )
     return (
         "Generations of the loop, each trained on what its parent synthesised; its data are those that it trained on. "

@@ -26,7 +26,6 @@ AUDITED = {
     EDITS: ("edits", "done"),
     STATEMENTS: ("edits", "statement is true"),
 }
-AUDIT, AUDIT_NUMBERS = ["lineage", "seed", "step", "measure", "share", "n"], ["seed", "share", "n"]
 PERCENT, BITS, REWARD = "%", "bits", "of 1"
 RUNS = ["arm", "generation", "lineage", "seed", "measure", "unit", "value", "error", "n"]
 

@@ -1,23 +1,39 @@
 """Every generation with its intervals, and the claims about where the loop leads."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from viper.analysis.bootstrap import Estimate, Scores
 from viper.analysis.claims import gain
+from viper.analysis.keyed import COUNT, FINITE, Number, keyed
+from viper.analysis.keyed import PERCENT as OF_HUNDRED
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
 from viper.config.questions.generations import Generations
 from viper.questions import answers
-from viper.questions.generations.course import course
-from viper.questions.generations.measures import ACCURACY, DISTINCT, PERCENT, REFINEMENTS, STATEMENTS
-from viper.questions.generations.plan import CONTROL, FRESH, SAME, Turn
+from viper.questions.generations.course import COURSES, course
+from viper.questions.generations.measures import (
+    ACCURACY,
+    AUDITED,
+    BITS,
+    DISTINCT,
+    ENTROPY,
+    PERCENT,
+    REFINEMENTS,
+    REWARD,
+    REWARD_FIRST,
+    REWARD_LAST,
+    STATEMENTS,
+)
+from viper.questions.generations.plan import BEFORE, CONTROL, FRESH, SAME, Turn
+from viper.reading import read_table
 
 QUESTION = "generations"
 SUMMARY = ["arm", "generation", "lineage", "measure", "unit", "value", "low", "high", "seeds", "n"]
-SUMMARY_NUMBERS = ("generation", "value", "low", "high", "seeds", "n")
+COURSE = "_course"  # ends the name of a claim whose verdict is how a loop's course is called
 ON = {SAME: "on the same seed images", FRESH: "on fresh seed images"}
 # What the data of the last generation are held to: name of the claim → measure and what it is in words.
 OF_DATA = {
@@ -45,6 +61,44 @@ def summary(runs: pd.DataFrame, scores: Scores, confidence: float) -> pd.DataFra
         known = dict(zip(SUMMARY[:5], (arm, generation, lineage, measure, unit), strict=True))
         rows.append(known | found._asdict() | {"seeds": len(part), "n": int(part["n"].min())})
     return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """Read a table of `summary` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(SUMMARY[5:], FINITE)
+    numbers |= {"generation": Number(low=BEFORE, whole=True), "seeds": COUNT, "n": COUNT}
+    table = read_table(path, needed=SUMMARY, numbers=numbers)
+    key = ("arm", "generation", "measure")
+    keyed(table, path, key, numbers=numbers, values={"unit": (PERCENT, BITS, REWARD)})
+    keyed(table[table["unit"] == PERCENT], path, key, numbers=dict.fromkeys(("value", "low", "high"), OF_HUNDRED))
+    is_trained = table["generation"] != BEFORE
+    of_data = [*DISTINCT.values(), *ENTROPY.values(), *(name for name in AUDITED if name in set(table["measure"]))]
+    for rows, measures in (  # what each has; a control's later generations have no data of their own
+        (True, [ACCURACY]),
+        (is_trained, [REWARD_FIRST, REWARD_LAST]),
+        (is_trained & (table["arm"] != CONTROL), of_data),
+    ):
+        keyed(table[rows & table["measure"].isin(measures)], path, *key, values={"measure": measures})
+    return table
+
+
+def read_courses(path: str | Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Read the claims about the loops' courses from the `claims` that were written to a file.
+
+    Args:
+        rows: the table of `summary` of the same runs.
+
+    Raises:
+        ViperError: see `viper.questions.answers.gather` and `keyed`.
+    """
+    judged = answers.gather([path])
+    courses = judged[judged["claim"].str.endswith(COURSE)]
+    loops = [f"{arm}{COURSE}" for arm in ON if arm in set(rows["arm"])]
+    return keyed(courses, path, "claim", values={"claim": loops, "verdict": COURSES.values()})
 
 
 def claims(
@@ -86,7 +140,7 @@ class _OfAccuracy:
         found = self._gain(end, first)
         called = course(found.low, found.high, margin)
         row = self._row(
-            f"{end.arm}_course",
+            f"{end.arm}{COURSE}",
             f"Accuracy after generation {end.generation} is above that after the first, {ON[end.arm]}",
             end,
             first,

@@ -121,10 +121,9 @@ def figure_inspection(
     """Draw how often refinements match what differs."""
     from viper.analysis.figures import style
     from viper.questions.inspection import figure, table
-    from viper.reading import read_table
 
     confidence = read_options(options).analysis.confidence
-    rows = read_table(shares, needed=table.SHARES, numbers=table.SHARE_NUMBERS)
+    rows = table.read_shares(shares)
     style.use_style()
     write_figure(figure.draw(rows), output, figure.caption(rows, confidence), caption)
 

@@ -1,21 +1,23 @@
 """What was judged: shares of refinements that match, by people and by the truth, and the answers of the question."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from viper.analysis.bootstrap import Estimate
+from viper.analysis.keyed import SHARE, Number, keyed
 from viper.analysis.verdicts import NOT_MEASURED
 from viper.config.analysis import Analysis
 from viper.questions import answers
 from viper.questions.inspection.agreement import PARTS, TRUTH
 from viper.questions.inspection.items import ELSE, KEY, YES, Item, page_of
 from viper.questions.shares import contrast, known_over_seeds, wilson
+from viper.reading import read_table
 
 QUESTION = "inspection"
 SHARES = ["lineage", "judge", "parts", "number", "yes", "share", "low", "high"]
-SHARE_NUMBERS = ["number", "yes", "share", "low", "high"]
 _MATCH = "more than half of the refinements of {lineage} match the difference between caption and picture, {judge}"
 _FOUND = (
     "{judge}, {share:.0f} % [{low:.0f}, {high:.0f}] of the {n} refinements of {lineage} on the inspected pictures "
@@ -50,6 +52,20 @@ def shares(judged: pd.DataFrame, confidence: float) -> pd.DataFrame:
                 yes = int((said == YES).sum())
                 rows.append((lineage, judge, name, len(said), yes, *wilson(yes, len(said), confidence)))
     return pd.DataFrame(rows, columns=SHARES)
+
+
+def read_shares(path: str | Path) -> pd.DataFrame:
+    """Read a table of `shares` that was written to a file; it has no rows where nobody has judged.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(SHARES[3:5], Number(low=0, whole=True)) | dict.fromkeys(SHARES[5:], SHARE)
+    table = read_table(path, needed=SHARES, numbers=numbers)
+    if len(table):
+        blank = dict.fromkeys(SHARES[5:], table["number"] == 0)
+        keyed(table, path, "lineage", "judge", "parts", numbers=numbers, values={"parts": PARTS}, blank=blank)
+    return table
 
 
 def claims(

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from viper.analysis.keyed import COUNT, FINITE, Number, keyed
+from viper.analysis.rewards import read_phase
 from viper.config.schema import Scale
 from viper.config.training import Grpo
 from viper.errors import ViperError
@@ -24,7 +26,6 @@ from viper.reading import read_table
 
 COUNTS = ["updates", "prompts", "samples", "sampled_tokens", "trained_tokens", "passes", "seconds"]
 CURVES = ["lineage", "seed", "step", "passes", "reward", "smoothed"]
-_READ = ["step", "reward", "tokens", "seconds"]
 _FORWARD, _UPDATE = 1, 3  # passes a token: to sample it or to judge it, and to learn from it
 
 
@@ -77,10 +78,11 @@ def read_metrics(path: Path) -> pd.DataFrame:
     """The steps of one phase: step, reward, tokens and seconds, as `viper.training.records` describes them.
 
     Raises:
-        ViperError: the file is missing, damaged or of before tokens were counted.
+        ViperError: see `viper.analysis.rewards.read_phase`; or the file is of before tokens were counted.
     """
-    steps = read_table(path, needed=_READ, numbers=_READ)[_READ]
-    if steps.empty or np.isnan(steps["tokens"].iloc[0]):
+    numbers = {"reward": FINITE, "tokens": Number(low=0), "seconds": Number(low=0)}
+    steps = read_phase(path, numbers, always=["seconds"])
+    if np.isnan(steps["tokens"].iloc[0]):
         raise ViperError(f"{path}: does not say how many tokens its first step had: train this lineage again")
     return steps
 
@@ -133,6 +135,23 @@ def curve(
     before = spent(steps, regimes[lineage])["passes"].cumsum().shift(fill_value=0)
     rows = steps.assign(lineage=lineage, seed=seed, passes=before)[steps["reward"].notna()]
     return rows.assign(smoothed=rows["reward"].rolling(window, min_periods=1).mean())[CURVES]
+
+
+def read_curves(path: str | Path, drawn: Sequence[str]) -> pd.DataFrame:
+    """Read the curves of several lineages and seeds that were written to a file.
+
+    Args:
+        drawn: whose they are; may be none.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(CURVES[1:], FINITE)
+    numbers |= {"seed": Number(low=0, whole=True), "step": COUNT, "passes": Number(low=0)}
+    table = read_table(path, needed=CURVES, numbers=numbers)
+    if len(drawn) or len(table):
+        keyed(table, path, ("lineage", "step"), "seed", numbers=numbers, values={"lineage": drawn})
+    return table
 
 
 def at_equal_compute(curves: pd.DataFrame) -> dict[str, float]:

@@ -70,9 +70,10 @@ def figure_objectives(
     from viper.analysis.figures import style
     from viper.questions.objectives import budget, figure
     from viper.questions.objectives import table as module
-    from viper.reading import read_table
 
-    rows = read_table(table, needed=module.COLUMNS, numbers=module.NUMBERS)
+    rows = module.read_summary(table)
+    drawn = rows.loc[rows["reward_at_equal_compute"].notna(), "lineage"]  # lineages without a curve have none
+    over_compute = budget.read_curves(curves, list(drawn))
     style.use_style()
-    drawn = figure.draw(rows, read_table(curves, needed=budget.CURVES, numbers=budget.CURVES[1:]))
-    write_figure(drawn, output, figure.caption(rows, read_options(options).analysis.confidence), caption)
+    told = figure.caption(rows, read_options(options).analysis.confidence)
+    write_figure(figure.draw(rows, over_compute), output, told, caption)

@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
+from pathlib import Path
 
 import pandas as pd
 
 from viper.analysis.bootstrap import Scores
 from viper.analysis.claims import Kind, gain
+from viper.analysis.keyed import COUNT, FINITE, PERCENT, Number, keyed
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
 from viper.config.questions.objectives import Contest, Objectives
+from viper.lineage import is_trained
 from viper.questions import answers
 from viper.questions.judging import judged
 from viper.questions.objectives.budget import COUNTS
+from viper.reading import read_table
 
 COLUMNS = ["lineage", "score", "low", "high", "gain", "gain_low", "gain_high", *COUNTS]
 COLUMNS += ["gain_per_million_passes", "reward_at_equal_compute", "seeds", "items"]
-NUMBERS = COLUMNS[1:]
 
 # choice → kind of its claim, the claim, and what a sentence says of what was measured; fixed before the first run
 CLAIMS: Mapping[Contest, tuple[Kind, str, str]] = {
@@ -75,6 +78,22 @@ def summary(
             row |= {"reward_at_equal_compute": rewards.get(lineage)}
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """Read a table of `summary` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(COLUMNS[1:], FINITE) | dict.fromkeys(COUNTS, Number(low=0))
+    numbers |= {"score": PERCENT, "seeds": COUNT, "items": COUNT}
+    table = read_table(path, needed=COLUMNS, numbers=numbers)
+    trained = table["lineage"].map(is_trained)
+    blank = dict.fromkeys(COLUMNS[4:-2], ~trained) | {"reward_at_equal_compute": True}
+    values = {"trained": (False, True)}
+    keyed(table.assign(trained=trained), path, ("lineage", "trained"), numbers=numbers, values=values, blank=blank)
+    return table
 
 
 def claims(scores: Scores, question: Objectives, table: pd.DataFrame, settings: Analysis) -> pd.DataFrame:

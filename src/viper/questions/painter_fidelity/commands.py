@@ -28,14 +28,14 @@ def painter_fidelity(
     """What the loop gains against how faithful its painter and editor are, and the slope of the two."""
     from viper.analysis.predictions import Predictions
     from viper.analysis.tables import score_benchmarks
+    from viper.questions.audits import read_audit
     from viper.questions.painter_fidelity import table
-    from viper.reading import read_table
 
     sections = read_options(options)
     question, settings = sections.open_questions.painter_fidelity, sections.analysis
     answers = Predictions.of(predictions, question.lineages)
     scores = score_benchmarks(answers, sections.evaluation.benchmarks, settings)
-    audited = read_table(audit, needed=table.AUDIT, numbers=table.AUDIT_NUMBERS)
+    audited = read_audit(audit, table.SHARES.values(), answers.seeds)
     measured = table.measure(audited, scores, question.lineages, answers.seeds, settings.seed)
     for path, rows in (
         (summary, table.summary(measured)),
@@ -57,12 +57,9 @@ def figure_painter_fidelity(
     """Draw the gain against the fidelity of painter and editor."""
     from viper.analysis.figures import style
     from viper.questions.painter_fidelity import figure, table
-    from viper.reading import read_table
 
-    def read(path: Path, columns: list[str]):
-        return read_table(path, needed=columns, numbers=[name for name in columns if name != "lineage"])
-
-    rows, fitted = read(summary, table.COLUMNS), read(line, table.LINE)
+    rows = table.read_summary(summary)
+    by_seed, fitted = table.read_points(points, rows), table.read_line(line)
     style.use_style()
     told = figure.caption(rows, fitted, read_options(options).analysis.confidence)
-    write_figure(figure.draw(rows, read(points, table.POINTS), fitted), output, told, caption)
+    write_figure(figure.draw(rows, by_seed, fitted), output, told, caption)

@@ -18,19 +18,23 @@ that of their errors, over the variance): it is told, and not corrected for.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from viper.analysis.bootstrap import Estimate, Measure, Scores
+from viper.analysis.keyed import COUNT, FINITE, PERCENT, SHARE, Number, keyed
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
 from viper.config.questions.painter_fidelity import PainterFidelity
+from viper.digests import REMEDY
 from viper.errors import ViperError
 from viper.lineage import split_control
 from viper.questions.answers import answer
 from viper.questions.answers import table as as_table
+from viper.reading import read_table
 
 QUESTION = "painter_fidelity"
 PAINTER, EDITOR = "painter", "editor"  # shares, as columns of the table
@@ -42,7 +46,6 @@ SHARES = {
     "vop_labels": ("edits", "statement is true"),
 }
 FIDELITY = "fidelity"
-AUDIT, AUDIT_NUMBERS = ["lineage", "seed", "step", "measure", "share", "n"], ["seed", "share", "n"]
 COLUMNS = ["lineage", FIDELITY, "fidelity_low", "fidelity_high", *SHARES]
 COLUMNS += ["gain", "gain_low", "gain_high", "seeds", "items"]
 POINTS = ["lineage", "seed", PAINTER, EDITOR, FIDELITY, "gain"]
@@ -120,7 +123,7 @@ def measure(audit: pd.DataFrame, scores: Scores, lineages: Sequence[str], seeds:
     """Join what the audit and the benchmarks say.
 
     Args:
-        audit: of the syntheses of all `lineages` but the first; the columns are AUDIT, shares of 0 to 1.
+        audit: of the syntheses of all `lineages` but the first, see `viper.questions.audits`.
         scores: of all lineages, with these seeds in their order.
         seed: of the draws of the audit's error.
 
@@ -241,6 +244,46 @@ def claims(measured: Measured, question: PainterFidelity, options: Analysis) -> 
         for claim, (text, unit, estimate, reachable, sentence) in judged.items()
     ]
     return as_table(rows)
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """Read a table of `summary` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(COLUMNS[1:], FINITE) | dict.fromkeys((FIDELITY, *SHARES), PERCENT)
+    numbers |= {"seeds": COUNT, "items": COUNT}
+    return keyed(read_table(path, needed=COLUMNS, numbers=numbers), path, "lineage", numbers=numbers)
+
+
+def read_points(path: str | Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Read a table of `points` that was written to a file.
+
+    Args:
+        rows: the table of `summary` of the same runs.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(POINTS[2:], PERCENT) | {"seed": Number(low=0, whole=True), "gain": FINITE}
+    table = read_table(path, needed=POINTS, numbers=numbers)
+    return keyed(table, path, "lineage", "seed", numbers=numbers, values={"lineage": rows["lineage"]})
+
+
+def read_line(path: str | Path) -> pd.DataFrame:
+    """Read a table of `line` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`; or it has another number of points.
+    """
+    numbers = dict.fromkeys(LINE, FINITE) | {FIDELITY: PERCENT, "reliability": SHARE}
+    table = read_table(path, needed=LINE, numbers=numbers)
+    of_all = {name: table[name][:1] for name in LINE[4:]}  # the slope, which is one
+    keyed(table, path, FIDELITY, numbers=numbers, values=of_all)
+    if len(table) != _STEPS:
+        raise ViperError(f"{path}: has {len(table)} points of the line, not {_STEPS}. {REMEDY}")
+    return table
 
 
 def synthesizer(lineage: str) -> str:

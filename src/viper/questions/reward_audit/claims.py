@@ -9,9 +9,12 @@ import pandas as pd
 
 from viper.analysis.bootstrap import Scores
 from viper.analysis.claims import gain
+from viper.analysis.keyed import COUNT, FINITE, PERCENT, SHARE, Number, keyed
 from viper.analysis.published import OVERALL
+from viper.analysis.rewards import read_phase
 from viper.config.analysis import Analysis
 from viper.config.questions.reward_audit import RewardAudit
+from viper.lineage import is_trained
 from viper.questions.answers import answer, over_seeds
 from viper.questions.judging import judged
 from viper.questions.reward_audit.probes import HELD_TO
@@ -23,7 +26,8 @@ QUESTION = "reward_audit"
 WATCHED = ["lineage", "seed", "step", *MONITORS, "alarm"]
 COLUMNS = ["setting", "lineage", "score", "low", "high", "gain", "gain_low", "gain_high"]
 COLUMNS += [*MONITORS, "alarms", "seeds", "items"]
-NUMBERS = [name for name in COLUMNS if name not in ("setting", "lineage")]
+_MONITORED = {"copied": SHARE, "distinct": Number(low=0), "precision": SHARE}
+assert set(_MONITORED) == set(MONITORS)
 CHANCE = 0.5  # area under the ROC of what knows nothing
 # The options of coverage, and what they are called
 WAYS = {
@@ -39,7 +43,7 @@ def watched(files: Mapping[tuple[str, int], Path]) -> pd.DataFrame:
     """The monitors of every sampling, as training wrote them down; columns WATCHED."""
     parts = []
     for (lineage, seed), path in files.items():
-        steps = read_table(path, needed=["step", *MONITORS, "alarm"], numbers=["step", *MONITORS])
+        steps = read_phase(path, _MONITORED, texts=["alarm"])
         sampled = steps[steps["distinct"].notna()]
         parts.append(sampled.assign(lineage=lineage, seed=seed, alarm=sampled["alarm"].fillna(""))[WATCHED])
     return pd.concat(parts, ignore_index=True)
@@ -63,6 +67,22 @@ def summary(scores: Scores, question: RewardAudit, seen: pd.DataFrame) -> pd.Dat
             row |= {"alarms": int((own["alarm"] != "").sum())}
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """Read a table of `summary` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(COLUMNS[2:], FINITE) | _MONITORED
+    numbers |= {"score": PERCENT, "alarms": Number(low=0, whole=True), "seeds": COUNT, "items": COUNT}
+    table = read_table(path, needed=COLUMNS, numbers=numbers)
+    trained = table["lineage"].map(is_trained)
+    blank = dict.fromkeys(("gain", "gain_low", "gain_high", "alarms"), ~trained) | dict.fromkeys(MONITORS, True)
+    values = {"trained": (False, True)}
+    keyed(table.assign(trained=trained), path, ("lineage", "trained"), numbers=numbers, values=values, blank=blank)
+    return table
 
 
 def claims(

@@ -53,7 +53,6 @@ def reward_audit(
     from viper.models.embedder import SentenceEmbedder
     from viper.questions.reward_audit import table
     from viper.questions.reward_audit.rollouts import read_run
-    from viper.reading import read_table
     from viper.reward.tau import read_tau
     from viper.synthesis import world
 
@@ -68,8 +67,7 @@ def reward_audit(
     }
     every = list(table.settings(thresholds, section))
     truth = table.true_reward(section, world.language().key)
-    needed = ["same", "kind", "cosine"]
-    pairs = {name: read_table(each.pairs, needed=needed, numbers=["cosine"]) for name, each in asked.items()}
+    pairs = {name: table.read_pairs(each.pairs) for name, each in asked.items()}
     found = [table.roc(runs, loaded, truth)]
     found += [table.roc_of_pairs(name, each, section.calibration.seed) for name, each in pairs.items()]
     joined = pd.concat([each for each in found if len(each)] or found[:1], ignore_index=True)
@@ -95,17 +93,14 @@ def reward_audit_claims(
     from viper.analysis.tables import score_benchmarks
     from viper.questions import answers
     from viper.questions.reward_audit import claims as module
-    from viper.questions.reward_audit.table import PROBES, ROC
-    from viper.reading import read_table
+    from viper.questions.reward_audit.table import read_areas, read_probes
 
     sections = read_options(options)
     question, settings = sections.open_questions.reward_audit, sections.analysis
     given = Predictions.of(predictions, question.lineages)
     scores = score_benchmarks(given, sections.evaluation.benchmarks, settings)
     seen = module.watched(by_run(metrics))
-    numbers = ["seed", "tasks", "advantage", "advantage_error"]
-    tried = read_table(probes, needed=PROBES, numbers=numbers)
-    found = read_table(areas, needed=ROC, numbers=["sentences", "auc", "error"])
+    tried, found = read_probes(probes), read_areas(areas)
     write_table(watched, seen, float_format="%.6g")
     write_table(table, module.summary(scores, question, seen), float_format="%.4f")
     rows = module.claims(scores, found, tried, seen, question, settings)
@@ -123,13 +118,10 @@ def figure_reward_audit(
     """Draw what is gained under each setting, how each embedder agrees with the truth, and what cheating earns."""
     from viper.analysis.figures import style
     from viper.questions.reward_audit import claims, figure
-    from viper.questions.reward_audit.table import PROBES, ROC
-    from viper.reading import read_table
+    from viper.questions.reward_audit.table import read_areas, read_probes
 
     confidence = read_options(options).analysis.confidence
-    rows = read_table(table, needed=claims.COLUMNS, numbers=claims.NUMBERS)
-    found = read_table(areas, needed=ROC, numbers=["auc", "error"])
-    tried = read_table(probes, needed=PROBES, numbers=["advantage", "advantage_error"])
+    rows, found, tried = claims.read_summary(table), read_areas(areas), read_probes(probes)
     style.use_style()
     write_figure(figure.draw(rows, found, tried, confidence), output, figure.caption(rows, confidence), caption)
 

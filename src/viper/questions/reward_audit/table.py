@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,10 +10,12 @@ import pandas as pd
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from viper.analysis.keyed import COUNT, FINITE, SHARE, Number, keyed
 from viper.config.questions.reward_audit import RewardAudit
 from viper.config.reward import Reward as RewardSection
 from viper.questions.reward_audit.probes import HALF, HELD_TO, OWN, answers
 from viper.questions.reward_audit.rollouts import TRUE_TAU, Rollout, Run, TruthEmbedder
+from viper.reading import read_table
 from viper.reward.scoring import Reward, Score
 from viper.reward.sentences import normalize, split_sentences
 
@@ -107,6 +110,44 @@ def roc(runs: list[Run], embedders: dict[str, "Embedder"], truth: Reward) -> pd.
             cosines = np.array([max(float(vectors[s] @ vectors[each]) for each in truths) for s, truths in found])
             rows.append((name, ROLLOUTS, seed, *_area(right, cosines.round(6))))
     return pd.DataFrame(rows, columns=ROC)
+
+
+def read_pairs(path: str | Path) -> pd.DataFrame:
+    """Read the labelled pairs of an embedder with their cosines (`viper.reward.calibration.measure`).
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    table = read_table(path, needed=["same", "kind", "cosine"], numbers=["cosine"])
+    numbered = table.assign(pair=range(1, len(table) + 1))  # nobody forbids to label two pairs alike
+    keyed(numbered, path, "pair", numbers={"cosine": Number(-1, 1)}, values={"same": ("True", "False")})
+    return table
+
+
+def read_areas(path: str | Path) -> pd.DataFrame:
+    """Read a table with the columns ROC; it has no rows where no sentences of both sorts were found.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = {"seed": Number(low=0, whole=True), "sentences": COUNT, "true": COUNT}
+    numbers |= {"auc": SHARE, "error": Number(low=0)}
+    table = read_table(path, needed=ROC, numbers=numbers)
+    return keyed(table, path, "embedder", ("source", "seed"), numbers=numbers) if len(table) else table
+
+
+def read_probes(path: str | Path) -> pd.DataFrame:
+    """Read a table of `probe` that was written to a file.
+
+    Raises:
+        ViperError: see `viper.reading.read_table` and `keyed`.
+    """
+    numbers = dict.fromkeys(PROBES[8:], FINITE) | {"tau": SHARE, "seed": Number(low=0, whole=True)}
+    numbers |= {"tasks": COUNT, "advantage_error": Number(low=0)}
+    table = read_table(path, needed=PROBES, numbers=numbers)
+    keys = ("embedder", "threshold", ("coverage", "one_to_one"), ("lineage", "seed"), "probe")
+    values = {"threshold": dict.fromkeys([CALIBRATED, *table["threshold"]]), "probe": HELD_TO}
+    return keyed(table, path, *keys, numbers=numbers, values=values)
 
 
 def roc_of_pairs(name: str, pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
