@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from viper.config import load
+from viper.errors import ViperError
+from viper.provenance.dvc_yaml import check
 from viper.provenance.stages import stage_names
 from viper.workflow.graph import read
 
@@ -40,6 +42,11 @@ def test_the_committed_file_agrees_with_the_graph():
     command = [sys.executable, "-m", "viper", "dvc-yaml", "--check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_file_of_another_scale_does_not_agree():
+    with pytest.raises(ViperError, match=r"about scale micro, not 7b: run `python -m viper dvc-yaml --scale 7b`"):
+        check(ROOT, scale="7b")
 
 
 def test_a_lineage_without_its_stage_is_named_with_the_remedy(sources):

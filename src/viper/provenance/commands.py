@@ -52,7 +52,9 @@ def register(app: typer.Typer) -> None:
 
 
 def dvc_yaml_command(
-    scale: Annotated[str | None, typer.Option(help="scale of params.yaml; the default is its own")] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="scale of params.yaml; the default is its own, or with --check dvc.yaml's")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="write nothing; 2 if it is out of date")] = False,
 ) -> None:
     """Write dvc.yaml: a stage for each Snakemake target, with the files on the target's boundary as deps and outs."""
@@ -60,7 +62,7 @@ def dvc_yaml_command(
     from viper.provenance import dvc_yaml
 
     if check:
-        name, planned = dvc_yaml.check()
+        name, planned = dvc_yaml.check(scale=scale)
         typer.echo(f"dvc.yaml agrees with the Snakemake graph of scale {name}: {len(planned)} stages")
         return
     with atomic_write(dvc_yaml.DVC_YAML) as partial:

@@ -136,23 +136,28 @@ def _params(keys: Iterable[str]) -> list[Any]:
     return [*own, *({file: found or None} for file, found in sorted(files.items()))]
 
 
-def check(root: Path = Path()) -> tuple[str, list[Stage]]:
+def check(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stage]]:
     """Return the scale and the stages that dvc.yaml describes, once it agrees with the graph.
+
+    Args:
+        scale: None takes the one that dvc.yaml is about.
 
     Raises:
         ViperError: it does not: which stages differ, in what, and what to do.
     """
     path = root / DVC_YAML
     recorded = _read(path)
-    scale = recorded_scale(recorded)
-    planned = plan(root, scale)[1]
-    wanted = yaml.safe_load(text(scale, planned))
+    told = recorded_scale(recorded)
+    if scale not in (None, told):
+        raise ViperError(f"dvc.yaml is about scale {told}, not {scale}: run `python -m viper dvc-yaml --scale {scale}`")
+    planned = plan(root, told)[1]
+    wanted = yaml.safe_load(text(told, planned))
     if differences := _differences(recorded, wanted):
         raise ViperError(
             "dvc.yaml and the Snakemake graph disagree: run `python -m viper dvc-yaml` and commit dvc.yaml\n"
             + "\n".join(f"  {line}" for line in differences)
         )
-    return scale, planned
+    return told, planned
 
 
 def recorded_scale_of(root: Path) -> str:
