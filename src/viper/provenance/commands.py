@@ -252,9 +252,12 @@ def folder(
     """Print the folder with the tables and figures of a target, which depends on the seeds."""
     from viper.config.loading import changes, layout_of, read_run
     from viper.layout import ONCE, REPORT
+    from viper.provenance.stages import QUESTIONS
 
     params, given = read_run(config or ()), changes(config or ())
-    compared = [*params.scales[params.scale].experiments, "claims", "audit_synthesis", REPORT]
+    scale = params.scales[params.scale]
+    questions = [*scale.questions, QUESTIONS] if scale.questions else []
+    compared = [*scale.experiments, "claims", "audit_synthesis", REPORT, *questions]
     if target not in (*compared, *ONCE):
         raise ViperError(f"{target}: no target with tables; there are: {', '.join((*compared, *ONCE))}")
     layout = layout_of(params, given)
