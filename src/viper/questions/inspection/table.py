@@ -20,8 +20,8 @@ QUESTION = "inspection"
 SHARES = ["lineage", "judge", "parts", "number", "yes", "share", "low", "high"]
 _MATCH = "more than half of the refinements of {lineage} match the difference between caption and picture, {judge}"
 _FOUND = (
-    "{judge}, {share:.0f} % [{low:.0f}, {high:.0f}] of the {n} refinements of {lineage} on the inspected pictures "
-    "match what differs: that most do is {{verdict}}."
+    "{judge}, of the {n} refinements of {lineage} on the inspected pictures {share:.0f} % [{low:.0f}, {high:.0f}] "
+    "match what differs, in the mean of seeds: that most do is {{verdict}}."
 )
 
 
