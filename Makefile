@@ -51,8 +51,9 @@ all: $(STAMP)  ## every experiment with all seeds (hours at micro scale): tables
 check: $(STAMP)  ## the fast tests, what one runs while writing
 	pytest -n $(CORES) --dist loadfile -m 'not slow and not long' $(PYTEST_FLAGS)
 
+# A workflow waits for its jobs, and these for Slurm, half of the time: one worker more than cores.
 test: check  ## all tests: the fast ones, then the workflow at smoke scale
-	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m 'slow and not long' $(PYTEST_FLAGS)
+	pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder -m 'slow and not long' $(PYTEST_FLAGS)
 
 long: $(STAMP)  ## walks through a working folder, every command of README and docs, and what else takes longest
 	pytest -m long $(PYTEST_FLAGS)

@@ -27,12 +27,12 @@ processor.keep_to_avx2()  # tests calculate as commands do
 
 # Files whose tests share one full run of the workflow (the fixture `finished`), which takes minutes.
 SHARING = ("tests/workflow/slurm/test_slurm.py", "tests/workflow/test_smoke.py")
-# Files that take longest, begun first, so that two workers end together: each gets every second one of these.
+# Files that take longest, the longest first, and begun first, so that no worker is left alone with one.
 LONGEST = (
-    "tests/rehearsal/test_rehearsal.py",
-    "tests/provenance/test_recorded_run.py",
-    "tests/workflow/slurm/test_nodes.py",
     *SHARING,
+    "tests/provenance/test_recorded_run.py",
+    "tests/rehearsal/test_rehearsal.py",
+    "tests/workflow/slurm/test_nodes.py",
 )
 
 

@@ -55,7 +55,7 @@ BENCHMARKS = [f"data/smoke/benchmarks/dev/{name}.tsv" for name in ("MicroStar", 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("limit", "is_lifted"), [((), True), (("--max-jobs-per-timespan", "100/2s"), False)])
+@pytest.mark.parametrize(("limit", "is_lifted"), [((), True), (("--max-jobs-per-timespan", "99/1s"), False)])
 def test_jobs_are_looked_for_when_one_has_ended_and_not_all_the_time(copy_repository, limit, is_lifted):
     """One core: each waits for the one before, and looks while it runs would be more with every job that has ended."""
     said = copy_repository().snakemake("--verbose", *limit, "--", *BENCHMARKS, cores="1")

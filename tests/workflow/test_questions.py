@@ -28,13 +28,14 @@ def answers(workflow):
 @pytest.mark.slow
 def test_one_question_is_answered_where_the_others_are_left_out(copy_repository):
     workflow = copy_repository()
-    asked = dict.fromkeys(OpenQuestions.model_fields) | {"needle": {"lineages": ["base"], "pictures": 4}}
+    asked = dict.fromkeys(OpenQuestions.model_fields) | {"needle": {"lineages": ["base", "base.csr"], "pictures": 4}}
     workflow.snakemake(f"scales={json.dumps({'smoke': {'open_questions': asked}})}", "--", "open_questions")
     gathered = answers(workflow)
     assert set(gathered["question"]) == {"needle"}
     assert (gathered["items"] == 4).all()
     assert (workflow.root / "results/smoke/needle/needle_shares.png").exists()
-    assert not list((workflow.root / "models").glob("smoke/*/*/manifest.json")), "nothing is trained"
+    trained = [path.parts[-3] for path in (workflow.root / "models").glob("smoke/*/*/manifest.json")]
+    assert set(trained) == {"base.csr"}, "nothing but what it asks for"
 
 
 @pytest.mark.long
