@@ -42,8 +42,11 @@ def test_a_step_that_does_not_fit_ends_in_an_error_and_leaves_its_table(monkeypa
     assert "editor,gpu,drawing,weights,90.0000" in output.read_text()
 
 
-def test_a_scale_of_cpus_has_nothing_to_hold_to_a_gpu(monkeypatch):
+def test_a_scale_of_cpus_has_nothing_to_hold_to_a_gpu(monkeypatch, tmp_path):
+    """The table, which a workflow waits for, is written all the same."""
     monkeypatch.setattr(forecast, "forecast", lambda scale, engine: [])
-    result = run("--scale", "micro", "--gpu-memory", "80")
+    output = tmp_path / "forecast.csv"
+    result = run("--scale", "micro", "--gpu-memory", "80", "--output", str(output))
     assert result.exit_code == 0
     assert "runs on CPUs" in result.output
+    assert output.read_text() == "step,memory,stage,part,gib,room,fits\n"

@@ -50,11 +50,11 @@ def fit(
         raise ViperError(f"scale {scale} names no GPUs: give --gpu-memory, or fit.gpu_memory in its file")
     used = engine or _installed()
     forecasts = forecast(found, used)
-    if not forecasts:
+    if forecasts:
+        typer.echo(f"A forecast, not a measurement; engine auto is taken for {used}.")
+        typer.echo(shown(forecasts))
+    else:
         typer.echo(f"scale {scale} runs on CPUs: nothing to hold to a GPU's memory")
-        return
-    typer.echo(f"A forecast, not a measurement; engine auto is taken for {used}.")
-    typer.echo(shown(forecasts))
     if output is not None:
         write_table(output, table(forecasts), float_format="%.4f")
     failing = [each.step.name for each in forecasts if not each.fits]
