@@ -33,7 +33,7 @@ rule judge_claims:
         compared=compared(LINEAGES),
         attention=lambda wildcards, input: repeated("--attention", input.attention),
         attention_lineages=repeated("--attention-lineage", ATTENTION),
-        sections=["experiments", "seeds", "evaluation.benchmarks", "analysis"],
+        sections=["experiments", "seeds", "evaluation.source", "evaluation.benchmarks", "analysis"],
         scale=SCALE,
     shell:
         "python -m viper claims {input.predictions:q} {params.attention:q} {params.attention_lineages:q}"

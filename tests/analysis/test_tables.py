@@ -1,6 +1,7 @@
 """From predictions on disk to the files of the tables and the figure, through the commands that the rules call."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,23 @@ def test_drawn_benchmarks_have_their_own_names_and_no_published_score_beside_the
         assert "ToyMMStar (as MMStar) |" in text
         assert "published" not in text
         assert "the paper's figures are not of these" in text
+
+
+def test_claims_speak_of_drawn_benchmarks_by_their_own_names(run, written, tmp_path):
+    of_world = compare(written, OPTIONS.replace("official", "world"))
+    make_tables(run, of_world, tmp_path)
+    run("claims", *of_world, "--scale", "toy", "--output", tmp_path / "claims.csv", "--page", tmp_path / "claims.md")
+    for path in (tmp_path / "main_claims.csv", tmp_path / "claims.csv"):
+        claims = pd.read_csv(path, keep_default_na=False)
+        named = pd.concat([claims["text"], claims["decided_by"], claims["parts"]]).str.cat(sep="\n")
+        for name, file in FILES.items():
+            bare = re.sub(rf"{re.escape(file)}( \(as {re.escape(name)}\))?", "", named)
+            assert name not in bare, f"{path.name} gives {file} the name of {name}"
+    texts = claims.set_index("claim")["text"]
+    assert texts["hallucination_falls"].endswith(f"on {FILES['HallusionBench']} (as HallusionBench)")
+    parts = claims.set_index("claim")["parts"]
+    assert f"without {FILES['MMStar']} +" in parts["gain_without_any_benchmark"]
+    assert f"on {FILES['HallusionBench']} (as HallusionBench)" in (tmp_path / "claims.md").read_text()
 
 
 def test_an_experiment_judges_the_claims_of_its_lineages(run, written, tmp_path):

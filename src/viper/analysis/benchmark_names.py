@@ -4,11 +4,18 @@ Inside the analysis a benchmark has the paper's name, whichever is run in its pl
 figures say which it is.
 """
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
 
 from viper.analysis.published import PROMPTS
+from viper.config.evaluation import Evaluation
+
+
+def drawn_names(evaluation: Evaluation) -> Mapping[str, str]:
+    """The paper's name → name of the one that is drawn in its place; empty where the official ones are run."""
+    return evaluation.benchmarks if evaluation.source == "world" else {}
 
 
 def own_names(table: pd.DataFrame, drawn: Mapping[str, str]) -> pd.DataFrame:
@@ -17,7 +24,7 @@ def own_names(table: pd.DataFrame, drawn: Mapping[str, str]) -> pd.DataFrame:
     Published scores are of the official benchmarks: beside drawn ones they are left out.
 
     Args:
-        drawn: the paper's name → name of the one that is drawn; empty where the official ones are run.
+        drawn: see `drawn_names`.
     """
     named = table.assign(imitates=table["column"].where(table["column"].isin(drawn), ""))
     named["column"] = named["column"].map(lambda column: drawn.get(column, column))
@@ -25,6 +32,29 @@ def own_names(table: pd.DataFrame, drawn: Mapping[str, str]) -> pd.DataFrame:
         published = [column for column in named if column.startswith("published_")]
         named[published] = float("nan")
     return named
+
+
+def own_names_in_claims(judged: pd.DataFrame, drawn: Mapping[str, str]) -> pd.DataFrame:
+    """A table of claims (`viper.analysis.verdicts.judge_all`) with the names of the drawn benchmarks.
+
+    A claim's text says which official one each imitates; its parts have the own name alone.
+
+    Args:
+        drawn: see `drawn_names`.
+    """
+    if not drawn:
+        return judged
+    name = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, drawn))})(?![\w-])")
+
+    def named(text: str, *, imitates: bool) -> str:
+        return name.sub(lambda found: heading(drawn[found[1]], found[1] if imitates else ""), text)
+
+    columns = {"text": True, "decided_by": False, "parts": False}
+    written = {
+        column: judged[column].map(lambda text, imitates=imitates: named(text, imitates=imitates), na_action="ignore")
+        for column, imitates in columns.items()
+    }
+    return judged.assign(**written)
 
 
 def headings(table: pd.DataFrame) -> dict[str, str]:

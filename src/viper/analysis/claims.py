@@ -146,7 +146,7 @@ CLAIMS = (
     *asked_both_ways(
         Claim(
             "most_benchmarks_gain",
-            "The two-stage model beats its base on more than half of the benchmarks (four of seven)",
+            "The two-stage model beats its base on more than half of the benchmarks",
             TWO_STAGE,
             "base",
             parts=each_benchmark,
@@ -187,7 +187,7 @@ CLAIMS = (
     *asked_both_ways(
         Claim(
             "hallucination_falls",
-            "The two-stage model hallucinates less (HallusionBench)",
+            "The two-stage model hallucinates less, on HallusionBench",
             TWO_STAGE,
             "base",
             column="HallusionBench",

@@ -49,13 +49,13 @@ def tables(
 ) -> None:
     """Scores per benchmark and sub-domain, with intervals, differences between lineages and published figures."""
     from viper.analysis import tables as module
-    from viper.analysis.benchmark_names import heading, own_names
+    from viper.analysis.benchmark_names import drawn_names, heading, own_names, own_names_in_claims
     from viper.analysis.predictions import Predictions
     from viper.analysis.verdicts import judge_all
 
     sections = read_options(options)
     settings, names = sections.analysis, sections.evaluation.benchmarks
-    drawn = names if sections.evaluation.source == "world" else {}
+    drawn = drawn_names(sections.evaluation)
     answers = Predictions.of(predictions, lineage)
     benchmark_scores = module.score_benchmarks(answers, names, settings)
     subdomain_scores = module.score_subdomains(answers, names["MMStar"], settings)
@@ -73,7 +73,7 @@ def tables(
         table = own_names(module.tidy(scores, lineage, len(answers.runs)), drawn)
         _write_csv(table, path)
         _write_text(module.markdown(table, f"{title}: {what}", settings), page)
-    _write_csv(judged, claims)
+    _write_csv(own_names_in_claims(judged, drawn), claims)
 
 
 def claims_command(
@@ -89,6 +89,7 @@ def claims_command(
     """Judge all claims of the paper: published, measured, interval, verdict; also those that nothing here measures."""
     from viper.analysis import attention_table, claims_page
     from viper.analysis import tables as module
+    from viper.analysis.benchmark_names import drawn_names, own_names_in_claims
     from viper.analysis.predictions import Predictions
     from viper.analysis.verdicts import judge_all
 
@@ -103,6 +104,7 @@ def claims_command(
         shares = attention_table.read(attention or [], attention_lineage)
         scored["attention"] = attention_table.score(shares, attention_lineage, settings)
     judged = judge_all(scored, lineage, settings, all_of_them=True)
+    judged = own_names_in_claims(judged, drawn_names(sections.evaluation))
     _write_csv(judged, output)
     _write_text(claims_page.page(judged, scale, settings), page)
 

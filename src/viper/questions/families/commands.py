@@ -23,7 +23,7 @@ def families_table(
     claims: Annotated[Path, typer.Option(help="CSV to write: the answers with their verdicts")],
 ) -> None:
     """What each family gains over its own base, and the difference of the gains."""
-    from viper.analysis.benchmark_names import own_names
+    from viper.analysis.benchmark_names import drawn_names, own_names
     from viper.analysis.predictions import Predictions
     from viper.analysis.tables import score_benchmarks
     from viper.questions.families import table as module
@@ -32,8 +32,8 @@ def families_table(
     question, settings = sections.open_questions.families, sections.analysis
     answers = Predictions.of(predictions, question.lineages)
     scores = score_benchmarks(answers, sections.evaluation.benchmarks, settings)
-    drawn = sections.evaluation.benchmarks if sections.evaluation.source == "world" else {}
-    summary = own_names(module.summary(scores, question.families, len(answers.runs)), drawn)
+    summary = module.summary(scores, question.families, len(answers.runs))
+    summary = own_names(summary, drawn_names(sections.evaluation))
     write_table(table, summary, float_format="%.4f")
     write_table(claims, module.claims(scores, question.families, settings), float_format="%.4f")
 
