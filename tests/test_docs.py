@@ -83,7 +83,7 @@ def test_every_file_that_a_page_names_is_made_by_some_rule(page, path):
 
 
 # README's list of results: what each block belongs to.
-BLOCKS = {"`make micro` makes": "main", "`make all` makes": "all"}
+BLOCKS = {"`snakemake main` makes": "main", "`make all` makes": "all"}
 
 
 @pytest.mark.parametrize("sentence", BLOCKS)
