@@ -20,7 +20,7 @@ rule measure_speed:
         L.bench("{what}.csv"),
     wildcard_constraints:
         what="|".join(COMPARED),
-    threads: lambda wildcards: workflow.cores  # nothing else may run beside a measurement
+    threads: os.cpu_count()  # all of `--cores`: nothing else may run beside a measurement
     resources:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(60),
@@ -37,7 +37,7 @@ rule measure_size:
         [manifest(getattr(S.models, part).path) for part in ("vlm", "painter", "editor")],
     output:
         L.bench("size.csv"),
-    threads: lambda wildcards: workflow.cores
+    threads: os.cpu_count()
     resources:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(60),
@@ -65,7 +65,7 @@ rule measure_rows:
     """Memory of the rows that a training reads: against their number, how often they come, and in how many processes."""
     output:
         L.bench("rows.csv"),
-    threads: lambda wildcards: workflow.cores
+    threads: os.cpu_count()
     resources:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(60),

@@ -1,9 +1,11 @@
-# Before the first job of a run: on Slurm, whether it can take the jobs; elsewhere, how many GPUs they share; on both,
-# that Snakemake looks for what may begin when a job has ended, and not all the time.
+# Before the first job of a run: on Slurm, whether it can take the jobs, which get as many CPUs as they ask for; elsewhere,
+# how many GPUs they share; on both, that Snakemake looks for what may begin when a job has ended, and not all the time.
 import os
 
 from snakemake.logging import logger
 from viper.cluster import ending
+
+insides.lift_core_limit(workflow)
 
 # In a job of its own: Snakemake hears when Slurm is about to end it, and what it starts does not.
 if "SLURM_JOB_ID" in os.environ and not workflow.is_main_process:

@@ -1,11 +1,13 @@
 """What this package uses of Snakemake beyond its documentation is there, and is said to be missing where it is not."""
 
 import ast
+import re
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from viper.config import load
 from viper.errors import ViperError
 from viper.workflow import insides
 
@@ -61,3 +63,16 @@ def test_jobs_are_looked_for_when_one_has_ended_and_not_all_the_time(copy_reposi
     said = copy_repository().snakemake("--verbose", *limit, "--", *BENCHMARKS, cores="1")
     looks = (said.stdout + said.stderr).count("Ready jobs: ")
     assert looks == len(BENCHMARKS) if is_lifted else looks > len(BENCHMARKS)
+
+
+@pytest.mark.slow
+def test_a_job_of_a_cluster_gets_the_threads_that_it_asks_for(copy_repository):
+    """Submitted from two cores; a run on these two is held to them."""
+    asked = ("--cores", "2", "--dry-run", "--config", "scale=7b", "--", "train_main")
+    assert _most_threads(copy_repository, "--profile", "slurm", *asked) == load("7b").training.machine.job.threads > 2
+    assert _most_threads(copy_repository, *asked) == 2
+
+
+def _most_threads(copy_repository, *arguments):
+    planned = copy_repository().run("snakemake", *arguments).stdout
+    return max(map(int, re.findall(r"^    threads: (\d+)$", planned, re.MULTILINE)), default=1)

@@ -19,6 +19,7 @@ PRIVATE = {
     "snakemake.api.WorkflowApi": ("_workflow",),
     "snakemake.workflow.Workflow": (
         "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence", "_localrules",
+        "global_resources",
     ),
     "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
     "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
@@ -153,6 +154,17 @@ def lift_rate_limit(workflow: Any) -> None:
     limiter = workflow.scheduler.job_rate_limiter
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == SNAKEMAKES_LIMIT:
         workflow.scheduler.job_rate_limiter = None
+
+
+def lift_core_limit(workflow: Any) -> None:
+    """Let the jobs of a cluster have as many threads as their rules ask for, while the rule files are read.
+
+    Snakemake holds threads to the cores of the machine that it runs on, or to `--cores`, also where a job runs on
+    another one: submitted from four cores, a training that asks for 64 CPUs would get four. Where nodes are counted
+    (`--jobs`), nothing else looks at the cores.
+    """
+    if workflow.global_resources["_nodes"].value is not None:
+        workflow.global_resources["_cores"] = None
 
 
 def run_name(workflow: Any) -> str:
