@@ -90,8 +90,9 @@ def _by_variant(scale: Scale, sections: Iterable[str] | Callable) -> dict[str, C
 
     def depends_on(wildcards: Any) -> list[str]:
         variant, own = variant_of(wildcards.lineage), named(wildcards)
-        changed = set(scale.variants[variant]) if variant else set()
-        return [*own, *(f"variants.{variant}.{each}" for each in changed & {name.split(".")[0] for name in own})]
+        read = {name.split(".")[0] for name in own}
+        changed = sorted(read & set(scale.variants[variant])) if variant else []  # sorted: another order is another job
+        return [*own, *(f"variants.{variant}.{each}" for each in changed)]
 
     return {"options": options, "sections": depends_on}
 
