@@ -20,7 +20,8 @@ from viper.config.schema import Scale
 from viper.layout import Layout
 from viper.lineage import variant_of
 from viper.workflow import insides
-from viper.workflow.source import command_of, fingerprint, prompt_sets
+from viper.workflow.kept import keeping
+from viper.workflow.source import command_of, prompt_sets
 
 Amount = Callable[..., int]
 
@@ -41,27 +42,28 @@ def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: An
     Raises:
         ViperError: a rule names a section that there is not, or a command that there is not.
     """
-    for rule in rules:
-        params = dict(rule.params.items())
-        command = command_of(rule.shellcmd, params)
-        if command is None:
-            continue
-        if "sections" in params:
-            params["options"] = _options(scale, params["sections"])
-            rule.set_params(options=params["options"])
-            if scale.variants and "lineage" in rule.wildcard_names:
-                rule.set_params(**_by_variant(scale, params["sections"]))
-        rule.set_params(code=fingerprint(command, prompt_sets(params)))
-        if insides.asks_for(rule, "gpu"):
-            insides.set_shell(rule, _with_own_gpus(rule.shellcmd))
-        place = _place(rule.name, rule.wildcard_names, str(next(iter(rule.output), "")))
-        insides.give(
-            rule,
-            log=layout.log(place),
-            benchmark=layout.timing(place),
-            conda=environment,
-            resources={"mem_mb": per_attempt(LIGHT_MB), "runtime": per_attempt(LIGHT_MINUTES)},
-        )
+    with keeping() as fingerprint:
+        for rule in rules:
+            params = dict(rule.params.items())
+            command = command_of(rule.shellcmd, params)
+            if command is None:
+                continue
+            if "sections" in params:
+                params["options"] = _options(scale, params["sections"])
+                rule.set_params(options=params["options"])
+                if scale.variants and "lineage" in rule.wildcard_names:
+                    rule.set_params(**_by_variant(scale, params["sections"]))
+            rule.set_params(code=fingerprint(command, prompt_sets(params)))
+            if insides.asks_for(rule, "gpu"):
+                insides.set_shell(rule, _with_own_gpus(rule.shellcmd))
+            place = _place(rule.name, rule.wildcard_names, str(next(iter(rule.output), "")))
+            insides.give(
+                rule,
+                log=layout.log(place),
+                benchmark=layout.timing(place),
+                conda=environment,
+                resources={"mem_mb": per_attempt(LIGHT_MB), "runtime": per_attempt(LIGHT_MINUTES)},
+            )
 
 
 def _with_own_gpus(shell: str) -> str:
