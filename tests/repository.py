@@ -16,12 +16,16 @@ import pytest
 import yaml
 
 from viper.config.yaml_file import read_yaml
+from viper.listings import place_of, read_listing
+from viper.provenance.objects import REMOTE, STORE
+from viper.recorded import read_dvc_file
 from viper.tools import planned_rules, plans_nothing
 
 ROOT = Path(__file__).parents[1]
 STORED = Path("models/micro/pretrained")
 SMOKE = "scales/smoke.yaml"  # parameters
-# All that a run reads, and all that the commands of the documentation read: neither tests nor results.
+# All that a run reads, and all that the commands of the documentation read: neither tests nor results. Of the store
+# only the base models: without dvc.lock nothing else in it belongs to the checkout.
 SOURCES = (
     *("Snakefile", "params.yaml", "scales", "rules", "envs", "profiles", "slurm", "docs", "src", "store"),
     *("Makefile", "pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"),
@@ -148,13 +152,24 @@ def copy(root: Path, leave_out: Sequence[str] = (), models: Path | None = None) 
     """Copy the work tree's sources, its store and, where `models` names them, the stored base models; no results."""
     for name in set(SOURCES) - set(leave_out):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
+        if name == str(REMOTE):
+            _copy_store(root)
+        elif (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
             shutil.copy(ROOT / name, root / name)
     if models is not None:  # newer than the file that names them, so that no rule fetches them
         shutil.copytree(models, root / STORED, copy_function=shutil.copyfile)
     return Checkout(root)
+
+
+def _copy_store(root: Path) -> None:
+    """Copy the objects of the store that are the base models."""
+    (models,) = read_dvc_file(ROOT / f"{STORED}.dvc")
+    for md5 in (models.md5, *read_listing(place_of(ROOT / STORE, models.md5)).values()):
+        place = place_of(root / STORE, md5)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(place_of(ROOT / STORE, md5), place)
 
 
 def clone(source: Checkout, root: Path) -> Checkout:

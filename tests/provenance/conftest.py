@@ -152,6 +152,7 @@ def toy_recorded(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     repository.run("snakemake", "--cores", "2", "--", "all")
     repository.run("viper", "record")
     repository.run("dvc", "push", "--quiet", "--remote", "store")
+    (repository.root / "results/README.md").write_text("git tracks a part of results/\n")
     repository.commit("results")
     return repository
 

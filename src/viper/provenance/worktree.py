@@ -9,7 +9,11 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from viper.layout import MODELS, RESULTS
 from viper.tools import call, has_git, listed, run
+
+# Folders into which rules write, and of which git tracks something too: .dvc files, what is published.
+TRACKED_IN_PART = (MODELS, RESULTS)
 
 
 @contextmanager
@@ -53,7 +57,9 @@ def _addresses(root: Path) -> dict[str, str]:
 def lend(root: Path, place: Path) -> None:
     """Let a worktree have the files of `root` that git does not track, as links: results, and Snakemake's records."""
     (root / ".snakemake").mkdir(exist_ok=True)
-    shutil.rmtree(place / "models")  # of which git tracks the .dvc files
+    for folder in TRACKED_IN_PART:
+        if (root / folder).is_dir():
+            shutil.rmtree(place / folder, ignore_errors=True)
     for path in root.iterdir():
         if not (place / path.name).exists():
             (place / path.name).symlink_to(path.resolve())
