@@ -1,6 +1,6 @@
 # What the paper leaves open: each question that the scale asks is a target of its name, whose rules stand in a file of its
 # name below questions/. It makes tables, figures, and QUESTION_claims: its answers with their verdicts.
-
+TOO_LARGE = {}  # question → what it makes below data/, besides its lineages' data sets
 
 for question in QUESTIONS:
 

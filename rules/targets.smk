@@ -30,9 +30,13 @@ rule dataset:
 
 
 rule benchmarks:
-    """The benchmarks of the reported split."""
+    """The benchmarks of the reported split, and of those that open questions are asked on."""
     input:
-        expand(rules.make_benchmark.output, split=S.analysis.split, name=BENCHMARK_FILES),
+        expand(
+            rules.make_benchmark.output,
+            split=dict.fromkeys([S.analysis.split, *(section.split for section in S.answered_by_benchmarks.values())]),
+            name=BENCHMARK_FILES,
+        ),
 
 
 rule threshold:
@@ -41,18 +45,20 @@ rule threshold:
         rules.calibrate_tau.output if S.reward.tau == "calibrated" else [],
 
 
-# The trained checkpoints of each experiment and open question.
+# The trained checkpoints of each experiment and open question, and what else of it is too large for git: so a DVC stage of
+# results has results alone, and is up to date after a pull.
 for experiment, lineages, seeds in [
     *((name, lineages, S.seeds) for name, lineages in S.experiments.items()),
     *((name, section.lineages, S.asked_seeds) for name, section in QUESTIONS.items()),
 ]:
 
     rule:
-        """The trained checkpoints of this experiment, for every seed that it has."""
+        """The trained checkpoints of this experiment, for every seed that it has, and what else of it is too large for git."""
         name:
             f"train_{experiment}"
         input:
             [checkpoint(lineage, seed) for lineage in lineages for seed in seeds],
+            TOO_LARGE.get(experiment, []),
 
 
 # Their evaluation; of a question that its own measurements answer, no benchmark is asked.

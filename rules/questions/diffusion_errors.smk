@@ -8,6 +8,7 @@ JUDGED = {
     name: [L.asked(f"{name}.csv", lineage=lineage, seed=seed) for lineage in ERRING for seed in S.asked_seeds]
     for name in ("labels", "judged", "confusions")
 }
+TOO_LARGE["diffusion_errors"] = [path for paths in JUDGED.values() for path in paths]
 
 
 rule ask_refinements:

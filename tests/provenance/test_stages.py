@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from repository import ROOT
+from viper.config.yaml_file import read_yaml
 from viper.errors import ViperError
+from viper.layout import DATA, MODELS
 from viper.provenance import dvc_yaml
-from viper.provenance.stages import Stage, chosen, stages
+from viper.provenance.stages import Stage, chosen, is_kept, stages
 from viper.workflow.graph import Graph, Job, from_json, to_json
 from viper.workflow.source import SOURCE
 
@@ -90,6 +93,16 @@ def test_a_stage_of_results_depends_on_nothing_that_may_be_out_of_reach(kept):
     assert found["train_main"].outs == ("models/toy/base.csr",)
     assert "results/toy/metrics" in found["main"].outs
     assert "data/toy/dataset" in found["train_main"].deps
+
+
+@pytest.mark.parametrize("name", read_yaml(ROOT / "dvc.yaml")["stages"])
+def test_no_recorded_stage_of_results_needs_what_may_be_out_of_reach(name):
+    """Else `dvc repro` of it would begin with the synthesis, after a pull that says that all is as recorded."""
+    stage = read_yaml(ROOT / "dvc.yaml")["stages"][name]
+    kept = [is_kept(out) for outs in stage.get("outs", []) for out in ([outs] if isinstance(outs, str) else outs)]
+    assert len(set(kept)) <= 1, "results, or what is too large for git"
+    if any(kept):
+        assert not [dep for dep in stage["deps"] if dep.startswith((f"{DATA}/", f"{MODELS}/"))]
 
 
 def test_checkpoints_and_results_are_folders_whatever_the_number_of_seeds(graph):
