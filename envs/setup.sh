@@ -19,6 +19,8 @@ is_made_here() {
 make_anew() {
     command -v "$python" >/dev/null || stop "needs Python 3.11, and there is no $python: give its path as PYTHON=…"
     is_3_11 "$python" || stop "needs Python 3.11, and $python is another: give the path of 3.11 as PYTHON=…"
+    # Not the one in an activated .venv, which goes: what that was made from.
+    python=$("$python" -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))')
     ! [ -e .venv ] || echo 'make: .venv is not of this folder and Python 3.11: it is made anew' >&2
     rm -rf .venv
     trap 'rm -rf .venv' EXIT

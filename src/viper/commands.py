@@ -1,11 +1,18 @@
 """All commands of `python -m viper`, collected from the areas."""
 
 import inspect
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from viper.errors import ViperError
+
 if TYPE_CHECKING:
+    import click
     import typer
+    from typer.core import TyperCommand
 
 # Each area registers its own commands; heavy libraries are imported only inside a command.
 AREAS = (
@@ -38,7 +45,60 @@ def build() -> "typer.Typer":
         import_module(f"viper.{area}.commands").register(app)
     for command in app.registered_commands:
         command.help = flowing(command.help or command.callback.__doc__ or "")
+        command.cls = careful(command.cls)
     return app
+
+
+def careful(base: "type[TyperCommand] | None") -> "type[TyperCommand]":
+    """A command that refuses to write where it reads, or two things to one place, before it begins.
+
+    What a command writes is known by its parameter: that is `output`, or its help says "to write".
+    """
+    from typer.core import TyperCommand
+
+    class Careful(base or TyperCommand):
+        def invoke(self, ctx: "click.Context") -> object:
+            keep_apart(self.params, ctx.params)
+            return super().invoke(ctx)
+
+    return Careful
+
+
+def keep_apart(params: "Sequence[click.Parameter]", values: Mapping[str, object]) -> None:
+    """Whether every place that is written to has one parameter.
+
+    Args:
+        params: of a command. values: by the names of these.
+
+    Raises:
+        ViperError: what is written to is read, or written to twice.
+    """
+    places = [
+        (param, path)
+        for param in params
+        for value in [values.get(param.name)]
+        for path in (value if isinstance(value, list | tuple) else [value])
+        if isinstance(path, Path)
+    ]
+    for (param, path), (other, another) in combinations(places, 2):
+        written = [each for each in (param, other) if is_written(each)]
+        if written and path.resolve() == another.resolve():
+            read = next((each for each in (param, other) if each not in written), None)
+            raise ViperError(
+                f"{another}: would be overwritten: it is what {_shown(read)} names, and {_shown(written[0])} is "
+                "written. Write to another file"
+                if read
+                else f"{another}: is to be written twice, as {_shown(param)} and {_shown(other)}: name two files"
+            )
+
+
+def is_written(param: "click.Parameter") -> bool:
+    """Whether a command writes what this parameter names."""
+    return param.name == "output" or "to write" in (getattr(param, "help", None) or "")
+
+
+def _shown(param: "click.Parameter") -> str:
+    return max(param.opts, key=len) if param.param_type_name == "option" else param.name.upper()
 
 
 def flowing(text: str) -> str:

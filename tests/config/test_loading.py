@@ -1,5 +1,8 @@
 """params.yaml and scales/ are valid, and every kind of mistake in it gets a message that says how to mend it."""
 
+import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -239,3 +242,27 @@ def test_too_many_seeds_for_the_name_of_a_folder_are_refused(monkeypatch):
     given = ["scale=smoke", f"scales={{smoke: {{seeds: {list(range(100))}}}}}"]
     with pytest.raises(ViperError, match=r"100 of them.*Write them in scales/smoke\.yaml"):
         layout_of(read_run(given), changes(given))
+
+
+@pytest.mark.parametrize("value", [["micro"], {"a": 1}, 3, 1.5, True, None, [], [["micro"]], "nosuch", ""])
+@pytest.mark.parametrize("given", [[], ["seeds=[0]"], ["scales={smoke: {seeds: [0]}}"]])
+def test_a_scale_of_any_type_is_a_name_or_refused(monkeypatch, tmp_path, value, given):
+    """Both in the file and for one run, whatever else the run sets."""
+    monkeypatch.chdir(PARAMS.parent)
+    with pytest.raises(ViperError, match="scale"):
+        read_run([f"scale={json.dumps(value)}", *given])
+    shutil.copytree("scales", tmp_path / "scales")
+    text = re.sub(r"^scale: \w+", f"scale: {json.dumps(value)}", PARAMS.read_text(), count=1, flags=re.MULTILINE)
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ViperError, match="scale"):
+        read_run(given)
+
+
+@pytest.mark.parametrize(("key", "meant"), [("sclae", "scale"), ("sclaes", "scales"), ("analisys", "analysis")])
+def test_a_misspelt_key_beside_the_scales_is_told_which_was_meant(monkeypatch, tmp_path, key, meant):
+    shutil.copytree(PARAMS.parent / "scales", tmp_path / "scales")
+    (tmp_path / "params.yaml").write_text(f"{PARAMS.read_text()}\n{key}: {{}}\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ViperError, match=rf"{key} = {{}}: unknown key; did you mean '{meant}'"):
+        read_run()

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from typer.testing import CliRunner
 
 from viper.analysis.figures import style
 from viper.analysis.verdicts import NOT_MEASURED
+from viper.commands import build
 from viper.errors import ViperError
 from viper.pictures import png
 from viper.plotting import plt
@@ -355,10 +357,6 @@ def test_the_figure_is_drawn_with_judges_and_without():
 
 
 def test_the_command_prints_agreement(tmp_path):
-    from typer.testing import CliRunner
-
-    from viper.commands import build
-
     paths = [write(judged(ITEMS, lambda n, k=k: YES if n % (2 + k) else NO), tmp_path / f"{k}.csv") for k in range(2)]
     result = CliRunner().invoke(
         build(), ["inspection-agreement", *map(str, paths), "--output", str(tmp_path / "o.csv")]
@@ -380,12 +378,64 @@ def test_few_pictures_are_no_certainty():
         assert (found["low"] > 0.6) == (parts >= 5)
 
 
-def test_a_copy_is_no_second_person(tmp_path):
-    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
-    first.write_text("x")
-    second.write_text("y")
-    agreement.check_apart([first, second])
-    for other in (first, tmp_path / ".." / tmp_path.name / "a.csv"):
-        with pytest.raises(ViperError, match="two people"):
-            agreement.check_apart([first, other])
-    assert agreement.names([tmp_path / "the truth.csv", second])[0] == str(tmp_path / "the truth.csv")
+ENCODED = {
+    "another name": lambda path, text: path.write_text(text),
+    "a byte order mark": lambda path, text: path.write_text(text, encoding="utf-8-sig"),
+    "Windows' line ends": lambda path, text: path.write_bytes(text.replace("\n", "\r\n").encode()),
+    "another order of rows": lambda path, text: path.write_text(
+        "\n".join([text.splitlines()[0], *reversed(text.splitlines()[1:])]) + "\n"
+    ),
+    "another order of columns": lambda path, text: pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)[
+        COLUMNS[::-1]
+    ].to_csv(path, index=False),
+}
+
+
+@pytest.mark.parametrize("copied", ENCODED)
+@pytest.mark.parametrize("as_truth", [False, True])
+def test_a_copy_is_no_second_person(tmp_path, copied, as_truth):
+    first = write(judged(ITEMS, lambda number: (YES, NO, UNSURE)[number % 3]), tmp_path / "a.csv")
+    other = write(judged(ITEMS, lambda number: (YES, NO, NO)[number % 3]), tmp_path / "b.csv")
+    copy = tmp_path / "copy.csv"
+    ENCODED[copied](copy, first.read_text())
+    names = [str(first), "--truth", str(copy)] if as_truth else [str(first), str(other), str(copy)]
+    said = CliRunner().invoke(build(), ["inspection-agreement", *names])
+    assert isinstance(said.exception, ViperError), said.output
+    assert "hold the same judgements" in str(said.exception)
+    assert CliRunner().invoke(build(), ["inspection-agreement", str(first), str(other)]).exit_code == 0
+
+
+def test_a_file_named_twice_is_one_person(tmp_path):
+    path = write(judged(ITEMS, lambda number: YES), tmp_path / "a.csv")
+    said = CliRunner().invoke(build(), ["inspection-agreement", str(path), str(path)])
+    assert isinstance(said.exception, ViperError)
+    assert "named twice" in str(said.exception)
+
+
+def test_who_is_called_as_the_truth_is_named_by_the_path(tmp_path):
+    first, second = tmp_path / "the truth.csv", tmp_path / "b.csv"
+    assert agreement.names([first, second]) == [str(first), str(second)]
+
+
+@pytest.mark.parametrize("name", ["bad\udcff.csv", "new\nline.csv", "\x1b[31mred.csv"])
+def test_file_names_of_any_bytes_are_told_as_text(tmp_path, name):
+    paths = [
+        write(judged(ITEMS, lambda number: (YES, NO, UNSURE)[number % 3]), tmp_path / name),
+        write(judged(ITEMS, lambda number: (YES, NO, NO)[number % 3]), tmp_path / "b.csv"),
+    ]
+    table = tmp_path / "o.csv"
+    said = CliRunner().invoke(build(), ["inspection-agreement", *map(str, paths), "--output", str(table)])
+    assert said.exit_code == 0, said.output
+    assert "\\x" in pd.read_csv(table)["first"][0]
+
+
+def test_judgements_are_not_overwritten_by_what_is_told_of_them(tmp_path):
+    paths = [
+        write(judged(ITEMS, lambda number, k=k: (YES, NO, k)[number % 3]), tmp_path / f"{k}.csv") for k in (NO, YES)
+    ]
+    before = paths[0].read_bytes()
+    for place in (paths[0], tmp_path / ".." / tmp_path.name / paths[0].name):
+        said = CliRunner().invoke(build(), ["inspection-agreement", *map(str, paths), "--output", str(place)])
+        assert isinstance(said.exception, ViperError)
+        assert "would be overwritten" in str(said.exception)
+        assert paths[0].read_bytes() == before

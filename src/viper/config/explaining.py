@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from viper.config.base import closest
 from viper.config.inheritance import Place, dotted, short
+from viper.config.places import SCALE, SCALES
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def _mistake(values: Any, details: ErrorDetails, root: type[BaseModel]) -> _Mist
         return _Mistake(place, "", "is missing: add it", is_of_union)
     if kind == "extra_forbidden":
         known = sorted(model.model_fields) if model else []
-        close = closest(str(place[-1]), known)
+        # What scales share stands beside the two keys of params.yaml that are no scale's.
+        close = closest(str(place[-1]), [*known, *((SCALE, SCALES) if place[0] == SCALES and len(place) == 3 else ())])
         remedy = f"did you mean {close!r}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
         return _Mistake(place, value, f"unknown key; {remedy}", is_of_union)
     if kind == "too_short":

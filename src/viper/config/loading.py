@@ -137,12 +137,17 @@ def _others_as_written(
     if not isinstance(scales, Mapping) or not isinstance(own, Mapping):
         return found
     given = [tree.get(SCALES) for _, tree in trees]
-    meant = {found.get(SCALE), SHARED}.union(*(named for named in given if isinstance(named, Mapping)))
+    meant = {_chosen(found), SHARED}.union(*(named for named in given if isinstance(named, Mapping)))
     if not (others := own.keys() - meant):
         return found
     shared = [{SCALES: {SHARED: named[SHARED]}} for named in given if isinstance(named, Mapping) and SHARED in named]
     before = resolve(reduce(merge, shared, written))[SCALES]
     return {**found, SCALES: {name: before[name] if name in others else scale for name, scale in scales.items()}}
+
+
+def _chosen(values: Mapping[str, Any]) -> str | None:
+    """The name of the scale that is run; None where what stands there can be none, which is told when it is checked."""
+    return name if isinstance(name := values.get(SCALE), str) else None
 
 
 def _check_effect(trees: Sequence[tuple[str, Mapping[str, Any]]], values: Mapping[str, Any]) -> None:
@@ -155,7 +160,7 @@ def _check_effect(trees: Sequence[tuple[str, Mapping[str, Any]]], values: Mappin
     Raises:
         ViperError: the scale has a value of its own there, which no value for all scales replaces.
     """
-    scale, shared = values.get(SCALE), {}
+    scale, shared = _chosen(values), {}
     for _, tree in trees:
         scales = tree.get(SCALES)
         shared = merge(shared, scales.get(SHARED, {}) if isinstance(scales, Mapping) else {})

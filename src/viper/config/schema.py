@@ -37,7 +37,8 @@ class Scale(Section):
         min_length=1, max_length=1000, description="the experiment is repeated with each of these seeds"
     )
     question_seeds: Few | None = Field(
-        None, description="of the seeds so many, the first ones, for the open questions; all where it is left out"
+        None,
+        description="of the seeds at most so many, the first ones, for the open questions; all where it is left out",
     )
     experiments: Annotated[dict[str, list[str]], LeaveOutNull] = Field(
         description="experiment → the lineages that it compares"

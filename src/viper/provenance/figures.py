@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from viper.config.questions import OpenQuestions
 from viper.errors import ViperError
 from viper.provenance import dvc_yaml, fetching, objects, rebuild
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
@@ -19,6 +20,8 @@ from viper.workflow.graph import read
 from viper.workflow.source import sources
 
 DRAWN = Path("work/figures")  # what was drawn last, to look at
+FIGURES = "figures"  # the target of those of the paper; the open questions' belong to each question's own
+KINDS = (".png", ".svg", ".rst")  # pictures with their captions
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,11 @@ def redraw(root: Path = Path()) -> list[Drawn]:
     if not lock.outs:
         raise ViperError("no figure is recorded: run the experiment (`make micro`), then `make record`")
     scale = dvc_yaml.recorded_scale_of(root)
-    graph = read(["figures"], scale, root)
+    targets = [FIGURES, *(name for name in OpenQuestions.model_fields if name in lock.stages)]
+    graph = read(targets, scale, root)
     recorded = objects.entries(lock, *objects.places(root))
-    wanted = {path: recorded[path].md5 for path in graph.targets["figures"] if path in recorded}
+    made = [path for name in targets for path in graph.targets[name] if path.endswith(KINDS)]
+    wanted = {path: recorded[path].md5 for path in made if path in recorded}
     if not wanted:
         raise ViperError(
             f"dvc.lock records no figure of scale {scale} where dvc.yaml has them: `make record` records them. What an "

@@ -16,6 +16,7 @@ from scipy.stats import norm
 from viper.errors import ViperError
 from viper.questions.inspection.items import COLUMNS, ELSE, KEY, NO, UNSURE, YES
 from viper.reading import read_numbered_rows
+from viper.synthesis.photographs import printable
 
 ALLOWED = (YES, NO, UNSURE, "")  # '': not judged
 REMEDY = "Save it anew from the page inspection_sheet.html, and change nothing but its name"
@@ -49,17 +50,18 @@ def read_judgements(path: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).set_index(KEY)
 
 
-def check_apart(paths: Sequence[Path]) -> None:
-    """Whether files are of different people.
+def check_apart(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Whether judgements are of different judges.
+
+    Args:
+        tables: by the names of those who judged, the truth among them where it is known.
 
     Raises:
-        ViperError: two are one file, or a copy of it.
+        ViperError: two judge the same parts alike, every one, which is one file or a copy of it.
     """
-    for first, second in combinations(paths, 2):
-        if first.is_file() and second.is_file() and first.read_bytes() == second.read_bytes():
-            raise ViperError(
-                f"{first} and {second}: hold the same judgements, byte for byte: name the files of two people"
-            )
+    for (first, table), (second, other) in combinations(tables.items(), 2):
+        if table.sort_index().equals(other.sort_index()):
+            raise ViperError(f"{first} and {second}: hold the same judgements: name the files of two people")
 
 
 def same_page(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -140,5 +142,5 @@ def told(table: pd.DataFrame) -> list[str]:
 
 def names(paths: Sequence[Path]) -> list[str]:
     """What files are called in tables: their names without suffix; their paths where two have one, or the truth's."""
-    stems = [path.stem for path in paths]
-    return stems if len({*stems, TRUTH}) > len(stems) else [str(path) for path in paths]
+    stems = [printable(path.stem) for path in paths]
+    return stems if len({*stems, TRUTH}) > len(stems) else [printable(path) for path in paths]

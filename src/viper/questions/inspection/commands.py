@@ -136,12 +136,12 @@ def _judged(judgements: list[Path], truth: Path | None):
     """
     from viper.questions.inspection import agreement
 
-    agreement.check_apart(judgements)
-    tables = {
-        name: agreement.read_judgements(path)
-        for name, path in zip(agreement.names(judgements), judgements, strict=True)
-    }
+    names = agreement.names(judgements)
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ViperError(f"{twice[0]}: is named twice: name the files of two people")
+    tables = {name: agreement.read_judgements(path) for name, path in zip(names, judgements, strict=True)}
     tables |= {agreement.TRUTH: agreement.read_judgements(truth)} if truth else {}
     if not tables:
         raise ViperError("no judgements: name CSV files that people saved from the page, or --truth")
+    agreement.check_apart(tables)
     return agreement.same_page(tables)
