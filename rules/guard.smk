@@ -1,4 +1,5 @@
-# Stops before anything is planned on files that were pulled without a record: see src/viper/provenance/guard.py.
+# Stops before anything is planned where a folder cannot be made, or on files that were pulled without a record: see
+# src/viper/provenance/guard.py.
 # Included after common.smk, which checks the parameters.
 import sys
 
@@ -13,6 +14,9 @@ def refuse_pulled_files():
     if pulled:
         stop(guard.message(pulled))
 
+
+if blocked := guard.in_the_way(SCALE):
+    stop(f"{blocked[0]}: is no folder, and the rules make one there: move it away, or mend the link")
 
 if workflow.is_main_process and not guard.is_harmless(sys.argv):
     refuse_pulled_files()

@@ -65,6 +65,19 @@ def test_bad_input_and_what_the_system_refuses_are_one_message(command, message,
     assert said.count("\n") == 1
 
 
+def test_a_message_repeats_no_long_line_of_a_file(monkeypatch, capsys):
+    def command():
+        raise ViperError(f"a.csv lacks the column page, it has {'x' * 10**6}\nSave it anew")
+
+    monkeypatch.setattr(cli, "build", lambda: command)
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = capsys.readouterr().err
+    assert len(said) < 4000
+    assert said.startswith("error: a.csv lacks the column page")
+    assert said.endswith("Save it anew\n")
+
+
 def test_a_mistake_in_the_code_keeps_its_traceback(monkeypatch):
     def command():
         raise RuntimeError("shapes do not match")

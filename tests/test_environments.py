@@ -203,13 +203,16 @@ def test_what_an_earlier_attempt_left_does_not_stand_in_the_way(folder, before):
 
 
 @pytest.mark.slow
-def test_an_environment_that_came_with_a_copied_folder_is_made_anew(folder):
+@pytest.mark.parametrize("activated", [False, True])
+def test_an_environment_that_came_with_a_copied_folder_is_made_anew(folder, activated):
     assert set_up(folder).returncode == 0
     assert "setup.sh" not in set_up(folder).stdout  # nothing to do
     copy = folder.with_name("copy of it")
     shutil.copytree(folder, copy, symlinks=True)
     assert not is_ready(copy)
-    result = set_up(copy)
+    # Where its programs are the first on the path, the Python of that name is its own, which goes.
+    own = {"python": "python3.11", "PATH": f"{copy / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
+    result = set_up(copy, **(own if activated else {}))
     assert (result.returncode, "made anew" in result.stderr) == (0, True), result.stderr
     assert is_ready(copy)
     assert is_ready(folder)

@@ -10,6 +10,7 @@ from viper.errors import ViperError
 from viper.processes import work_alone
 
 HELP = {"--help", "-h"}
+LONGEST = 3000  # characters of a line of a message
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,14 @@ def _run() -> None:
 
 
 def _stop(message: str, status: int = 2) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {_shortened(message)}", file=sys.stderr)
     sys.exit(status)
+
+
+def _shortened(message: str) -> str:
+    """A message in which no line is longer than anybody reads: some repeat what a file holds."""
+    lines = message.split("\n")
+    return "\n".join(each if len(each) <= LONGEST else f"{each[: LONGEST - 500]} … {each[-490:]}" for each in lines)
 
 
 def _out_of_memory(error: Exception) -> str | None:

@@ -68,6 +68,10 @@ def test_the_commit_is_found(repository, name, which, md5):
         ),
         ("models/toy/base.csr", UNKNOWN, "models/toy/base.csr: a folder: name one of its files"),
         (UNSAVED, UNCOMMITTED, "in no commit"),
+        ("", UNKNOWN, "'' names no file: give its path"),
+        ("HEAD:", UNKNOWN, "'HEAD:' names no file"),
+        ("@HEAD", UNKNOWN, "names no file"),
+        ("abc123", UNKNOWN, "a hash has 32 digits"),
     ],
 )
 def test_what_cannot_be_found_says_why(repository, name, status, message):
@@ -94,6 +98,10 @@ def test_a_file_of_a_recorded_folder_is_found_by_the_listing(repository, name):
     made.commit("later")
     found = find(name, root)
     assert (found.commit, found.path, found.md5) == (commit, "results/toy/predictions/a.tsv", "e" * 32)
+    with pytest.raises(
+        RegenerateError, match=r"b\.tsv: there is no such file in results/toy/predictions, which is rec"
+    ):
+        find("results/toy/predictions/b.tsv", root)
 
 
 def test_an_absolute_path_is_found(repository):

@@ -99,6 +99,11 @@ def test_unknown_option_is_refused(run, tmp_path):
         ({"completion": "x", "ground_truth": ["\u200b"]}, "none of them blank"),
         ({"completion": "x", "ground_truth": ["x", "\ud800"]}, "none of them blank"),
         ({"completion": "x", "ground_truth": {"x": 1}}, "list of at least one string"),
+        *(
+            ({"completion": each, "ground_truth": ["x"]}, "'completion' must be a text")
+            for each in (3, True, ["x"], [{"role": "assistant", "content": "x"}], {"x": 1})
+        ),
+        ('{"completion": "x", "completion": "y", "ground_truth": ["x"]}', "the key 'completion' stands there twice"),
         ({"completion": float("nan"), "ground_truth": ["x"]}, "NaN is no JSON number"),
         ("[" * 100_000, "nested too deeply"),
         ('{"completion": ' + "[" * 100_000 + "]" * 100_000 + ', "ground_truth": ["x"]}', "nested too deeply"),

@@ -112,10 +112,10 @@ def pull() -> None:
     typer.echo(
         f"everything that could be fetched is as recorded; {len(pulled.missing)} outs lie in a remote out of reach"
     )
-    for path in pulled.missing:
-        typer.echo(f"  {path}")
-    if pulled.missing and pulled.said:
-        typer.echo(pulled.said)
+    if pulled.missing:
+        _echo_some(pulled.missing, 20)
+        typer.echo("they are made again only where an edit needs them. Why they are out of reach:")
+        typer.echo(pulled.said or "no remote has them")
     if pulled.edited:
         typer.echo("edited since the recording; `snakemake -n all` says what that concerns:")
         _echo_some(pulled.edited, 40)

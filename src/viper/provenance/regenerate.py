@@ -12,13 +12,13 @@ from viper.errors import ViperError
 from viper.provenance import dvc_yaml, rebuild
 from viper.provenance.compare import compare
 from viper.provenance.fetching import UnreachableError, obtain, shortened
-from viper.provenance.objects import STORE, check_store, entries, entry_of, places, put
+from viper.provenance.objects import STORE, check_store, entries, entry_of, files_of, places, put
 from viper.provenance.rebuild import Start
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
 from viper.provenance.stages import is_kept
 from viper.provenance.tree import scale_of
 from viper.provenance.worktree import at_commit
-from viper.recorded import DVC_LOCK, Lock, read_dvc_file, read_lock
+from viper.recorded import DVC_LOCK, Entry, Lock, read_dvc_file, read_lock
 from viper.tools import call, listed, run
 from viper.workflow.graph import Graph, from_json
 
@@ -59,6 +59,8 @@ def find(name: str, root: Path = Path()) -> Recorded:
         path, _, revision = name.rpartition("@")
     elif ":" in name:
         revision, _, path = name.partition(":")
+    if not path:
+        raise RegenerateError(UNKNOWN, f"{name!r} names no file: give its path, path@revision, or its MD5")
     path = relative(root / path, root)
     call("git", "rev-parse", "--git-dir", root=root)  # where git refuses altogether, it says why
     found = run("git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", root=root)
@@ -71,20 +73,26 @@ def find(name: str, root: Path = Path()) -> Recorded:
     entry = entry_of(path, lock, *places(root))
     covering = lock.covering(path)
     if covering and covering.md5.endswith(".dir") and (entry is None or entry.path == covering.path):
-        raise RegenerateError(
-            UNKNOWN,
-            f"{path}: a folder: name one of its files"
-            if entry
-            else f"{path}: recorded as part of the folder {covering.path}, whose list of files is not here: name a "
-            "table or a figure",
-        )
+        raise RegenerateError(UNKNOWN, f"{path}: {_no_file(covering, is_folder=entry is not None, root=root)}")
     if entry is None:
         if entry_of(path, read_lock(root), *places(root)) and revision == "HEAD":
             raise RegenerateError(
                 UNCOMMITTED, f"{path} is recorded here, but in no commit: commit {DVC_LOCK} with the code first"
             )
-        raise RegenerateError(UNKNOWN, f"{path} is not recorded at {revision}: {DVC_LOCK} there names no such file")
+        digits = "; a hash has 32 digits" if re.fullmatch(r"[0-9a-f]+", name) else ""
+        raise RegenerateError(
+            UNKNOWN, f"{path} is not recorded at {revision}: {DVC_LOCK} there names no such file{digits}"
+        )
     return Recorded(commit, path, entry.md5)
+
+
+def _no_file(covering: Entry, is_folder: bool, root: Path) -> str:
+    """Why a path in a recorded folder is no file that could be made again."""
+    if is_folder:
+        return "a folder: name one of its files"
+    if files_of(covering.path, covering.md5, *places(root)):
+        return f"there is no such file in {covering.path}, which is recorded"
+    return f"recorded as part of the folder {covering.path}, whose list of files is not here: name a table or a figure"
 
 
 def _find_hash(value: str, root: Path) -> Recorded:

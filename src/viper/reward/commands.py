@@ -2,6 +2,7 @@
 
 import codecs
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from viper.errors import ViperError
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows {"completion": any JSON value, "ground_truth": [str, …]} of a JSON Lines file; blank lines are skipped.
+    """Rows {"completion": str or null, "ground_truth": [str, …]} of a JSON Lines file; blank lines are skipped.
 
     The file is a user's own, so all that is wrong with it is said at once, with or without a byte order mark.
 
@@ -45,7 +46,7 @@ def _read_row(line: bytes) -> tuple[str | None, dict[str, Any]]:
     from viper.reward.sentences import normalize
 
     try:
-        row = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
+        row = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_without_doubles)
     except UnicodeDecodeError as error:
         return f"not UTF-8 text (byte {error.start} of the line)", {}
     except RecursionError:
@@ -57,10 +58,19 @@ def _read_row(line: bytes) -> tuple[str | None, dict[str, Any]]:
     missing = [key for key in ("completion", "ground_truth") if key not in row]
     if missing:
         return f"lacks {' and '.join(map(repr, missing))}", {}
+    if not isinstance(row["completion"], str | None):
+        return f"'completion' must be a text, or null for none, found {type(row['completion']).__name__}", {}
     truth = row["ground_truth"]
     if not isinstance(truth, list) or not truth or not all(isinstance(item, str) and normalize(item) for item in truth):
         return "'ground_truth' must be a list of at least one string, none of them blank", {}
     return None, row
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Python's reader keeps the last of several values of one key."""
+    if doubled := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
+        raise ValueError(f"the key {doubled[0]!r} stands there twice")
+    return dict(pairs)
 
 
 def _refuse_constant(name: str) -> None:
@@ -75,7 +85,7 @@ def register(app: typer.Typer) -> None:
     def reward(
         file: Annotated[Path, typer.Argument(help='JSON Lines: {"completion": "…", "ground_truth": ["…"]}')],
         embedder: Annotated[str | None, typer.Option(help="Overrides the scale's reward.embedder.path.")] = None,
-        tau: Annotated[float | None, typer.Option(help="Overrides the scale's reward.tau.")] = None,
+        tau: Annotated[float | None, typer.Option(min=-1, max=1, help="Overrides the scale's reward.tau.")] = None,
         scale: Annotated[str | None, typer.Option(help="Scale in params.yaml; default: its own.")] = None,
     ) -> None:
         """Score completions; print one JSON line each: format, correct, reward, and every sentence's best match."""

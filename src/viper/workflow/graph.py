@@ -137,7 +137,7 @@ def planned(
         except MissingRuleException as error:
             unmade = [target for target in targets if f"No rule to produce {target} " in str(error)]
             named = ", ".join(unmade) or asked
-            raise ViperError(f"{named}: no rule makes it: `snakemake --summary` lists what there is") from error
+            raise ViperError(f"{named}: no rule makes it: `snakemake --list-target-rules` lists the targets") from error
         except (WorkflowError, RuleException) as error:
             raise ViperError(f"{asked} cannot be planned: {format_error(error, None)}") from error
         except SystemExit as error:  # from rules/: `stop`
