@@ -13,7 +13,7 @@ from viper.analysis.verdicts import SUPPORTED
 from viper.config.analysis import Analysis
 from viper.config.questions.skills import Skills
 from viper.errors import ViperError
-from viper.questions.skills import table
+from viper.questions.skills import figure, table
 
 OPTIONS = Analysis(
     split="test", resamples=100, confidence=0.95, margin=1.0, seed_spread=0.5, seed=0, published_model="3B"
@@ -102,3 +102,13 @@ def test_other_probes_are_refused():
 def test_contrasts_must_fall():
     with pytest.raises(ValidationError, match="does not fall"):
         Skills(lineages=["base"], seed=0, items=4, contrasts=[0.6, 0.7, 0.8, 0.9])
+
+
+def test_counts_in_the_caption_are_whole(tmp_path):
+    """A table that was read holds them as fractions."""
+    row = {"skill": "text", "lineage": "base.csr", "compared_with": "base", "change": 1.0, "low": 0.5, "high": 2.0}
+    path = tmp_path / "changes.csv"
+    pd.DataFrame([row | {"items": 200, "seeds": 3, "comparisons": 32}])[table.CHANGES].to_csv(path, index=False)
+    text = figure.caption(table.read_changes(path), 0.95)
+    assert "200 probes a skill, 3 seed(s)" in text
+    assert "all 32 comparisons with 95%" in text

@@ -76,11 +76,11 @@ def _draw_curve(axes, part: pd.DataFrame, look: style.Look) -> None:
 
 def caption(changes: pd.DataFrame, confidence: float) -> str:
     """The caption of the forest plot, in reStructuredText."""
-    first = changes.iloc[0]
+    items, seeds, comparisons = (int(changes[name].max()) for name in ("items", "seeds", "comparisons"))
     return (
-        f"Change of each skill over ``{first['compared_with']}``, in points of accuracy, mean over the contrasts that "
-        f"were asked; {first['items']} probes a skill, {changes['seeds'].max()} seed(s). Bars are intervals that hold "
-        f"together for all {first['comparisons']} comparisons with {confidence:.0%} (Bonferroni).\n"
+        f"Change of each skill over ``{changes['compared_with'].iloc[0]}``, in points of accuracy, mean over the "
+        f"contrasts that were asked; {items} probes a skill, {seeds} seed(s). Bars are intervals that hold together for "
+        f"all {comparisons} comparisons with {confidence:.0%} (Bonferroni).\n"
     )
 
 
