@@ -79,8 +79,8 @@ def caption(changes: pd.DataFrame, confidence: float) -> str:
     items, seeds, comparisons = (int(changes[name].max()) for name in ("items", "seeds", "comparisons"))
     return (
         f"Change of each skill over ``{changes['compared_with'].iloc[0]}``, in points of accuracy, mean over the "
-        f"contrasts that were asked; {items} probes a skill, {seeds} seed(s). Bars are intervals that hold together for "
-        f"all {comparisons} comparisons with {confidence:.0%} (Bonferroni).\n"
+        f"contrasts that were asked; {items} probes a skill, {seeds} seed(s). Bars are intervals that hold together "
+        f"for all {comparisons} comparisons with {confidence:.0%} (Bonferroni).\n"
     )
 
 
