@@ -1,9 +1,15 @@
-"""What a job depends on is told in the same order by every process."""
+"""What a job depends on: told in the same order by every process, and nothing of what only brings what is given."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from repository import STORED
+from viper.tools import planned_rules, plans_nothing
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,3 +40,19 @@ def test_sections_of_variants_have_one_order_whatever_the_hash_seed():
     assert len(told) == 1
     several = [line for line in next(iter(told)).splitlines() if line.count("variants.") > 1]
     assert several, "some variant changes several sections"
+
+
+@pytest.mark.slow
+def test_an_edit_of_what_fetches_models_makes_nothing_anew(copy_repository):
+    """The base models stand behind every training: what is fetched is the same whatever code fetched it."""
+    workflow = copy_repository()
+    shutil.rmtree(workflow.root / STORED)
+    shutil.copytree(ROOT / "store", workflow.root / "store")
+    workflow.snakemake("--", "images", f"{STORED}/vlm/manifest.json")
+    for name in ("provenance/worktree.py", "provenance/stored.py", "listings.py"):
+        workflow.edit(f"src/viper/{name}", "\nfrom ", "\nEDITED = True\nfrom ")
+    planned = workflow.snakemake("--dry-run", "--", "images", f"{STORED}/vlm/manifest.json")
+    assert plans_nothing(planned.stdout + planned.stderr)
+    workflow.edit("src/viper/synthesis/world.py", "\nfrom ", "\nEDITED = True\nfrom ")
+    planned = workflow.snakemake("--dry-run", "--", "images", f"{STORED}/vlm/manifest.json")
+    assert set(planned_rules(planned.stdout)) == {"draw_images", "images"}
