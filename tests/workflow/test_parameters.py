@@ -45,6 +45,27 @@ def test_a_file_for_one_run_changes_values_and_may_execute_nothing(copy_reposito
     assert "__use_yte__ is refused" in refused.stdout + refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("lineages", "drawn"),
+    [
+        (["base", "base.csr.vop", "base.mix+look"], ["base.csr.vop", "base.mix"]),
+        (["base.sft", "base.cold.csr"], ["base.cold.csr"]),
+        (["base", "base.sft"], []),
+    ],
+)
+def test_reward_curves_are_of_what_was_trained_with_a_reward(copy_repository, lineages, drawn):
+    """Others stand in the tables of such an experiment; where there is none at all, nothing is trained first."""
+    change = f"scales={json.dumps({'smoke': {'experiments': {'ablation_mixed_rl': lineages}}})}"
+    said = copy_repository().snakemake(
+        change, "--dry-run", "--printshellcmds", "--", "ablation_mixed_rl", check=bool(drawn)
+    )
+    if drawn:
+        (command,) = (line for line in said.stdout.splitlines() if "viper reward-curves" in line)
+        assert re.findall(r"--lineage (\S+)", command) == drawn
+    else:
+        one_message(said, "experiments.ablation_mixed_rl draws the rewards of training")
+
+
 def test_a_cold_start_that_is_missing_stops_only_what_needs_it(copy_repository):
     workflow = copy_repository()
     change = "scales={smoke: {training: {cold_start: {source: cold.jsonl}}}}"
