@@ -2,19 +2,8 @@
 # its name: its tables, and the figures that rules/common.smk names. A new ablation is one line in params.yaml (docs/experiments.md).
 
 
-def rewarded(experiment):
-    """Those of an experiment's lineages that some phase trained with a reward: no other has a reward curve."""
-    phases = {
-        lineage: [stage.rsplit(".", 1)[1] for stage in parse_lineage(lineage).stages]
-        for lineage in without_controls(S.experiments[experiment])
-    }
-    return [
-        lineage for lineage, names in phases.items() if any(S.training.phases[name].method == "grpo" for name in names)
-    ]
-
-
 for ablation in ABLATIONS:
-    if "rewards" in kinds_of_figures(ablation) and not rewarded(ablation):
+    if "rewards" in kinds_of_figures(ablation) and not rewarded(S.experiments[ablation]):
         stop(
             f"experiments.{ablation} draws the rewards of training, and no phase of its lineages has one: add a lineage "
             "such as base.csr, or remove the experiment"
@@ -54,12 +43,12 @@ rule ablation_tables:
 rule reward_curves:
     """An ablation's rewards over the steps of training, and where the first lineage overtakes the others."""
     input:
-        lambda wildcards: reward_metrics(rewarded(wildcards.experiment)),
+        lambda wildcards: reward_metrics(rewarded(S.experiments[wildcards.experiment])),
     output:
         curves=L.table("{experiment}", "{experiment}_rewards"),
         crossings=L.table("{experiment}", "{experiment}_crossings"),
     params:
-        compared=lambda wildcards: compared(rewarded(wildcards.experiment)),
+        compared=lambda wildcards: compared(rewarded(S.experiments[wildcards.experiment])),
         sections=lambda wildcards: [f"experiments.{wildcards.experiment}", "seeds", "analysis"],
     shell:
         "python -m viper reward-curves {input:q} {params.compared:q} --options {params.options:q} --curves {output.curves:q}"

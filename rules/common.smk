@@ -130,6 +130,17 @@ def reward_metrics(lineages):
     return [L.metrics("train.csv", lineage=stage, seed=seed) for stage in dict.fromkeys(stages) for seed in S.seeds]
 
 
+def rewarded(lineages):
+    """Those of these lineages that some phase trains with a reward: no other has a reward curve."""
+    phases = {
+        lineage: [stage.rsplit(".", 1)[1] for stage in parse_lineage(lineage).stages]
+        for lineage in without_controls(lineages)
+    }
+    return [
+        lineage for lineage, names in phases.items() if any(S.training.phases[name].method == "grpo" for name in names)
+    ]
+
+
 def without_controls(lineages):
     """What is trained for these lineages: the same for all controls that a checkpoint is asked with."""
     return list(dict.fromkeys(split_control(lineage)[0] for lineage in lineages))
