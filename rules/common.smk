@@ -132,12 +132,10 @@ def reward_metrics(lineages):
 
 def rewarded(lineages):
     """Those of these lineages that some phase trains with a reward: no other has a reward curve."""
-    phases = {
-        lineage: [stage.rsplit(".", 1)[1] for stage in parse_lineage(lineage).stages]
-        for lineage in without_controls(lineages)
-    }
     return [
-        lineage for lineage, names in phases.items() if any(S.training.phases[name].method == "grpo" for name in names)
+        lineage
+        for lineage in without_controls(lineages)
+        if any(S.training.phases[phase].method == "grpo" for phase in parse_lineage(lineage).phases)
     ]
 
 

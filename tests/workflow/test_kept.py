@@ -25,7 +25,6 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(source, "PACKAGES", ("toy",))
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     package = tmp_path / "toy"
-    package.joinpath("reads").write_text("")
 
     def read(command, sets=None):
         if command == "none":
