@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,18 +44,18 @@ def build() -> "typer.Typer":
         import_module(f"viper.{area}.commands").register(app)
     for command in app.registered_commands:
         command.help = flowing(command.help or command.callback.__doc__ or "")
-        command.cls = careful(command.cls)
+        command.cls = careful()
     return app
 
 
-def careful(base: "type[TyperCommand] | None") -> "type[TyperCommand]":
+def careful() -> "type[TyperCommand]":
     """A command that refuses to write where it reads, or two things to one place, before it begins.
 
     What a command writes is known by its parameter: that is `output`, or its help says "to write".
     """
     from typer.core import TyperCommand
 
-    class Careful(base or TyperCommand):
+    class Careful(TyperCommand):
         def invoke(self, ctx: "click.Context") -> object:
             keep_apart(self.params, ctx.params)
             return super().invoke(ctx)
@@ -80,15 +79,17 @@ def keep_apart(params: "Sequence[click.Parameter]", values: Mapping[str, object]
         for path in (value if isinstance(value, list | tuple) else [value])
         if isinstance(path, Path)
     ]
-    for (param, path), (other, another) in combinations(places, 2):
-        written = [each for each in (param, other) if is_written(each)]
-        if written and path.resolve() == another.resolve():
-            read = next((each for each in (param, other) if each not in written), None)
+    written: dict[Path, click.Parameter] = {}
+    for param, path in places:
+        if is_written(param) and (other := written.get(path.resolve())):
+            raise ViperError(f"{path}: is to be written twice, as {_shown(other)} and {_shown(param)}: name two files")
+        if is_written(param):
+            written[path.resolve()] = param
+    for param, path in places:
+        if not is_written(param) and (writer := written.get(path.resolve())):
             raise ViperError(
-                f"{another}: would be overwritten: it is what {_shown(read)} names, and {_shown(written[0])} is "
-                "written. Write to another file"
-                if read
-                else f"{another}: is to be written twice, as {_shown(param)} and {_shown(other)}: name two files"
+                f"{path}: would be overwritten: it is what {_shown(param)} names, and {_shown(writer)} is written. "
+                "Write to another file"
             )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from viper import digests
 from viper.errors import ViperError
 from viper.listings import digest_of
-from viper.provenance.guard import in_the_way, is_harmless, message, unrecorded
+from viper.provenance.guard import is_harmless, message, unrecorded
 from viper.workflow.metadata import INCOMPLETE, METADATA
 
 TABLE, MODEL = "results/toy/main/main.csv", "models/toy/base.csr"
@@ -36,21 +36,6 @@ def tree(tmp_path, monkeypatch):
 def write_record(tree, path, kind=METADATA):
     (tree / kind).mkdir(parents=True, exist_ok=True)
     (tree / kind / urlsafe_b64encode(path.encode()).decode()).write_text("{}")
-
-
-@pytest.mark.parametrize("top", ["data", "models", "results", "work", "logs", "benchmarks"])
-@pytest.mark.parametrize("below", [[], ["toy"]])
-def test_a_file_or_a_broken_link_in_place_of_a_folder_is_named(tmp_path, top, below):
-    assert in_the_way("toy", tmp_path) == []
-    place = tmp_path.joinpath(top, *below)
-    place.parent.mkdir(exist_ok=True)
-    for make in (place.touch, lambda: place.symlink_to(tmp_path / "nowhere")):
-        make()
-        assert in_the_way("toy", tmp_path) == ["/".join([top, *below])]
-        place.unlink()
-    (tmp_path / "disk").mkdir()
-    place.symlink_to(tmp_path / "disk")  # a folder on another disk is one
-    assert in_the_way("toy", tmp_path) == []
 
 
 def test_pulled_files_are_found(tree):

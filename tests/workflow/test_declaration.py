@@ -1,14 +1,13 @@
 """What a job depends on: told in the same order by every process, and nothing of what only brings what is given."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from repository import STORED
+from repository import STORED, copy
 from viper.tools import planned_rules, plans_nothing
 
 ROOT = Path(__file__).parents[2]
@@ -43,11 +42,9 @@ def test_sections_of_variants_have_one_order_whatever_the_hash_seed():
 
 
 @pytest.mark.slow
-def test_an_edit_of_what_fetches_models_makes_nothing_anew(copy_repository):
+def test_an_edit_of_what_fetches_models_makes_nothing_anew(tmp_path):
     """The base models stand behind every training: what is fetched is the same whatever code fetched it."""
-    workflow = copy_repository()
-    shutil.rmtree(workflow.root / STORED)
-    shutil.copytree(ROOT / "store", workflow.root / "store")
+    workflow = copy(tmp_path / "checkout")
     workflow.snakemake("--", "images", f"{STORED}/vlm/manifest.json")
     for name in ("provenance/worktree.py", "provenance/stored.py", "listings.py"):
         workflow.edit(f"src/viper/{name}", "\nfrom ", "\nEDITED = True\nfrom ")

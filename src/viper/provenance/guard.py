@@ -9,13 +9,11 @@ just making some. Pulled is what has the bytes that dvc.lock records, while Snak
 work on them (.snakemake/incomplete); or what such bytes replaced after Snakemake had recorded others.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from viper.digests import CACHES, noted
-from viper.layout import DATA, MODELS, RESULTS, WORK
 from viper.listings import digest_of
 from viper.provenance.objects import files_in, parts_of
 from viper.provenance.sidecar import SUFFIX
@@ -33,13 +31,6 @@ def is_harmless(arguments: Sequence[str]) -> bool:
     """
     program, *options = arguments
     return Path(program).parent.name == "viper" or not HARMLESS.isdisjoint(options)
-
-
-def in_the_way(scale: str, root: Path = Path()) -> list[str]:
-    """What lies where rules make the folders of a scale, and is none."""
-    tops = (DATA, MODELS, RESULTS, WORK, "logs", "benchmarks")
-    places = [Path(top, *below) for top in tops for below in ((), (scale,))]
-    return [place.as_posix() for place in places if os.path.lexists(root / place) and not (root / place).is_dir()]
 
 
 def unrecorded(scale: str, root: Path = Path()) -> list[str]:
