@@ -20,6 +20,7 @@ from viper.listings import place_of, read_listing
 from viper.provenance.objects import REMOTE, STORE
 from viper.recorded import read_dvc_file
 from viper.tools import planned_rules, plans_nothing
+from viper.workflow.kept import KEPT
 
 ROOT = Path(__file__).parents[1]
 STORED = Path("models/micro/pretrained")
@@ -149,18 +150,29 @@ class Checkout:
 
 
 def copy(root: Path, leave_out: Sequence[str] = (), models: Path | None = None) -> Checkout:
-    """Copy the work tree's sources, its store and, where `models` names them, the stored base models; no results."""
+    """Copy the work tree's sources, its store and, where `models` names them, the stored base models; no results.
+
+    What Python and Snakemake keep of the code comes along: it holds for the same bytes and times of change, and to make
+    it anew takes every copy's first start of Snakemake twice as long.
+    """
     for name in set(SOURCES) - set(leave_out):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         if name == str(REMOTE):
             _copy_store(root)
         elif (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(ROOT / name, root / name, ignore=_passing)
         else:
             shutil.copy(ROOT / name, root / name)
     if models is not None:  # newer than the file that names them, so that no rule fetches them
         shutil.copytree(models, root / STORED, copy_function=shutil.copyfile)
     return Checkout(root)
+
+
+def _passing(folder: str, names: list[str]) -> list[str]:
+    """What lies in a folder for a moment only, since others work with it too, or tells where a package is installed."""
+    if Path(folder).name == "__pycache__":
+        return [name for name in names if not name.endswith(".pyc") and name != KEPT]
+    return [name for name in names if name.endswith(".egg-info")]
 
 
 def _copy_store(root: Path) -> None:

@@ -16,6 +16,7 @@ from viper.files import atomic_write
 from viper.workflow import source
 
 Fingerprint = Callable[[str, frozenset[str] | None], str]
+KEPT = "fingerprints.json"
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def keeping() -> Iterator[Fingerprint]:
     Raises:
         ViperError: there is no command of that name.
     """
-    path = source.SOURCE / source.PACKAGES[0] / "__pycache__" / "fingerprints.json"
+    path = source.SOURCE / source.PACKAGES[0] / "__pycache__" / KEPT
     state = _state()
     kept = _read(path, state)
     known = dict(kept)
