@@ -50,7 +50,7 @@ def distinct(counts: Mapping[str, int], drawn: int) -> float:
     rest = total - numbers
     can_miss = rest >= drawn
     missed = np.exp(_log_choose(rest[can_miss], drawn) - _log_choose(total, drawn))
-    return float(len(numbers) - missed.sum())
+    return float(min(len(numbers) - missed.sum(), drawn))  # rounding takes it beyond where all are different
 
 
 def entropy(counts: Mapping[str, int]) -> float:

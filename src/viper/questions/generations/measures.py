@@ -136,7 +136,8 @@ def _known(measured: Mapping[tuple[str, int], Sequence[Value]], lineage: str, se
 
 
 def _share(name: str, share: float, n: int) -> Value:
-    return Value(name, PERCENT, 100 * share, 100 * float(np.sqrt(share * (1 - share) / n)), n)
+    expected = (share * n + 2) / (n + 4)  # Agresti and Coull: that all are right of some says little of all others
+    return Value(name, PERCENT, 100 * share, 100 * float(np.sqrt(expected * (1 - expected) / n)), n)
 
 
 def _entropy(name: str, counts: Mapping[str, int]) -> Value:
