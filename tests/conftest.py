@@ -26,7 +26,11 @@ processor.keep_to_avx2()  # tests calculate as commands do
 
 
 # Files whose tests share one full run of the workflow (the fixture `finished`), which takes minutes.
-SHARING = ("tests/workflow/slurm/test_slurm.py", "tests/workflow/test_smoke.py")
+SHARING = (
+    "tests/workflow/slurm/test_slurm.py",
+    "tests/workflow/test_smoke.py",
+    "tests/workflow/test_questions.py",
+)
 # Files that take longest, the longest first, and begun first, so that no worker is left alone with one.
 LONGEST = (
     *SHARING,

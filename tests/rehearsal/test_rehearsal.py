@@ -64,7 +64,6 @@ def test_two_evaluations_start_at_once_and_one_is_queued_again(stage, cluster):
         assert some == whole[: len(some)], name
 
 
-@pytest.mark.long  # some thirty-five jobs, each of which starts Snakemake and the step
 def test_a_checkpoint_is_trained_as_the_scale_says(stage, cluster):
     """From photographs to the first phase, every step on the way."""
     target = f"models/{stage.scale}/base.csr/seed0/manifest.json"
@@ -72,7 +71,6 @@ def test_a_checkpoint_is_trained_as_the_scale_says(stage, cluster):
     check_trainings(stage, cluster)
 
 
-@pytest.mark.long
 def test_everything_up_to_the_claims(stage, cluster, experiments):
     scales = [f"scales={{{stage.scale}: {{experiments: {{{experiments}}}}}}}"] if experiments else []
     finished(stage, stage.start(*scales, *JOBS, "--", "all"))

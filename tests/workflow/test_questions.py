@@ -1,10 +1,12 @@
 """The open questions at smoke scale: from nothing to answers that may be quoted."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 
+from repository import duplicate
 from viper.config import load
 from viper.config.questions import OpenQuestions
 from viper.questions.answers import COLUMNS
@@ -26,16 +28,19 @@ def answers(workflow):
 
 
 @pytest.mark.slow
-def test_one_question_is_answered_where_the_others_are_left_out(copy_repository):
-    workflow = copy_repository()
+def test_one_question_is_answered_where_the_others_are_left_out(finished, tmp_path):
+    workflow = duplicate(finished, tmp_path / "checkout")
+    for folder in (workflow.root / "models/smoke").iterdir():
+        if folder.name != "base.csr":
+            shutil.rmtree(folder)
     asked = dict.fromkeys(OpenQuestions.model_fields) | {"needle": {"lineages": ["base", "base.csr"], "pictures": 4}}
     workflow.snakemake(f"scales={json.dumps({'smoke': {'open_questions': asked}})}", "--", "open_questions")
     gathered = answers(workflow)
     assert set(gathered["question"]) == {"needle"}
     assert (gathered["items"] == 4).all()
     assert (workflow.root / "results/smoke/needle/needle_shares.png").exists()
-    trained = [path.parts[-3] for path in (workflow.root / "models").glob("smoke/*/*/manifest.json")]
-    assert set(trained) == {"base.csr"}, "nothing but what it asks for"
+    there = [path.parts[-3] for path in (workflow.root / "models").glob("smoke/*/*/manifest.json")]
+    assert set(there) == {"base.csr"}, "nothing is trained but what it asks for"
 
 
 @pytest.mark.long

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from repository import Checkout, environment
+from repository import Checkout, duplicate, environment
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CLIENTS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
@@ -329,9 +329,15 @@ def _on(cluster: PrivateSlurm, checkout: Checkout) -> SlurmWorkflow:
 
 
 @pytest.fixture(scope="module")
-def workflow(copy_repository, slurm: PrivateSlurm) -> SlurmWorkflow:
-    """A copy of the repository on the cluster; the tests of a module share it."""
-    return _on(slurm, copy_repository())
+def workflow(finished: Checkout, slurm: PrivateSlurm, tmp_path_factory) -> SlurmWorkflow:
+    """A copy of the repository on the cluster, with the data sets of a local run; the tests of a module share it.
+
+    A synthesis under Slurm is what `tests/rehearsal` begins with.
+    """
+    made = duplicate(finished, tmp_path_factory.mktemp("slurm") / "checkout")
+    for name in ("models/smoke", "results/smoke", "data/smoke/benchmarks", "logs", "benchmarks"):
+        shutil.rmtree(made.root / name)
+    return _on(slurm, made)
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,7 @@ def test_without_slurm_there_is_one_sentence(workflow, tmp_path):
 
 
 def test_what_was_trained_is_what_a_local_run_trains(workflow, finished, differing_files):
-    """From images to checkpoints that were broken off and gone on with, against a run in one go."""
+    """Checkpoints that were broken off and gone on with, against a run in one go."""
     assert {path.parents[1].name for path in workflow.root.glob("models/smoke/*/seed0/manifest.json")} == {
         "base.csr",
         "base.csr.vop",
