@@ -51,8 +51,9 @@ def test_loss_and_gradients_are_those_of_stock_trl(build, order):
         {"responses_per_pass": 6},
         {"responses_per_pass": 2},  # gradients add up over three passes, groups cut in two
         {"responses_per_pass": 3, "updates_per_rollout": 2},
+        {"responses_per_pass": 3, "updates_per_rollout": 2, "beta": 0.1},  # a reference model is asked too
     ],
-    ids=["one pass", "several passes", "several updates"],
+    ids=["one pass", "several passes", "several updates", "a KL term"],
 )
 def test_training_is_that_of_stock_trl(build, settings):
     weights = []

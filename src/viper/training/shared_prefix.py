@@ -64,6 +64,7 @@ class SharedPrefixGRPOTrainer(PromptsOnceGRPOTrainer):
     ):
         """Log-probabilities and entropies of the response tokens, (rows, logits_to_keep) each, as the original's.
 
+        Entropies only where they are asked for: TRL's reference model, that of a KL term, does not tell them.
         `batch_size` bounds the rows of one pass there; here all rows go through at once, their prompts being shared.
         """
         length = input_ids.shape[1] - logits_to_keep
@@ -72,7 +73,7 @@ class SharedPrefixGRPOTrainer(PromptsOnceGRPOTrainer):
         place = torch.tensor([used.index(number) for number in self._place], device=input_ids.device)
         positions = position_ids(model, shared, logits_to_keep)
         log_probs = torch.zeros(len(input_ids), logits_to_keep, device=input_ids.device)
-        entropies = torch.zeros_like(log_probs)
+        entropies = torch.zeros_like(log_probs) if compute_entropy else None
         with self.accelerator.autocast():
             cache = prefill(model, shared, positions)
             for rows in _by_length(attention_mask[:, length:]):
@@ -90,8 +91,9 @@ class SharedPrefixGRPOTrainer(PromptsOnceGRPOTrainer):
                 )
                 columns = torch.arange(last - length, device=rows.device)
                 log_probs = log_probs.to(outputs.log_probs.dtype).index_put((rows[:, None], columns), outputs.log_probs)
-                entropies = entropies.to(outputs.entropy.dtype).index_put((rows[:, None], columns), outputs.entropy)
-        return log_probs, entropies if compute_entropy else None, None
+                if compute_entropy:
+                    entropies = entropies.to(outputs.entropy.dtype).index_put((rows[:, None], columns), outputs.entropy)
+        return log_probs, entropies, None
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, has_tool_images=False):
         """Token ids of one response per prompt, and None for log-probabilities, as the original."""
