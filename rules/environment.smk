@@ -12,7 +12,7 @@ try:
     import viper.config
     from viper import checkout, digests
     from viper.errors import ViperError
-    from viper.workflow import runs
+    from viper.workflow import insides, runs
     from viper.tools import tell_dvc_of_missing_git
 except ImportError as error:
     stop(
@@ -30,3 +30,4 @@ except ViperError as error:
 
 checkout.use_own_programs()
 digests.begin_run()
+insides.look_behind_ancient()

@@ -5,7 +5,9 @@ pinned; `check` says in one sentence what another one lacks.
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from importlib import import_module
 from importlib.metadata import version
 from types import FunctionType
@@ -21,7 +23,7 @@ PRIVATE = {
         "_prepare_dag", "_build_dag", "dag", "scheduler", "rules", "dag_settings", "persistence", "_localrules",
         "global_resources",
     ),
-    "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason"),
+    "snakemake.dag.DAG": ("jobs", "needrun_jobs", "reason", "update_needrun", "bfs", "depending"),
     "snakemake.jobs.Reason": ("_missing_output", "_updated_input", "_updated_input_run", "forced"),
     "snakemake.persistence.PersistenceBase": (
         "input_changed", "params_changed", "code_changed", "software_stack_changed",
@@ -133,6 +135,41 @@ def reason(workflow: Any, job: Any) -> dict[str, Any]:
         "shell": any(records.code_changed(job)),
         "environment": any(records.software_stack_changed(job)),
     }
+
+
+def look_behind_ancient() -> None:
+    """Let Snakemake, in this process, ask of each job behind an `ancient` input whether it has to run.
+
+    When a job is going to run, Snakemake takes all behind it for settled, and asks none of them by itself; those that
+    only an `ancient` input ties to it are then left out, and what is missing there is not made, in a run that ends well
+    (snakemake/snakemake#4166).
+    """
+    from snakemake.dag import DAG
+
+    if not hasattr(DAG.update_needrun, "__wrapped__"):
+        DAG.update_needrun = _looking_behind_ancient(DAG.update_needrun)
+
+
+def _looking_behind_ancient(update_needrun: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @wraps(update_needrun)
+    async def update(dag: Any, *args: Any, **kwargs: Any) -> None:
+        dag.bfs = _tied  # what the original takes for settled, and nothing else there
+        try:
+            await update_needrun(dag, *args, **kwargs)
+        finally:
+            del dag.bfs
+
+    return update
+
+
+def _tied(depending: Mapping[Any, Mapping[Any, Iterable[Any]]], *jobs: Any) -> Iterator[Any]:
+    """Some jobs, and those behind them through inputs that are not `ancient`."""
+    waiting, found = deque(jobs), set(jobs)
+    while waiting:
+        yield (job := waiting.popleft())
+        behind = [each for each, files in depending[job].items() if not all(file.is_ancient for file in files)]
+        waiting += [each for each in behind if each not in found]
+        found.update(behind)
 
 
 def share(workflow: Any, resource: str, amount: int) -> None:
