@@ -17,7 +17,7 @@ import viper.models.torchvision_shim  # noqa: F401  (before transformers reaches
 from tokenizers import SentencePieceUnigramTokenizer  # isort: skip
 import transformers as tf
 
-from paper_scale.conftest import PROMPTS, SAID, qwen_ids, qwen_image_parts, qwen_tokenizer_with_images
+from paper_scale.conftest import PROMPTS, SAID, internvl, qwen_ids, qwen_image_parts, qwen_tokenizer_with_images
 
 SHARD = "100KB"
 HIDDEN, INNER, LAYERS, HEADS, KEYS = 64, 64, 2, 4, 2
@@ -182,6 +182,15 @@ def write_vlm(folder: Path, *, tied: bool) -> None:
     write_qwen_tokenizer(tokenizer, folder)
     write_json(folder / "chat_template.json", {"chat_template": CHAT_TEMPLATE})
     write_image_processor(folder)
+    _write_page(folder)
+
+
+def write_other_vlm(folder: Path) -> None:
+    """OpenGVLab/InternVL3-2B-hf, which an open question compares with; it is downloaded, and asked nothing."""
+    torch.manual_seed(2)
+    model, processor = internvl()
+    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size=SHARD)
+    processor.save_pretrained(folder)
     _write_page(folder)
 
 

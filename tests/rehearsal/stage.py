@@ -22,10 +22,12 @@ COLD_SAMPLES = 4
 
 def fill_hub(root: Path, scale: str) -> dict[str, str]:
     """Everything that a scale downloads, below `root` as `rehearsal.server` serves it; return the MD5s of tables."""
-    names = {part: pinned.partition("@")[0] for part, pinned in load(scale).models.hub.items()}
-    models = {part: root / "models" / name for part, name in names.items()}
-    for folder in models.values():
+    models = {part: root / "models" / pinned.partition("@")[0] for part, pinned in load(scale).models.hub.items()}
+    others = {root / "models" / pinned.partition("@")[0] for pinned in pinned_models(scale)} - {*models.values()}
+    for folder in (*models.values(), *others):
         folder.mkdir(parents=True)
+    for folder in others:
+        hub_models.write_other_vlm(folder)
     hub_models.write_vlm(models["vlm"], tied=scale == "3b")
     hub_models.write_pipeline(models["painter"], edits=False)
     hub_models.write_pipeline(models["editor"], edits=True)
@@ -34,6 +36,12 @@ def fill_hub(root: Path, scale: str) -> dict[str, str]:
     benchmarks.write_mantis(root / "datasets" / "TIGER-Lab" / "Mantis-Eval")
     benchmarks.write_crpe_pictures(root)
     return benchmarks.write_tables(root)
+
+
+def pinned_models(scale: str) -> set[str]:
+    """The models that a scale, or a variant that something is made under, takes from the hub."""
+    described = load(scale)
+    return {name for variant in described.used_variants for name in described.under(variant).models.hub.values()}
 
 
 def write_cold_start(path: Path) -> None:
