@@ -42,9 +42,10 @@ def build() -> "typer.Typer":
     )
     for area in AREAS:
         import_module(f"viper.{area}.commands").register(app)
+    kind = careful()
     for command in app.registered_commands:
         command.help = flowing(command.help or command.callback.__doc__ or "")
-        command.cls = careful()
+        command.cls = kind
     return app
 
 
@@ -81,12 +82,14 @@ def keep_apart(params: "Sequence[click.Parameter]", values: Mapping[str, object]
     ]
     written: dict[Path, click.Parameter] = {}
     for param, path in places:
-        if is_written(param) and (other := written.get(path.resolve())):
+        if not is_written(param):
+            continue
+        if other := written.get(path.resolve()):
             raise ViperError(f"{path}: is to be written twice, as {_shown(other)} and {_shown(param)}: name two files")
-        if is_written(param):
-            written[path.resolve()] = param
+        written[path.resolve()] = param
     for param, path in places:
-        if not is_written(param) and (writer := written.get(path.resolve())):
+        writer = written.get(path.resolve())
+        if writer and not is_written(param):
             raise ViperError(
                 f"{path}: would be overwritten: it is what {_shown(param)} names, and {_shown(writer)} is written. "
                 "Write to another file"

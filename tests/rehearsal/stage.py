@@ -22,12 +22,13 @@ COLD_SAMPLES = 4
 
 def fill_hub(root: Path, scale: str) -> dict[str, str]:
     """Everything that a scale downloads, below `root` as `rehearsal.server` serves it; return the MD5s of tables."""
-    models = {part: root / "models" / pinned.partition("@")[0] for part, pinned in load(scale).models.hub.items()}
-    others = {root / "models" / pinned.partition("@")[0] for pinned in pinned_models(scale)} - {*models.values()}
-    for folder in (*models.values(), *others):
+    pinned = load(scale).models.hub
+    folders = {name: root / "models" / name.partition("@")[0] for name in pinned_models(scale)}
+    for folder in folders.values():
         folder.mkdir(parents=True)
-    for folder in others:
-        hub_models.write_other_vlm(folder)
+    models = {part: folders[name] for part, name in pinned.items()}
+    for name in folders.keys() - pinned.values():
+        hub_models.write_other_vlm(folders[name])
     hub_models.write_vlm(models["vlm"], tied=scale == "3b")
     hub_models.write_pipeline(models["painter"], edits=False)
     hub_models.write_pipeline(models["editor"], edits=True)
