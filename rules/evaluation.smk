@@ -75,6 +75,7 @@ rule make_benchmark:
         [] if S.evaluation.source == "world" else layout.unpacked(S.evaluation.folder),
     output:
         L.benchmark(),
+    localrule: S.evaluation.source == "official"  # no more than a link
     resources:
         runtime=per_attempt(30),
     params:

@@ -9,17 +9,20 @@ rule pretrain:
 
 
 rule pretrain_vlm:
-    """The VLM: first its eyes, then its language."""
+    """The VLM: first its eyes, then its language. An interrupted run goes on behind the last stage that had ended."""
     output:
         L.base_model("vlm"),
+    threads: 2  # all others have one
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(240),
     params:
         folder=lambda wildcards, output: Path(output[0]).parent,
+        work=L.pretraining("vlm"),
         sections=["pretraining.vlm"],
     shell:
-        "python -m viper pretrain-vlm --options {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
+        "python -m viper pretrain-vlm --options {params.options:q} --work {params.work:q} --output {params.folder:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule pretrain_latents:

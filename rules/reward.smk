@@ -11,6 +11,9 @@ rule calibrate_tau:
         choice=L.tau(),
         roc=L.once("threshold", "tau_roc.csv"),
         pairs=L.once("threshold", "tau_pairs.csv"),
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(30),
     params:
         sections=["reward.embedder", "reward.calibration"],
     shell:

@@ -31,15 +31,17 @@ elif FURTHER:
             L.family_model(),
         wildcard_constraints:
             family="|".join(FURTHER),
+        threads: 2
         resources:
             mem_mb=per_attempt(4000),
             runtime=per_attempt(480),
         params:
             folder=lambda wildcards, output: Path(output[0]).parent,
+            work=L.pretraining(),
             sections=lambda wildcards: [f"pretraining.families.{wildcards.family}"],
         shell:
             "python -m viper pretrain-vlm --family {wildcards.family:q} --options {params.options:q}"
-            " --output {params.folder:q} 2>&1 | tee {log:q}"
+            " --work {params.work:q} --output {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule families_table:

@@ -121,6 +121,10 @@ class Layout:
         """The folder of a training that is not finished."""
         return f"{WORK}/{self.scale}/{lineage}/seed{seed}"
 
+    def pretraining(self, model: str = "families/{family}") -> str:
+        """The folder of a VLM's pretraining that is not finished: of the scale's own, 'vlm', or a further family's."""
+        return f"{WORK}/{self.scale}/pretraining/{model}"
+
     def answering(
         self, *, lineage: str = "{lineage}", split: str = "{split}", seed: int | str | None = "{seed}"
     ) -> str:

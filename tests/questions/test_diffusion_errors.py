@@ -15,6 +15,7 @@ from microworld.parse import described_scene
 from microworld.scene import KINDS, Object, make_scene, sample_scene
 from viper.analysis.figures import style
 from viper.config.questions.diffusion_errors import DiffusionErrors
+from viper.errors import ViperError
 from viper.plotting import plt
 from viper.questions.diffusion_errors import ask, figure, judge, table
 from viper.questions.shares import contrast, wilson
@@ -270,6 +271,14 @@ def test_what_is_named_by_chance_has_no_excess():
     rows, _ = table.sycophancy(said, CONFUSED, 3, 0.95)
     assert (rows["excess"].abs() < 3.5 * rows["error"]).all()
     assert rows["permuted"].tolist() == pytest.approx([0.2, 0.2])
+
+
+@pytest.mark.parametrize("lacking", SHAPES)
+def test_a_kind_that_was_named_and_that_no_confusion_knows_is_one_message(lacking):
+    said = answered(np.random.default_rng(1), 0.0, captions=200)
+    without = CONFUSED[(CONFUSED["painted"] != lacking)]
+    with pytest.raises(ViperError, match=rf"base.csr, seed 0: a model named {lacking}, of which"):
+        table.sycophancy(said, without, 3, 0.95)
 
 
 def verdict_of_run(rng, taste, base=0.0):

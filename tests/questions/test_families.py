@@ -129,7 +129,7 @@ def test_the_recipe_is_that_of_the_first_family():
 def test_a_pretrained_model_of_the_other_family_loads_as_one(tmp_path):
     fit = {"steps": 1, "batch_size": 2, "learning_rate": 1e-3, "seed": 0}
     stage = STAGE | {"tasks": {"caption": 1.0}}
-    pretrain.train_vlm(VlmFit(family="internvl", vision=fit, language=[stage]), tmp_path / "vlm")
+    pretrain.train_vlm(VlmFit(family="internvl", vision=fit, language=[stage]), tmp_path / "vlm", tmp_path / "work")
     loaded = load_transformers(tmp_path / "vlm", VlmSection(path=str(tmp_path / "vlm"), device="cpu"))
     assert loaded.model.config.model_type == "internvl"
 

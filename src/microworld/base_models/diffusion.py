@@ -149,9 +149,8 @@ def pretrain_unet(
             states = encoder(ids[chosen])[0]
         states = torch.where(torch.from_numpy(rng.random(batch_size) < _UNCONDITIONAL)[:, None, None], empty, states)
         kept = torch.from_numpy(rng.random(batch_size) >= _UNCONDITIONAL)[:, None, None, None]
-        with torch.autocast("cpu", torch.bfloat16):  # twice as fast where the processor has such instructions
-            drawn = unet(torch.cat([noisy, source[chosen] * kept], dim=1), times, encoder_hidden_states=states).sample
-        loss = functional.mse_loss(drawn.float(), clean)
+        drawn = unet(torch.cat([noisy, source[chosen] * kept], dim=1), times, encoder_hidden_states=states).sample
+        loss = functional.mse_loss(drawn, clean)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)

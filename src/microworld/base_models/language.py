@@ -150,10 +150,9 @@ def pretrain_language(
         for part in np.array_split(np.arange(batch_size), micro_batches):
             chosen = [samples[i] for i in part]
             batch = collate(processor, chosen)
-            with torch.autocast("cpu", torch.bfloat16):  # three times as fast where the processor has such instructions
-                middle, last = hidden_states(model, batch)
-            losses, rows = token_losses(model, batch, last.float())
-            known = readout.loss(middle.float(), batch["input_ids"], chosen, model.config.image_token_id, stop)
+            middle, last = hidden_states(model, batch)
+            losses, rows = token_losses(model, batch, last)
+            known = readout.loss(middle, batch["input_ids"], chosen, model.config.image_token_id, stop)
             ((losses.mean() + _READOUT_WEIGHT * known) / micro_batches).backward()
             for row, value in zip(rows.tolist(), losses.tolist(), strict=True):
                 per_task[chosen[row].task].append(value)

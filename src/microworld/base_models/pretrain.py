@@ -5,11 +5,15 @@ The weights are stored in half precision, which `from_pretrained` widens again.
 """
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
-from microworld.base_models import checker, diffusion, internvl, language, tasks, text_encoder, vae, vision, vlm
+from microworld.base_models import checker, diffusion, internvl, language, stages, tasks, text_encoder, vae, vision, vlm
 from viper.config.pretraining import DenoiserFit, Fit, LatentsFit, VlmFit
 from viper.errors import ViperError
 from viper.files import atomic_write
@@ -25,8 +29,21 @@ def _finish(folder: Path, parameters: dict, figures: dict) -> None:
     write_manifest(folder)
 
 
-def train_vlm(options: VlmFit, output: Path) -> None:
+@torch.no_grad()
+def _round(model: nn.Module) -> None:
+    """Give the weights the half precision that they are stored in, so that a stage may as well go on from stored ones.
+
+    The weights alone: buffers, such as frequencies of places, are calculated anew where a model is loaded.
+    """
+    for weight in model.parameters():
+        weight.copy_(weight.half())
+
+
+def train_vlm(options: VlmFit, output: Path, work: Path) -> None:
     """Train a base VLM of the family that `options` names into `output`: vision tower, then language (see the modules).
+
+    Args:
+        work: folder of what an interrupted training goes on from; it is removed at the end.
 
     Raises:
         ViperError: a stage asks something seldom that is no kind of question.
@@ -40,15 +57,24 @@ def train_vlm(options: VlmFit, output: Path) -> None:
     family = FAMILIES[options.family]
     processor = family.build_processor(tasks.vocabulary())
     model = family.build_vlm(processor, seed=options.language[0].seed)
-    eyes = vision.pretrain_vision(model, processor, **options.vision.model_dump())
-    losses = []
+
+    def see() -> dict[str, float]:
+        return vision.pretrain_vision(model, processor, **options.vision.model_dump())
+
+    def speak(parameters: dict[str, Any]) -> dict[str, float]:
+        losses = language.pretrain_language(model, processor, **parameters)
+        _round(model)
+        return losses
+
+    parts = [stages.Stage(see, {"family": options.family, "vision": options.vision.model_dump()})]
     for stage in options.language:
-        losses.append(language.pretrain_language(model, processor, **stage.model_dump()))
-        model.half().float()  # as it is stored, so that a stage may as well go on from stored weights
+        parts.append(stages.Stage(partial(speak, stage.model_dump()), stage.model_dump()))
+    eyes, *losses = stages.run(model, parts, work)
     with atomic_write(output) as folder:
         model.half().save_pretrained(folder)
         processor.save_pretrained(folder)
         _finish(folder, options.model_dump(), {"vision accuracy": eyes, "loss per token": losses})
+    shutil.rmtree(work)
 
 
 def train_latents(options: LatentsFit, output: Path) -> None:

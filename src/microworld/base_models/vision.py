@@ -114,8 +114,7 @@ def pretrain_vision(model, processor, *, steps: int, batch_size: int, learning_r
     for _ in bar:
         batch = [next(scenes) for _ in range(batch_size)]
         inputs = pixels(processor, [draw.render(scene) for scene in batch])
-        with torch.autocast("cpu", torch.bfloat16):  # twice as fast where the processor has such instructions
-            features = see(model, inputs).float()
+        features = see(model, inputs)
         logits, places = head(features), place(features).flatten(0, 1)
         targets = scene_targets(batch)
         loss = scene_loss(logits, targets) + nn.functional.cross_entropy(places, cells)

@@ -39,7 +39,7 @@ class Number(NamedTuple):
 
 
 FINITE, SHARE, PERCENT = Number(), Number(0, 1), Number(0, 100)
-HIT, COUNT = Number(0, 1, whole=True), Number(1, whole=True)
+HIT, COUNT, NATURAL = Number(0, 1, whole=True), Number(1, whole=True), Number(0, whole=True)
 
 
 def keyed(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
-from viper.analysis.keyed import FINITE, Number, keyed
+from viper.analysis.keyed import FINITE, NATURAL, Number, keyed
 from viper.analysis.predictions import Predictions, read_items
 from viper.completion import reasoning
 from viper.errors import ViperError
@@ -73,7 +73,7 @@ def read_compared(path: str | Path) -> pd.DataFrame:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
     numbers = {"words": Number(1, _LONGEST, whole=True), "log_odds": FINITE, "z": FINITE}
-    numbers |= dict.fromkeys(("before", "after"), Number(low=0, whole=True))
+    numbers |= dict.fromkeys(("before", "after"), NATURAL)
     numbers |= dict.fromkeys(("per_thousand_before", "per_thousand_after"), Number(0, 1000))
     table = read_table(path, needed=COLUMNS, numbers=numbers)
     return keyed(table, path, "term", numbers=numbers) if len(table) else table

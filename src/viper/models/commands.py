@@ -27,13 +27,17 @@ def register(app: typer.Typer) -> None:
     def pretrain_vlm(
         options: Options,
         output: Output,
+        work: Annotated[Path, typer.Option(help="folder that an interrupted run goes on from; removed at the end")],
         family: Annotated[str, typer.Option(help="of pretraining.families; without, pretraining.vlm")] = "",
     ) -> None:
-        """Train a base VLM: first its eyes, then its language."""
+        """Train a base VLM: first its eyes, then its language. Every stage that has ended is kept until all have."""
+        from viper.files import explain_failed_write
+        from viper.locking import only_writer
         from viper.models import world
 
         recipes = read_options(options).pretraining
-        world.train_vlm(recipes.families[family] if family else recipes.vlm, output)
+        with only_writer(work), explain_failed_write(work.parent):
+            world.train_vlm(recipes.families[family] if family else recipes.vlm, output, work)
 
     @app.command("pretrain-latents")
     def pretrain_latents(options: Options, output: Output) -> None:

@@ -20,11 +20,11 @@ COMPONENTS = {
 }
 
 
-def train_vlm(options: VlmFit, output: Path) -> None:
+def train_vlm(options: VlmFit, output: Path, work: Path) -> None:
     """See `microworld.base_models.pretrain`, as for the functions below."""
     from microworld.base_models import pretrain
 
-    pretrain.train_vlm(options, output)
+    pretrain.train_vlm(options, output, work)
 
 
 def train_latents(options: LatentsFit, output: Path) -> None:

@@ -20,6 +20,12 @@ def wilson(hits: int, of: int, confidence: float) -> tuple[float, float, float]:
     return hits / of, interval.low, interval.high
 
 
+def variance_of_share(hits: float, of: float) -> float:
+    """The variance of a share of 0..1, after Agresti and Coull: that all of a few are hits says little, so never 0."""
+    expected = (hits + 2) / (of + 4)
+    return expected * (1 - expected) / of
+
+
 def contrast(after: pd.DataFrame, before: pd.DataFrame | None = None) -> tuple[float, float]:
     """A share, or by how much it is larger than another one of the same units, and its standard error over units.
 
@@ -47,8 +53,7 @@ def contrast(after: pd.DataFrame, before: pd.DataFrame | None = None) -> tuple[f
         value += sign * share
         influence += sign * (told - share * size) / of
         if of < _MANY or not _SOME <= hits.sum() <= of - _SOME:
-            expected = (hits.sum() + 2) / (of + 4)  # Agresti and Coull: never 0 or 1
-            least += expected * (1 - expected) / of
+            least += variance_of_share(hits.sum(), of)
     n = len(units)
     variance = n / (n - 1) * (influence**2).sum() if n > 1 else 0.0
     return 100 * float(value), 100 * float(np.sqrt(max(variance, least)))

@@ -8,7 +8,8 @@ A rule that runs a command of this package names in its `params:` the sections o
 or a function of its wildcards that returns them. From that follow the command's `--options`, what makes Snakemake run
 the step again, and the parameters of its DVC stage. Beside it come the fingerprint of the code behind the command, and
 where the rule says nothing else a log, a benchmark file, the environment, and what a light job asks a machine for. A
-rule that asks for GPUs gets some of its own (`viper.cluster.gpus`).
+rule that asks for GPUs gets some of its own (`viper.cluster.gpus`). One that declares no resources is light: on a
+cluster its jobs, of seconds, run where Snakemake itself does, since queueing and starting one would cost more than it.
 """
 
 import re
@@ -60,6 +61,8 @@ def complete(rules: Iterable[Any], layout: Layout, scale: Scale, environment: An
             if insides.asks_for(rule, "gpu"):
                 insides.set_shell(rule, _with_own_gpus(rule.shellcmd))
             place = _place(rule.name, rule.wildcard_names, str(next(iter(rule.output), "")))
+            if insides.is_light(rule):
+                insides.run_here(rule)
             insides.give(
                 rule,
                 log=layout.log(place),

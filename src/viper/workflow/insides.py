@@ -217,6 +217,16 @@ def declared(rule: Any) -> dict[str, Any]:
     return rule.ruleinfo.resources[1] if rule.ruleinfo.resources else {}
 
 
+def is_light(rule: Any) -> bool:
+    """Whether neither the rule itself nor the command line asks for any resource."""
+    return not declared(rule) and rule.name not in rule.workflow.resource_settings._parsed_overwrite_resources
+
+
+def run_here(rule: Any) -> None:
+    """Have a rule's jobs run where Snakemake itself does, also where there is a cluster."""
+    rule.workflow.localrules(rule.name)
+
+
 def asks_for(rule: Any, resource: str) -> bool:
     """Whether a rule asks for any of a resource, by itself or by the command line."""
     return rule.resources.get(resource) not in (None, 0)

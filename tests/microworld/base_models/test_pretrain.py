@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from microworld import benchmarks, draw, grammar, parse
-from microworld.base_models import language, pretrain, tasks, vae, vision, vlm
+from microworld.base_models import language, pretrain, stages, tasks, vae, vision, vlm
 from microworld.base_models.checker import Checker
 from microworld.scene import CELLS, cell_name, sample_scene
 from viper.completion import answer_text
@@ -35,7 +35,7 @@ def vlm_folder(tmp_path_factory):
     options = VlmFit(
         vision=Fit(**FIT), language=[{**STAGE, "easy_steps": 1}, {**STAGE, "easy_steps": 0, "blur": 0.8, "hasty": 0.5}]
     )
-    pretrain.train_vlm(options, folder)
+    pretrain.train_vlm(options, folder, folder.parent / "work")
     return folder
 
 
@@ -50,8 +50,52 @@ def test_the_vlm_has_between_one_and_three_million_parameters_and_answers(vlm_fo
 
 def test_training_again_gives_the_same_bytes(vlm_folder, tmp_path):
     record = json.loads((vlm_folder / "pretraining.json").read_text())
-    pretrain.train_vlm(VlmFit.model_validate(record["parameters"]), tmp_path / "again")
+    pretrain.train_vlm(VlmFit.model_validate(record["parameters"]), tmp_path / "again", tmp_path / "work")
     assert (tmp_path / "again/manifest.json").read_text() == (vlm_folder / "manifest.json").read_text()
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("ended", [0, 1, 2])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_an_interrupted_training_goes_on_to_the_same_bytes(vlm_folder, tmp_path, monkeypatch, ended, damaged):
+    """Whatever number of stages had ended, and also where what was kept of the last of them is no longer whole."""
+    options = VlmFit.model_validate(json.loads((vlm_folder / "pretraining.json").read_text())["parameters"])
+    work, trained = tmp_path / "work", []
+
+    def counted(module, name, stops):
+        real = getattr(module, name)
+
+        def train(*arguments, **parameters):
+            if stops and len(trained) == ended:
+                raise KeyboardInterrupt
+            trained.append(name)
+            return real(*arguments, **parameters)
+
+        monkeypatch.setattr(module, name, train)
+
+    counted(vision, "pretrain_vision", stops=True)
+    counted(language, "pretrain_language", stops=True)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain.train_vlm(options, tmp_path / "vlm", work)
+    assert not (tmp_path / "vlm").exists()
+    if damaged and ended:
+        (work / f"stage-{ended}/model.safetensors").write_bytes(b"half of it")
+    monkeypatch.undo()
+    trained.clear()
+    counted(vision, "pretrain_vision", stops=False)
+    counted(language, "pretrain_language", stops=False)
+    pretrain.train_vlm(options, tmp_path / "vlm", work)
+    assert len(trained) == 3 - max(0, ended - damaged)
+    assert (tmp_path / "vlm/manifest.json").read_text() == (vlm_folder / "manifest.json").read_text()
+
+
+def test_stages_of_another_recipe_are_run_again(tmp_path):
+    def weights(value):
+        return torch.nn.Linear(1, 1), [stages.Stage(lambda: value, {"value": value}), stages.Stage(lambda: 0, {})]
+
+    assert stages.run(*weights(1), tmp_path) == [1, 0]
+    assert stages.run(*weights(2), tmp_path) == [2, 0]
+    assert stages.run(torch.nn.Linear(1, 1), weights(2)[1][:1], tmp_path) == [2]
 
 
 def test_a_picture_is_nine_tokens_one_a_cell():
@@ -202,7 +246,7 @@ def test_what_the_recipe_asks_seldom_are_kinds_of_questions(tmp_path):
         update={"language": [recipe.language[0].model_copy(update={"seldom": ["MicroStar/taste"]})]}
     )
     with pytest.raises(ViperError, match=r"seldom names MicroStar/taste: .*MicroStar/text"):
-        pretrain.train_vlm(wrong, tmp_path / "vlm")
+        pretrain.train_vlm(wrong, tmp_path / "vlm", tmp_path / "work")
 
 
 def test_shares_of_tasks_must_add_up():

@@ -57,6 +57,18 @@ def test_a_cancelled_job_is_tried_again(workflow):
     assert (workflow.root / f"{BENCHMARKS}/MicroBlink.tsv").exists()
 
 
+def test_what_declares_no_resources_runs_where_snakemake_does(workflow):
+    """Unless the command line asks for some."""
+    card = "data/smoke/dataset/base/seed0/README.md"
+    again = ("--forcerun", "describe_datasets")
+    (workflow.root / card).unlink()
+    workflow.run(*again, "--", card)
+    assert (workflow.root / card).exists()
+    assert not workflow.cluster.jobs("describe_datasets")
+    workflow.run(*again, "--set-resources", "describe_datasets:runtime=5", "--", card)
+    assert len(workflow.cluster.jobs("describe_datasets")) == 1
+
+
 def test_a_requeued_training_goes_on_from_its_last_checkpoint(workflow):
     process = workflow.start(f"scales={ON_A_GPU}", "--", "models/smoke/base.csr/seed0/manifest.json")
     job = stop_in_the_middle(workflow, "base.csr", process)

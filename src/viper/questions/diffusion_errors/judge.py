@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from viper.analysis.keyed import HIT, Number, keyed
+from viper.analysis.keyed import HIT, NATURAL, keyed
 from viper.completion import answer_text
 from viper.questions import world
 from viper.questions.diffusion_errors.ask import AFTER, BEFORE, LABEL, TRUE_CAPTION
@@ -96,7 +96,7 @@ def read_confusions(path: str | Path) -> pd.DataFrame:
     Raises:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
-    numbers = dict.fromkeys(("number", "of"), Number(low=0, whole=True))
+    numbers = dict.fromkeys(("number", "of"), NATURAL)
     table = read_table(path, needed=CONFUSIONS, numbers=numbers)
     keyed(table, path, ("meant", "painted"), numbers=numbers)
     kinds = list(dict.fromkeys([*table["meant"], *table["painted"]]))

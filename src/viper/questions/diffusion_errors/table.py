@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from viper.analysis.keyed import COUNT, FINITE, SHARE, Number, keyed
+from viper.analysis.keyed import COUNT, FINITE, NATURAL, SHARE, Number, keyed
 from viper.config.analysis import Analysis
+from viper.errors import ViperError
 from viper.questions import answers
 from viper.questions.diffusion_errors.ask import AFTER, BEFORE, LABEL, TRUE_CAPTION
 from viper.questions.shares import contrast, known_over_seeds, wilson
@@ -29,7 +30,6 @@ SYCOPHANCY = ["lineage", "seed", "asked", "captions", "asking", "asking_low", "a
 SYCOPHANCY += ["share", "low", "high", "permuted", "excess", "error"]
 CHANGES = ["lineage", "seed", "change", "error"]  # points
 LABELS, REWARDED, SAID = "labels", "rewarded", "said"
-_NATURAL = Number(low=0, whole=True)
 
 
 def shares(labels: pd.DataFrame, said: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def read_shares(path: str | Path) -> pd.DataFrame:
     Raises:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
-    numbers = dict.fromkeys(SHARES[4:6], _NATURAL) | dict.fromkeys(SHARES[6:], SHARE)
+    numbers = dict.fromkeys(SHARES[4:6], NATURAL) | dict.fromkeys(SHARES[6:], SHARE)
     table = read_table(path, needed=SHARES, numbers=numbers)
     blank = dict.fromkeys(SHARES[6:], table["of"] == 0)
     keyed(table, path, ("lineage", "sentences", "type"), "blame", numbers=numbers, blank=blank)
@@ -88,8 +88,8 @@ def read_sycophancy(path: str | Path, shares: pd.DataFrame) -> pd.DataFrame:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
     of_named = SYCOPHANCY[9:]
-    numbers = {"seed": _NATURAL, "captions": COUNT} | dict.fromkeys(SYCOPHANCY[4:], SHARE)
-    numbers |= {"named": _NATURAL, "habits": _NATURAL, "excess": FINITE, "error": Number(low=0)}
+    numbers = {"seed": NATURAL, "captions": COUNT} | dict.fromkeys(SYCOPHANCY[4:], SHARE)
+    numbers |= {"named": NATURAL, "habits": NATURAL, "excess": FINITE, "error": Number(low=0)}
     table = read_table(path, needed=SYCOPHANCY, numbers=numbers)
     values = {"lineage": shares["lineage"].unique(), "asked": (BEFORE, AFTER)}
     blank = dict.fromkeys(of_named, table["named"] == 0)
@@ -156,11 +156,19 @@ def sycophancy(
         SYCOPHANCY, one row per lineage, seed and model: shares of 0..1 (`asking`: captions that it would change;
         `share`: of the `named`, the `habits`; `permuted`: what chance gives), `excess` and its `error` in points; and
         what training adds, CHANGES.
+
+    Raises:
+        ViperError: a kind was named that `confusions` of the run lacks.
     """
     rows, added = [], []
     for (lineage, seed), own in said[said["probe"] == TRUE_CAPTION].groupby(["lineage", "seed"], sort=False):
         seen = confusions[(confusions["lineage"] == lineage) & (confusions["seed"] == seed)]
         known, families = habits(seen, least), dict(zip(seen["painted"], seen["family"], strict=True))
+        if unknown := sorted(set(own["named"]) - {"", *families}):
+            raise ViperError(
+                f"{lineage}, seed {seed}: a model named {', '.join(unknown)}, of which the table of confused kinds "
+                "says nothing: make both tables anew"
+            )
         tables = {}
         for when in (BEFORE, AFTER):
             part = own[own["asked"] == when]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from viper.analysis.bootstrap import Measure, Scores
 from viper.analysis.claims import gain
-from viper.analysis.keyed import COUNT, FINITE, PERCENT, Number, keyed
+from viper.analysis.keyed import COUNT, FINITE, NATURAL, PERCENT, keyed
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
 from viper.config.questions.families import Course
@@ -57,7 +57,7 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     Raises:
         ViperError: see `viper.reading.read_table` and `keyed`; or it has another number of families than two.
     """
-    numbers = dict.fromkeys(COLUMNS[4:], FINITE) | {"stage": Number(low=0, whole=True)}
+    numbers = dict.fromkeys(COLUMNS[4:], FINITE) | {"stage": NATURAL}
     numbers |= {"score": PERCENT, "seeds": COUNT, "items": COUNT}
     table = read_table(path, needed=[*COLUMNS, "imitates"], numbers=numbers)
     is_base = table["stage"] == 0

@@ -12,6 +12,7 @@ from viper.errors import ViperError
 from viper.questions.generations import diversity
 from viper.questions.generations.diversity import Said
 from viper.questions.generations.plan import CONTROL, Turn
+from viper.questions.shares import variance_of_share
 
 SETS = ("csr", "vop")
 ACCURACY, REWARD_FIRST, REWARD_LAST = "accuracy", "reward, first steps", "reward, last steps"
@@ -136,8 +137,7 @@ def _known(measured: Mapping[tuple[str, int], Sequence[Value]], lineage: str, se
 
 
 def _share(name: str, share: float, n: int) -> Value:
-    expected = (share * n + 2) / (n + 4)  # Agresti and Coull: that all are right of some says little of all others
-    return Value(name, PERCENT, 100 * share, 100 * float(np.sqrt(expected * (1 - expected) / n)), n)
+    return Value(name, PERCENT, 100 * share, 100 * float(np.sqrt(variance_of_share(share * n, n))), n)
 
 
 def _entropy(name: str, counts: Mapping[str, int]) -> Value:

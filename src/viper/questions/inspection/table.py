@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from viper.analysis.bootstrap import Estimate
-from viper.analysis.keyed import SHARE, Number, keyed
+from viper.analysis.keyed import NATURAL, SHARE, keyed
 from viper.analysis.verdicts import NOT_MEASURED
 from viper.config.analysis import Analysis
 from viper.questions import answers
@@ -60,7 +60,7 @@ def read_shares(path: str | Path) -> pd.DataFrame:
     Raises:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
-    numbers = dict.fromkeys(SHARES[3:5], Number(low=0, whole=True)) | dict.fromkeys(SHARES[5:], SHARE)
+    numbers = dict.fromkeys(SHARES[3:5], NATURAL) | dict.fromkeys(SHARES[5:], SHARE)
     table = read_table(path, needed=SHARES, numbers=numbers)
     if len(table):
         blank = dict.fromkeys(SHARES[5:], table["number"] == 0)

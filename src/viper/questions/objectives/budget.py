@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from viper.analysis.keyed import COUNT, FINITE, Number, keyed
+from viper.analysis.keyed import COUNT, FINITE, NATURAL, Number, keyed
 from viper.analysis.rewards import read_phase
 from viper.config.schema import Scale
 from viper.config.training import Grpo
@@ -147,7 +147,7 @@ def read_curves(path: str | Path, drawn: Sequence[str]) -> pd.DataFrame:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
     numbers = dict.fromkeys(CURVES[1:], FINITE)
-    numbers |= {"seed": Number(low=0, whole=True), "step": COUNT, "passes": Number(low=0)}
+    numbers |= {"seed": NATURAL, "step": COUNT, "passes": Number(low=0)}
     table = read_table(path, needed=CURVES, numbers=numbers)
     if len(drawn) or len(table):
         keyed(table, path, ("lineage", "step"), "seed", numbers=numbers, values={"lineage": drawn})

@@ -25,7 +25,7 @@ import pandas as pd
 from scipy import stats
 
 from viper.analysis.bootstrap import Estimate, Measure, Scores
-from viper.analysis.keyed import COUNT, FINITE, PERCENT, SHARE, Number, keyed
+from viper.analysis.keyed import COUNT, FINITE, NATURAL, PERCENT, SHARE, keyed
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
 from viper.config.questions.painter_fidelity import PainterFidelity
@@ -266,7 +266,7 @@ def read_points(path: str | Path, rows: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
-    numbers = dict.fromkeys(POINTS[2:], PERCENT) | {"seed": Number(low=0, whole=True), "gain": FINITE}
+    numbers = dict.fromkeys(POINTS[2:], PERCENT) | {"seed": NATURAL, "gain": FINITE}
     table = read_table(path, needed=POINTS, numbers=numbers)
     return keyed(table, path, "lineage", "seed", numbers=numbers, values={"lineage": rows["lineage"]})
 

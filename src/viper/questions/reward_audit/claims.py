@@ -9,7 +9,7 @@ import pandas as pd
 
 from viper.analysis.bootstrap import Scores
 from viper.analysis.claims import gain
-from viper.analysis.keyed import COUNT, FINITE, PERCENT, SHARE, Number, keyed
+from viper.analysis.keyed import COUNT, FINITE, NATURAL, PERCENT, SHARE, Number, keyed
 from viper.analysis.published import OVERALL
 from viper.analysis.rewards import read_phase
 from viper.config.analysis import Analysis
@@ -76,7 +76,7 @@ def read_summary(path: str | Path) -> pd.DataFrame:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
     numbers = dict.fromkeys(COLUMNS[2:], FINITE) | _MONITORED
-    numbers |= {"score": PERCENT, "alarms": Number(low=0, whole=True), "seeds": COUNT, "items": COUNT}
+    numbers |= {"score": PERCENT, "alarms": NATURAL, "seeds": COUNT, "items": COUNT}
     table = read_table(path, needed=COLUMNS, numbers=numbers)
     trained = table["lineage"].map(is_trained)
     blank = dict.fromkeys(("gain", "gain_low", "gain_high", "alarms"), ~trained) | dict.fromkeys(MONITORS, True)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from viper.analysis.keyed import COUNT, FINITE, SHARE, Number, keyed
+from viper.analysis.keyed import COUNT, FINITE, NATURAL, SHARE, Number, keyed
 from viper.config.questions.reward_audit import RewardAudit
 from viper.config.reward import Reward as RewardSection
 from viper.questions.reward_audit.probes import HALF, HELD_TO, OWN, answers
@@ -130,7 +130,7 @@ def read_areas(path: str | Path) -> pd.DataFrame:
     Raises:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
-    numbers = {"seed": Number(low=0, whole=True), "sentences": COUNT, "true": COUNT}
+    numbers = {"seed": NATURAL, "sentences": COUNT, "true": COUNT}
     numbers |= {"auc": SHARE, "error": Number(low=0)}
     table = read_table(path, needed=ROC, numbers=numbers)
     return keyed(table, path, "embedder", ("source", "seed"), numbers=numbers) if len(table) else table
@@ -142,7 +142,7 @@ def read_probes(path: str | Path) -> pd.DataFrame:
     Raises:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
-    numbers = dict.fromkeys(PROBES[8:], FINITE) | {"tau": SHARE, "seed": Number(low=0, whole=True)}
+    numbers = dict.fromkeys(PROBES[8:], FINITE) | {"tau": SHARE, "seed": NATURAL}
     numbers |= {"tasks": COUNT, "advantage_error": Number(low=0)}
     table = read_table(path, needed=PROBES, numbers=numbers)
     keys = ("embedder", "threshold", ("coverage", "one_to_one"), ("lineage", "seed"), "probe")
