@@ -236,7 +236,7 @@ def qwen_image_parts(text_encoder: torch.nn.Module, tokenizer: tf.Qwen2Tokenizer
     return {
         "scheduler": FlowMatchEulerDiscreteScheduler(),
         "vae": AutoencoderKLQwenImage(
-            base_dim=4, z_dim=channels, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
+            base_dim=2, z_dim=channels, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
             latents_mean=[0.0] * channels, latents_std=[1.0] * channels,
         ),
         "text_encoder": text_encoder,
