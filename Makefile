@@ -59,7 +59,7 @@ long: $(STAMP)  ## walks through a working folder, every command of README and d
 	pytest -m long $(PYTEST_FLAGS)
 
 rehearse: $(STAMP)  ## a scale of the paper from fetch to claims, with tiny models, under a private Slurm: SCALE=7b or 3b
-	pytest -n 0 tests/rehearsal --scale $(SCALE:micro=7b) $(PYTEST_FLAGS)
+	pytest -n 0 tests/rehearsal --scale $(SCALE:micro=7b) --whole $(PYTEST_FLAGS)
 
 lint: $(STAMP)  ## style of Python and Snakemake files
 	ruff check . && ruff format --check .

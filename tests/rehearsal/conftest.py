@@ -14,12 +14,20 @@ NODE = {"cores": 64, "memory": 1_000_000, "gpus": 8}  # one of slurm/partitions.
 
 def pytest_addoption(parser):
     parser.addoption("--scale", default="7b", choices=["3b", "7b"], help="the scale that is rehearsed")
+    parser.addoption("--whole", action="store_true", help="rehearse every ablation, not only the main experiment")
 
 
 @pytest.fixture(scope="session")
 def scale(request) -> str:
     """The scale that is rehearsed."""
     return request.config.getoption("--scale", "7b")
+
+
+@pytest.fixture(scope="session")
+def experiments(request) -> str:
+    """What the run leaves out, as an argument of --config; nothing for a whole rehearsal."""
+    left_out = [] if request.config.getoption("--whole", False) else ["stages", "mixed_rl", "cold_start", "sft"]
+    return ", ".join(f"ablation_{name}: null" for name in left_out)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from rehearsal.stage import pinned_models
 
 pytestmark = pytest.mark.slow
 
-JOBS = ("--jobs", str((os.cpu_count() or 1) + 1))  # one that is only being queued leaves no core idle
+JOBS = ("--jobs", str(max(2, os.cpu_count() or 2)))
 EMBEDDER = "*/bge-m3/*/pytorch_model.bin"
 
 
@@ -65,10 +65,10 @@ def test_two_evaluations_start_at_once_and_one_is_queued_again(stage, cluster):
         assert some == whole[: len(some)], name
 
 
-def test_everything_up_to_the_claims(stage, cluster):
-    """From photographs to the claims, every step on the way; first what most wait for, a trained checkpoint."""
-    first = f"models/{stage.scale}/base.csr/seed0/manifest.json"
-    finished(stage, stage.start(*JOBS, "--prioritize", first, "--", "all"))
+def test_everything_up_to_the_claims(stage, cluster, experiments):
+    """From photographs to the claims, every step on the way."""
+    scales = [f"scales={{{stage.scale}: {{experiments: {{{experiments}}}}}}}"] if experiments else []
+    finished(stage, stage.start(*scales, *JOBS, "--", "all"))
     with (stage.root / f"results/{stage.scale}/claims/claims.csv").open(newline="", encoding="utf-8") as file:
         claims = list(csv.DictReader(file))
     assert claims
