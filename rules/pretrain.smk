@@ -12,7 +12,7 @@ rule pretrain_vlm:
     """The VLM: first its eyes, then its language. An interrupted run goes on behind the last stage that had ended."""
     output:
         L.base_model("vlm"),
-    threads: 2  # all others have one
+    threads: 2  # a step takes two thirds of its time on one
     resources:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(240),
