@@ -1,15 +1,15 @@
 """Importing VLMEvalKit safely, and building its data sets from tables that were read safely.
 
 VLMEvalKit is configured through the environment, downloads what it misses, evaluates cells of its files as Python, and
-changes global state when imported. All of that is dealt with here, so that the rest of the evaluation only sees data
-sets.
+imports all that it has, changing global state, when a part is imported. All of that is dealt with here, so that the
+rest of the evaluation only sees data sets.
 """
 
 import hashlib
-import logging
 import os
-import ssl
+import sys
 from functools import cache
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,19 @@ from viper.evaluation.benchmark_tables import read_benchmark
 from viper.evaluation.registry import scoring
 from viper.evaluation.scoring import Scoring
 from viper.evaluation.unpacked import is_unpacked, read_unpacked
-from viper.evaluation.videos import decord_or_nothing
 
 if TYPE_CHECKING:
     from vlmeval.dataset.image_base import ImageBaseDataset
+
+
+# What is entered without being run, each behind the package that it is in, with the names that modules which do run
+# take from it, and do not use with our data sets and our model.
+_ENTERED = {
+    "vlmeval": {},
+    "vlmeval.config": {"supported_VLM": {}},
+    "vlmeval.dataset": {"DATASET_TYPE": None},
+    "vlmeval.vlm": {},
+}
 
 
 class ReadBefore:
@@ -50,28 +59,28 @@ class ReadBefore:
 
 
 def import_vlmeval() -> None:
-    """Import VLMEvalKit (8 s) and undo what its import does to the process.
+    """Let modules of VLMEvalKit be imported alone, without every model, API client and benchmark that it knows.
 
-    It complains about a missing file with API keys, which nobody needs here, and switches off the verification of TLS
-    certificates, torch's gradients and Pillow's limit of pixels for the whole process.
+    Its packages import all of these, and the libraries of each, when one module is wanted (4 s more of every start);
+    and as they do, they switch off the verification of TLS certificates and torch's gradients, and complain about a
+    missing file of API keys. So the packages are entered without being run. What they would hold is not there: a name
+    that is wanted from one all the same is an ImportError. Where VLMEvalKit was imported before, it stays as it is.
     """
-    import torch
-
     os.environ["PRED_FORMAT"] = "tsv"  # its default, Excel files, costs seconds and changes texts
-    https_context, level = ssl._create_default_https_context, logging.root.manager.disable
-    gradients, most_pixels = torch.is_grad_enabled(), Image.MAX_IMAGE_PIXELS
-    logging.disable(logging.ERROR)
+    if "vlmeval" in sys.modules:
+        return
+    for name, names in _ENTERED.items():
+        spec = find_spec(name)
+        if spec is None:
+            raise ViperError(f"{name} is not installed: run `make setup`")
+        module = module_from_spec(spec)
+        vars(module).update(names)
+        sys.modules[name] = module
+    most_pixels = Image.MAX_IMAGE_PIXELS
     try:
-        import viper.models.torchvision_shim
-        import viper.plotting  # noqa: F401  (before it imports matplotlib)
-
-        with decord_or_nothing():
-            import vlmeval.dataset  # noqa: F401
+        import vlmeval.smp  # noqa: F401
     finally:
-        logging.disable(level)
-        ssl._create_default_https_context = https_context
-        torch.set_grad_enabled(gradients)
-        Image.MAX_IMAGE_PIXELS = most_pixels
+        Image.MAX_IMAGE_PIXELS = most_pixels  # it would let pictures of any size be opened, in the whole process
 
 
 @cache
