@@ -19,7 +19,7 @@ from viper.files import write_table
 
 @pytest.fixture(autouse=True, scope="module")
 def vlmeval():
-    """The import takes seconds, once."""
+    """VLMEvalKit's modules can be imported."""
     import_vlmeval()
 
 

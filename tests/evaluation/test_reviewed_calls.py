@@ -124,7 +124,7 @@ REVIEWED = {
 
 @pytest.fixture(autouse=True, scope="module")
 def vlmeval():
-    """The import takes seconds, once."""
+    """VLMEvalKit's modules can be imported."""
     import_vlmeval()
 
 

@@ -31,7 +31,7 @@ def wrong(question: Question) -> str:
 
 @pytest.fixture(autouse=True, scope="module")
 def vlmeval():
-    """The import takes seconds, once."""
+    """VLMEvalKit's modules can be imported."""
     import_vlmeval()
 
 

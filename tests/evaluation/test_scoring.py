@@ -28,7 +28,7 @@ ODD = ["None", "N/A", "null", "NaN", "nan", "NA", "1e5", "007", "1.0", "True", "
 
 @pytest.fixture(autouse=True, scope="module")
 def vlmeval():
-    """The import takes seconds, once."""
+    """VLMEvalKit's modules can be imported."""
     import_vlmeval()
 
 
