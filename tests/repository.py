@@ -24,13 +24,14 @@ from viper.workflow.kept import KEPT
 
 ROOT = Path(__file__).parents[1]
 STORED = Path("models/micro/pretrained")
+BASES = (STORED, Path("models/micro/families"))  # folders of base models, each with the file that names it in git
 SMOKE = "scales/smoke.yaml"  # parameters
 # All that a run reads, and all that the commands of the documentation read: neither tests nor results. Of the store
 # only the base models: without dvc.lock nothing else in it belongs to the checkout.
 SOURCES = (
     *("Snakefile", "params.yaml", "scales", "rules", "envs", "profiles", "slurm", "docs", "src", "store"),
     *("Makefile", "pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"),
-    f"{STORED}.dvc",
+    *(f"{base}.dvc" for base in BASES),
 )
 # What git tracks besides.
 NO_SOURCES = (
@@ -149,8 +150,8 @@ class Checkout:
         path.write_text(yaml.safe_dump(values))
 
 
-def copy(root: Path, leave_out: Sequence[str] = (), models: Path | None = None) -> Checkout:
-    """Copy the work tree's sources, its store and, where `models` names them, the stored base models; no results.
+def copy(root: Path, leave_out: Sequence[str] = (), *, bases: bool = False) -> Checkout:
+    """Copy the work tree's sources, its store and, where `bases` says so, the stored base models; no results.
 
     What Python and Snakemake keep of the code comes along: it holds for the same bytes and times of change, and to make
     it anew takes every copy's first start of Snakemake twice as long.
@@ -163,8 +164,8 @@ def copy(root: Path, leave_out: Sequence[str] = (), models: Path | None = None) 
             shutil.copytree(ROOT / name, root / name, ignore=_passing)
         else:
             shutil.copy(ROOT / name, root / name)
-    if models is not None:  # newer than the file that names them, so that no rule fetches them
-        shutil.copytree(models, root / STORED, copy_function=shutil.copyfile)
+    for base in BASES if bases else ():  # newer than the files that name them, so that no rule fetches them
+        shutil.copytree(ROOT / base, root / base, copy_function=shutil.copyfile)
     return Checkout(root)
 
 
@@ -177,11 +178,12 @@ def _passing(folder: str, names: list[str]) -> list[str]:
 
 def _copy_store(root: Path) -> None:
     """Copy the objects of the store that are the base models."""
-    (models,) = read_dvc_file(ROOT / f"{STORED}.dvc")
-    for md5 in (models.md5, *read_listing(place_of(ROOT / STORE, models.md5)).values()):
-        place = place_of(root / STORE, md5)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(place_of(ROOT / STORE, md5), place)
+    for base in BASES:
+        (models,) = read_dvc_file(ROOT / f"{base}.dvc")
+        for md5 in (models.md5, *read_listing(place_of(ROOT / STORE, models.md5)).values()):
+            place = place_of(root / STORE, md5)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(place_of(ROOT / STORE, md5), place)
 
 
 def clone(source: Checkout, root: Path) -> Checkout:

@@ -22,7 +22,6 @@ GIVEN = {
     "data/cold_start.jsonl",
     "results/micro/report.html",
     "results/benchmarks/gpu.csv",
-    "models/micro/families.dvc",
 }
 
 

@@ -1,12 +1,11 @@
 """Copies of the repository in which whole workflows run, so that no test touches the work tree's own results."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import portalocker
 import pytest
 
-from repository import ROOT, STORED, Checkout, copy
+from repository import BASES, ROOT, Checkout, copy
 from viper.provenance.sidecar import SUFFIX
 
 # The copies have no DVC: the stored models lie there already.
@@ -39,17 +38,17 @@ SAME_BYTES_WHERE_ASKED_FOR = [
 
 
 @pytest.fixture(scope="session")
-def stored_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stored_models(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The stored base models, those of this commit, put into the work tree by one worker of several."""
     with portalocker.Lock(tmp_path_factory.getbasetemp().parent / "stored-models.lock", timeout=600):
-        Checkout(ROOT).run("viper", "fetch-pretrained", f"{STORED}.dvc")
-    return ROOT / STORED
+        for base in BASES:
+            Checkout(ROOT).run("viper", "fetch-pretrained", f"{base}.dvc")
 
 
 @pytest.fixture(scope="session")
-def copy_repository(tmp_path_factory: pytest.TempPathFactory, stored_models: Path) -> Callable[[], Checkout]:
+def copy_repository(tmp_path_factory: pytest.TempPathFactory, stored_models: None) -> Callable[[], Checkout]:
     """Return a function that makes a fresh copy of the sources with the stored base models, and no results."""
-    return lambda: copy(tmp_path_factory.mktemp("repository"), WITHOUT_DVC, stored_models)
+    return lambda: copy(tmp_path_factory.mktemp("repository"), WITHOUT_DVC, bases=True)
 
 
 @pytest.fixture(scope="session")
