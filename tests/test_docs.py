@@ -22,6 +22,7 @@ GIVEN = {
     "data/cold_start.jsonl",
     "results/micro/report.html",
     "results/benchmarks/gpu.csv",
+    "models/micro/families.dvc",  # in git
 }
 
 
