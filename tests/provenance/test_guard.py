@@ -12,6 +12,7 @@ from viper import digests
 from viper.errors import ViperError
 from viper.listings import digest_of
 from viper.provenance.guard import is_harmless, message, unrecorded
+from viper.provenance.sidecar import SUFFIX
 from viper.workflow.metadata import INCOMPLETE, METADATA
 
 TABLE, MODEL = "results/toy/main/main.csv", "models/toy/base.csr"
@@ -47,6 +48,21 @@ def test_recorded_files_and_folders_pass(tree):
     write_record(tree, TABLE)
     write_record(tree, f"{MODEL}/manifest.json")
     assert unrecorded("toy", tree) == []
+
+
+def test_where_only_notes_of_removed_files_are_left_nothing_was_pulled(tree):
+    note = "results/toy/needle/needle.csv" + SUFFIX
+    (tree / note).parent.mkdir(parents=True)
+    (tree / note).write_text("{}")
+    entries = {"path": "results/toy/needle", "md5": digest_of(tree / "results/toy/needle")}
+    lock = yaml.safe_load((tree / "dvc.lock").read_text())
+    lock["stages"]["needle"] = {"cmd": "x", "outs": [entries]}
+    (tree / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert unrecorded("toy", tree) == [TABLE, MODEL]
+    (tree / "results/toy/needle/needle.csv").write_text("x")
+    lock["stages"]["needle"]["outs"][0]["md5"] = digest_of(tree / "results/toy/needle")
+    (tree / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert unrecorded("toy", tree) == [TABLE, MODEL, "results/toy/needle"]
 
 
 def test_a_run_minds_the_files_of_its_own_scale(tree):

@@ -70,9 +70,9 @@ def _has(part: str, files: dict[str, str], root: Path) -> bool:
 
 
 def _files(place: Path, root: Path) -> list[str]:
-    """The files in a place, or that file itself."""
+    """The files in a place, or that file itself; a note of where a file is from is none that a run takes over."""
     found = place.rglob("*") if place.is_dir() else [place]
-    return [file.relative_to(root).as_posix() for file in found if file.is_file()]
+    return [file.relative_to(root).as_posix() for file in found if file.is_file() and not file.name.endswith(SUFFIX)]
 
 
 def _came_later(root: Path, names: Sequence[str], is_as_recorded: Callable[[], bool]) -> bool:
