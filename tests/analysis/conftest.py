@@ -38,11 +38,13 @@ def write_predictions(prediction_path) -> Callable[..., list[Path]]:
         seed: int = 0,
         index: list[str] | None = None,
         category: list[str] | None = None,
+        answer: str | list[str] = "A",
+        reading: str | list[str] = "exact",
     ) -> list[Path]:
         path = prediction_path(lineage, benchmark, seed)
         table = pd.DataFrame(
             {"index": index or [f"{i:05d}" for i in range(len(hits))], "hit": np.asarray(hits, dtype=int)}
-        )
+        ).assign(answer=answer, reading=reading)
         if category is not None:
             table["category"] = category
         table.to_csv(path, sep="\t", index=False)

@@ -21,6 +21,34 @@ def test_items_are_put_in_one_order_for_all_lineages(write_predictions):
     np.testing.assert_array_equal(hits[:, 0], [[1, 0, 0], [1, 1, 0]])
 
 
+def test_an_answer_that_names_no_option_is_worth_a_guess_where_that_is_asked_for(write_predictions):
+    write_predictions(
+        "base",
+        "B",
+        [1, 0, 0, 0, 0],
+        answer=["A", "B", "C", "D", "Yes"],
+        reading=["text", "none", "none", "text", "none"],
+    )
+    paths = write_predictions("base.csr", "B", [1, 1, 0, 0, 1], answer=["A", "B", "C", "D", "Yes"])
+    found = Predictions.of(paths, ["base", "base.csr"])
+    np.testing.assert_array_equal(found.read("B")[1][:, 0], [[1, 0, 0, 0, 0], [1, 1, 0, 0, 1]])
+    # one of four letters; a question that is no choice earns nothing by a guess
+    _, guessed = found.read("B", guessed=True)
+    np.testing.assert_array_equal(guessed[:, 0], [[1, 0.25, 0.25, 0, 0], [1, 1, 0, 0, 1]])
+
+
+def test_beginning_to_guess_is_no_gain_where_guesses_are_credited(write_predictions):
+    """A base that names no option, and a trained model that guesses: what VLMEvalKit's rule scores as a gain."""
+    rng, letters = np.random.default_rng(0), np.array(list("ABCD"))
+    answers = rng.choice(letters, 4000)
+    write_predictions("base", "B", np.zeros(4000), answer=list(answers), reading="none")
+    paths = write_predictions("base.csr", "B", answers == rng.choice(letters, 4000), answer=list(answers))
+    found = Predictions.of(paths, ["base", "base.csr"])
+    plain, guessed = (found.read("B", guessed=each)[1].mean(axis=(1, 2)) for each in (False, True))
+    assert plain[1] - plain[0] > 0.2
+    assert abs(guessed[1] - guessed[0]) < 0.03
+
+
 @pytest.mark.parametrize(
     ("index", "hits", "message"),
     [

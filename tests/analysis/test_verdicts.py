@@ -204,6 +204,12 @@ def test_one_seed_is_labelled_and_the_claims_are_counted():
     text = page(judge_all({"benchmarks": scores}, ["base", "base.csr"], OPTIONS, all_of_them=False), "micro", OPTIONS)
     assert "| balanced but modest gains | +100.0 | [+100.0, +100.0], one seed | **supported** |" in text
     assert "1 claims were judged, 1 of them supported. Each has an error of its own, 2.5%" in text
+    assert "repeat those" not in text
+    lineages = ["base", "base+look", "base.csr", "base.csr+look"]
+    alike = resample([accuracy("B", np.repeat(hits, 2, axis=0))], lineages, **FAST)
+    text = page(judge_all({"benchmarks": alike}, lineages, OPTIONS, all_of_them=False), "micro", OPTIONS)
+    assert "2 claims were judged, 2 of them supported. The numbers of 1 repeat those of another claim" in text
+    assert "rest on: 1 different ones are supported. Each has" in text
     three = resample([accuracy("B", np.repeat(hits, 3, axis=1))], ["base", "base.csr"], **FAST)
     text = page(judge_all({"benchmarks": three}, ["base", "base.csr"], OPTIONS, all_of_them=False), "micro", OPTIONS)
     assert "[+100.0, +100.0] | **supported** |" in text

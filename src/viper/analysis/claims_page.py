@@ -6,6 +6,8 @@ from viper.analysis.verdicts import NOT_MEASURED, SUPPORTED
 from viper.claims_table import claims_table
 from viper.config.analysis import Analysis
 
+_NUMBERS = ["measured", "low", "high", "decided_by", "parts"]  # two claims that agree in all of these are one result
+
 
 def page(claims: pd.DataFrame, scale: str, options: Analysis) -> str:
     """The page of a table that `viper.analysis.verdicts.judge_all` returned."""
@@ -32,11 +34,17 @@ def _rule(options: Analysis) -> str:
 
 def _how_many(judged: pd.DataFrame, options: Analysis) -> str:
     """The note on the number of claims."""
-    rate, supported = (1 - options.confidence) / 2, (judged["verdict"] == SUPPORTED).sum()
+    rate, supported = (1 - options.confidence) / 2, judged[judged["verdict"] == SUPPORTED]
+    repeated, distinct = judged.duplicated(_NUMBERS).sum(), (~supported.duplicated(_NUMBERS)).sum()
+    again = (
+        f" {repeated} repeat the numbers of another one, since looking closely changes no answer that they rest on: "
+    )
+    again += f"the supported ones are {distinct} results."
     return (
-        f"{len(judged)} claims were judged, {supported} of them supported. Each has an error of its own, {rate:.1%}: "
-        f"if none were true, {rate * len(judged):.1f} of so many would be called supported all the same. The primary "
-        "claim was chosen beforehand and stands alone; the others are read together, as leads."
+        f"{len(judged)} claims were judged, {len(supported)} of them supported.{again if repeated else ''} Each has an "
+        f"error of its own, {rate:.1%}: if none were true, {rate * len(judged):.1f} of so many would be called "
+        "supported all the same. The primary claim was chosen beforehand and stands alone; the others are read "
+        "together, as leads."
     )
 
 

@@ -60,6 +60,7 @@ def tables(
     benchmark_scores = module.score_benchmarks(answers, names, settings)
     subdomain_scores = module.score_subdomains(answers, names["MMStar"], settings)
     scored = {"benchmarks": benchmark_scores, "subdomains": subdomain_scores}
+    scored["guessed"] = module.score_benchmarks(answers, names, settings, guessed=True)
     judged = judge_all(scored, lineage, settings, all_of_them=False)  # before anything is written: it may stop
     for path, page, scores, what in (
         (main, main_page, benchmark_scores, "benchmarks"),
@@ -98,6 +99,7 @@ def claims_command(
     answers = Predictions.of(predictions, lineage)
     scored = {
         "benchmarks": module.score_benchmarks(answers, names, settings),
+        "guessed": module.score_benchmarks(answers, names, settings, guessed=True),
         "subdomains": module.score_subdomains(answers, names["MMStar"], settings),
     }
     if attention_lineage:

@@ -75,12 +75,16 @@ class Predictions:
         """The seeds; one without a number where nothing is trained."""
         return self.seeds or (None,)
 
-    def read(self, benchmark: str) -> tuple[pd.DataFrame, np.ndarray]:
+    def read(self, benchmark: str, *, guessed: bool = False) -> tuple[pd.DataFrame, np.ndarray]:
         """Read one benchmark.
+
+        Args:
+            guessed: an answer that names no option, which is wrong by VLMEvalKit's rule, is worth what a guess among
+                the options would earn.
 
         Returns:
             items: the columns that describe the items, one row per item in the order of `index`.
-            hits: (lineages, seeds, items) of 0 or 1.
+            hits: (lineages, seeds, items) of 0 or 1; between them what is worth a guess.
 
         Raises:
             ViperError: a file is missing or lacks a column, a hit is neither 0 nor 1, or two files hold other items
@@ -100,8 +104,24 @@ class Predictions:
                         f"{path}: holds other items than {first}{_other(asked, of_items)}; a paired comparison needs "
                         f"the same ones: make the benchmark again, then the predictions"
                     )
-                hits.append(table["hit"].to_numpy(dtype=float))
+                hits.append(table["hit"].to_numpy(dtype=float) + (worth_of_guesses(table) if guessed else 0.0))
         return items, np.stack(hits).reshape(len(self.lineages), len(self.runs), len(items))
+
+
+def worth_of_guesses(items: pd.DataFrame) -> np.ndarray:
+    """What a guess would earn in place of each answer that names no option, (items,); 0 for every other answer.
+
+    That is one of as many options as there are letters that are right somewhere in the benchmark. Where no letter is
+    right (Yes or No, a short answer) nothing is credited.
+
+    Raises:
+        ViperError: the columns `reading` or `answer` are missing.
+    """
+    if lacking := [name for name in ("reading", "answer") if name not in items]:
+        raise ViperError(f"the predictions lack the column {lacking[0]}: evaluate again")
+    is_letter = items["answer"].str.fullmatch("[A-Z]")
+    letters = items.loc[is_letter, "answer"].nunique()
+    return (is_letter & (items["reading"] == "none")).to_numpy(dtype=float) / max(letters, 1)
 
 
 def _other(asked: pd.DataFrame, known: pd.DataFrame) -> str:

@@ -28,15 +28,18 @@ _NUMBERS = tuple(column for column in COLUMNS if column not in ("lineage", "colu
 _MAY_BE_BLANK = [name for name in _NUMBERS if name.startswith(("difference", "published_"))]
 
 
-def score_benchmarks(predictions: Predictions, names: dict[str, str], options: Analysis) -> Scores:
+def score_benchmarks(
+    predictions: Predictions, names: dict[str, str], options: Analysis, *, guessed: bool = False
+) -> Scores:
     """Score the benchmarks.
 
     Args:
         names: the paper's name of a benchmark → name of its file of predictions.
+        guessed: see `Predictions.read`.
     """
     benchmarks = []
     for column, file in names.items():
-        items, hits = predictions.read(file)
+        items, hits = predictions.read(file, guessed=guessed)
         is_hallusion = column == "HallusionBench"
         benchmarks.append(
             bootstrap.hallusion(column, items, hits) if is_hallusion else bootstrap.accuracy(column, hits)
