@@ -37,9 +37,9 @@ def _how_many(judged: pd.DataFrame, options: Analysis) -> str:
     rate, supported = (1 - options.confidence) / 2, judged[judged["verdict"] == SUPPORTED]
     repeated, distinct = judged.duplicated(_NUMBERS).sum(), (~supported.duplicated(_NUMBERS)).sum()
     again = (
-        f" {repeated} repeat the numbers of another one, since looking closely changes no answer that they rest on: "
+        f" The numbers of {repeated} repeat those of another claim, since looking closely changes no answer that they "
+        f"rest on: {distinct} different ones are supported."
     )
-    again += f"the supported ones are {distinct} results."
     return (
         f"{len(judged)} claims were judged, {len(supported)} of them supported.{again if repeated else ''} Each has an "
         f"error of its own, {rate:.1%}: if none were true, {rate * len(judged):.1f} of so many would be called "
