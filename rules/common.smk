@@ -496,13 +496,21 @@ def kinds():
     """Kind → the minutes of the longest of its jobs, so that Slurm takes the nodes that it will take for these."""
     found = {}
     for each in workflow.rules:
-        if each.name.startswith("preflight") or not insides.is_submitted(workflow, each):
-            continue
-        if amounts := insides.first_amounts(each, "gpu", "mem_mb", "runtime"):
-            threads, (gpu, mem_mb, runtime) = amounts
-            kind = Kind(threads, gpu or gpus_of(each), mem_mb).name
-            found[kind] = max(runtime, found.get(kind, 0))
+        kind, runtime = kind_of(each)
+        if kind is not None:
+            found[kind.name] = max(runtime, found.get(kind.name, 0))
     return found
+
+
+def kind_of(rule):
+    """The kind of a rule's jobs and their minutes, as the command line leaves them; None where no cluster gets them."""
+    if rule.name.startswith("preflight") or not insides.is_submitted(workflow, rule):
+        return None, 0
+    amounts = insides.first_amounts(rule, "gpu", "mem_mb", "runtime")
+    if amounts is None:
+        return None, 0
+    threads, (gpu, mem_mb, runtime) = amounts
+    return Kind(threads, gpu or gpus_of(rule), mem_mb), runtime
 
 
 def gpus_of(rule):
@@ -511,14 +519,20 @@ def gpus_of(rule):
 
 
 def parts_of(kind):
-    """The models whose jobs are of this kind."""
+    """The models whose jobs are of this kind, also where the command line asks for other amounts than their sections."""
     jobs = {part: getattr(S.models, part).job for part in ("vlm", "painter", "editor")}
     jobs["training"] = S.training.machine.job
-    return [
-        part
-        for part, job in jobs.items()
-        if (job.threads, job.gpu, job.mem_mb) == (kind.threads, kind.gpu, kind.mem_mb)
-    ]
+    of_kind = [each for each in workflow.rules if kind_of(each)[0] == kind]
+    return [part for part, job in jobs.items() if any(runs_as(each, job) for each in of_kind)]
+
+
+def runs_as(rule, job):
+    """Whether a rule asks by itself for what a section `job` says, and so runs that section's model."""
+    wanted = insides.declared(rule)
+    if not {"gpu", "nodes"} & set(wanted):  # as `asked` says, and `asked_of_nodes`
+        return False
+    gpu = wanted.get("gpu", S.training.machine.job.gpu)
+    return (gpu, wanted["mem_mb"](None, 1), wanted["runtime"](None, 1)) == (job.gpu, job.mem_mb, job.runtime)
 
 
 def of_kind(amount):

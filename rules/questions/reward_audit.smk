@@ -1,5 +1,6 @@
-# How far can the reward be trusted? The same training under several embedders and thresholds; and what it saved, and
-# answers that try to cheat, under every setting of the reward, held to the truth of a drawn world (docs/open-questions.md).
+# How far can the reward be trusted? The same training under several embedders and thresholds; and what was saved, and
+# answers that try to cheat, under every setting of the reward, held to the truth where somebody knows which sentences are
+# right (docs/open-questions.md).
 
 AUDIT = S.open_questions.reward_audit
 AUDITED = [
@@ -8,6 +9,22 @@ AUDITED = [
     for stage in parse_lineage(lineage).stages
     for seed in S.asked_seeds
     if S.training.phases[parse_lineage(stage).phase].method == "grpo"
+]
+# Whose rollouts are rescored besides, each lineage's by the one whose training made them.
+RESCORED_BESIDES = [
+    run
+    for run in dict.fromkeys(
+        (trainer(stage), seed)
+        for lineage in without_controls(
+            S.experiments["main"]
+            if AUDIT.rescored == "main"
+            else [*LINEAGES, *(each for asked in QUESTIONS.values() for each in asked.lineages)]
+        )
+        for stage in parse_lineage(lineage).stages
+        for seed in S.asked_seeds
+        if S.training.phases[parse_lineage(stage).phase].method == "grpo"
+    )
+    if run not in AUDITED
 ]
 # What rescoring needs of each embedder: how it is run, and the file of the threshold that was chosen for it.
 EMBEDDERS = {
@@ -24,6 +41,7 @@ rule reward_audit_rescored:
     """Rollouts and cheating answers under every embedder, threshold and option of coverage, held to the truth."""
     input:
         rollouts=[L.metrics("rollouts.jsonl", lineage=stage, seed=seed) for stage, seed in AUDITED],
+        besides=[L.metrics("rollouts.jsonl", lineage=stage, seed=seed) for stage, seed in RESCORED_BESIDES],
         thresholds=[each[file] for each in EMBEDDERS.values() for file in ("calibrated", "pairs")],
     output:
         audit=L.table("reward_audit", "reward_audit_rescored"),
@@ -33,10 +51,13 @@ rule reward_audit_rescored:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
-        rollouts=lambda wildcards, input: repeated("--rollouts", input.rollouts),
+        rollouts=lambda wildcards, input: [
+            *repeated("--rollouts", input.rollouts),
+            *repeated("--besides", input.besides),
+        ],
         embedders=as_argument(json.dumps(EMBEDDERS)),
         taus=repeated("--tau", [S.under(variant_of(name)).reward.tau for name in AUDIT.thresholds.values()]),
-        sections=["open_questions.reward_audit", "reward"],
+        sections=["open_questions.reward_audit", "reward", "training.records.meaning"],
     shell:
         "python -m viper reward-audit {params.rollouts:q} --embedders {params.embedders:q} {params.taus:q}"
         " --options {params.options:q} --output {output.audit:q} --areas {output.areas:q} --probes {output.probes:q}"

@@ -6,6 +6,7 @@ painter and editor are read by the independent checker.
 
 import json
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from microworld import grammar, parse
 from microworld.base_models.checker import Checker
 from microworld.findings import ATTRIBUTES, BACKGROUND, Finding, edit_done, look, matches, shares
 from microworld.operations import Operation
-from microworld.scene import CELLS, Scene, from_json
+from microworld.scene import CELLS, Object, Scene, from_json
 from viper import layout
 from viper.digests import REMEDY
 from viper.errors import ViperError
@@ -31,6 +32,7 @@ MISTOLD = "the caption's mistake, told wrong"
 PAINTER = "the painter's mistake"
 NOBODY = "nobody's mistake"
 UNREADABLE = "not readable"
+BLAMES = (CAPTION, MISTOLD, PAINTER, NOBODY, UNREADABLE)
 
 
 class Truth(BaseModel):
@@ -38,6 +40,24 @@ class Truth(BaseModel):
 
     id: str
     scene: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and the caption that is held to it, with what the painter made of the loop's caption.
+
+    Attributes:
+        picture: that the caption is held to: the seed "image" or its "reconstruction".
+        real: what that picture shows.
+        said: what the caption says that is held to it.
+        meant: what the painter was told. painted: what the checker sees in its picture.
+    """
+
+    picture: str
+    real: Scene
+    said: Scene
+    meant: Scene
+    painted: Scene
 
 
 def audit_all(tables: Sequence[tuple[str, Path]], truth: Sequence[Path], *, checker: Path) -> pd.DataFrame:
@@ -107,11 +127,8 @@ def audit(shards: Shards, truth: Sequence[Path], checker: Checker) -> pd.DataFra
             real, said = scenes[row_id], parse.described_scene(caption["caption"])
             findings += _audit_scene("caption", said, real)
             findings += _audit_scene("painter", painted[row_id], said)
-            critique = critiques[row_id]
-            if critique["caption"]:  # a second one may be broken
-                held_to = real if critique["picture"] == "image" else painted[row_id]
-                criticized = parse.described_scene(critique["caption"])
-                findings += _audit_refinements(critique["refinements"], held_to, criticized, painted[row_id])
+            if pair := criticized(critiques[row_id], real, said, painted[row_id]):
+                findings += _audit_refinements(critiques[row_id]["refinements"], pair)
         started = before_edits(checker, scenes, tables["edits"])
         for row_id, picture in edited.items():
             findings += _audit_edit(tables["operations"][row_id]["statements"], started[row_id], picture)
@@ -135,20 +152,37 @@ def read_truth(path: Path) -> dict[str, Scene]:
     return scenes
 
 
-def judge_refinement(sentence: str, real: Scene, said: Scene, painted: Scene) -> str:
-    """Whose mistake a refinement speaks of: one of the constants above.
+def criticized(critique: Row, real: Scene, meant: Scene, painted: Scene) -> Pair | None:
+    """What a critique compares; None where it has no caption, for that may be a second one, and broken.
 
-    The painter's: where the caption is right, but the reconstruction shows something else than it says.
+    Args:
+        critique: of a seed image that shows `real`, and whose reconstruction shows what was `painted` of what was
+            `meant`.
+    """
+    if not critique["caption"]:
+        return None
+    held_to = real if critique["picture"] == "image" else painted
+    return Pair(critique["picture"], held_to, parse.described_scene(critique["caption"]), meant, painted)
+
+
+def judge_refinement(sentence: str, pair: Pair) -> str:
+    """Whose mistake a refinement speaks of: one of BLAMES.
+
+    The painter's: where the caption is right of the seed image, but the reconstruction shows something else than it
+    says. Where the caption is held to a reconstruction, that picture is taken to show what the painter was told: there
+    a refinement that says so is the painter's mistake where the painter did otherwise in that place.
     """
     refinement = parse.parse_refinement(sentence)
     if refinement is None:
         return UNREADABLE
-    if grammar.plain(sentence) in grammar.refinements(real, said):
+    if grammar.plain(sentence) in grammar.refinements(pair.real, pair.said):
         return CAPTION
-    seen = _background if refinement.cell is None else lambda scene: look(scene, refinement.cell)
-    if seen(said) != seen(real):
+    real, said, meant, painted = (_seen(s, refinement.cell) for s in (pair.real, pair.said, pair.meant, pair.painted))
+    if pair.picture == "reconstruction" and refinement.real == meant != painted:
+        return PAINTER
+    if said != real:
         return MISTOLD
-    return PAINTER if seen(painted) != seen(said) else NOBODY
+    return PAINTER if painted != said else NOBODY
 
 
 def premise_holds(operation: Operation, real: Scene) -> bool:
@@ -174,15 +208,13 @@ def _audit_scene(step: str, shown: Scene, meant: Scene) -> Iterator[Finding]:
         yield Finding(step, "nothing invented", meant.at(thing.cell) is not None)
 
 
-def _audit_refinements(sentences: list[str], real: Scene, said: Scene, painted: Scene) -> Iterator[Finding]:
-    kinds = [judge_refinement(sentence, real, said, painted) for sentence in sentences]
-    for kind in kinds:
-        for name in (CAPTION, MISTOLD, PAINTER, NOBODY, UNREADABLE):
-            yield Finding("refinements", name, kind == name)
+def _audit_refinements(sentences: list[str], pair: Pair) -> Iterator[Finding]:
+    for blame in (judge_refinement(sentence, pair) for sentence in sentences):
+        yield from (Finding("refinements", name, blame == name) for name in BLAMES)
     told = [grammar.plain(sentence) for sentence in sentences]
     # A caption of which nothing is said is no label: what was overlooked there teaches nothing.
     names = ("needed and found", "needed and found in labels") if sentences else ("needed and found",)
-    for needed in grammar.refinements(real, said):
+    for needed in grammar.refinements(pair.real, pair.said):
         yield from (Finding("refinements", name, needed in told) for name in names)
 
 
@@ -212,5 +244,6 @@ def before_edits(checker: Checker, scenes: dict[str, Scene], edits: dict[str, Ro
     return {row_id: scenes[row_id] for row_id in edits} | read_pictures(checker, prepared)
 
 
-def _background(scene: Scene) -> tuple[str, str]:
-    return scene.shade, scene.texture
+def _seen(scene: Scene, cell: int | None) -> Object | tuple[str, str] | None:
+    """What a scene has where a refinement speaks of: at a cell, or in the background."""
+    return (scene.shade, scene.texture) if cell is None else look(scene, cell)

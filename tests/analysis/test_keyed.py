@@ -17,6 +17,7 @@ from viper.questions import answers
 from viper.questions.commands import open_questions
 from viper.questions.needle import table as needle
 from viper.questions.skills import table as skills
+from viper.questions.skills.probe import COLUMNS as PROBED
 
 RECORDED = ROOT / "results/recorded/micro"
 NAMES = st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=1, max_size=4, unique=True)
@@ -74,7 +75,7 @@ def test_a_message_names_the_row():
 
 def changes_of_skills():
     rows = [
-        [*key, "base", 1.0, 0.0, 2.0, 4, 20, 3]
+        [*key, "base", 1.0, 0.0, 2.0, 60.0, 5.0, 58.0, 12.0, 4, 20, 3]
         for key in itertools.product(("color", "size"), ("base.csr", "base.vop"))
     ]
     return pd.DataFrame(rows, columns=skills.CHANGES)
@@ -82,13 +83,13 @@ def changes_of_skills():
 
 def curves_of_skills():
     keys = itertools.product(("color", "size"), ("base", "base.csr", "base.vop"), (0.6, 0.8, 1.0))
-    rows = [[*key, 60.0, 50.0, 70.0, 25.0, 60.0, 0.7, 0.05, 90.0, 0.7, 20, 3] for key in keys]
+    rows = [[*key, 60.0, 50.0, 70.0, 55.0, 20.0, 25.0, 60.0, 0.7, 0.05, 90.0, 0.7, 0.05, 20, 3] for key in keys]
     return pd.DataFrame(rows, columns=skills.CURVES)
 
 
 def probed():
     keys = itertools.product(("color", "size"), range(3), (0.6, 1.0))
-    return pd.DataFrame([[*key, "A", 1] for key in keys], columns=["skill", "item", "contrast", "answer", "hit"])
+    return pd.DataFrame([[*key, "A", 1, 1] for key in keys], columns=PROBED)
 
 
 def needles():
@@ -122,12 +123,12 @@ READERS = {
     "needle": (recorded("needle/needle_attention.csv"), needle.read_tidy, ["value", "low", "high", "pictures"]),
     "claims": (recorded("needle/needle_claims.csv"), lambda path: answers.gather([path]), ["measured", "low", "high"]),
     "needles": (needles, needle.read_measured, ["share", "area"]),
-    "probed": (probed, lambda path: skills.read_measured(path, ["color", "size"], [0.6, 1.0]), ["hit"]),
-    "changes": (changes_of_skills, skills.read_changes, ["change", "low", "high", "seeds"]),
+    "probed": (probed, lambda path: skills.read_measured(path, ["color", "size"], [0.6, 1.0]), ["hit", "named"]),
+    "changes": (changes_of_skills, skills.read_changes, ["change", "low", "high", "compared_unnamed", "seeds"]),
     "curves of skills": (
         curves_of_skills,
         lambda path: skills.read_curves(path, changes_of_skills()),
-        ["right", "low", "width", "fitted_threshold"],
+        ["accuracy", "low", "right", "unnamed", "fitted_width", "fitted_threshold"],
     ),
 }
 # Whose rows nothing else says the number of: one that is cut off could as well never have been.

@@ -2,12 +2,17 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
+import traceback
 import zipfile
 from argparse import Namespace
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import torch
@@ -16,7 +21,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from repository import copy
-from viper.bench.gpu import check, pictures, repeats, sizes, updates
+from viper.bench.gpu import check, one, pictures, repeats, sizes, updates
 from viper.bench.gpu.building import build_vlm
 from viper.bench.gpu.check import Check, share_of
 from viper.bench.gpu.device import Meter
@@ -24,6 +29,8 @@ from viper.bench.gpu.embedding import embedding
 from viper.bench.gpu.flops import PEAKS, Load, forward_flops, peak
 from viper.bench.gpu.parts import PARTS, Part
 from viper.bench.gpu.rows import Row, append, read
+from viper.fit.descriptions import Description
+from viper.fit.weightless import Memory
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +89,24 @@ def test_a_pass_with_adapters(tiny):
     said = Said()
     updates.lora_pass(tiny, "cpu", said)
     assert {row.unit for row in said} >= {"s", "token/s", "GB at most", "TFLOP/s"}
+    assert [row.unit for row in said if row.planned is not None] == ["GB at most"], "what `viper fit` counts with"
+
+
+def test_what_is_forecast_of_a_pass_with_adapters_is_what_its_tensors_hold(tiny):
+    """The same prompts, responses, pictures and adapters: here with all that PyTorch makes counted."""
+    with updates.open_way(
+        tiny, "cpu", sizes.LARGE, prompts=1, lora=tiny.lora, max_completion_length=tiny.sampled
+    ) as way:
+        batch = updates.sampled(way)
+        planned = updates.forecast(
+            Description("7B", tiny.models[sizes.LARGE]["config"]), way.options, updates._load(way, batch)
+        )
+        for _ in range(2):  # the first makes what stays
+            with Memory() as memory:
+                before = memory.restart()
+                way.loss()
+        standing = sum(4 * weight.numel() for weight in way.trainer.model.parameters()) + batch["pixel_values"].nbytes
+    assert planned == pytest.approx(standing + memory.peak - before, rel=0.10)
 
 
 def test_a_shared_prefix_is_compared_in_turns_and_counts_fewer_operations(tiny):
@@ -328,7 +353,44 @@ def test_a_line_that_is_still_being_written_waits(tmp_path):
     assert read(path) == [Row("a", "b", value=1.0)]
 
 
-@pytest.mark.long  # its parts, one by one, are tested above
+class Here:
+    """In place of a process of its own: a part runs in this one, where libraries are loaded once for all parts."""
+
+    def __init__(self, command, *, stdout, stderr, env, start_new_session):
+        assert command[:3] == [sys.executable, "-m", one.__name__]
+        self.returncode = 0
+        with redirect_stdout(stdout), redirect_stderr(stderr), mock.patch.dict(os.environ, env):
+            try:
+                with mock.patch.object(sys, "argv", command[2:]):
+                    one.main()
+            except Exception:
+                traceback.print_exc()
+                self.returncode = 1
+
+    def poll(self):
+        return self.returncode
+
+    def wait(self):
+        return self.returncode
+
+
+@pytest.mark.slow
+def test_every_part_of_the_command_writes_its_rows(tmp_path, monkeypatch, capsys):
+    """What `make gpu-check` calls, from its arguments to its table, with few numbers of everything on a CPU."""
+    monkeypatch.setattr(check, "subprocess", SimpleNamespace(Popen=Here))
+    out = tmp_path / "results" / "gpu.csv"
+    status = check.main(["--out", str(out), "--tiny", "--device", "cpu", "--seconds", "3000"])
+    assert status == 0, out.with_suffix(".log").read_text()
+    table = list(csv.DictReader(out.open()))
+    assert list(dict.fromkeys(row["part"] for row in table)) == list(PARTS)
+    assert [row for row in table if not row["value"]] == []
+    assert {row["torch"] for row in table} == {torch.__version__}
+    planned = {(row["part"], row["unit"]) for row in table if row["planned"]}
+    assert planned == {("LoRA pass of 7B", "GB at most"), ("diffusion", "s a pass and picture")}
+    assert len(capsys.readouterr().out.splitlines()) >= len(table)
+
+
+@pytest.mark.long  # nine processes, each of which loads its libraries; in one process: above
 def test_make_gpu_check_from_a_plain_checkout(tmp_path):
     """No environment of its own, no GPU: every part starts, and says something."""
     root = copy(tmp_path).root

@@ -92,6 +92,19 @@ def test_training_is_shared_by_its_devices(scale, rates):
     assert cost.bytes == rate.gigabytes * 1e9
 
 
+@pytest.mark.parametrize("name", ["3b", "7b"])
+def test_the_notice_of_a_jobs_end_is_time_enough_for_a_checkpoint(name, rates):
+    """It waits for the next multiple of `updates_per_rollout`, and then is written: 14 bytes a parameter at 1 GB/s."""
+    scale = load(name)
+    rate = rates.models[scale.models.hub["vlm"].partition("@")[0]]
+    for lineage in ("base.csr", "base.vop", "base.mix", "base.cold", "base.sft"):
+        options = one_run(scale.training, lineage.rpartition(".")[2])
+        phase = options.phase
+        step = (estimate(make_job("train", lineage=lineage, seed="0"), scale, rates).seconds - rate.start) / phase.steps
+        needed = step * getattr(phase, "updates_per_rollout", 1) + 7 * rate.gigabytes
+        assert options.machine.job.notice >= needed, f"{lineage}: {needed:.0f} s"
+
+
 def test_pairs_have_their_pictures_gone_through_twice_as_often(scale, rates):
     rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
     csr, vop = (_training(scale, name, steps=100) for name in ("csr", "vop"))
@@ -162,11 +175,27 @@ def test_attention_takes_a_forward_pass_a_held_out_pair_and_samples_nothing(scal
 def test_a_size_of_the_split_limits_official_benchmarks(scale, rates):
     costs = [estimate(make_job("evaluate", lineage="base", split=split), scale, rates) for split in ("dev", "test")]
     rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"]
-    assert costs[0].seconds == pytest.approx(rate.start + 8 * 200 * 2048 * rate.token)
+    read = 200 * (3830 + 2430 + 3200 + 2650 - 4 * 1280) * rate.read
+    assert costs[0].seconds == pytest.approx(rate.start + 8 * 200 * 2048 * rate.token + read)
     assert costs[1].seconds > 20 * costs[0].seconds
 
 
+def test_larger_pictures_of_benchmarks_are_read_as_far_as_the_processor_lets_them_be(scale, rates):
+    def seconds(most):
+        processor = {"min_pixels": 1003520, "max_pixels": most}
+        changed = scale.model_copy(update={"evaluation": scale.evaluation.model_copy(update={"processor": processor})})
+        return estimate(make_job("evaluate", lineage="base", split="test"), changed, rates).seconds
+
+    smallest, some, most = (seconds(tokens * 28 * 28) for tokens in (1280, 3000, 16384))
+    mme = rates.items["MME-RealWorld"] + rates.items["Mantis-Eval"]
+    assert smallest < some < most
+    rate = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"].read
+    assert most - some == pytest.approx((mme * 200 + rates.items["MME-RealWorld"] * 630) * rate)
+
+
 def test_a_control_that_is_not_asked_to_reason_answers_in_a_word(scale, rates):
+    models = {name: rate.model_copy(update={"read": 0}) for name, rate in rates.models.items()}
+    rates = rates.model_copy(update={"models": models})
     start = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"].start
     base, look, plain = (
         estimate(make_job("evaluate_base", lineage=f"base{control}", split="test"), scale, rates).seconds - start

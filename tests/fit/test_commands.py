@@ -7,7 +7,7 @@ from viper.commands import build
 from viper.errors import ViperError
 from viper.fit import forecast
 from viper.fit.forecast import Forecast
-from viper.fit.step import GIB, Step
+from viper.fit.step import GIB, Length, Step
 
 
 def run(*arguments):
@@ -38,8 +38,17 @@ def test_a_step_that_does_not_fit_ends_in_an_error_and_leaves_its_table(monkeypa
     output = tmp_path / "forecast.csv"
     result = run("--scale", "7b", "--output", str(output))
     assert "painter: 1.0 of 80.0 GiB of each GPU, drawing: fits" in result.output
-    assert str(result.exception).startswith("editor: more memory than there is")
+    assert str(result.exception).startswith("editor: more than there is room for")
     assert "editor,gpu,drawing,weights,90.0000" in output.read_text()
+
+
+def test_a_prompt_that_is_too_long_ends_in_an_error_too(monkeypatch, tmp_path):
+    step = Step("evaluation", {"starting": {"weights": GIB}}, place="models.vlm", length=Length(84_378, 65_536))
+    monkeypatch.setattr(forecast, "forecast", lambda scale, engine: [Forecast(step, 80 * GIB, GIB)])
+    output = tmp_path / "forecast.csv"
+    result = run("--scale", "7b", "--output", str(output))
+    assert str(result.exception).startswith("evaluation: more than there is room for")
+    assert "evaluation,length,longest prompt and answer,all,,,84378,65536,False" in output.read_text()
 
 
 def test_a_scale_of_cpus_has_nothing_to_hold_to_a_gpu(monkeypatch, tmp_path):
@@ -49,4 +58,4 @@ def test_a_scale_of_cpus_has_nothing_to_hold_to_a_gpu(monkeypatch, tmp_path):
     result = run("--scale", "micro", "--gpu-memory", "80", "--output", str(output))
     assert result.exit_code == 0
     assert "runs on CPUs" in result.output
-    assert output.read_text() == "step,memory,stage,part,gib,room,fits\n"
+    assert output.read_text() == "step,memory,stage,part,gib,room,tokens,most_tokens,fits\n"

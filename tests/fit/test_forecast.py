@@ -9,7 +9,8 @@ from viper.config.values import has_place, value_at, with_value
 from viper.fit import forecast as forecasts
 from viper.fit import inference, passes, training
 from viper.fit.forecast import Forecast, mend, shown, steps, table
-from viper.fit.step import GIB, Planned, Step
+from viper.fit.lengths import Prompt, evaluation_prompts
+from viper.fit.step import GIB, Length, Planned, Step
 
 UPDATE = passes.Update(
     parameters=8_292_166_656, trained=8_292_166_656, block=233_057_792, ends=1_089_994_752, activations=10 * 10**9
@@ -56,16 +57,12 @@ def test_nothing_is_forecast_of_cpus():
 
 def test_vllm_does_not_start_with_room_for_the_longest_sequence_of_the_model(paper, counted):
     """7B in TRL's share, three tenths, of 80 GB: 15.4 GiB of weights, 6.8 of one sequence of 128,000 tokens."""
-    config = training._describe(paper)
-    prompt, pixels = inference.Prompt(1424, 1), 1_003_520
-    needs = {
-        length: sum(
-            inference.engine_parts(
-                config, Vllm(max_length=length, gpu_share=0.3, sleep=False), prompt, pixels, 1024, 80
-            )[0].values()
-        )
-        for length in (None, 8192)
-    }
+    config, asked = training._describe(paper), [(Prompt(1424, 1, 1_003_520), 1024)]
+    needs = {}
+    for length in (None, 8192):
+        share = Vllm(max_length=length, gpu_share=0.3, sleep=False)
+        parts, _, _ = inference.engine_parts(config, share, asked, 80, inference.Limits(4096, 80))
+        needs[length] = sum(parts.values())
     assert needs[8192] < 0.3 * 80 * GIB < needs[None]
     assert needs[None] - needs[8192] == (128_000 - 8192) * 57_344
 
@@ -118,6 +115,135 @@ def test_a_checkpoint_gathers_weights_and_optimizer_in_one_process(paper, counte
     writing = host["writing a checkpoint"]
     assert writing["weights"] + writing["optimizer"] == 12 * UPDATE.parameters
     assert writing["pictures of a sampling"] > writing["rows"] > 0
+
+
+def test_a_node_holds_what_its_own_devices_do(paper, counted, phase):
+    """Two nodes of eight devices, and their memory is asked for each: not what all sixteen hold."""
+    machine = phase.machine.model_copy(update={"devices": 16, "nodes": 2})
+    several = phase.model_copy(update={"machine": machine})
+    batch = passes.Batch(4, 400, 1, 1_003_520, 1024)
+    offloading = training.Sharding("sharded", offloads=True)
+    here = training._host(paper, several, batch, UPDATE, offloading)["writing a checkpoint"]
+    alone = training._host(paper, phase, batch, UPDATE, offloading)["writing a checkpoint"]
+    assert here["processes"] == alone["processes"] == 8 * 3 * GIB
+    # 512 prompts of a sampling, 32 for each of sixteen devices, eight of which are here; three times, 24 MB a picture.
+    assert here["pictures of a sampling"] == alone["pictures of a sampling"] / 2 == 8 * 32 * 3 * 5120 * 1176 * 4
+    assert here["weights and optimizer"] == alone["weights and optimizer"] / 2 == 8 * UPDATE.parameters
+    whole = training._host(paper, several, batch, UPDATE, training.Sharding("whole"))["reading weights"]
+    assert whole["weights"] == 8 * 4 * UPDATE.parameters
+
+
+# --- evaluation
+
+
+def test_benchmarks_are_seen_as_evaluation_says_and_not_as_training(paper):
+    """16,384 tokens of a picture, whatever training's and the photographs' limits; several are taken to be smaller."""
+    config = training._describe(paper).config
+    (one, _), (several, answer) = evaluation_prompts(paper)
+    assert (one.pictures, one.pixels, one.tokens(config)) == (1, 12_845_056, 400 + 16_384 + 2)
+    assert (several.pictures, several.pixels, answer) == (5, 3 * 3072 * 4096 // 5, 2048)
+    assert several.tokens(config) + answer == 50_598
+    as_trained = with_value(paper, "evaluation.processor", None)
+    assert {prompt.pixels for prompt, _ in evaluation_prompts(as_trained)} == {1_003_520}
+    alone = with_value(paper, "evaluation.benchmarks", {"MMStar": "MMStar"})
+    assert [prompt.pictures for prompt, _ in evaluation_prompts(alone)] == [1]
+
+
+def test_several_pictures_are_scaled_up_to_the_least_size(paper):
+    """And never beyond the greatest."""
+    paper = with_value(paper, "evaluation.processor", {"min_pixels": 9_000_000, "max_pixels": 12_845_056})
+    assert evaluation_prompts(paper)[1][0].pixels == 9_000_000
+    paper = with_value(paper, "evaluation.processor", {"max_pixels": 2_000_000})
+    assert {prompt.pixels for prompt, _ in evaluation_prompts(paper)} == {2_000_000}
+
+
+@pytest.mark.parametrize(
+    ("engine", "kept"),
+    [
+        pytest.param("vllm", 256 / 2, id="vLLM: of all items asked together, in bfloat16"),
+        pytest.param("transformers", 2 * 16, id="transformers: of a batch, each and all together, in float32"),
+    ],
+)
+def test_the_machine_holds_what_the_processor_makes_of_benchmarks(paper, counted, engine, kept):
+    """65,536 patches of 3 colors, 2 frames, 14 x 14 pixels: 308 MB a picture of 16,384 tokens."""
+    host = inference.answering("evaluation", engine).build(paper).host
+    assert host["answering"]["pixels"] == kept * 65_536 * 3 * 2 * 14 * 14 * 4
+    assert host["answering"]["pictures"] == 3 * 2 * 256 * 12_845_056, "the next items are decoded meanwhile"
+    assert host["reading weights"]["weights"] == 2 * UPDATE.parameters
+    assert "weights" not in host["answering"]
+
+
+def test_vllm_reads_pictures_of_as_many_tokens_as_it_reads_at_once(paper, counted, monkeypatch):
+    """One of the largest where that has more: 16,384 tokens of words, 12 pictures of 1,280 tokens, 1 of 16,384."""
+    read = []
+    monkeypatch.setattr(passes, "reading", lambda description, batch: read.append(batch) or 0)
+    for what in ("synthesis", "evaluation"):
+        inference.answering(what, "vllm").build(paper)
+    assert read == [passes.Batch(1, 16_384 - 12 * 1_282, 12, 1_003_520), passes.Batch(1, 1, 1, 12_845_056)]
+
+
+def test_transformers_reads_a_batch_of_the_largest_pictures_or_one_question_of_several(paper, counted, monkeypatch):
+    read = []
+    monkeypatch.setattr(passes, "reading", lambda description, batch: read.append(batch) or 0)
+    inference.answering("evaluation", "transformers").build(paper)
+    assert read == [passes.Batch(16, 400, 1, 12_845_056), passes.Batch(1, 400, 5, 3 * 3072 * 4096 // 5)]
+
+
+# --- prompts that are too long
+
+
+LENGTHS = {
+    "synthesis": ("models.vlm.vllm.max_length", 4_096, 5_012),
+    "evaluation": ("models.vlm.vllm.max_length", 32_768, 50_598),
+    "csr": ("training.phases.csr.vllm.max_length", 2_048, 3_730),
+    "vop": ("training.phases.vop.vllm.max_length", 3_072, 3_988),
+}
+
+
+@pytest.mark.parametrize("what", LENGTHS)
+def test_a_prompt_that_is_too_long_with_its_answer_does_not_fit(paper, counted, what):
+    """Where the job would end at every try; the parameter is named, with a value that is enough."""
+    place, given, needed = LENGTHS[what]
+    planned = inference.answering(what, "vllm") if "models" in place else training.rollout_engine(what)
+    assert forecasts._held(planned, paper).fits
+    found = forecasts._held(planned, with_value(paper, place, given))
+    assert found.fits_gpu
+    assert not found.fits
+    assert found.step.length == Length(needed, given)
+    (mended,) = found.mends
+    ((named, value),) = mended.values.items()
+    assert named == place
+    assert mended.fits
+    assert needed <= value
+    assert forecasts._held(planned, with_value(paper, place, value)).fits
+    said = shown([found])
+    assert f"longest prompt and answer: {needed:,} of {given:,} tokens: DOES NOT FIT" in said
+    assert f"set {place}: {value}: " in said
+    assert "GiB more, and it fits" in said
+    length = table([found]).set_index("memory").loc["length"]
+    assert (length["tokens"], length["most_tokens"], bool(length["fits"])) == (needed, given, False)
+
+
+def test_no_model_takes_more_than_it_has_positions_for(paper, counted, monkeypatch):
+    """A longer max_length is no remedy then, smaller pictures are."""
+    monkeypatch.setattr(passes, "most_positions", lambda config: 32_768)
+    found = forecasts._held(inference.answering("evaluation", "vllm"), paper)
+    assert found.step.length == Length(50_598, 32_768)
+    assert [dict(each.values) for each in found.mends] == [{"evaluation.processor.max_pixels": 12_845_056 // 4}]
+
+
+def test_room_for_a_longer_prompt_is_found_together_with_the_memory_that_it_takes(tight):
+    """A gigabyte for every hundred tokens of a caption, of which 1,200 are needed."""
+
+    def build(scale):
+        length = Length(1_200, scale.synthesis.caption.max_new_tokens)
+        return Step("toy", picture_step(scale).stages, place="models.painter", length=length)
+
+    tight = with_value(tight, "fit.gpu_memory", 18.0)
+    found = mend(Planned("toy", build, lambda scale: {WORDS: [1_200], PICTURES: [4, 2]}), tight)
+    assert [(dict(each.values), round(each.saved / GIB), each.fits) for each in found] == [
+        ({WORDS: 1_200, PICTURES: 4}, 2, True)
+    ]
 
 
 # --- what mends
@@ -196,6 +322,14 @@ def test_the_machine_is_held_to_what_its_job_asks_for():
     found = Forecast(step, 2 * GIB, GIB)
     assert (found.fits_gpu, found.fits_host, found.fits) == (True, False, False)
     assert "machine: 2.0 of 1.0 GiB, reading: DOES NOT FIT: ask for more in models.vlm.job.mem_mb" in shown([found])
+
+
+def test_an_evaluation_can_ask_less_at_once_too(paper, counted):
+    found = forecasts._held(
+        inference.answering("evaluation", "vllm"), with_value(paper, "models.vlm.job.mem_mb", 32_000)
+    )
+    assert (found.fits_gpu, found.fits_host, found.fits) == (True, False, False)
+    assert "ask for more in models.vlm.job.mem_mb, or lower evaluation.asking.batch_ahead" in shown([found])
 
 
 def test_the_table_has_every_part_and_their_sum(tight):

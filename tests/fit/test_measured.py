@@ -63,7 +63,7 @@ def prompt(small, monkeypatch):
     ids = load_processor(small / "base").apply_chat_template(
         [[{"role": "user", "content": content}]], add_generation_prompt=True, tokenize=True, return_dict=True
     )["input_ids"][0]  # fmt: skip
-    found = Prompt(len(ids) - 2 * (picture_tokens(config, PIXELS) + 2), 2)
+    found = Prompt(len(ids) - 2 * (picture_tokens(config, PIXELS) + 2), 2, PIXELS)
     monkeypatch.setattr(forecast_of, "longest_prompt", lambda *_: found)
 
 

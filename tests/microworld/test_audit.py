@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microworld import audit, grammar
+from microworld import audit, grammar, parse
 from microworld.findings import shares
 from microworld.operations import apply_operation
 from microworld.parse import parse_operation
@@ -38,7 +38,26 @@ CORRECTION = "The object at the top left is a large red circle instead of a larg
     ],
 )
 def test_judge_refinement(sentence, said, painted, verdict):
-    assert audit.judge_refinement(sentence, REAL, said, painted) == verdict
+    pair = audit.Pair("image", REAL, said, said, painted)
+    assert audit.judge_refinement(sentence, pair) == verdict
+
+
+@pytest.mark.parametrize(
+    ("meant", "painted", "verdict"),
+    [
+        (REAL, REAL, audit.CAPTION),
+        (REAL, make_scene([replace(CIRCLE, color="blue"), STAR], "dark", "plain"), audit.PAINTER),
+        (REAL, WRONG_COLOR, audit.PAINTER),
+        (make_scene([STAR], "dark", "plain"), WRONG_COLOR, audit.NOBODY),
+    ],
+)
+def test_by_construction_what_was_meant_and_not_painted_is_the_painters(meant, painted, verdict):
+    critique = {"caption": grammar.caption(WRONG_COLOR), "picture": "reconstruction"}
+    meant, painted = (parse.described_scene(grammar.caption(scene)) for scene in (meant, painted))
+    pair = audit.criticized(critique, REAL, meant, painted)
+    assert pair.real == painted
+    assert audit.judge_refinement(CORRECTION, pair) == verdict
+    assert audit.criticized({**critique, "caption": ""}, REAL, meant, painted) is None
 
 
 @pytest.mark.parametrize(
@@ -103,8 +122,9 @@ def test_what_is_overlooked_where_nothing_is_said_is_in_no_label():
     said = make_scene([replace(CIRCLE, color="green")], "light", "plain")
     needed = grammar.refinements(REAL, said)
     assert len(needed) == 3
-    told = list(audit._audit_refinements([needed[0]], REAL, said, REAL))
-    silent = list(audit._audit_refinements([], REAL, said, REAL))
+    pair = audit.Pair("image", REAL, said, said, REAL)
+    told = list(audit._audit_refinements([needed[0]], pair))
+    silent = list(audit._audit_refinements([], pair))
 
     def shares_of(findings):
         table = shares(findings).set_index("measure")["share"]

@@ -1,4 +1,6 @@
-"""What our code, the calls of TRL that it relies on, and the stand-in of tests take vLLM to be, held to vLLM's source.
+"""What our code, the calls of TRL that it relies on, and both stand-ins take vLLM to be, held to vLLM's source.
+
+One stands in where a test looks at what vLLM is given, the other where a scale is rehearsed whole.
 
 vLLM runs on GPUs only, but its wheel can be read: every name, argument and default is looked up in the syntax trees of
 its modules. docs/paper-scale.md, "vLLM", says how to get the wheel; without it the tests of this file are skipped.
@@ -18,12 +20,17 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 import pretended_vllm
 from viper.config.training import MOST_AT_ONCE
+from viper.fit import inference
 from viper.models import engine, vllm
 
 ROOT = Path(__file__).parents[2]
 PINNED = re.search(r"^vllm==(.+)$", (ROOT / "envs" / "cuda.txt").read_text(), re.MULTILINE)[1]
 TRL = Path(trl.__file__).parent
-OURS, TRLS, STANDIN = Path(vllm.__file__), TRL / "generation" / "vllm_generation.py", Path(pretended_vllm.__file__)
+OURS, TRLS = Path(vllm.__file__), TRL / "generation" / "vllm_generation.py"
+STANDINS = {
+    "tests": Path(pretended_vllm.__file__),
+    "rehearsal": ROOT / "tests" / "rehearsal" / "stand_ins" / "vllm" / "__init__.py",
+}
 
 
 def find_wheel() -> Path | None:
@@ -67,8 +74,13 @@ def find(name: str, place: str) -> ast.AST:
 
 
 def parameters(name: str, place: str) -> dict[str, str | None]:
-    """Parameters of a function → the source of their defaults; None: there is none."""
-    given = find(name, place).args
+    """Parameters of a function of the wheel → the source of their defaults; None: there is none."""
+    return signature(find(name, place))
+
+
+def signature(function: ast.FunctionDef) -> dict[str, str | None]:
+    """The same of any function."""
+    given = function.args
     plain = [*given.posonlyargs, *given.args]
     defaults = [None] * (len(plain) - len(given.defaults)) + given.defaults
     pairs = [*zip(plain, defaults, strict=True), *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
@@ -76,11 +88,14 @@ def parameters(name: str, place: str) -> dict[str, str | None]:
 
 
 def fields(name: str, place: str) -> dict[str, str | None]:
-    """Annotated fields of a class → the source of their defaults."""
+    """Annotated fields of a class of the wheel → the source of their defaults."""
+    return annotated(find(name, place))
+
+
+def annotated(node: ast.ClassDef) -> dict[str, str | None]:
+    """The same of any class."""
     return {
-        each.target.id: each.value and ast.unparse(each.value)
-        for each in find(name, place).body
-        if isinstance(each, ast.AnnAssign)
+        each.target.id: each.value and ast.unparse(each.value) for each in node.body if isinstance(each, ast.AnnAssign)
     }
 
 
@@ -360,35 +375,140 @@ def test_a_logit_bias_is_a_number_for_each_token():
     assert {ast.literal_eval(each.args[0]) for each in bounds if "bias" in ast.unparse(each)} == {engine.NEVER}
 
 
-# The stand-in, by the same measure
+@needs_wheel
+def test_the_forecast_takes_it_to_read_as_much_at_once_as_it_does():
+    """On the GPUs where that is most; and to keep pictures in the precision of the model."""
+    node = find("engine/arg_utils", "EngineArgs.get_batch_defaults")
+    given: dict[str, set[int]] = {"default_max_num_batched_tokens": set(), "default_max_num_seqs": set()}
+    for each in ast.walk(node):
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Dict):
+            entries = zip(each.value.keys, each.value.values, strict=True)
+            given[each.targets[0].id] |= {
+                value.value for key, value in entries if ast.unparse(key) == "UsageContext.LLM_CLASS"
+                and isinstance(value, ast.Constant)
+            }  # fmt: skip
+    assert inference.Limits(*map(max, given.values())) == inference.ALONE
+    kept = ast.unparse(find("multimodal/processing/context", "InputProcessingContext._postprocess_output"))
+    assert "tensor = tensor.to(dtype=self.model_config.dtype)" in kept
+
+
+# The stand-ins, by the same measure
+
+
+both = pytest.mark.parametrize("standin", STANDINS.values(), ids=STANDINS)
+METHODS = {"generate", "sleep", "wake_up", "reset_prefix_cache"}
+# vLLM's names for what the stand-ins answer with: class → module.
+OUTPUTS = {"CompletionOutput": "outputs", "Logprob": "logprobs", "RequestOutput": "outputs"}
+
+
+def class_of(path: Path, name: str) -> ast.ClassDef:
+    (found,) = [each for each in tree(path).body if isinstance(each, ast.ClassDef) and each.name == name]
+    return found
+
+
+def engine_default(name: str) -> str | None:
+    """The source of what an engine's argument is where it is not given; None: nothing is said."""
+    if name in (own := parameters("entrypoints/llm", "LLM.__init__")):
+        return own[name]
+    if f"kwargs['{name}'] = True" in ast.unparse(find("entrypoints/llm", "LLM.__init__")):
+        return "True"
+    default = fields(*ENGINE_ARGUMENTS)[name]
+    if named := re.fullmatch(r"(\w+)Config\.(\w+)|get_field\((\w+)Config, '(\w+)'\)", default):
+        config, attribute = filter(None, named.groups())
+        default = fields(f"config/{config.lower()}", f"{config}Config")[attribute]
+    kept = re.match(r"Field\(default=(\w+)", default)
+    return kept[1] if kept else "None" if default == "Field(default_factory=dict)" else default
 
 
 @needs_wheel
-def test_the_stand_in_has_no_method_or_parameter_of_its_own():
-    (standin,) = [each for each in tree(STANDIN).body if isinstance(each, ast.ClassDef)]
-    public = [each for each in standin.body if isinstance(each, ast.FunctionDef) and not each.name.startswith("_")]
-    assert {each.name for each in public} == {"generate", "sleep", "wake_up", "reset_prefix_cache"}
+@both
+def test_a_stand_in_has_no_method_or_parameter_of_its_own(standin):
+    """And where a parameter is left out, its default is vLLM's."""
+    methods = [each for each in class_of(standin, "LLM").body if isinstance(each, ast.FunctionDef)]
+    public = [each for each in methods if not each.name.startswith("_")]
+    assert {each.name for each in public} >= METHODS
     for function in public:
-        given = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
-        theirs = list(parameters("entrypoints/llm", f"LLM.{function.name}"))
-        places = [theirs.index(name) for name in given]
+        given, theirs = signature(function), parameters("entrypoints/llm", f"LLM.{function.name}")
+        places = [list(theirs).index(name) for name in given]
         assert all(one < other for one, other in pairwise(places)), function.name
+        assert given == {name: theirs[name] for name in given}, function.name
 
 
 @needs_wheel
-def test_the_stand_in_answers_in_vllms_words():
-    made = {"text": "CompletionOutput", "logprob": "Logprob", "prompt_token_ids": "RequestOutput"}
-    seen = set()
-    for call in calls(STANDIN, "SimpleNamespace"):
-        names = {each.arg for each in call.keywords}
-        for mark, kind in made.items():
-            if mark in names:
-                name = "logprobs" if kind == "Logprob" else "outputs"
-                assert names <= set(fields(name, kind)) | assigned(name, kind)
-                seen.add(kind)
-    assert seen == set(made.values())
+@both
+def test_a_stand_in_is_started_as_vllm_is(standin):
+    """Of the arguments that it spells out; the one of the tests keeps the others."""
+    start = next(each for each in class_of(standin, "LLM").body if getattr(each, "name", "") == "__init__")
+    given = signature(start)
+    assert given.pop("self") is given.pop("model") is None
+    assert given == {name: engine_default(name) for name in given}
+    assert given or start.args.kwarg
+    used = keywords(OURS, "LLM") | keywords(TRLS, "LLM")
+    assert start.args.kwarg or used <= {"model", *given}, "what the rehearsal is to run with"
+
+
+@needs_wheel
+@both
+def test_a_stand_in_has_inside_what_is_looked_for_there(standin):
+    chain = ["llm_engine", "model_executor", "driver_worker", "model_runner", "model", "load_weights"]
+    made = set().union(*({each.arg for each in call.keywords} for call in calls(standin, "SimpleNamespace")))
+    answers = set().union(*fields_of_outputs(standin).values())
+    assert made - answers == {*chain[1:], "model_config", "hf_config"} | (made & {"max_model_len"})
+    assert "llm_engine" in {
+        target.attr
+        for node in ast.walk(class_of(standin, "LLM"))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Attribute)
+    }
+
+
+def fields_of_outputs(standin: Path) -> dict[str, set[str]]:
+    """Class of an answer → its fields: classes of their own, or namespaces that are told by a field."""
+    classes = {each.name: each for each in tree(standin).body if isinstance(each, ast.ClassDef)}
+    if OUTPUTS.keys() <= classes.keys():
+        return {name: set(annotated(classes[name])) for name in OUTPUTS}
+    marks = {"text": "CompletionOutput", "logprob": "Logprob", "prompt_token_ids": "RequestOutput"}
+    made = [{each.arg for each in call.keywords} for call in calls(standin, "SimpleNamespace")]
+    return {kind: names for names in made for mark, kind in marks.items() if mark in names}
+
+
+@needs_wheel
+@both
+def test_a_stand_in_answers_in_vllms_words(standin):
+    found = fields_of_outputs(standin)
+    assert found.keys() == OUTPUTS.keys()
+    for kind, names in found.items():
+        assert names <= set(fields(OUTPUTS[kind], kind)) | assigned(OUTPUTS[kind], kind), kind
     assert says("v1/engine/input_processor", engine.TOO_LONG)
-    assert engine.TOO_LONG in STANDIN.read_text(encoding="utf-8")
+    assert engine.TOO_LONG in standin.read_text(encoding="utf-8")
+
+
+@needs_wheel
+@pytest.mark.parametrize("kind", ["SamplingParams", "StructuredOutputsParams"])
+def test_a_rehearsal_samples_as_it_would_with_vllm(kind):
+    path = STANDINS["rehearsal"].with_name("sampling_params.py")
+    given, theirs = annotated(class_of(path, kind)), fields(SAMPLING, kind)
+    assert len(given) >= 2
+    assert given == {name: theirs[name] for name in given}
+
+
+@needs_wheel
+def test_a_rehearsal_imports_what_vllm_has():
+    folder = STANDINS["rehearsal"].parent
+    modules = [path for path in folder.rglob("*.py") if path.name != "__init__.py"]
+    assert {"network_utils.py", "nccl_common.py", "packed_tensor.py", "sampling_params.py"} == {
+        each.name for each in modules
+    }
+    for path in modules:
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        for each in tree(path).body:
+            if isinstance(each, ast.ClassDef | ast.FunctionDef):
+                find(name, each.name)
+
+
+def test_a_rehearsal_is_of_the_pinned_version():
+    assert f'__version__ = "{PINNED}"' in STANDINS["rehearsal"].read_text(encoding="utf-8")
 
 
 def test_the_versions_that_are_taken_are_those_that_trl_supports():

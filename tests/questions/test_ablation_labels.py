@@ -102,14 +102,22 @@ def test_measures_are_those_of_the_audit():
 @pytest.mark.parametrize(("sign", "verdict"), [(1, SUPPORTED), (-1, NOT_SUPPORTED)])
 def test_clear_differences_are_found_either_way(sign, verdict):
     lineages = question().lineages
-    better = {pair.better for pair in question().contests.values()} - {question().contests["truth"].worse}
-    ranks = {"base~truth.vop+look": 30, **dict.fromkeys(better - {"base~truth.vop+look"}, 15)}
-    ranks[question().contests["truth"].worse] = 15
-    scores = simulate(lineages, [sign * ranks.get(name, 0) for name in lineages])
+    better = {pair.better for pair in question().contests.values()}
+    scores = simulate(lineages, [15 * sign * (name in better) for name in lineages])
     claims = table.claims(scores, question(), scale().analysis)
     assert set(claims["claim"]) == set(table.CLAIMS)
     assert set(claims["verdict"]) == {verdict}
     assert "{" not in "".join(claims["sentence"])
+
+
+@pytest.mark.parametrize("contest", ["truth", "refinements_of_others", "operations_of_others"])
+def test_contests_that_speak_of_the_same_pairs_differ_in_nothing_but_labels(contest):
+    """`truth` was once held to pairs of other operations, `brief28`, and its claim spoke of its own ones."""
+    pair = question().contests[contest]
+    better, worse = (scale().under(variant_of(lineage)) for lineage in (pair.better, pair.worse))
+    assert better.synthesis.labels != worse.synthesis.labels
+    assert better.synthesis.model_copy(update={"labels": worse.synthesis.labels}) == worse.synthesis
+    assert (better.training, better.models) == (worse.training, worse.models)
 
 
 def test_each_lineage_is_a_point(audit):

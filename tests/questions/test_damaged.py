@@ -144,7 +144,9 @@ def probes():
         lineage=RUNS["lineage"].unique(), seed=SEEDS, probe=HELD_TO,
     )  # fmt: skip
     rows[["coverage", "one_to_one"]] = rows["coverage"].tolist()
-    return rows.assign(tasks=8, correct=1.2, true_correct=0.1, advantage=-0.2, advantage_error=0.1)[rescored.PROBES]
+    rows = rows.assign(tasks=8, correct=1.2, correct_error=0.1, true_correct=0.1, advantage=-0.2, advantage_error=0.1)
+    rows["less"] = rows["less_error"] = np.where(rescored.is_under(rows, rescored.PLAIN), np.nan, 0.1)
+    return rows[rescored.PROBES]
 
 
 def labels():
@@ -306,7 +308,8 @@ CASES = {
         areas, rescored.read_areas, bounded=["seed", "sentences", "true", "auc", "error"]
     ),
     "reward_audit: probes": Case(
-        probes, rescored.read_probes, ["correct", "advantage"], ["tau", "seed", "tasks", "advantage_error"]
+        probes, rescored.read_probes, ["correct", "advantage", "less"],
+        ["tau", "seed", "tasks", "correct_error", "advantage_error", "less_error"],
     ),
     "reward_audit: steps": Case(steps, watched, bounded=["step"], optional=["copied", "distinct"], counted=is_followed),
     "diffusion_errors": Case(shares, diffusion_errors.read_shares, bounded=["number", "of", "share", "low", "high"]),

@@ -1,6 +1,7 @@
 """Whose mistake a refinement is, and the painter's habits: computed right, and never a finding where there is none."""
 
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from viper.analysis.figures import style
 from viper.config.questions.diffusion_errors import DiffusionErrors
 from viper.errors import ViperError
 from viper.plotting import plt
-from viper.questions.diffusion_errors import ask, figure, judge, table
+from viper.questions.diffusion_errors import ask, chance, figure, judge, table
 from viper.questions.shares import contrast, wilson
 from viper.synthesis.rows import pack_image
 
@@ -37,10 +38,10 @@ def scenes(seed, count):
 def test_labels_by_construction_are_the_captions_mistake_or_else_the_painters(seed):
     """What one caption says otherwise than another: true of a picture as far as the painter did as it was told."""
     meant, said, painted = scenes(seed, 3)
-    pair = blame.Pair("reconstruction", painted, said, meant, painted)
+    pair = audit.Pair("reconstruction", painted, said, meant, painted)
     for sentence in grammar.refinements(meant, said):
         true = sentence in grammar.refinements(painted, said)
-        assert blame.blame(sentence, pair) == (audit.CAPTION if true else audit.PAINTER)
+        assert audit.judge_refinement(sentence, pair) == (audit.CAPTION if true else audit.PAINTER)
 
 
 @given(st.integers(0, 10_000))
@@ -48,24 +49,24 @@ def test_labels_by_construction_are_the_captions_mistake_or_else_the_painters(se
 def test_a_perfect_painter_is_never_blamed(seed):
     meant, said, other = scenes(seed, 3)
     for pair in (
-        blame.Pair("reconstruction", meant, said, meant, meant),
-        blame.Pair("image", said, meant, meant, meant),
+        audit.Pair("reconstruction", meant, said, meant, meant),
+        audit.Pair("image", said, meant, meant, meant),
     ):
-        blames = {blame.blame(sentence, pair) for sentence in grammar.refinements(other, meant)}
+        blames = {audit.judge_refinement(sentence, pair) for sentence in grammar.refinements(other, meant)}
         assert audit.PAINTER not in blames
 
 
 def test_a_critic_that_describes_the_painters_slip_is_not_the_caption():
     real = make_scene([Object("circle", "red", "large", 0), Object("star", "blue", "small", 4)], "dark", "plain")
     slip = make_scene([Object("ring", "red", "large", 0), Object("star", "blue", "small", 4)], "dark", "plain")
-    pair = blame.Pair("image", real, real, real, slip)
+    pair = audit.Pair("image", real, real, real, slip)
     [sentence] = grammar.refinements(real, slip)
-    assert blame.blame(sentence, pair) == audit.PAINTER
+    assert audit.judge_refinement(sentence, pair) == audit.PAINTER
     [invention] = grammar.refinements(
         real, make_scene([real.objects[0], replace(real.objects[1], color="red")], "dark", "plain")
     )
-    assert blame.blame(invention, pair) == audit.NOBODY
-    assert blame.blame("Everything is fine.", pair) == audit.UNREADABLE
+    assert audit.judge_refinement(invention, pair) == audit.NOBODY
+    assert audit.judge_refinement("Everything is fine.", pair) == audit.UNREADABLE
 
 
 @given(st.integers(0, 10_000))
@@ -136,7 +137,7 @@ def asked():
     meant = make_scene([Object("circle", "red", "large", 0), Object("star", "blue", "small", 4)], "dark", "plain")
     said = make_scene([Object("square", "red", "large", 0), Object("star", "blue", "small", 4)], "dark", "plain")
     painted = make_scene([Object("ring", "red", "large", 0), Object("star", "blue", "small", 4)], "dark", "plain")
-    pairs = {"a": blame.Pair("reconstruction", painted, said, meant, painted)}
+    pairs = {"a": audit.Pair("reconstruction", painted, said, meant, painted)}
     truth = grammar.refinements(meant, said)
     rows = [{"id": "a", "images": [pack_image(draw.render(painted))], "prompt": "What?", "ground_truth": truth}]
     caption = blame.TrueCaption("true0", draw.render(meant), grammar.caption(meant), meant)
@@ -168,8 +169,8 @@ def test_what_is_rewarded_though_the_painter_did_otherwise_is_the_painters(asked
 
 def test_names_of_blames_are_those_of_the_audit():
     """Files hold the audit's words; tables and figures look for them."""
-    assert {table.RIGHT, table.PAINTER} <= set(blame.BLAMES)
-    assert set(figure.COLORS) == set(blame.BLAMES)
+    assert {table.RIGHT, table.PAINTER} <= set(audit.BLAMES)
+    assert set(figure.COLORS) == set(audit.BLAMES)
 
 
 def test_rows_that_are_asked_about_do_not_depend_on_their_order():
@@ -245,7 +246,7 @@ RING = dict(zip(SHAPES, SHAPES[1:] + SHAPES[:1], strict=True))  # each is mistak
 
 def test_a_habit_is_what_a_kind_is_mistaken_for_most_often_in_either_direction():
     known = table.habits(confusions({"circle": "ring"}), least=3)
-    assert known == {"circle": ("ring", 1 / 5), "ring": ("circle", 1 / 5)}
+    assert known == {"circle": "ring", "ring": "circle"}
     assert table.habits(confusions({}), least=3) == {}
 
 
@@ -256,7 +257,7 @@ def answered(rng, taste, *, captions=60, seed=0, lineage="base.csr", base=0.0):
         for number in range(captions):
             for _ in range(int(rng.integers(0, 3)) or 1):
                 there = str(rng.choice(SHAPES))
-                habit = HABITS[there][0]
+                habit = HABITS[there]
                 named = habit if rng.random() < share else str(rng.choice([kind for kind in SHAPES if kind != there]))
                 rows.append((lineage, seed, when, ask.TRUE_CAPTION, f"t{number}", "s", "", "", "", there, named))
     return pd.DataFrame(rows, columns=["lineage", "seed", *judge.ANSWERS])
@@ -270,7 +271,62 @@ def test_what_is_named_by_chance_has_no_excess():
     said = answered(np.random.default_rng(1), 0.0, captions=4000)
     rows, _ = table.sycophancy(said, CONFUSED, 3, 0.95)
     assert (rows["excess"].abs() < 3.5 * rows["error"]).all()
-    assert rows["permuted"].tolist() == pytest.approx([0.2, 0.2])
+    assert rows["permuted"].tolist() == pytest.approx([0.2, 0.2], abs=0.005)
+
+
+TO_STAR = confusions({"circle": "star", "square": "star", "triangle": "star"})
+
+
+def names_by_taste(rng, taste, captions):
+    """Two models that name other kinds by taste, whatever the painter confuses with what is there."""
+    rows = []
+    for when, number in product((ask.BEFORE, ask.AFTER), range(captions)):
+        for _ in range(int(rng.integers(1, 3))):
+            there = str(rng.choice(SHAPES))
+            weights = np.array([taste.get(kind, 1.0) * (kind != there) for kind in SHAPES])
+            named = str(rng.choice(SHAPES, p=weights / weights.sum()))
+            rows.append(("base.csr", 0, when, ask.TRUE_CAPTION, f"t{number}", "s", "", "", "", there, named))
+    return pd.DataFrame(rows, columns=["lineage", "seed", *judge.ANSWERS])
+
+
+def test_a_model_that_always_names_one_kind_has_no_excess():
+    """However many kinds' habit that one is: any other model with this taste would name it as often."""
+    said = names_by_taste(np.random.default_rng(2), {"star": 1e9}, 200)
+    rows, added = table.sycophancy(said, TO_STAR, 3, 0.95)
+    assert (rows["share"] > 0.4).all()
+    assert rows["excess"].tolist() == pytest.approx([0, 0], abs=0.5)
+    assert added["change"].tolist() == pytest.approx([0], abs=0.5)
+
+
+@pytest.mark.parametrize("taste", [{}, {"star": 5.0, "ring": 2.0}])
+def test_the_error_of_the_excess_is_that_of_repeated_draws(taste):
+    """Chance is estimated from the same captions: what both have in common is no error of their difference."""
+    rng = np.random.default_rng(6)
+    drawn = [table.sycophancy(names_by_taste(rng, taste, 120), TO_STAR, 3, 0.95) for _ in range(100)]
+    excess = np.concatenate([rows["excess"] for rows, _ in drawn])
+    assert np.mean([rows["error"] for rows, _ in drawn]) == pytest.approx(np.std(excess), rel=0.15)
+    assert abs(np.mean(excess)) < 3.5 * np.std(excess) / len(excess) ** 0.5
+    changes = [added["change"].iloc[0] for _, added in drawn]
+    assert np.mean([added["error"].iloc[0] for _, added in drawn]) == pytest.approx(np.std(changes), rel=0.25)
+
+
+RING_AND_STAR = confusions({**RING, "circle": "star", "square": "star"})
+
+
+def test_chance_is_what_permutations_give_that_name_nothing_that_is_there():
+    rng = np.random.default_rng(8)
+    said = names_by_taste(rng, {"star": 4.0, "ring": 0.3}, 150)
+    habits = table.habits(RING_AND_STAR, 3)
+    there, named, hits = said["there"].to_numpy(), said["named"].to_numpy().copy(), []
+    wanted = said["there"].map(habits).to_numpy()
+    for _ in range(800):
+        one, other = rng.permutation(len(named))[: len(named) // 2 * 2].reshape(2, -1)
+        allowed = (named[one] != there[other]) & (named[other] != there[one])
+        one, other = one[allowed], other[allowed]
+        named[one], named[other] = named[other], named[one]
+        hits.append((named == wanted).mean())
+    found = chance.permuted(said["there"], said["named"], habits).sum() / len(named)
+    assert found == pytest.approx(np.mean(hits[50:]), abs=0.01)
 
 
 @pytest.mark.parametrize("lacking", SHAPES)
@@ -349,6 +405,35 @@ def test_where_nothing_was_said_nothing_is_claimed():
     found = {row["claim"]: row for row in table.claims(labels, pd.concat([said, quiet]), added, OPTIONS)}
     for name in ("learns_the_painters", "asks_for_habits"):
         assert found[f"base.csr_{name}"]["verdict"] == "not measured"
+    assert found["base.csr_asks_more"]["verdict"] == "inconclusive"  # it asks for nothing, before and after
+
+
+@pytest.mark.parametrize(("before", "after", "verdict"), [(10, 45, "supported"), (45, 10, "not supported")])
+def test_how_often_right_captions_are_asked_to_be_changed_is_claimed(before, after, verdict):
+    said = pd.concat([answered(np.random.default_rng(seed), 0.0, seed=seed) for seed in range(3)], ignore_index=True)
+    asking = said["asked"].map({ask.BEFORE: before, ask.AFTER: after}) + said["seed"]
+    quiet = said["id"].str[1:].astype(int) >= asking
+    said.loc[quiet, ["sentence", "there", "named"]] = ""
+    by_seed, added = table.sycophancy(said, pd.concat([CONFUSED.assign(seed=seed) for seed in range(3)]), 3, 0.95)
+    assert by_seed["asking"].tolist() == pytest.approx([n / 60 for s in range(3) for n in (before + s, after + s)])
+    paid = pd.concat([rewarded(np.random.default_rng(seed), 0.2, 0.2, seed=seed) for seed in range(3)])
+    labels = paid.assign(blame=table.RIGHT)[["lineage", "seed", *judge.LABELS]]
+    rows = table.claims(labels, pd.concat([said, paid]), added, OPTIONS)
+    row = {row["claim"]: row for row in rows}["base.csr_asks_more"]
+    assert row["measured"] == pytest.approx(100 * (after - before) / 60)
+    assert row["verdict"] == verdict
+    assert (row["items"], row["seeds"]) == (60, 3)
+    shares = [f"{100 * (number + 1) / 60:.0f} %" for number in (after, before)]
+    assert f"asks to change {shares[0]}, {shares[1]} before training" in row["sentence"]
+
+
+def test_what_is_there_is_no_other_kind(tmp_path):
+    rng = np.random.default_rng(0)
+    said = pd.concat([answered(rng, 0.0), rewarded(rng, 0.2, 0.2)], ignore_index=True)[judge.ANSWERS]
+    said = said.assign(sentence=said.index.astype(str), named=said["there"])
+    said.to_csv(tmp_path / "judged.csv", index=False)
+    with pytest.raises(ViperError, match=r"judged\.csv: \w+ is named as another kind where it is"):
+        judge.read_answers(tmp_path / "judged.csv")
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -9,7 +9,7 @@ import torch
 from microworld import draw
 from microworld.base_models import internvl, language, pretrain, tasks, vision, vlm
 from microworld.scene import sample_scene
-from viper.analysis.bootstrap import accuracy, resample
+from viper.analysis.bootstrap import Estimate, accuracy, resample
 from viper.analysis.figures import style
 from viper.analysis.verdicts import SUPPORTED
 from viper.config import load
@@ -20,6 +20,7 @@ from viper.errors import ViperError
 from viper.models.base import Chat
 from viper.models.pretrained import load_processor
 from viper.models.transformers_vlm import load_transformers
+from viper.questions import judging
 from viper.questions.families import figure, table
 from viper.training.common import freeze_vision_tower
 
@@ -163,6 +164,14 @@ def test_a_clear_gain_of_both_is_found_with_its_difference():
     assert set(claims["verdict"]) == {SUPPORTED}
     assert claims.loc["difference_of_gains", "measured"] == pytest.approx(25, abs=8)
     assert "{" not in "".join(claims["sentence"])
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(-0.0485, "-0.05"), (0.003, "+0.003"), (-0.0, "+0.0"), (-1e-9, "+0.0"), (6.5953, "+6.6")]
+)
+def test_an_end_of_an_interval_is_told_on_its_side_of_zero(value, told):
+    """What decides a verdict is no -0.0, as the first recording had it."""
+    assert judging.shown(Estimate(6.5953, value, 13.239)) == f"+6.6 points [{told}, +13.2]"
 
 
 def test_the_difference_is_that_of_the_gains_in_the_table():

@@ -11,6 +11,7 @@ import pytest
 import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from typer.testing import CliRunner
 
 from method import method
@@ -108,6 +109,58 @@ def test_more_cannot_be_drawn_than_there_is():
         diversity.distinct({"a": 2, "b": 1}, 5)
 
 
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.data())
+@settings(max_examples=25)
+def test_rarefied_entropy_is_the_mean_of_drawing(numbers, data):
+    counts = {str(place): number for place, number in enumerate(numbers)}
+    drawn = data.draw(st.integers(1, sum(numbers)))
+    found = diversity.rarefied_entropy(counts, drawn)
+    assert -1e-9 <= found <= np.log2(drawn) + 1e-9
+    assert diversity.rarefied_entropy(counts, sum(numbers)) == pytest.approx(stats.entropy(numbers, base=2))
+    rng, all_of_them = np.random.default_rng(0), np.repeat(np.arange(len(numbers)), numbers)
+    tried = [stats.entropy(np.bincount(rng.permutation(all_of_them)[:drawn]), base=2) for _ in range(200)]
+    assert abs(np.mean(tried) - found) <= 5 * np.std(tried) / np.sqrt(200) + 0.02
+    assert 0 <= diversity.rarefied_entropy_error(counts, drawn) <= np.log2(drawn)
+
+
+def measured_entropy(statements, drawn):
+    said = {"csr": diversity.Said(Counter(map(str, statements)), {})}
+    (found,) = (value for value in measures.of_data(said, {"csr": drawn}) if value.measure == measures.ENTROPY["csr"])
+    return found
+
+
+@pytest.mark.parametrize("population", [3_000, 10**9])
+def test_entropy_of_mostly_different_statements_does_not_hang_on_how_many_there_are(population):
+    rng = np.random.default_rng(2)
+    few = [measured_entropy(rng.integers(population, size=170), 161) for _ in range(40)]
+    many = [measured_entropy(rng.integers(population, size=370), 161) for _ in range(40)]
+    assert np.mean([each.value for each in few]) == pytest.approx(np.mean([each.value for each in many]), abs=0.015)
+    assert all(each.value <= np.log2(161) and each.error > 0 and each.n == 161 for each in [*few, *many])
+
+
+def test_the_error_of_entropy_is_the_spread_of_samples_and_errs_upwards():
+    rng = np.random.default_rng(3)
+    for numbers, factor in ((lambda: rng.integers(3_000, size=350), 1.5), (lambda: rng.geometric(0.3, 350), 1.15)):
+        found = [measured_entropy(numbers(), 161) for _ in range(150)]
+        spread = np.std([each.value for each in found])
+        assert 0.85 * spread <= np.mean([each.error for each in found]) <= factor * spread
+
+
+def test_more_statements_than_there_are_have_no_entropy():
+    for compute in (diversity.rarefied_entropy, diversity.rarefied_entropy_error):
+        with pytest.raises(ValueError, match="5 statements cannot be drawn of 3"):
+            compute({"a": 2, "b": 1}, 5)
+
+
+def test_a_kind_that_one_seed_lacks_has_a_share_of_0_there():
+    said = diversity.with_all_kinds([diversity.Said({"a": 2}, {"wrong": 2}), diversity.Said({"b": 2}, {"extra": 2})])
+    assert [each.kinds for each in said] == [{"extra": 0, "wrong": 2}, {"extra": 2, "wrong": 0}]
+    shares = {value.measure: value.value for value in measures.of_data({"csr": said[0]}, {"csr": 2})}
+    assert (shares["csr: extra"], shares["csr: wrong"], shares["csr: entropy of kinds"]) == (0, 100, 0)
+    assert measures.shares_of_kinds(shares, "csr") == {"csr: extra": "extra", "csr: wrong": "wrong"}
+    assert not diversity.with_all_kinds([diversity.Said({"a": 1}, {})])[0].kinds
+
+
 def test_entropy_of_a_sample_is_that_of_what_it_was_drawn_from():
     rng, kinds = np.random.default_rng(1), 64
     samples = [Counter(map(str, rng.integers(kinds, size=400))) for _ in range(200)]
@@ -147,7 +200,7 @@ def test_rewards_of_the_first_and_last_steps_never_overlap():
 @given(st.integers(1, 400), st.integers(1, 400))
 def test_data_in_which_all_is_different_have_a_share_and_an_error(there, wanted):
     said = {"csr": diversity.Said({str(number): 1 for number in range(max(there, wanted))}, {})}
-    found, _ = measures.of_data(said, {"csr": min(there, wanted)})
+    found, *_ = measures.of_data(said, {"csr": min(there, wanted)})
     assert found.value == pytest.approx(100)
     assert found.value <= 100
     assert 0 < found.error < 50, "all of some may be different, and not all of many"
@@ -309,22 +362,34 @@ def test_every_generation_has_every_measure_but_a_control_no_data_of_its_own():
     assert not found.duplicated(["arm", "generation", "measure"]).any()
     assert (found["low"] <= found["value"]).all()
     assert (found["value"] <= found["high"]).all()
+    entropies = found[found["measure"].isin(measures.ENTROPY.values())]
+    assert (entropies["high"] <= np.log2(entropies["n"])).all()
     has = {key: set(part["measure"]) for key, part in found.groupby(["arm", "generation"])}
     assert {"csr: distinct statements", "statements true", "vop: color", "accuracy"} <= has[SAME, 2]
     assert "accuracy" in has[CONTROL, 2]
     assert "csr: distinct statements" not in has[CONTROL, 2]
 
 
-@pytest.mark.parametrize("drop", [(), tuple(measures.AUDITED)])
-def test_the_figure_leaves_out_what_was_not_measured(drop):
+_OF_KINDS = (*measures.KINDS.values(), "csr: color", "vop: color")
+
+
+@pytest.mark.parametrize(
+    ("drop", "panels"), [((), 11), (tuple(measures.AUDITED), 8), ((*measures.AUDITED, *_OF_KINDS), 5)]
+)
+def test_the_figure_leaves_out_what_was_not_measured(drop, panels):
     plan, runs, scores = measured((SAME, FRESH, CONTROL), drop=drop)
     found = table.summary(runs, scores, 0.95)
     drawn = figure.draw(found)
     visible = [axes.get_title() for axes in drawn.axes if axes.get_visible()]
-    assert len(visible) == (3 if drop else 6)
+    assert len(visible) == panels
+    assert {"entropy of statements", "number of statements"} < set(visible)
+    assert ("kinds of refinements" in visible) == ("csr: color" not in drop)
     judged = table.claims(plan, runs, scores, ASKED, OPTIONS)
     assert ("same_keeps_statements" in set(judged["claim"])) == (not drop)
+    told = judged.set_index("claim").loc["same_keeps_distinct", "sentence"]
+    assert told.startswith("The share of distinct statements among the refinements goes from 50.0 % in the data of the")
     text = figure.caption(found, judged, 0.95)
+    assert "of 4 refinements and 4 operations" in text
     assert f"same seed images: {judged.set_index('claim').loc['same_course', 'verdict']}" in text
 
 
@@ -369,9 +434,10 @@ def files(tmp_path, monkeypatch):
     for lineage in dict.fromkeys(turn.data for turn in plan if turn.data):
         for name in measures.SETS:
             for seed in (0, 1):
-                rows = pd.DataFrame(
-                    {"ground_truth": [["The background is dark and plain instead of light and plain."], ["b."]]}
-                )
+                truths = [["The background is dark and plain instead of light and plain."], ["b."]]
+                if (lineage, seed) == (plan[1].data, 1):  # a kind that no other seed has
+                    truths[1] = ["There is nothing at the top left instead of a small red circle."]
+                rows = pd.DataFrame({"ground_truth": truths})
                 path = places.dataset(f"{name}/train.parquet", lineage=lineage, seed=seed)
                 put("data", path, rows, pd.DataFrame.to_parquet)
         audit = [(lineage, seed, *key, 0.5, 20) for seed in (0, 1) for key in measures.AUDITED.values()]
@@ -415,6 +481,9 @@ def test_the_command_measures_what_is_there_and_the_figure_is_drawn_from_it(file
     assert found.loc[("same", 1, "csr: distinct statements"), "value"] == 100
     assert found.loc[("control", 2, "reward, last steps"), "value"] == pytest.approx(0.4)
     assert len(pd.read_csv("runs.csv")) == 2 * len(found)
+    assert (found.loc[("same", 0, "accuracy"), "seeds"], found.loc[("same", 1, "accuracy"), "seeds"]) == (1, 2)
+    assert found.loc[("same", 1, "csr: extra"), "value"] == 25, "half of one seed's, nothing of the other's"
+    assert found.loc[("same", 1, "csr: number of statements"), "value"] == 2
     told = ["--options", to_json(SMOKE, ["analysis"]), "--output", "drawn.png", "--caption", "drawn.rst"]
     call(["figure-generations", "table.csv", "claims.csv", *told])
     assert Path("drawn.png").stat().st_size > 10_000

@@ -300,7 +300,10 @@ def answers_of(found, kappa=0.6):
 def test_without_people_nothing_is_said_of_people():
     truth = judged(ITEMS, lambda number: YES if number % 5 else NO)
     found = answers_of(of_sources(truth=truth))
-    assert found["base_match_by_truth"]["verdict"] == "supported"
+    by_truth = found["base_match_by_truth"]
+    assert by_truth["verdict"] == "supported"
+    assert "the checker's reading of painted ones" in by_truth["text"]
+    assert "the checker's reading of painted ones" in by_truth["sentence"], "no eye has seen what was painted"
     for name in ("base_match_by_people", "people_agree", "truth_agrees"):
         assert found[name]["verdict"] == NOT_MEASURED
         assert np.isnan(found[name]["measured"])

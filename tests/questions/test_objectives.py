@@ -157,6 +157,35 @@ def test_a_clear_effect_is_found():
     assert claims["sentence"].str.contains(r"points \[").all()
 
 
+def counts_of(changes):
+    """A budget of so much, over one that all lineages share."""
+    return pd.Series(1.0, budget.COUNTS) * 100 + pd.Series(changes, dtype=float).reindex(budget.COUNTS, fill_value=0)
+
+
+def test_sentences_tell_what_is_alike_and_what_is_not():
+    """Fine-tuning has as many samples of fewer tokens, on ten times the prompts; the two orders differ in tokens."""
+    apart = {
+        "base~brief28.sft": {"prompts": 6620, "sampled_tokens": -100, "trained_tokens": 300, "passes": 100},
+        "base~brief28.vop.csr": {"sampled_tokens": 5, "trained_tokens": 5, "passes": -20},
+    }
+    budgets = {(name, seed): counts_of(apart.get(name, {})) for name in question().lineages[1:] for seed in SEEDS}
+    scores = simulate(np.random.default_rng(0), range(len(question().lineages)))
+    rows = table.summary(scores, question().lineages, budgets, {})
+    claims = table.claims(scores, question(), rows, scale().analysis).set_index("claim")
+    assert claims.loc["sft", "sentence"].endswith(
+        "Of the budget alike are 100 updates, 100 samples; not alike are 100 against 6,720 prompts, 100 against 0 "
+        "sampled tokens, 100 against 400 tokens learned from; the compute is 0.50 times as much."
+    )
+    assert "not alike are 100 against 105 sampled tokens" in claims.loc["order", "sentence"]
+    assert "not alike" not in claims.loc["kl", "sentence"]
+
+
+def test_no_claim_says_that_tokens_are_alike():
+    """No two ways of training take as many: with as many samples, one answers at greater length."""
+    for contest, (_, text, told) in table.CLAIMS.items():
+        assert "token" not in text + told, contest
+
+
 # --- table and figure
 
 

@@ -173,7 +173,9 @@ def test_reconstructions_are_asked_for_where_they_are_shown(constructed, tmp_pat
     assert not out.csr.exists()
 
 
-def test_the_audit_holds_each_label_to_its_own_picture(constructed, album, seed_rows, tmp_path):
+@pytest.mark.parametrize("slips", [False, True])
+def test_the_audit_holds_each_label_to_its_own_picture(slips, constructed, album, seed_rows, tmp_path):
+    """Of a painter that paints other colors than it was told, what the caption misses is not as the label says."""
     shards, _ = constructed
     truth = [tmp_path / f"truth{shard}.jsonl" for shard in range(2)]
     for shard, path in enumerate(truth):
@@ -182,12 +184,18 @@ def test_the_audit_holds_each_label_to_its_own_picture(constructed, album, seed_
 
     class Reader:
         def read(self, images):
-            return [_still(album.look(image)) for image in images]
+            scenes = [_still(album.look(image)) for image in images]
+            seen = _recolored if slips else lambda thing: thing
+            return [make_scene([*map(seen, scene.objects)], scene.shade, scene.texture) for scene in scenes]
 
     shares = audit.audit(shards, truth, Reader()).set_index(["step", "measure"])["share"]
-    assert shares["refinements", audit.CAPTION] == shares["refinements", "needed and found"] == 1
+    blames = {name: shares["refinements", name] for name in audit.BLAMES}
+    told = {audit.CAPTION: 0.5, audit.PAINTER: 0.5} if slips else {audit.CAPTION: 1}
+    assert blames == dict.fromkeys(audit.BLAMES, 0) | told, "of each two labels one is about what the caption misses"
     assert shares["caption", "color"] == 0
-    assert shares["edits", "done"] == 1
+    if not slips:
+        assert shares["refinements", "needed and found"] == 1
+        assert shares["edits", "done"] == 1
 
 
 def test_the_figure_of_the_loop_shows_both(constructed):

@@ -169,8 +169,8 @@ def test_models_are_shared_between_scales_and_fetched_once(workflow, own_data):
     fetched = [
         {line.split()[-1] for line in plan.splitlines() if line.strip().startswith("output: cache/")} for plan in plans
     ]
-    assert [len(manifests) for manifests in fetched] == [5, 4], "3b asks for a second family"
-    assert len(fetched[0] & fetched[1]) == 3, "painter, editor and embedder are the same"
+    assert [len(manifests) for manifests in fetched] == [7, 6], "3b asks for a second family"
+    assert len(fetched[0] & fetched[1]) == 5, "painter, editor and the three embedders are the same"
     for manifest in fetched[0] & fetched[1]:
         (workflow.root / manifest).parent.mkdir(parents=True)
         (workflow.root / manifest).write_text("{}")

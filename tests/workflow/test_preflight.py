@@ -24,6 +24,20 @@ def test_each_distinct_set_of_resources_is_a_kind(workflow):
     assert kinds["8cpu-1gpu-128000mb"][1]["runtime"] == "720"
 
 
+def test_a_kind_tries_the_models_of_its_jobs_whatever_the_command_line_asks_for(workflow):
+    """Other amounts than the sections say make other kinds, of the same models."""
+    amounts = ("train:mem_mb=700000", "caption_images:mem_mb=70000")
+    asked = ("--set-resources", *amounts, "--set-threads", "train=32", "--config", "scale=3b", "--", "preflight")
+    plan = workflow.run("snakemake", "--dry-run", "--printshellcmds", "--cores", "64", *asked).stdout
+    found = dict(re.findall(r"preflight-node --kind (\S+)((?: --part \w+)*)\s+--options", plan))
+    parts = {kind: set(said.replace("--part", "").split()) for kind, said in found.items()}
+    assert parts["32cpu-8gpu-700000mb"] == {"training"}
+    assert "64cpu-8gpu-500000mb" not in parts
+    assert parts["8cpu-1gpu-70000mb"] == parts["8cpu-1gpu-64000mb"] == {"vlm"}
+    assert parts["8cpu-1gpu-128000mb"] == {"painter", "editor"}
+    assert parts["1cpu-0gpu-2000mb"] == set()
+
+
 def test_the_table_is_printed_each_time_and_nothing_stays(workflow):
     for _ in range(2):
         said = workflow.snakemake("--", "preflight").stdout

@@ -6,7 +6,6 @@ painter's.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,35 +13,16 @@ import numpy as np
 from PIL import Image
 
 from microworld import draw, grammar, parse
-from microworld.audit import CAPTION, MISTOLD, NOBODY, PAINTER, UNREADABLE, judge_refinement, read_pictures, read_truth
+from microworld.audit import CAPTION, Pair, criticized, judge_refinement, read_pictures, read_truth
 from microworld.base_models.checker import Checker
-from microworld.findings import ATTRIBUTES, look
-from microworld.scene import GLYPHS, KINDS, Object, Scene, sample_scene
+from microworld.findings import ATTRIBUTES
+from microworld.scene import GLYPHS, KINDS, Scene, sample_scene
 from viper.errors import ViperError
 from viper.synthesis.assemble import Shards
 from viper.synthesis.rows import by_id
 from viper.synthesis.tables import read_step
 
-BLAMES = (CAPTION, MISTOLD, PAINTER, NOBODY, UNREADABLE)
 _SEVERAL, _NONE = "several attributes", "no type"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A picture and the caption that is held to it, with what the painter made of the loop's caption.
-
-    Attributes:
-        picture: that the caption is held to: the seed "image" or its "reconstruction".
-        real: what that picture shows.
-        said: what the caption says that is held to it.
-        meant: what the painter was told. painted: what the checker sees in its picture.
-    """
-
-    picture: str
-    real: Scene
-    said: Scene
-    meant: Scene
-    painted: Scene
 
 
 class TrueCaption(NamedTuple):
@@ -74,26 +54,15 @@ def read_pairs(shards: Shards, truth: Sequence[Path], checker: Checker) -> dict[
         )
         painted = read_pictures(checker, reconstructions)
         for row_id in painted.keys() & critiques.keys():
-            critique = critiques[row_id]
-            if critique["caption"]:  # a second one may be broken
-                real = scenes[row_id] if critique["picture"] == "image" else painted[row_id]
-                said, meant = (parse.described_scene(row["caption"]) for row in (critique, captions[row_id]))
-                pairs[row_id] = Pair(critique["picture"], real, said, meant, painted[row_id])
+            meant = parse.described_scene(captions[row_id]["caption"])
+            if pair := criticized(critiques[row_id], scenes[row_id], meant, painted[row_id]):
+                pairs[row_id] = pair
     return pairs
 
 
-def blame(sentence: str, pair: Pair) -> str:
-    """Whose mistake a refinement speaks of: one of BLAMES.
-
-    Where the caption is held to a reconstruction, that picture is taken to show what the painter was told: a refinement
-    that says so is the painter's mistake where the painter did otherwise in that place.
-    """
-    found = judge_refinement(sentence, pair.real, pair.said, pair.painted)
-    if pair.picture == "image" or found in (CAPTION, UNREADABLE):
-        return found
-    refinement = parse.parse_refinement(sentence)
-    meant, painted = (_seen(scene, refinement.cell) for scene in (pair.meant, pair.painted))
-    return PAINTER if refinement.real == meant != painted else found
+def matches(sentence: str, pair: Pair) -> bool:
+    """Whether the picture of a pair differs from its caption as a refinement says."""
+    return judge_refinement(sentence, pair) == CAPTION
 
 
 def untold(sentences: Sequence[str], pair: Pair) -> bool:
@@ -162,7 +131,3 @@ def invented(sentence: str, scene: Scene) -> tuple[str, str] | None:
 
 
 _SPLIT = "dev"  # the layouts on which nothing was trained, and which the reported benchmarks do not have
-
-
-def _seen(scene: Scene, cell: int | None) -> Object | tuple[str, str] | None:
-    return (scene.shade, scene.texture) if cell is None else look(scene, cell)

@@ -13,6 +13,7 @@ class ModelRate(Strict):
 
     start: float = Field(ge=0, description="seconds")
     token: float | None = Field(None, gt=0, description="seconds")
+    read: float = Field(0, ge=0, description="seconds")
     sampled: float | None = Field(None, gt=0, description="seconds")
     trained: float | None = Field(None, gt=0, description="seconds")
     example: float | None = Field(None, gt=0, description="seconds")
@@ -49,6 +50,7 @@ class Rates(Strict):
     photograph: Photograph
     download: float = Field(gt=0, description="megabytes per second")
     items: dict[str, int] = Field(description="official benchmark → its items")
+    shown: dict[str, int] = Field(description="official benchmark → tokens of the pictures of its mean item")
     savings: list[Saving]
 
 

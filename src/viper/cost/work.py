@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from viper.config.evaluation import Evaluation, asking_of
+from viper.config.evaluation import Evaluation, asking_of, vlm_section
 from viper.config.models import PipelineSection
 from viper.config.schema import Scale
 from viper.config.training import Grpo, one_run
@@ -20,9 +20,11 @@ from viper.manifest import MANIFEST
 from viper.workflow.graph import Job
 
 Part = Literal["vlm", "painter", "editor"]
-Unit = Literal["token", "sampled", "trained", "example", "denoising", "looped", "shown"]
+Unit = Literal["token", "read", "sampled", "trained", "example", "denoising", "looped", "shown"]
 _SCORING = 1 / 4  # of an update: a forward pass alone, where the backward pass goes forward once more (checkpointing)
 _SHORT = 128  # tokens of an answer that is not asked to reason: some 80 for reading its prompt, and a few words
+_READ = 1280  # tokens of a picture that the rate of a token of an answer counts with its prompt
+_TOKEN = 28 * 28  # pixels of a token of a picture (Qwen2.5-VL)
 _UPDATING = 3  # times as many rounds through a picture's windows as a forward pass: forward, once more, and backward
 
 
@@ -220,8 +222,12 @@ def _evaluate(job: Job, scale: Scale, rates: Rates) -> Work | None:
     known = [rates.items.get(name) for name in names]
     if None in known:
         return None
-    items = sum(min(number, size or number) for number in known)
-    return Work("vlm", {"token": items * answer})
+    items = {name: min(number, size or number) for name, number in zip(names, known, strict=True)}
+    processor = vlm_section(evaluation, scale.models.vlm).processor
+    largest = processor.get("max_pixels", float("inf")) / _TOKEN
+    more = {name: max(0.0, min(rates.shown.get(name, 0), largest) - _READ) for name in names}
+    read = sum(number * more[name] for name, number in items.items())
+    return Work("vlm", {"token": sum(items.values()) * answer, "read": read})
 
 
 def _measure_attention(job: Job, scale: Scale, rates: Rates) -> Work | None:

@@ -28,6 +28,8 @@ def fit(
 ) -> None:
     """Say for every step that uses a model what it takes of each GPU and of the machine, and whether that fits.
 
+    What is asked of vLLM has to fit too, the longest prompt with its answer into what vLLM takes.
+
     Each model's own code runs at true size on tensors without numbers: nothing is downloaded, no GPU is needed. Where a
     step does not fit, its parameters are named that mend it, each with what it saves; the command then ends with an
     error, and the workflow stops before the first training.
@@ -60,7 +62,7 @@ def fit(
     failing = [each.step.name for each in forecasts if not each.fits]
     if failing:
         raise ViperError(
-            f"{', '.join(failing)}: more memory than there is. Set what is named above, or use larger GPUs"
+            f"{', '.join(failing)}: more than there is room for. Set what is named above, or use larger GPUs"
         )
 
 

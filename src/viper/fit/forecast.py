@@ -24,7 +24,8 @@ class Mend:
 
     Attributes:
         values: dotted places of the scale, and what to set them to.
-        saved: bytes of a GPU that it saves, or gains in the room that the step has.
+        saved: bytes of a GPU that it saves, or gains in the room that the step has; negative where longer prompts take
+            more.
         fits: whether the step then fits.
     """
 
@@ -53,9 +54,14 @@ class Forecast:
         return self.step.worst_host()[1] <= self.host_room
 
     @property
+    def fits_length(self) -> bool:
+        """Whether vLLM takes the longest prompt with its answer."""
+        return self.step.length is None or self.step.length.fits
+
+    @property
     def fits(self) -> bool:
-        """Whether both have."""
-        return self.fits_gpu and self.fits_host
+        """Whether nothing of this ends the job."""
+        return self.fits_gpu and self.fits_host and self.fits_length
 
 
 def steps(scale: Scale, engine: str) -> Iterator[Planned]:
@@ -100,7 +106,9 @@ def _held(planned: Planned, scale: Scale) -> Forecast:
         found = _plain(planned, scale)
     except NotForecastError as error:
         return Forecast(Step(planned.name, {}, notes=(str(error),)), 0.0, 0.0)
-    return found if found.fits_gpu else Forecast(found.step, found.room, found.host_room, mend(planned, scale))
+    if found.fits_gpu and found.fits_length:
+        return found
+    return Forecast(found.step, found.room, found.host_room, mend(planned, scale))
 
 
 def _plain(planned: Planned, scale: Scale) -> Forecast:
@@ -110,10 +118,33 @@ def _plain(planned: Planned, scale: Scale) -> Forecast:
 
 
 def mend(planned: Planned, scale: Scale) -> tuple[Mend, ...]:
-    """What makes a step fit: each parameter by itself, and where none is enough, the best together, as few as do.
+    """What makes a step fit: room for its longest prompt first, where that lacks, then memory.
 
-    The first value of a parameter that is enough is taken, or else the one that saves most.
+    Each parameter that saves memory by itself, and where none is enough, the best together, as few as do. The first
+    value of a parameter that is enough is taken, or else the one that saves most.
     """
+    if _plain(planned, scale).fits_length:
+        return _mend_memory(planned, scale)
+    longer = _longer(planned, scale)
+    if not longer:
+        return ()
+    changed = with_value(scale, *next(iter(longer.items())))
+    taken = _lack(planned, changed) - _lack(planned, scale)
+    if _plain(planned, changed).fits_gpu:
+        return (Mend(longer, -taken, fits=True),)
+    further = _mend_memory(planned, changed)
+    return tuple(Mend({**longer, **each.values}, each.saved - taken, each.fits) for each in further)
+
+
+def _longer(planned: Planned, scale: Scale) -> Mapping[str, Any]:
+    """The first parameter, and its first value, that leaves the longest prompt room enough; {} where none does."""
+    tried = ((place, value) for place, values in planned.levers(scale).items() for value in values)
+    enough = (pair for pair in tried if _plain(planned, with_value(scale, *pair)).fits_length)
+    return dict([first]) if (first := next(enough, None)) else {}
+
+
+def _mend_memory(planned: Planned, scale: Scale) -> tuple[Mend, ...]:
+    """What makes a step take less memory."""
     alone = [_best(planned, scale, place, values) for place, values in planned.levers(scale).items()]
     alone = sorted((each for each in alone if each.saved > 0), key=lambda each: -each.saved)
     if any(each.fits for each in alone):
@@ -147,16 +178,23 @@ def _lack(planned: Planned, scale: Scale) -> float:
 
 
 def table(forecasts: list[Forecast]) -> pd.DataFrame:
-    """One row for each part of a step's stages, of GPU and host, in GiB; `all` has their sum, and the room for it."""
+    """One row for each part of a step's stages, of GPU and host, in GiB; `all` has their sum, and the room for it.
+
+    Of what is asked of vLLM a row says in tokens how long it can become, and how long it may.
+    """
     rows = []
     for each in forecasts:
+        if length := each.step.length:
+            shared = {"step": each.step.name, "memory": "length", "stage": "longest prompt and answer", "part": "all"}
+            rows.append({**shared, "tokens": length.needed, "most_tokens": length.most, "fits": length.fits})
         for memory, stages, room in (("gpu", each.step.stages, each.room), ("host", each.step.host, each.host_room)):
             for stage, parts in stages.items():
                 total = sum(parts.values())
                 shared = {"step": each.step.name, "memory": memory, "stage": stage}
                 rows += [{**shared, "part": part, "gib": size / GIB} for part, size in parts.items()]
                 rows.append({**shared, "part": "all", "gib": total / GIB, "room": room / GIB, "fits": total <= room})
-    return pd.DataFrame(rows, columns=["step", "memory", "stage", "part", "gib", "room", "fits"])
+    columns = ["step", "memory", "stage", "part", "gib", "room", "tokens", "most_tokens", "fits"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(("tokens", "most_tokens"), "Int64"))
 
 
 def shown(forecasts: list[Forecast]) -> str:
@@ -178,15 +216,20 @@ def _lines(each: Forecast) -> Iterator[str]:
             yield f"    ({other}: {sum(parts.values()) / GIB:.1f})"
     if step.host:
         stage, needed = step.worst_host()
-        verdict = "fits" if each.fits_host else f"DOES NOT FIT: ask for more in {step.place}.job.mem_mb"
+        more = f"ask for more in {step.place}.job.mem_mb" + (f", or lower {step.fewer}" if step.fewer else "")
+        verdict = "fits" if each.fits_host else f"DOES NOT FIT: {more}"
         yield f"    machine: {needed / GIB:.1f} of {each.host_room / GIB:.1f} GiB, {stage}: {verdict}"
         if not each.fits_host:
             yield f"    {_said(step.host[stage])}"
+    if length := step.length:
+        verdict = "fits" if length.fits else "DOES NOT FIT: the job would end there, at every try"
+        yield f"    longest prompt and answer: {length.needed:,} of {length.most:,} tokens: {verdict}"
     for note in step.notes:
         yield f"    {note}"
     for mended in each.mends:
         values = ", ".join(f"{place}: {_spelled(value)}" for place, value in mended.values.items())
-        yield f"    set {values}: {mended.saved / GIB:.1f} GiB less{', and it fits' if mended.fits else ''}"
+        change = f"{abs(mended.saved) / GIB:.1f} GiB {'less' if mended.saved >= 0 else 'more'}"
+        yield f"    set {values}: {change}{', and it fits' if mended.fits else ''}"
 
 
 def _spelled(value: Any) -> str:

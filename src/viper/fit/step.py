@@ -17,6 +17,19 @@ PROCESS = 3.0 * GIB  # of a machine: Python, PyTorch and CUDA's libraries in one
 
 
 @dataclass(frozen=True)
+class Length:
+    """Tokens of the longest prompt with its answer, and of the longest that vLLM takes: a longer one ends the job."""
+
+    needed: int
+    most: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is not too long."""
+        return self.needed <= self.most
+
+
+@dataclass(frozen=True)
 class Step:
     """One step.
 
@@ -26,6 +39,8 @@ class Step:
         host: stage → what each part takes of the machine, in bytes, over all of the job's processes.
         room: bytes of the GPU that the step may take; None: all that there is.
         place: the section of the scale that says how the step runs.
+        length: of what it asks vLLM; None: nothing.
+        fewer: a parameter that, lowered, has it take less of the machine; '': none.
         notes: what else a person wants to know.
     """
 
@@ -34,6 +49,8 @@ class Step:
     host: Mapping[str, Parts] = field(default_factory=dict)
     room: float | None = None
     place: str = ""
+    length: Length | None = None
+    fewer: str = ""
     notes: tuple[str, ...] = ()
 
     def worst(self) -> tuple[str, float]:

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from viper.config.schema import Scale
-from viper.config.training import Grpo, TrainOptions, one_run
+from viper.config.training import MOST_AT_ONCE, Grpo, TrainOptions, one_run
 from viper.config.values import has_place, value_at
 from viper.config.yaml_file import read_yaml
 from viper.fit import passes
 from viper.fit.descriptions import Description, describe
-from viper.fit.lengths import longest_prompt, picture_pixels
+from viper.fit.lengths import longest_prompt
 from viper.fit.step import ASLEEP, LIBRARIES, PROCESS, SCATTERED, Parts, Planned, Step
 from viper.models.location import locate
 
@@ -81,7 +81,7 @@ def _batch(scale: Scale, options: TrainOptions) -> passes.Batch:
     """One pass of a phase, with the longest prompt of its data sets and the longest completion."""
     phase, prompt = options.phase, longest_prompt(scale, _describe(scale).config, options.phase.data)
     completion = phase.max_completion_length if isinstance(phase, Grpo) else COMPLETION
-    return passes.Batch(phase.responses_per_pass, prompt.text, prompt.pictures, picture_pixels(scale), completion)
+    return passes.Batch(phase.responses_per_pass, prompt.text, prompt.pictures, prompt.pixels, completion)
 
 
 def _update(scale: Scale, options: TrainOptions, batch: passes.Batch, *, is_sharded: bool) -> passes.Update:
@@ -250,21 +250,22 @@ def _sampling(
 def _host(
     scale: Scale, options: TrainOptions, batch: passes.Batch, update: passes.Update, how: Sharding
 ) -> dict[str, Parts]:
-    """What the machine holds while weights are read, while a checkpoint is gathered, and while the last is written.
+    """What a node holds while weights are read, while a checkpoint is gathered, and while the last is written.
 
-    Of a sharded model the first process alone reads weights (`fsdp_cpu_ram_efficient_loading`), and gets all of
-    weights and optimizer to write them (`FULL_STATE_DICT`). At the end it reads what it wrote once more, to cast it.
+    Of several nodes it is the first. Of a sharded model the first process alone reads weights
+    (`fsdp_cpu_ram_efficient_loading`), and gets all of weights and optimizer to write them (`FULL_STATE_DICT`). At the
+    end it reads what it wrote once more, to cast it.
     """
     machine = options.machine
-    readers = 1 if how.weights != _WHOLE else machine.devices
-    own = {"processes": PROCESS * machine.devices}
+    readers = 1 if how.weights != _WHOLE else machine.devices_of_node
+    own = {"processes": PROCESS * machine.devices_of_node}
     pictures = passes.picture_bytes(_describe(scale).config, batch.pixels) * batch.pictures
     # Prompts of a sampling are processed one by one, put together, and the distinct ones picked.
     at_once = 3 * _prompts(options) if _is_grpo(options) else 2 * batch.rows
-    own["pictures of a sampling"] = float(pictures * at_once * machine.devices)
+    own["pictures of a sampling"] = float(pictures * at_once * machine.devices_of_node)
     own["rows"] = _rows(scale, options)
     if how.offloads:
-        own["weights and optimizer"] = 4 * update.parameters + 12.0 * update.trained
+        own["weights and optimizer"] = (4 * update.parameters + 12.0 * update.trained) / machine.nodes
     whole = 4.0 * update.parameters
     return {
         "reading weights": {**own, "weights": whole * readers},
@@ -319,14 +320,13 @@ def _levers(phase_name: str, engine: str, scale: Scale) -> Mapping[str, list]:
 
 
 def _engine_step(phase_name: str, scale: Scale) -> Step:
-    from viper.fit.inference import engine_parts
+    from viper.fit.inference import Limits, engine_parts
 
     options = one_run(scale.training, phase_name)
     prompt, share = longest_prompt(scale, _describe(scale).config, options.phase.data), options.phase.vllm
-    batch = _batch(scale, options)
-    parts, notes = engine_parts(
-        _describe(scale), share, prompt, picture_pixels(scale), batch.completion, _responses(options)
-    )
+    asked, responses = [(prompt, options.phase.max_completion_length)], _responses(options)
+    # TRL lets vLLM work on all responses of a sampling at once.
+    parts, length, note = engine_parts(_describe(scale), share, asked, responses, Limits(MOST_AT_ONCE, responses))
     room = share.gpu_share * scale.fit.bytes
     cache = room - sum(size for name, size in parts.items() if name != "one sequence")
     return Step(
@@ -334,7 +334,8 @@ def _engine_step(phase_name: str, scale: Scale) -> Step:
         {"starting": parts},
         room=room,
         place="training.machine",
-        notes=notes(cache),
+        length=length,
+        notes=(note(cache),),
     )
 
 
@@ -343,9 +344,8 @@ def _engine_levers(phase_name: str, scale: Scale) -> Mapping[str, list]:
     if not has_place(scale, f"{of_phase}.vllm.max_length"):
         return {}
     options = one_run(scale.training, phase_name)
-    needed = longest_prompt(scale, _describe(scale).config, options.phase.data).tokens(
-        _describe(scale).config, picture_pixels(scale)
-    )
+    config = _describe(scale).config
+    needed = longest_prompt(scale, config, options.phase.data).tokens(config)
     longest = _rounded(needed + options.phase.max_completion_length)
     found = {f"{of_phase}.vllm.max_length": [longest]}
     found[f"{of_phase}.vllm.gpu_share"] = [_least_share(scale, phase_name)]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from viper.analysis.bootstrap import Estimate, Spread
 from viper.analysis.claims import Kind
 from viper.analysis.keyed import FINITE, keyed
-from viper.analysis.verdicts import NOT_MEASURED, VERDICTS, verdict
+from viper.analysis.verdicts import EQUAL, INCONCLUSIVE, NOT_MEASURED, NOT_SUPPORTED, SUPPORTED, VERDICTS, verdict
 from viper.errors import ViperError
 from viper.questions.generations.course import COURSES
 from viper.reading import read_table
@@ -89,6 +90,28 @@ def over_seeds(values: Sequence[float], item_errors: Sequence[float], confidence
     return Estimate(mean, mean - half, mean + half), spread
 
 
+def pooled_half_widths(spreads: Sequence[Spread], tail: float) -> list[float]:
+    """Half the width of an interval of each of several trained lineages, whose seeds are taken to differ alike.
+
+    The variance of seeds is estimated from all of them, with k - 1 degrees of freedom of each one's k seeds: far out,
+    Student's t of a few seeds alone reaches further than any effect. Lineages' runs are taken for independent.
+
+    Args:
+        spreads: of each; those of one seed have an interval over items alone, and no part in the variance of seeds.
+        tail: the probability that each interval leaves beyond each of its ends.
+    """
+    several = [spread for spread in spreads if spread.n_seeds > 1]
+    if not several:
+        return [spread.half_width(tail) for spread in spreads]
+    degrees = sum(spread.n_seeds - 1 for spread in several)
+    of_seeds = np.sqrt(sum((spread.n_seeds - 1) * spread.of_seeds**2 for spread in several) / degrees)
+    t, z = stats.t.ppf(1 - tail, degrees), stats.norm.ppf(1 - tail)
+    return [
+        float(np.hypot(t * of_seeds / np.sqrt(spread.n_seeds) if spread.n_seeds > 1 else 0.0, z * spread.of_items))
+        for spread in spreads
+    ]
+
+
 def table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     """The claims of a question as a table with the columns COLUMNS."""
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -121,6 +144,31 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def _legend(confidence: float) -> list[str]:
+    """What the verdicts mean, in lines of Markdown; see `viper.analysis.verdicts` and the courses of `generations`."""
+    meanings = {
+        SUPPORTED: "lies above zero, wholly",
+        NOT_SUPPORTED: "lies below zero, wholly; or is zero alone, of a claim that cannot come out equal",
+        EQUAL: "holds zero and lies wholly within the margin, both ways, of a claim that can come out equal",
+        INCONCLUSIVE: "holds zero and is none of these: with these items and seeds nobody can tell",
+        NOT_MEASURED: "has no ends, for nothing was measured",
+    }
+    lines = ["## Verdicts", "", "| verdict | of a loop's course | the interval |", "|---|---|---|"]
+    lines += [f"| *{name}* | {_course(name)} | {meaning} |" for name, meaning in meanings.items()]
+    return [
+        *lines,
+        "",
+        f"Intervals of {confidence:.0%}, each by itself or, where sentences say so, together for several claims; "
+        "with one seed they are over items only. A claim that one thing is *at least as* high, large or much is held "
+        "to minus its margin where others are held to zero; of the others, those with a margin can come out equal. "
+        "`reachable` in the table of claims says how small an effect each design can find.",
+    ]
+
+
+def _course(name: str) -> str:
+    return f"*{COURSES[name]}*" if name in COURSES else "–"
+
+
 def page(claims: pd.DataFrame, confidence: float) -> str:
     """The claims of all questions as a page in Markdown: one sentence each, then the numbers."""
     lines = ["# Open questions", ""]
@@ -136,9 +184,5 @@ def page(claims: pd.DataFrame, confidence: float) -> str:
             cells = (row.text, measured, interval, row.seeds, row.items, f"**{row.verdict}**")
             lines.append(f"| {' | '.join(_cell(str(cell)) for cell in cells)} |")
         lines.append("")
-    lines.append(
-        f"Intervals of {confidence:.0%}; with one seed they are over items only. *Supported*: the whole interval lies "
-        "above zero; *not supported*: below; *equal*: within the margin, both ways; *inconclusive*: none of these. "
-        "`reachable` in the table of claims says how small an effect each design can find."
-    )
+    lines += _legend(confidence)
     return "\n".join(lines) + "\n"

@@ -47,4 +47,14 @@ def judged(
 
 def shown(estimate: Estimate) -> str:
     """A difference in points with its interval, as sentences have it."""
-    return f"{estimate.value:+.1f} points [{estimate.low:+.1f}, {estimate.high:+.1f}]"
+    value, low, high = (signed(each) for each in estimate)
+    return f"{value} points [{low}, {high}]"
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """A number with its sign, to so many decimals; to up to three more where these would make it zero.
+
+    On which side of zero an interval ends decides a verdict: -0.05 is told so, not as -0.0.
+    """
+    told = next((more for more in range(decimals, decimals + 4) if round(float(value), more)), decimals)
+    return f"{round(float(value), told) + 0.0:+.{told}f}"  # + 0.0: what is still zero has no sign of its own

@@ -18,17 +18,17 @@ def read_pairs(shards: "Shards", truth: Sequence[Path], *, checker: Path) -> "di
 
 
 def blame(sentence: str, pair: "Pair") -> dict[str, str]:
-    """The type of a refinement, and whose mistake it speaks of; see `microworld.adapters.blame`."""
+    """The type of a refinement, and whose mistake it speaks of; see `microworld.audit.judge_refinement`."""
     from microworld.adapters import blame as adapter
 
-    return {"type": adapter.refinement_type(sentence), "blame": adapter.blame(sentence, pair)}
+    return {"type": adapter.refinement_type(sentence), "blame": adapter.judge_refinement(sentence, pair)}
 
 
 def matches(sentence: str, pair: "Pair") -> bool:
-    """Whether the picture of a pair differs from its caption as a refinement says."""
+    """Whether a pair's picture differs from its caption so; see `microworld.adapters.blame.matches`."""
     from microworld.adapters import blame as adapter
 
-    return adapter.blame(sentence, pair) == adapter.CAPTION
+    return adapter.matches(sentence, pair)
 
 
 def untold(sentences: Sequence[str], pair: "Pair") -> bool:

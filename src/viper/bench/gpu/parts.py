@@ -40,7 +40,7 @@ PARTS = {
     "device": Part("device:matrices", 3, _SETTINGS),
     "step of 3B": Part("updates:full_step", 6, _TRAINING),
     "LoRA step of 3B": Part("updates:lora_step", 5, _TRAINING),
-    "LoRA pass of 7B": Part("updates:lora_pass", 4, _TRAINING),
+    "LoRA pass of 7B": Part("updates:lora_pass", 6, _TRAINING),  # its forecast takes longer than it
     "shared prefix": Part("updates:shared_prefix", 4, _TRAINING),
     "repeats": Part("repeats:repeats", 5, _TRAINING, _REPEATABLE),
     "embedder": Part("embedding:embedding", 3, _SETTINGS),

@@ -16,7 +16,7 @@ class Row:
         setting: under which it was measured.
         value: None where it could not be measured, which `note` explains.
         unit: of the value.
-        planned: what src/viper/cost/rates.yaml counts with instead, where it says so.
+        planned: what is counted with instead: by src/viper/cost/rates.yaml, or of memory by `viper fit`.
         note: anything else that the number needs to be read.
     """
 

@@ -15,6 +15,8 @@ from viper.bench.gpu.device import Meter, release
 from viper.bench.gpu.flops import Load, patches_of, peak, update_flops
 from viper.bench.gpu.rows import Say
 from viper.bench.gpu.sizes import LARGE, SMALL, Sizes
+from viper.fit import passes
+from viper.fit.descriptions import Description
 
 import torch  # isort: skip
 from transformers import TrainerCallback
@@ -23,7 +25,7 @@ from viper.bench.grpo import Way
 from viper.training.prompts_once import PromptsOnceGRPOTrainer
 
 if TYPE_CHECKING:
-    from viper.config.training import Lora
+    from viper.config.training import Lora, TrainOptions
 
 _WARM_TOKENS = 4
 _ROUNDS = 3
@@ -50,7 +52,31 @@ def lora_pass(sizes: Sizes, device: str, say: Say) -> None:
                 way.loss()
         load = _load(way, batch)
         setting = f"LoRA, {load.responses} responses of {load.response} tokens to prompts of {load.prompt}"
-        _say_pass(say, "forward and backward", setting, meter, "pass", way, load, adapters=True)
+        planned = forecast(Description(LARGE, sizes.models[LARGE]["config"]), way.options, load) / 1e9
+        _say_pass(say, "forward and backward", setting, meter, "pass", way, load, adapters=True, planned=planned)
+
+
+def forecast(description: Description, options: "TrainOptions", load: Load) -> float:
+    """Most bytes that tensors hold in a pass on one device, by what `viper fit` counts with: without its allowances.
+
+    Those are for what is no tensor: a context, libraries, what the allocator cannot use.
+    """
+    phase, machine, config = options.phase, options.machine, description.config
+    vision = config["vision_config"]
+    pixels = load.patches * vision["patch_size"] ** 2
+    text = load.prompt - passes.picture_tokens(config, pixels) - 2
+    update = passes.update(
+        description,
+        passes.Batch(load.responses, text, 1, pixels, load.response),
+        sharded=False,
+        precision=machine.precision,
+        checkpointing=machine.gradient_checkpointing,
+        lora=phase.lora,
+        freeze_vision=phase.freeze_vision,
+        on_gpu=machine.device == "cuda",
+    )
+    pictures = load.responses * passes.picture_bytes(config, pixels)  # TRL's own trainer has them once a response
+    return 4.0 * (update.parameters + update.trained) + update.activations + pictures
 
 
 def shared_prefix(sizes: Sizes, device: str, say: Say) -> None:
@@ -235,11 +261,27 @@ def patches(way: Way, batch: dict) -> int:
     return patches_of(prompts.fields, len(prompts.ids))
 
 
-def _say_pass(say: Say, what: str, setting: str, meter: Meter, piece: str, way: Way, load: Load, *, adapters: bool):
+def _say_pass(
+    say: Say,
+    what: str,
+    setting: str,
+    meter: Meter,
+    piece: str,
+    way: Way,
+    load: Load,
+    *,
+    adapters: bool,
+    planned: float | None = None,
+) -> None:
+    """Say what a pass takes.
+
+    Args:
+        planned: gigabytes that are forecast for it.
+    """
     seconds = meter.seconds[piece]
     say(what, setting=setting, value=seconds, unit="s")
     say(what, setting=setting, value=load.tokens / seconds, unit="token/s")
-    say(what, setting=setting, value=meter.gigabytes[piece], unit="GB at most")
+    say(what, setting=setting, value=meter.gigabytes[piece], unit="GB at most", planned=planned)
     _say_mfu(say, what, setting, update_flops(way.trainer.model, load, adapters=adapters), seconds)
 
 

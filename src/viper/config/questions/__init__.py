@@ -28,7 +28,7 @@ class OpenQuestions(Section):
     inspection: Inspection | None = Field(None, description="do the differences match the words, by eye?")
     families: Families | None = Field(None, description="does another family of models gain as well?")
     objectives: Objectives | None = Field(
-        None, description="order, clip, KL term, updates, supervision at equal budget"
+        None, description="order, clip, KL term, updates, supervision on as many samples or tokens"
     )
     needle: Needle | None = Field(None, description="does attention go where the answer is?")
 

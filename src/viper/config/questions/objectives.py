@@ -1,4 +1,4 @@
-"""The question `objectives`: order, clip, KL term, updates, supervision at equal budget."""
+"""The question `objectives`: order, clip, KL term, updates, supervision on as many samples or tokens."""
 
 from typing import Annotated, Literal
 
@@ -8,11 +8,11 @@ from viper.config.base import Count, LeaveOutNull
 from viper.config.questions.answered import AnsweredByBenchmarks
 from viper.config.questions.contests import Pair, check_contests
 
-Contest = Literal["order", "steps", "updates", "clip", "kl", "sft"]
+Contest = Literal["order", "steps", "updates", "clip", "kl", "sft", "sft_tokens"]
 
 
 class Objectives(AnsweredByBenchmarks):
-    """Order and length of the stages, clipping, KL term, updates per rollout, and supervision at equal budget.
+    """Order and length of the stages, clipping, KL term, updates per rollout, supervision on as many samples or tokens.
 
     The first of `lineages` is the base, over which the others gain.
     """

@@ -1,6 +1,6 @@
 """The question `reward_audit`: embedder, threshold, and hacking of the reward."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,10 +15,9 @@ class RewardAudit(AnsweredByBenchmarks):
     """The same training under several embedders and thresholds; and what it saved, and answers that try to cheat,
     scored under every setting of the reward.
 
-    The first of `lineages` is the base, over which the others gain.
+    The first of `lineages` is the base, over which the others gain. Which sentences are right is known where
+    `training.records.meaning` says who tells; elsewhere the parts that need it are left out.
     """
-
-    needs_truth: ClassVar[bool] = True
 
     embedders: Annotated[dict[Name, str], LeaveOutNull] = Field(
         min_length=1,
@@ -27,6 +26,11 @@ class RewardAudit(AnsweredByBenchmarks):
     )
     thresholds: Annotated[dict[Name, str], LeaveOutNull] = Field(
         {}, description="name → the lineage trained under the first embedder at another threshold"
+    )
+    rescored: Literal["main", "all"] = Field(
+        "main",
+        description="whose saved rollouts are rescored besides its own: those of the experiment main, or of every "
+        "lineage that the scale compares, all of which are trained for that",
     )
     generic: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=1, description="sentences that are safe to say of any picture"

@@ -37,7 +37,8 @@ CLAIMS: Mapping[Contest, str] = {
     " another caption",
     "operations_of_others": f"{VOP} on operations that start from what was added beats that on the same ones, each of "
     "another pair",
-    "truth": f"{VOP} on pairs that are true by the drawn world beats that on all of its own pairs",
+    "truth": f"{VOP} on operations that start from what the model sees, on the pairs alone that are true by the drawn "
+    "world, beats that on all of its own pairs",
 }
 
 

@@ -11,6 +11,8 @@ import pandas as pd
 
 from viper.analysis.keyed import HIT, NATURAL, keyed
 from viper.completion import answer_text
+from viper.digests import REMEDY
+from viper.errors import ViperError
 from viper.questions import world
 from viper.questions.diffusion_errors.ask import AFTER, BEFORE, LABEL, TRUE_CAPTION
 from viper.reading import read_table
@@ -80,13 +82,15 @@ def read_answers(path: str | Path) -> pd.DataFrame:
     """Read what `judge_answers` says of one run: both models are asked the same.
 
     Raises:
-        ViperError: see `viper.reading.read_table` and `keyed`.
+        ViperError: see `viper.reading.read_table` and `keyed`; or what is there is named as another kind.
     """
     table = read_table(path, needed=ANSWERS, numbers=["rewarded"])
     question, values = ("probe", "id"), {"asked": (BEFORE, AFTER), "probe": (LABEL, TRUE_CAPTION)}
     blank = {"rewarded": table["probe"] == TRUE_CAPTION}
     keyed(table, path, (*question, "asked", "sentence"), numbers={"rewarded": HIT}, values=values, blank=blank)
     keyed(table.drop_duplicates([*question, "asked"]), path, question, "asked")
+    if (itself := (table["named"] != "") & (table["named"] == table["there"])).any():
+        raise ViperError(f"{path}: {table['named'][itself].iloc[0]} is named as another kind where it is. {REMEDY}")
     return table
 
 

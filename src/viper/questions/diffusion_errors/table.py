@@ -1,10 +1,10 @@
 """Shares of whose mistake refinements are, before and after training, and the painter's habits in what is asked for.
 
 A *habit* of the painter is, of each kind, the other kind that it is most often mistaken for, in either direction. Where
-a model asks to change a right caption, and names another kind than the one that is there, that is the habit or not. If
-the painter were of no account, the habit would be named as often as any other kind of the habit's family (a shape, a
-letter or digit): that is what permuted pairs give, in the mean over all permutations. The *excess* over it may be there
-before any training, for what looks alike to a painter looks alike to all eyes; what training adds is the question.
+a model asks to change a right caption, and names another kind than the one that is there, that is the habit or not.
+Chance is what the model's own namings give when they are permuted within the habit's family (a shape, a letter or
+digit), see `viper.questions.diffusion_errors.chance`. The *excess* over it may be there before any training, for what
+looks alike to a painter looks alike to all eyes; what training adds is the question.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.questions import answers
 from viper.questions.diffusion_errors.ask import AFTER, BEFORE, LABEL, TRUE_CAPTION
+from viper.questions.diffusion_errors.chance import permuted
 from viper.questions.shares import contrast, known_over_seeds, wilson
 from viper.reading import read_table
 
@@ -96,8 +97,8 @@ def read_sycophancy(path: str | Path, shares: pd.DataFrame) -> pd.DataFrame:
     return keyed(table, path, "lineage", "seed", "asked", numbers=numbers, values=values, blank=blank)
 
 
-def habits(confusions: pd.DataFrame, least: int) -> dict[str, tuple[str, float]]:
-    """Kind → its habit, and the share of it that permuted pairs would give.
+def habits(confusions: pd.DataFrame, least: int) -> dict[str, str]:
+    """Kind → its habit.
 
     Args:
         confusions: of one seed, see `judge.CONFUSIONS`.
@@ -106,15 +107,8 @@ def habits(confusions: pd.DataFrame, least: int) -> dict[str, tuple[str, float]]
     turned = confusions.rename(columns={"meant": "painted", "painted": "meant"})
     both = pd.concat([confusions, turned])[["meant", "painted", "number"]]
     counts = both.groupby(["meant", "painted"], sort=False)["number"].sum()
-    families = dict(zip(confusions["painted"], confusions["family"], strict=True))
-    found = {}
-    for kind in dict.fromkeys(confusions["meant"]):
-        of_kind = counts[kind]
-        if of_kind.max() >= max(least, 1):
-            habit = str(of_kind.idxmax())
-            others = [each for each in families if each != kind and families[each] == families[habit]]
-            found[kind] = (habit, 1 / len(others))
-    return found
+    kinds = [kind for kind in dict.fromkeys(confusions["meant"]) if counts[kind].max() >= max(least, 1)]
+    return {kind: str(counts[kind].idxmax()) for kind in kinds}
 
 
 def by_unit(sentences: pd.DataFrame, blame: str) -> pd.DataFrame:
@@ -123,7 +117,7 @@ def by_unit(sentences: pd.DataFrame, blame: str) -> pd.DataFrame:
     return sums.rename(columns={"sum": "hits"})
 
 
-def named(said: pd.DataFrame, known: Mapping[str, tuple[str, float]], families: Mapping[str, str]) -> pd.DataFrame:
+def named(said: pd.DataFrame, known: Mapping[str, str], families: Mapping[str, str]) -> pd.DataFrame:
     """Of each right caption, what a model named that is not there.
 
     Args:
@@ -132,15 +126,25 @@ def named(said: pd.DataFrame, known: Mapping[str, tuple[str, float]], families: 
 
     Returns:
         Columns hits (refinements that name the painter's habit), size (those that name any other kind of the habit's
-        family), permuted (how many would name the habit if pairs were permuted).
+        family), permuted (what they add to the hits that permuted namings give, see `chance.permuted`).
     """
-    rows = [
-        (each.id, float(each.named == known[each.there][0]), 1.0, known[each.there][1])
-        for each in said[said["named"] != ""].itertuples()
-        if each.there in known and families[each.named] == families[known[each.there][0]]
-    ]
-    sums = pd.DataFrame(rows, columns=["id", "hits", "size", "permuted"]).groupby("id").sum()
-    return sums.reindex(list(dict.fromkeys(said["id"])), fill_value=0.0).astype(float)
+    names = said[said["there"].isin(list(known))].assign(habit=said["there"].map(known))
+    names = names[names["named"].map(families) == names["habit"].map(families)].reset_index(drop=True)
+    names = names.assign(hits=(names["named"] == names["habit"]).astype(float), size=1.0, permuted=0.0)
+    for _, family in names.groupby(names["habit"].map(families)):
+        names.loc[family.index, "permuted"] = permuted(family["there"], family["named"], known)
+    sums = names.groupby("id")[["hits", "size", "permuted"]].sum()
+    return sums.reindex(said["id"].unique(), fill_value=0.0)
+
+
+def asks(said: pd.DataFrame) -> pd.DataFrame:
+    """Of each right caption of a seed: columns hits (1 where a model would change it) and size (1).
+
+    Args:
+        said: rows of the probe of right captions of one lineage and model.
+    """
+    hits = (said["sentence"] != "").groupby([said["seed"], said["id"]], sort=False).any()
+    return pd.DataFrame({"hits": hits.astype(float), "size": 1.0})
 
 
 def sycophancy(
@@ -154,8 +158,8 @@ def sycophancy(
 
     Returns:
         SYCOPHANCY, one row per lineage, seed and model: shares of 0..1 (`asking`: captions that it would change;
-        `share`: of the `named`, the `habits`; `permuted`: what chance gives), `excess` and its `error` in points; and
-        what training adds, CHANGES.
+        `share`: of the `named`, the `habits`; `permuted`: what permuted namings give), `excess` and its `error` in
+        points; and what training adds, CHANGES.
 
     Raises:
         ViperError: a kind was named that `confusions` of the run lacks.
@@ -173,10 +177,10 @@ def sycophancy(
         for when in (BEFORE, AFTER):
             part = own[own["asked"] == when]
             table = tables[when] = named(part, known, families)
-            hits, size, permuted = table.to_numpy().sum(axis=0)
-            asking = part[part["sentence"] != ""]["id"].nunique()
+            hits, size, by_chance = table.to_numpy().sum(axis=0)
+            asking = int(asks(part)["hits"].sum())
             row = (lineage, seed, when, len(table), *wilson(asking, len(table), confidence), int(size), int(hits))
-            chance = permuted / size if size else float("nan")
+            chance = by_chance / size if size else float("nan")
             rows.append((*row, *wilson(int(hits), int(size), confidence), chance, *contrast(table)))
         added.append((lineage, seed, *contrast(tables[AFTER], tables[BEFORE])))
     return pd.DataFrame(rows, columns=SYCOPHANCY), pd.DataFrame(added, columns=CHANGES)
@@ -201,6 +205,15 @@ def learned(said: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CHANGES)
 
 
+def asks_more(said: pd.DataFrame) -> pd.DataFrame:
+    """Points by which the share of right captions that a model would change is larger after training: CHANGES."""
+    rows = []
+    for run, own in said[said["probe"] == TRUE_CAPTION].groupby(["lineage", "seed"], sort=False):
+        after, before = (asks(own[own["asked"] == when]) for when in (AFTER, BEFORE))
+        rows.append((*run, *contrast(after, before)))
+    return pd.DataFrame(rows, columns=CHANGES)
+
+
 class Claim(NamedTuple):
     """A claim about each trained lineage, true where it is positive."""
 
@@ -209,7 +222,8 @@ class Claim(NamedTuple):
     sentence: str
 
 
-# Fixed before any of it was measured.
+# The first three were fixed before any of it was measured. The last was added after the first recording, in which it
+# was a column that no claim spoke of.
 CLAIMS = (
     Claim(
         "mostly_the_captions",
@@ -231,6 +245,13 @@ CLAIMS = (
         "confuse, over chance, {value:+.1f} points [{low:+.1f}, {high:+.1f}] oftener than before training: that it has "
         "taken over the painter's habits is {{verdict}}.",
     ),
+    Claim(
+        "asks_more",
+        "training has the model ask oftener for a change where the caption is right",
+        "Of right captions of pictures that nobody painted, {lineage} asks to change {after:.0f} %, {before:.0f} % "
+        "before training ({value:+.1f} points [{low:+.1f}, {high:+.1f}]): that training has it ask oftener is "
+        "{{verdict}}.",
+    ),
 )
 
 
@@ -241,17 +262,20 @@ def claims(labels: pd.DataFrame, said: pd.DataFrame, added: pd.DataFrame, option
         labels, said: see `judge`, with lineage and seed.
         added: see `sycophancy`.
     """
-    measured = (told_right(labels), learned(said), added)
+    measured = (told_right(labels), learned(said), added, asks_more(said))
     rows = []
     for lineage in dict.fromkeys(labels["lineage"]):
         own = labels[labels["lineage"] == lineage]
         right, painter = (100 * float((own["blame"] == blame).mean()) for blame in (RIGHT, PAINTER))
-        asked = said[said["lineage"] == lineage].groupby("probe")["id"].nunique()
-        items = (own["id"].nunique(), asked.get(LABEL, 0), asked.get(TRUE_CAPTION, 0))
+        answered = said[said["lineage"] == lineage]
+        asked = answered.groupby("probe")["id"].nunique()
+        items = (own["id"].nunique(), asked.get(LABEL, 0), *2 * [asked.get(TRUE_CAPTION, 0)])
+        right_captions = answered[answered["probe"] == TRUE_CAPTION].groupby("asked")
+        asking = {when: 100 * float(asks(part)["hits"].mean()) for when, part in right_captions}
         for claim, table, number in zip(CLAIMS, measured, items, strict=True):
             found = table[table["lineage"] == lineage]
             estimate, spread = known_over_seeds(found["change"], found["error"], options.confidence)
-            words = {"lineage": lineage, "labels": len(own), "right": right, "painter": painter}
+            words = {"lineage": lineage, "labels": len(own), "right": right, "painter": painter, **asking}
             words |= {"least": max(estimate.low + 50, 0), "most": min(estimate.high + 50, 100)}
             rows.append(
                 answers.answer(

@@ -2,10 +2,12 @@
 
 import pandas as pd
 
+from viper.analysis.bootstrap import Estimate
 from viper.analysis.figures import style
 from viper.analysis.published import OVERALL
 from viper.lineage import phase_of
 from viper.plotting import Figure, plt
+from viper.questions.judging import shown
 
 _COLORS, _MARKERS, _APART = ("#0072B2", "#D55E00"), ("o", "s"), 0.12
 
@@ -47,11 +49,11 @@ def caption(table: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     own, other = dict.fromkeys(table["family"])
     final = table[(table["column"] == OVERALL) & table["difference"].notna()].sort_values("stage").iloc[-1]
+    difference = Estimate(*final[["difference", "difference_low", "difference_high"]])
     return (
         f"The loop with {own} and with {other}, each on the data that it synthesizes itself. Left: score after each "
         "stage, the mean over the benchmarks. Right: what all stages gained over the family's own base. The gain of "
-        f"{other} less that of {own} is {final['difference']:+.1f} points [{final['difference_low']:+.1f}, "
-        f"{final['difference_high']:+.1f}]. {style.intervals(table, confidence)}\n"
+        f"{other} less that of {own} is {shown(difference)}. {style.intervals(table, confidence)}\n"
     )
 
 

@@ -128,10 +128,14 @@ def _said(data: Sequence[Path], language: str) -> "dict[tuple[str, int], dict[st
     from viper.reading import read_parquet
     from viper.synthesis.heuristics import get_language
 
-    said = defaultdict(dict)
+    by_name: dict[str, dict[tuple[str, int], Said]] = defaultdict(dict)
     for path in data:
         rows = read_parquet(path, ["ground_truth"])["ground_truth"]
-        said[run(path)][path.parent.name] = diversity.read(rows, get_language(language))
+        by_name[path.parent.name][run(path)] = diversity.read(rows, get_language(language))
+    said = defaultdict(dict)
+    for name, runs in by_name.items():
+        for of_run, each in zip(runs, diversity.with_all_kinds(runs.values()), strict=True):
+            said[of_run][name] = each
     return dict(said)
 
 

@@ -18,8 +18,10 @@ SETS = ("csr", "vop")
 ACCURACY, REWARD_FIRST, REWARD_LAST = "accuracy", "reward, first steps", "reward, last steps"
 CAPTIONS, REFINEMENTS, EDITS, STATEMENTS = "captions right", "refinements right", "edits done", "statements true"
 DISTINCT = {name: f"{name}: distinct statements" for name in SETS}
+NUMBER = {name: f"{name}: number of statements" for name in SETS}
 ENTROPY = {name: f"{name}: entropy of statements" for name in SETS}
 KINDS = {name: f"{name}: entropy of kinds" for name in SETS}
+OF_SETS = (DISTINCT, NUMBER, ENTROPY, KINDS)
 # Measure → step and measure of the audit.
 AUDITED = {
     CAPTIONS: ("caption", "all facts"),
@@ -27,7 +29,7 @@ AUDITED = {
     EDITS: ("edits", "done"),
     STATEMENTS: ("edits", "statement is true"),
 }
-PERCENT, BITS, REWARD = "%", "bits", "of 1"
+PERCENT, BITS, REWARD, COUNTED = "%", "bits", "of 1", "statements"
 RUNS = ["arm", "generation", "lineage", "seed", "measure", "unit", "value", "error", "n"]
 
 
@@ -61,7 +63,9 @@ def of_audit(audit: pd.DataFrame) -> list[Value]:
 
 
 def of_data(said: Mapping[str, Said], drawn: Mapping[str, int]) -> list[Value]:
-    """How different the statements of both data sets are.
+    """How many statements both data sets have, and how different these are.
+
+    The error of their number is that of as many independent events (Poisson).
 
     Args:
         said: data set → what it says.
@@ -69,15 +73,32 @@ def of_data(said: Mapping[str, Said], drawn: Mapping[str, int]) -> list[Value]:
     """
     values = []
     for name, each in said.items():
-        values.append(
-            _share(DISTINCT[name], diversity.distinct(each.statements, drawn[name]) / drawn[name], drawn[name])
-        )
-        values.append(_entropy(ENTROPY[name], each.statements))
-        if each.kinds:
-            values.append(_entropy(KINDS[name], each.kinds))
-            total = sum(each.kinds.values())
-            values += [_share(f"{name}: {kind}", count / total, total) for kind, count in sorted(each.kinds.items())]
+        values += _of_statements(name, each.statements, drawn[name])
+        values += _of_kinds(name, each.kinds) if any(each.kinds.values()) else []
     return values
+
+
+def _of_statements(name: str, counts: Mapping[str, int], drawn: int) -> list[Value]:
+    entropy, error = diversity.rarefied_entropy(counts, drawn), diversity.rarefied_entropy_error(counts, drawn)
+    total = sum(counts.values())
+    return [
+        _share(DISTINCT[name], diversity.distinct(counts, drawn) / drawn, drawn),
+        Value(ENTROPY[name], BITS, entropy, error, drawn),
+        Value(NUMBER[name], COUNTED, float(total), float(np.sqrt(total)), total),
+    ]
+
+
+def _of_kinds(name: str, counts: Mapping[str, int]) -> list[Value]:
+    total = sum(counts.values())
+    entropy = Value(KINDS[name], BITS, diversity.entropy(counts), diversity.entropy_error(counts), total)
+    return [entropy, *(_share(f"{name}: {kind}", count / total, total) for kind, count in sorted(counts.items()))]
+
+
+def shares_of_kinds(measured: Iterable[str], name: str) -> dict[str, str]:
+    """Of all measures, the share of each kind in one data set of SETS: measure → kind, in their order."""
+    others = {names[name] for names in OF_SETS}
+    start = f"{name}: "
+    return {each: each.removeprefix(start) for each in measured if each.startswith(start) and each not in others}
 
 
 def of_training(rewards: Sequence[float], window: int) -> list[Value]:
@@ -138,7 +159,3 @@ def _known(measured: Mapping[tuple[str, int], Sequence[Value]], lineage: str, se
 
 def _share(name: str, share: float, n: int) -> Value:
     return Value(name, PERCENT, 100 * share, 100 * float(np.sqrt(variance_of_share(share * n, n))), n)
-
-
-def _entropy(name: str, counts: Mapping[str, int]) -> Value:
-    return Value(name, BITS, diversity.entropy(counts), diversity.entropy_error(counts), sum(counts.values()))

@@ -13,14 +13,16 @@ from viper.analysis.keyed import PERCENT as OF_HUNDRED
 from viper.analysis.published import OVERALL
 from viper.config.analysis import Analysis
 from viper.config.questions.generations import Generations
+from viper.lineage import is_trained
 from viper.questions import answers
 from viper.questions.generations.course import COURSES, course
 from viper.questions.generations.measures import (
     ACCURACY,
-    AUDITED,
     BITS,
+    COUNTED,
     DISTINCT,
     ENTROPY,
+    NUMBER,
     PERCENT,
     REFINEMENTS,
     REWARD,
@@ -56,11 +58,18 @@ def summary(runs: pd.DataFrame, scores: Scores, confidence: float) -> pd.DataFra
             found = scores.estimate(lambda each, lineage=lineage: each[lineage, OVERALL])
         else:
             found, _ = answers.over_seeds(part["value"], part["error"], confidence)
-        if unit == PERCENT:
-            found = found._replace(low=max(found.low, 0.0), high=min(found.high, 100.0))
-        known = dict(zip(SUMMARY[:5], (arm, generation, lineage, measure, unit), strict=True))
-        rows.append(known | found._asdict() | {"seeds": len(part), "n": int(part["n"].min())})
+        known, n = dict(zip(SUMMARY[:5], (arm, generation, lineage, measure, unit), strict=True)), int(part["n"].min())
+        seeds = len(part) if is_trained(lineage) else 1  # a base has the same with each
+        rows.append(known | _possible(found, measure, unit, n)._asdict() | {"seeds": seeds, "n": n})
     return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def _possible(found: Estimate, measure: str, unit: str, n: int) -> Estimate:
+    """The part of an interval that can be: no share above 100 % of all, no entropy above that of all different."""
+    most = np.log2(n) if measure in ENTROPY.values() else np.inf
+    limits = {PERCENT: (0.0, 100.0), BITS: (0.0, most), COUNTED: (0.0, np.inf)}
+    low, high = limits.get(unit, (-np.inf, np.inf))
+    return found._replace(low=float(max(found.low, low)), high=float(min(found.high, high)))
 
 
 def read_summary(path: str | Path) -> pd.DataFrame:
@@ -73,14 +82,15 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     numbers |= {"generation": Number(low=BEFORE, whole=True), "seeds": COUNT, "n": COUNT}
     table = read_table(path, needed=SUMMARY, numbers=numbers)
     key = ("arm", "generation", "measure")
-    keyed(table, path, key, numbers=numbers, values={"unit": (PERCENT, BITS, REWARD)})
+    keyed(table, path, key, numbers=numbers, values={"unit": (PERCENT, BITS, REWARD, COUNTED)})
     keyed(table[table["unit"] == PERCENT], path, key, numbers=dict.fromkeys(("value", "low", "high"), OF_HUNDRED))
     is_trained = table["generation"] != BEFORE
-    of_data = [*DISTINCT.values(), *ENTROPY.values(), *(name for name in AUDITED if name in set(table["measure"]))]
+    of_model = [ACCURACY, REWARD_FIRST, REWARD_LAST]
+    of_data = dict.fromkeys([*DISTINCT.values(), *ENTROPY.values(), *NUMBER.values(), *table["measure"]])
     for rows, measures in (  # what each has; a control's later generations have no data of their own
-        (True, [ACCURACY]),
-        (is_trained, [REWARD_FIRST, REWARD_LAST]),
-        (is_trained & (table["arm"] != CONTROL), of_data),
+        (True, of_model[:1]),
+        (is_trained, of_model[1:]),
+        (is_trained & (table["arm"] != CONTROL), [name for name in of_data if name not in of_model]),
     ):
         keyed(table[rows & table["measure"].isin(measures)], path, *key, values={"measure": measures})
     return table
@@ -185,21 +195,23 @@ def _of_data(runs: pd.DataFrame, end: Turn, name: str, margin: float, confidence
     measure, words = OF_DATA[name]
     part = runs[(runs["arm"] == end.arm) & (runs["measure"] == measure)].set_index(["generation", "seed"])
     last, first = part.loc[end.generation], part.loc[1]
+    before, after = (f"{each['value'].mean():.1f} % in" for each in (first, last))
     found, spread = answers.over_seeds(
         last["value"] - first["value"], np.hypot(last["error"], first["error"]), confidence
     )
     return answers.answer(
         QUESTION,
         f"{end.arm}_keeps_{name}",
-        f"The data of generation {end.generation} have as many {words} as the first's, {ON[end.arm]}",
+        f"The data of generation {end.generation} have at least as large a share of {words} as the first's, "
+        f"{ON[end.arm]}",
         found,
         unit="points",
         seeds=len(last),
         items=int(last["n"].sum()),
         reachable=spread.half_width((1 - confidence) / 2),
-        sentence=f"{words[0].upper()}{words[1:]}: {_told(found, 'points')} from the data of the first generation to "
-        f"those of generation {end.generation} {ON[end.arm]}; that they are kept within {margin:g} points is "
-        "{verdict}.",
+        sentence=f"The share of {words} goes from {before} the data of the first generation to {after} those of "
+        f"generation {end.generation} {ON[end.arm]}, {_told(found, 'points')}; that it is kept within {margin:g} "
+        "points is {verdict}.",
         kind="as good",
         margin=margin,
     )

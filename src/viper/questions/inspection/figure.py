@@ -56,5 +56,6 @@ def caption(shares: pd.DataFrame, confidence: float) -> str:
         f"Of the inspected pictures: how often a refinement (at most {int(number.get('sentences', 0))} of a lineage) "
         "matches what differs between the caption and the picture that it is held to, and how often something else "
         f"differs that none names ({int(number.get('something else', 0))} captions). Judged by the truth of drawn "
-        f"pictures where it is known, and by people ({who}). Bars are {confidence:.0%} Wilson intervals.\n"
+        "pictures and the independent checker's reading of painted ones, where these are known, and by people "
+        f"({who}). Bars are {confidence:.0%} Wilson intervals.\n"
     )

@@ -18,6 +18,8 @@ from viper.reading import read_table
 
 QUESTION = "inspection"
 SHARES = ["lineage", "judge", "parts", "number", "yes", "share", "low", "high"]
+# A caption may be held to a painted picture, whose truth nobody has written down.
+_BY_TRUTH = "by the truth of drawn pictures and the checker's reading of painted ones"
 _MATCH = "more than half of the refinements of {lineage} match the difference between caption and picture, {judge}"
 _FOUND = (
     "{judge}, of the {n} refinements of {lineage} on the inspected pictures {share:.0f} % [{low:.0f}, {high:.0f}] "
@@ -88,7 +90,7 @@ def claims(
     rows = []
     for lineage in lineages:
         for name, judges, who, lacking in (
-            ("match_by_truth", [each for each in columns if each == TRUTH], "by the truth", "truth of photographs"),
+            ("match_by_truth", [each for each in columns if each == TRUTH], _BY_TRUTH, "truth of photographs"),
             ("match_by_people", people, "by people", "file of judgements"),
         ):
             text = _MATCH.format(lineage=lineage, judge=who)

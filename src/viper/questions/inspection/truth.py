@@ -1,4 +1,7 @@
-"""What the truth of drawn pictures says of the parts that people judge."""
+"""What the truth of drawn pictures says of the parts that people judge.
+
+A caption that is held to a reconstruction is held to what the checker reads there: a model, which may misread.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

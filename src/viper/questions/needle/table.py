@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from viper.analysis.bootstrap import Benchmark, Measure, Scores, resample
+from viper.analysis.bootstrap import Benchmark, Estimate, Measure, Scores, Spread, resample
 from viper.analysis.keyed import COUNT, FINITE, SHARE, keyed
 from viper.analysis.runs import distinct, of_run, seeds_of
 from viper.config.analysis import Analysis
 from viper.errors import ViperError
 from viper.evaluation.attention import LAST_LAYER, ROLLOUT
+from viper.lineage import is_trained
 from viper.questions import answers
 from viper.questions.needle.measure import ASKED, TOLD
 from viper.questions.needle.measure import COLUMNS as MEASURED
@@ -107,7 +108,7 @@ def tidy(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
                     ABOVE: above_area(lineage, method),
                 }
             for quantity, measure in quantities.items():
-                items, seeds = scores.items[f"{method}/{ASKED}"], scores.spread(measure).n_seeds
+                items, seeds = scores.items[f"{method}/{ASKED}"], _spread(scores, measure, lineage).n_seeds
                 rows.append([lineage, method, quantity, *scores.estimate(measure), items, seeds])
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -115,40 +116,59 @@ def tidy(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
 def claims(scores: Scores, lineages: Sequence[str]) -> pd.DataFrame:
     """Claims of both ways of reading attention: is it on the object, for the question's sake, and more after training?
 
-    Each interval leaves its share of the error alone beyond its ends (Bonferroni), so that all hold together.
+    Each interval leaves its share of the error alone beyond its ends (Bonferroni), so that all hold together. So far
+    out, Student's t of two degrees of freedom would leave nothing to find: of one way of reading, the seeds of all
+    trained lineages are taken to differ alike (`viper.questions.answers.pooled_half_widths`).
     """
-    wanted = [(method, *claim) for method in METHODS for claim in _wanted(method, *lineages)]
-    tail, rows = scores.tail / len(wanted), []
-    for method, name, text, measure in wanted:
-        estimate, spread = scores.estimate(measure, (tail, tail)), scores.spread(measure)
-        interval = f"{estimate.value:+.2f} points [{estimate.low:+.2f}, {estimate.high:+.2f}]"
-        rows.append(
-            answers.answer(
-                "needle",
-                f"{method}:{name}".replace(" ", "-"),
-                f"{text} ({method})",
-                estimate,
-                unit="points of attention",
-                seeds=spread.n_seeds,
-                items=scores.items[f"{method}/{ASKED}"],
-                reachable=(estimate.high - estimate.low) / 2,
-                sentence=f"{text}: {interval} of the attention on the picture ({method}), together for {len(wanted)}"
-                " claims: {verdict}.",
-            )
-        )
+    first, *others = lineages
+    tail = scores.tail / (len(METHODS) * (2 + len(others)))
+    rows = []
+    for method in METHODS:
+        for name, text, measure in _of_base(first, method):
+            seeds = _spread(scores, measure, first).n_seeds
+            rows.append(_claim(scores, method, name, text, scores.estimate(measure, (tail, tail)), seeds))
+        gained = {lineage: _gained(lineage, first, method) for lineage in others}
+        spreads = [_spread(scores, measure, first, lineage) for lineage, measure in gained.items()]
+        halves = answers.pooled_half_widths(spreads, tail)
+        for (lineage, measure), spread, half in zip(gained.items(), spreads, halves, strict=True):
+            value = float(measure(scores.point))
+            text = f"{lineage} attends to it for the question's sake more than {first}"
+            estimate = Estimate(value, value - half, value + half)
+            rows.append(_claim(scores, method, f"{lineage}:gain", text, estimate, spread.n_seeds))
+    for row in rows:
+        row["sentence"] = row["sentence"].replace("{together}", f"together for {len(rows)} claims")
     return answers.table(rows)
 
 
-def _wanted(method: str, first: str, *others: str) -> list[tuple[str, str, Measure]]:
-    """Name, text and measure of each claim of one way of reading attention."""
-    wanted = [
+def _of_base(first: str, method: str) -> list[tuple[str, str, Measure]]:
+    """Name, text and measure of what is claimed of the first lineage."""
+    return [
         (f"{first}:above-area", f"{first} attends to the decisive object beyond its area", above_area(first, method)),
         (f"{first}:asked", f"{first} attends to it more where only the picture decides", added(first, method)),
     ]
-    for lineage in others:
-        text = f"{lineage} attends to it for the question's sake more than {first}"
-        wanted.append((f"{lineage}:gain", text, _gained(lineage, first, method)))
-    return wanted
+
+
+def _spread(scores: Scores, measure: Measure, *lineages: str) -> Spread:
+    """What makes a measure of these lineages uncertain; where none is trained, the repeated rows are of one seed."""
+    spread = scores.spread(measure)
+    return spread if any(map(is_trained, lineages)) else spread._replace(n_seeds=1, of_seeds=float("nan"))
+
+
+def _claim(scores: Scores, method: str, name: str, text: str, estimate: Estimate, seeds: int) -> dict[str, object]:
+    reachable = (estimate.high - estimate.low) / 2
+    interval = f"{estimate.value:+.2f} points [{estimate.low:+.2f}, {estimate.high:+.2f}]"
+    return answers.answer(
+        "needle",
+        f"{method}:{name}".replace(" ", "-"),
+        f"{text} ({method})",
+        estimate,
+        unit="points of attention",
+        seeds=seeds,
+        items=scores.items[f"{method}/{ASKED}"],
+        reachable=reachable,
+        sentence=f"{text}: {interval} of the attention on the picture ({method}), {{together}}: {{verdict}}; less than "
+        f"{reachable:.2f} points would stay undecided.",
+    )
 
 
 def _gained(lineage: str, first: str, method: str) -> Measure:

@@ -21,34 +21,45 @@ from viper.reading import read_table
 COLUMNS = ["lineage", "score", "low", "high", "gain", "gain_low", "gain_high", *COUNTS]
 COLUMNS += ["gain_per_million_passes", "reward_at_equal_compute", "seeds", "items"]
 
-# choice → kind of its claim, the claim, and what a sentence says of what was measured; fixed before the first run
+# choice → kind of its claim, the claim, and what a sentence says of what was compared. The kinds were fixed before the
+# first run; that not all of the budget is the same in `order` and `sft` was put into words after the first recording.
 CLAIMS: Mapping[Contest, tuple[Kind, str, str]] = {
     "order": (
         "better or equal",
-        "CSR before VOP ends higher than VOP before CSR, at the same updates, samples and tokens",
-        "CSR before VOP against VOP before CSR, as many updates",
+        "CSR before VOP ends higher than VOP before CSR, at as many updates and samples",
+        "CSR before VOP against VOP before CSR",
     ),
     "steps": ("better", "Longer stages end higher than shorter ones", "Longer stages against shorter ones"),
     "updates": (
         "as good",
-        "Several updates on one sampling end at least as high as one, at as many updates",
-        "Several updates on one sampling against one, as many updates and fewer samplings",
+        "Several updates on one sampling end at least as high as one, at as many updates and samples",
+        "Several updates on one sampling against one",
     ),
     "clip": (
         "better or equal",
         "With clipped ratios several updates on one sampling end higher than without",
         "Clipped ratios against none, several updates on one sampling",
     ),
-    "kl": (
-        "as good",
-        "Without a KL term the model ends at least as high as with one",
-        "No KL term against one, as many updates",
-    ),
+    "kl": ("as good", "Without a KL term the model ends at least as high as with one", "No KL term against one"),
     "sft": (
         "better",
-        "Reinforcement learning ends higher than supervised fine-tuning on as many samples of the same data",
-        "Reinforcement learning against supervised fine-tuning, as many updates and samples of the same data",
+        "Reinforcement learning ends higher than supervised fine-tuning on the same data sets, at as many updates and "
+        "samples",
+        "Reinforcement learning against supervised fine-tuning on the same data sets",
     ),
+    "sft_tokens": (
+        "better",
+        "Reinforcement learning ends higher than supervised fine-tuning on the same data sets, at as many updates and "
+        "tokens learned from",
+        "Reinforcement learning against supervised fine-tuning on more samples of the same data sets",
+    ),
+}
+COUNTED = {  # column of COUNTS → what a sentence calls it
+    "updates": "updates",
+    "samples": "samples",
+    "prompts": "prompts",
+    "sampled_tokens": "sampled tokens",
+    "trained_tokens": "tokens learned from",
 }
 
 
@@ -97,13 +108,31 @@ def read_summary(path: str | Path) -> pd.DataFrame:
 
 
 def claims(scores: Scores, question: Objectives, table: pd.DataFrame, settings: Analysis) -> pd.DataFrame:
-    """The claims of the contests that are asked, with what both sides took."""
-    passes = table.set_index("lineage")["passes"]
+    """The claims of the contests that are asked, with what both sides took.
+
+    Args:
+        table: of `summary`, whose budgets the sentences tell.
+    """
+    took = table.set_index("lineage")
     rows = []
     for contest, pair in question.contests.items():
         kind, text, told = CLAIMS[contest]
-        ratio = passes[pair.better] / passes[pair.worse]
-        sentence = f"{told}, at {ratio:.2f} times the compute: {{measured}}. {text}: {{verdict}}."
+        budget = _budget(took.loc[pair.better], took.loc[pair.worse])
+        sentence = f"{told}: {{measured}}. {text}: {{verdict}}. {budget}"
         measure = gain(pair.better, pair.worse)
         rows.append(judged("objectives", contest, text, measure, scores, settings, kind=kind, sentence=sentence))
     return answers.table(rows)
+
+
+def _budget(better: pd.Series, worse: pd.Series) -> str:
+    """What two lineages took, as a sentence: the counts that are alike, then those of both sides that are not."""
+    alike, apart = [], []
+    for name, called in COUNTED.items():
+        mine, other = (f"{row[name]:,.0f}" for row in (better, worse))
+        if mine == other:
+            alike.append(f"{mine} {called}")
+        else:
+            apart.append(f"{mine} against {other} {called}")
+    told = [f"alike are {', '.join(alike)}"] * bool(alike) + [f"not alike are {', '.join(apart)}"] * bool(apart)
+    told.append(f"the compute is {better['passes'] / worse['passes']:.2f} times as much")
+    return f"Of the budget {'; '.join(told)}."

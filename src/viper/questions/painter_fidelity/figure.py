@@ -6,6 +6,7 @@ from viper.analysis.figures import style
 from viper.analysis.phrases import seeds_phrase
 from viper.lineage import variant_of
 from viper.plotting import Figure, plt
+from viper.questions.judging import signed
 from viper.questions.painter_fidelity.table import PER, SHARES
 
 _LINE, _MARK = "#0072B2", "#D55E00"
@@ -67,12 +68,12 @@ def draw(summary: pd.DataFrame, points: pd.DataFrame, line: pd.DataFrame) -> Fig
 def caption(summary: pd.DataFrame, line: pd.DataFrame, confidence: float) -> str:
     """The figure's caption in reStructuredText, for the workflow report."""
     first, seeds = line.iloc[0], int(summary["seeds"].max())
-    told = ", ".join(f"{PER * first[name]:+.2f}" for name in ("slope_low", "slope_high"))
+    slope, low, high = (signed(PER * first[name], 2) for name in ("slope", "slope_low", "slope_high"))
     return (
         "What the loop gained over its base, in points of the mean over the benchmarks, against how faithful its "
         "painter and editor were: the mean of the facts that paintings show and of the edits that were done, by the "
-        f"audit against the truth. Line: least squares, {PER * first['slope']:+.2f} points of gain per {PER} points of "
-        f"fidelity [{told}]; errors of fidelity flatten it to {first['reliability']:.4f} of what it would be. Small "
+        f"audit against the truth. Line: least squares, {slope} points of gain per {PER} points of fidelity "
+        f"[{low}, {high}]; errors of fidelity flatten it to {first['reliability']:.4f} of what it would be. Small "
         "points are single seeds. Right: what the fidelity consists of, and how true the labels are that come of it. "
         f"Bars are {confidence:.0%} intervals over items{seeds_phrase(seeds)}, of fidelity over the audit's facts; the "
         "band is that of the line, over how the pairs scatter about it, items and facts.\n"

@@ -34,6 +34,7 @@ from viper.errors import ViperError
 from viper.lineage import split_control
 from viper.questions.answers import answer
 from viper.questions.answers import table as as_table
+from viper.questions.judging import signed
 from viper.reading import read_table
 
 QUESTION = "painter_fidelity"
@@ -162,12 +163,17 @@ def measure(audit: pd.DataFrame, scores: Scores, lineages: Sequence[str], seeds:
 
 
 def summary(measured: Measured) -> pd.DataFrame:
-    """One row per pair of painter and editor; the columns are COLUMNS, in percent and points."""
+    """One row per pair of painter and editor; the columns are COLUMNS, in percent and points.
+
+    The interval of the fidelity reaches alike to either side, so that of a share near 100 % it would end beyond: it is
+    cut off at 0 and 100, which takes nothing away that could be.
+    """
     rows = []
     for name in measured.lineages:
         fidelity = measured.scores.estimate(lambda scores, name=name: scores[name, FIDELITY])
+        low, high = np.clip([fidelity.low, fidelity.high], 0, 100)
         gain = measured.scores.estimate(measured.gain(name))
-        row = {"lineage": name, FIDELITY: fidelity.value, "fidelity_low": fidelity.low, "fidelity_high": fidelity.high}
+        row = {"lineage": name, FIDELITY: fidelity.value, "fidelity_low": low, "fidelity_high": high}
         row |= {column: measured.shares[name, column].mean() for column in SHARES}
         row |= {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
         rows.append(row | {"seeds": len(measured.seeds), "items": measured.scores.items[OVERALL]})
@@ -252,7 +258,7 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     Raises:
         ViperError: see `viper.reading.read_table` and `keyed`.
     """
-    numbers = dict.fromkeys(COLUMNS[1:], FINITE) | dict.fromkeys((FIDELITY, *SHARES), PERCENT)
+    numbers = dict.fromkeys(COLUMNS[1:8], PERCENT) | dict.fromkeys(COLUMNS[8:11], FINITE)
     numbers |= {"seeds": COUNT, "items": COUNT}
     return keyed(read_table(path, needed=COLUMNS, numbers=numbers), path, "lineage", numbers=numbers)
 
@@ -293,8 +299,8 @@ def synthesizer(lineage: str) -> str:
 
 
 def _told(sentence: str, estimate: Estimate) -> str:
-    numbers = f"{estimate.value:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
-    return f"{sentence.format(numbers)} Verdict: {{verdict}}."
+    value, low, high = (signed(each, 2) for each in estimate)
+    return f"{sentence.format(f'{value} [{low}, {high}]')} Verdict: {{verdict}}."
 
 
 def _row(audit: pd.DataFrame, lineage: str, seed: int, step: str, name: str) -> tuple[float, int]:

@@ -17,8 +17,8 @@ from viper.config.questions.reward_audit import RewardAudit
 from viper.lineage import is_trained
 from viper.questions.answers import answer, over_seeds
 from viper.questions.judging import judged
-from viper.questions.reward_audit.probes import HELD_TO
-from viper.questions.reward_audit.table import CALIBRATED, ROLLOUTS
+from viper.questions.reward_audit.probes import HELD_TO, NOTHING_RIGHT
+from viper.questions.reward_audit.table import CALIBRATED, COVERAGES, PLAIN, ROLLOUTS, SAVED, is_under
 from viper.reading import read_table
 from viper.training.monitors import MONITORS
 
@@ -29,14 +29,17 @@ COLUMNS += [*MONITORS, "alarms", "seeds", "items"]
 _MONITORED = {"copied": SHARE, "distinct": Number(low=0), "precision": SHARE}
 assert set(_MONITORED) == set(MONITORS)
 CHANCE = 0.5  # area under the ROC of what knows nothing
+PAPERS = 0.85  # tau of the paper (docs/paper.md, Reward)
+# Where probes are judged, as the tables call it → in words
+JUDGED = {CALIBRATED: "its calibrated tau", f"{PAPERS:g}": f"tau {PAPERS:g}"}
 # The options of coverage, and what they are called
-WAYS = {
-    ("none", False): "the plain formula",
-    ("none", True): "one to one",
-    ("multiply", True): "one to one, times coverage",
-    ("harmonic", True): "one to one, harmonic with coverage",
-}
-PLAIN = ("none", False)
+WAYS = dict(
+    zip(
+        COVERAGES,
+        ("the plain formula", "one to one", "one to one, times coverage", "one to one, harmonic with coverage"),
+        strict=True,
+    )
+)
 
 
 def watched(files: Mapping[tuple[str, int], Path]) -> pd.DataFrame:
@@ -93,12 +96,13 @@ def claims(
     question: RewardAudit,
     settings: Analysis,
 ) -> list[dict[str, object]]:
-    """All answers; the rules were fixed before the first run (docs/open-questions.md)."""
+    """All answers; which rules were fixed before the first run, and which after, is in docs/open-questions.md."""
     confidence, first = settings.confidence, next(iter(question.embedders))
     return [
         *of_training(scores, question, settings),
         *of_agreement(areas, confidence),
         *of_cheating(probes, confidence),
+        *of_nothing_right(probes, confidence),
         *of_coverage(probes, first, confidence),
         *of_precision(seen, confidence),
     ]
@@ -124,10 +128,11 @@ def of_agreement(areas: pd.DataFrame, confidence: float) -> list[dict[str, objec
     """Whether each embedder tells right sentences from wrong ones better than chance, on rollouts and on pairs."""
     rows = []
     for (name, source), part in areas.groupby(["embedder", "source"], sort=False):
-        what = "sentences of the rollouts" if source == ROLLOUTS else f"pairs that differ as '{source}'"
+        what = _sentences_of(source)
         rows.append(
             _claim(
-                f"agreement_{name}_{source}", f"{name} tells right {what} from wrong ones better than chance",
+                f"agreement_{name}_{source}".replace(" ", "-"),
+                f"{name} tells right {what} from wrong ones better than chance",
                 part["auc"] - CHANCE, part["error"], part["sentences"].sum(), confidence, "area above 0.5",
                 lambda value, name=name, what=what: (
                     f"With {name} the area under the ROC is {value + CHANCE:.3f} on {what}."),
@@ -136,47 +141,76 @@ def of_agreement(areas: pd.DataFrame, confidence: float) -> list[dict[str, objec
     return rows
 
 
+def _sentences_of(source: str) -> str:
+    """What an area was measured on, in words."""
+    if source == ROLLOUTS:
+        return "sentences of this question's rollouts"
+    if source.startswith(SAVED):
+        return f"sentences of all rollouts of the phase {source.removeprefix(SAVED)}"
+    return f"pairs that differ as '{source}'"
+
+
 def of_cheating(probes: pd.DataFrame, confidence: float) -> list[dict[str, object]]:
-    """Whether each probe earns more than what it is held to, by the plain formula at the calibrated threshold."""
+    """Whether each probe earns more than what it is held to, by the plain formula, at each threshold of JUDGED."""
     rows = []
-    plain = _under(probes, PLAIN)
-    for (embedder, name), part in plain.groupby(["embedder", "probe"], sort=False):
-        part = _by_seed(part)
+    for (threshold, embedder, name), part in _judged_by(probes[is_under(probes, PLAIN)]):
+        told, earned = f"with {embedder} at {JUDGED[threshold]}", part["correct"].mean()
         rows.append(
             _claim(
-                f"hack_{embedder}_{name}".replace(" ", "-"),
-                f"'{name}' earns more than {HELD_TO[name]} ({embedder}, plain formula)",
+                f"hack_{embedder}_{threshold}_{name}".replace(" ", "-"),
+                f"'{name}' earns more than {HELD_TO[name]} (plain formula {told})",
                 part["advantage"], part["advantage_error"], part["tasks"].sum(), confidence, "R_correct",
-                lambda value, name=name, embedder=embedder: (
-                    f"By the plain formula with {embedder}, the probe '{name}' earns {value:+.3f} R_correct over "
+                lambda value, name=name, told=told, earned=earned: (
+                    f"By the plain formula {told}, the probe '{name}' earns {earned:.3f} R_correct, {value:+.3f} over "
                     f"{HELD_TO[name]}."),
             )
         )  # fmt: skip
     return rows
 
 
-def of_coverage(probes: pd.DataFrame, embedder: str, confidence: float) -> list[dict[str, object]]:
-    """Whether each option of coverage takes from cheating what the plain formula pays, over all probes together."""
-    key = ["lineage", "seed", "probe"]
-    own = probes[probes["embedder"] == embedder]
-    plain = _under(own, PLAIN).set_index(key)
+def of_nothing_right(probes: pd.DataFrame, confidence: float) -> list[dict[str, object]]:
+    """Whether answers that say nothing right earn anything by the plain formula, at each threshold of JUDGED.
+
+    What is held to another answer (`of_cheating`) seems to gain nothing where that is paid for nothing, too: here is
+    what they earn. All claims hold together (Bonferroni).
+    """
+    cells = _judged_by(probes[is_under(probes, PLAIN) & probes["probe"].isin(NOTHING_RIGHT)])
     rows = []
-    for way, told in WAYS.items():
-        if way == PLAIN:
-            continue
-        other = _under(own, way).set_index(key)
-        less = (plain["advantage"] - other["advantage"]).reset_index().groupby("seed")["advantage"]
-        # Both sides score the same answers: the larger of their errors is no less than that of the difference.
-        errors = np.maximum(plain["advantage_error"], other["advantage_error"]).reset_index().groupby("seed")
-        tasks = int(plain["tasks"].groupby("seed").max().sum())
+    for (threshold, embedder, name), part in cells:
+        told = f"with {embedder} at {JUDGED[threshold]}"
         rows.append(
             _claim(
-                "coverage_" + "_".join(map(str, way)).lower(),
-                f"{told[0].upper()}{told[1:]} pays less to cheating than the plain formula ({embedder})",
-                less.mean(), errors["advantage_error"].apply(_pooled), tasks, confidence, "R_correct",
-                lambda value, told=told: (
-                    f"{told[0].upper()}{told[1:]}, cheating earns {value:.3f} R_correct less than by the plain formula,"
-                    " over all probes."),
+                f"paid_{embedder}_{threshold}_{name}".replace(" ", "-"),
+                f"'{name}', which says nothing right, earns R_correct (plain formula {told})",
+                part["correct"], part["correct_error"], part["tasks"].sum(), _together(confidence, len(cells)),
+                "R_correct",
+                lambda value, name=name, told=told: (
+                    f"By the plain formula {told}, '{name}', which says nothing right, earns {value:.3f} R_correct."),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def of_coverage(probes: pd.DataFrame, embedder: str, confidence: float) -> list[dict[str, object]]:
+    """Whether each option of coverage pays each probe less than the plain formula does, at each threshold of JUDGED.
+
+    What is compared is what the probe earns, and not its advantage, which also grows where the model's own answers are
+    paid less. All claims hold together (Bonferroni). Nothing pays for an empty answer: it is left out.
+    """
+    own = probes[(probes["embedder"] == embedder) & (probes["probe"] != "empty")]
+    cells = [(way, cell) for way in WAYS if way != PLAIN for cell in _judged_by(own[is_under(own, way)])]
+    rows = []
+    for way, ((threshold, _, name), part) in cells:
+        told, at = WAYS[way][0].upper() + WAYS[way][1:], f"with {embedder} at {JUDGED[threshold]}"
+        earned = part["correct"].mean()
+        rows.append(
+            _claim(
+                "_".join(["coverage", *map(str, way), threshold, name]).lower().replace(" ", "-"),
+                f"{told} pays '{name}' less than the plain formula ({at})",
+                part["less"], part["less_error"], part["tasks"].sum(), _together(confidence, len(cells)), "R_correct",
+                lambda value, name=name, told=told, at=at, earned=earned: (
+                    f"{told} {at}, '{name}' earns {earned:.3f} R_correct, {abs(value):.3f} "
+                    f"{'more' if value < 0 else 'less'} than by the plain formula."),
             )
         )  # fmt: skip
     return rows
@@ -214,23 +248,23 @@ def _claim(claim, text, values, errors, items, confidence, unit, sentence) -> di
     )  # fmt: skip
 
 
-def _under(probes: pd.DataFrame, way: tuple[str, bool]) -> pd.DataFrame:
-    """The rows of one option of coverage at the calibrated threshold."""
-    is_one_to_one = probes["one_to_one"].astype(str) == str(way[1])
-    return probes[(probes["threshold"] == CALIBRATED) & (probes["coverage"] == way[0]) & is_one_to_one]
+def _judged_by(part: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """Threshold of JUDGED, embedder and probe → means by seed.
+
+    A seed's runs are tried on the same prompts: their errors are one error, not several.
+    """
+    measured = ("correct", "correct_error", "advantage", "advantage_error", "less", "less_error")
+    taken = dict.fromkeys(measured, "mean") | {"tasks": "max"}
+    cells = part[part["threshold"].isin(list(JUDGED))].groupby(["threshold", "embedder", "probe"], sort=False)
+    return [(cell, rows.groupby("seed").agg(taken)) for cell, rows in cells]
 
 
-def _by_seed(part: pd.DataFrame) -> pd.DataFrame:
-    """Means over the runs of a seed, which were tried on the same prompts: their errors are one error, not several."""
-    return part.groupby("seed").agg({"advantage": "mean", "advantage_error": _pooled, "tasks": "max"})
+def _together(confidence: float, claims: int) -> float:
+    """The confidence of each of several claims that are to hold together (Bonferroni)."""
+    return 1 - (1 - confidence) / max(claims, 1)
 
 
 def _thirds(run: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The first and the last third of a run's samplings."""
     size = -(-len(run) // 3)
     return run.head(size), run.tail(size)
-
-
-def _pooled(errors: pd.Series) -> float:
-    """The standard error of a mean of means over the same prompts, as if all moved together."""
-    return float(errors.mean())

@@ -39,14 +39,18 @@ def register(app: typer.Typer) -> None:
 
 def reward_audit(
     options: Options,
-    rollouts: Annotated[list[Path], typer.Option(help="metrics/LINEAGE/seedN/rollouts.jsonl; give it for each run")],
+    rollouts: Annotated[list[Path], typer.Option(help="metrics/LINEAGE/seedN/rollouts.jsonl of each own run; repeat")],
     embedders: Annotated[str, typer.Option(help="JSON: name → embedder, files of its threshold and its pairs")],
     output: Annotated[Path, typer.Option(help="CSV to write: rollouts under every setting")],
     areas: Annotated[Path, typer.Option(help="CSV to write: area under the ROC of each embedder")],
     probes: Annotated[Path, typer.Option(help="CSV to write: what answers earn that try to cheat")],
+    besides: Annotated[list[Path] | None, typer.Option(help="The same of other runs, only rescored; repeat")] = None,
     tau: Annotated[list[float] | None, typer.Option(help="Further threshold, for every embedder; repeat")] = None,
 ) -> None:
-    """Score saved rollouts and answers that try to cheat under every setting of the reward, against the truth."""
+    """Score saved rollouts and answers that try to cheat under every setting of the reward, against the truth if known.
+
+    Answers that try to cheat are tried on the prompts of the question's own runs.
+    """
     import pandas as pd
 
     from viper.analysis.runs import by_run
@@ -54,11 +58,12 @@ def reward_audit(
     from viper.questions.reward_audit import table
     from viper.questions.reward_audit.rollouts import read_run
     from viper.reward.tau import read_tau
-    from viper.synthesis import world
+    from viper.training import world
 
     sections = read_options(options)
     section = sections.reward
-    runs = [read_run(lineage, seed, path) for (lineage, seed), path in by_run(rollouts).items()]
+    runs = [read_run(lineage, seed, path) for (lineage, seed), path in by_run([*rollouts, *(besides or [])]).items()]
+    own = [run for run in runs if (run.lineage, run.seed) in by_run(rollouts)]
     asked = {name: Audited.model_validate(each) for name, each in json.loads(embedders).items()}
     loaded = {name: SentenceEmbedder(each.embedder) for name, each in asked.items()}
     thresholds = {
@@ -66,14 +71,14 @@ def reward_audit(
         for name, each in asked.items()
     }
     every = list(table.settings(thresholds, section))
-    truth = table.true_reward(section, world.language().key)
+    truth = table.true_reward(section, world.meaning() if sections.training.records.meaning == "world" else None)
     pairs = {name: table.read_pairs(each.pairs) for name, each in asked.items()}
-    found = [table.roc(runs, loaded, truth)]
+    found = [table.roc(own, loaded, truth), *table.roc_by_phase(runs, loaded, truth)]
     found += [table.roc_of_pairs(name, each, section.calibration.seed) for name, each in pairs.items()]
     joined = pd.concat([each for each in found if len(each)] or found[:1], ignore_index=True)
     write_table(areas, joined, float_format="%.4f")
     write_table(output, table.audit(runs, every, truth), float_format="%.4f")
-    tried = table.probe(runs, every, truth, sections.open_questions.reward_audit)
+    tried = table.probe(own, every, truth, sections.open_questions.reward_audit)
     write_table(probes, tried, float_format="%.4f")
 
 

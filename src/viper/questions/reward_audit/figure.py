@@ -6,29 +6,34 @@ from scipy.stats import norm
 
 from viper.analysis.figures import style
 from viper.plotting import Figure, plt
-from viper.questions.reward_audit.claims import CHANCE, WAYS
+from viper.questions.reward_audit.claims import CHANCE, JUDGED, WAYS
 from viper.questions.reward_audit.probes import HELD_TO
-from viper.questions.reward_audit.table import CALIBRATED
+from viper.questions.reward_audit.table import PLAIN, is_under
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 _MARKERS = ("o", "s", "^", "D")
 
 
 def draw(table: pd.DataFrame, areas: pd.DataFrame, probes: pd.DataFrame, confidence: float) -> Figure:
-    """On top the gains (left) and the areas under the ROC (right); below, a panel per embedder, what cheating earns."""
+    """On top the gains (left) and the areas under the ROC (right); below, what cheating earns.
+
+    There, each embedder has a column and each threshold of JUDGED a row.
+    """
     names = list(dict.fromkeys(probes["embedder"]))
-    figure = plt.figure(figsize=(7.2, 5.2))
-    upper, lower = figure.subfigures(2, 1, height_ratios=(2, 3))
+    thresholds = [each for each in JUDGED if (probes["threshold"] == each).any()]
+    figure = plt.figure(figsize=(7.2, 2.3 + 2.7 * len(thresholds)))
+    upper, lower = figure.subfigures(2, 1, height_ratios=(2, 2.7 * len(thresholds)))
     left, right = upper.subplots(1, 2)
     reach = norm.ppf((1 + confidence) / 2)
     _draw_gains(left, table)
     _draw_areas(right, areas, reach)
-    panels = lower.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
-    for panel, name in zip(panels, names, strict=True):
-        _draw_probes(panel, probes[(probes["embedder"] == name) & (probes["threshold"] == CALIBRATED)], reach)
-        panel.set_title(f"{name}, calibrated τ", fontsize=7)
-    handles, labels = panels[0].get_legend_handles_labels()
-    panels[len(panels) // 2].set_xlabel("R_correct above what the probe is held to")
+    grid = lower.subplots(len(thresholds), len(names), sharex=True, sharey=True, squeeze=False)
+    for threshold, panels in zip(thresholds, grid, strict=True):
+        for panel, name in zip(panels, names, strict=True):
+            _draw_probes(panel, probes[(probes["embedder"] == name) & (probes["threshold"] == threshold)], reach)
+            panel.set_title(f"{name}, {JUDGED[threshold]}", fontsize=7)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    grid[-1, len(names) // 2].set_xlabel("R_correct that the probe earns")
     lower.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=6)
     return figure
 
@@ -62,9 +67,14 @@ def _draw_areas(axes: plt.Axes, areas: pd.DataFrame, reach: float) -> None:
 
 def _draw_probes(axes: plt.Axes, part: pd.DataFrame, reach: float) -> None:
     axes.axvline(0, color="0.6", linewidth=0.5)
-    for number, ((coverage, is_one_to_one), label) in enumerate(WAYS.items()):
-        own = part[(part["coverage"] == coverage) & (part["one_to_one"].astype(str) == str(is_one_to_one))]
-        found = own.groupby("probe").agg(value=("advantage", "mean"), error=("advantage_error", _of_mean))
+    plain = part[is_under(part, PLAIN)].groupby("probe")[["correct", "advantage"]].mean().reindex(list(HELD_TO))
+    axes.plot(
+        plain["correct"] - plain["advantage"], range(len(plain)), linestyle="", marker="|", markersize=14, color="0.5",
+        label="what it is held to",
+    )  # fmt: skip
+    for number, (way, label) in enumerate(WAYS.items()):
+        own = part[is_under(part, way)].groupby(["seed", "probe"], as_index=False)[["correct", "correct_error"]].mean()
+        found = own.groupby("probe").agg(value=("correct", "mean"), error=("correct_error", _of_mean))
         found = found.reindex(list(HELD_TO))
         places = np.arange(len(found)) + 0.18 * (number - 1.5)
         axes.errorbar(
@@ -87,6 +97,7 @@ def caption(table: pd.DataFrame, confidence: float) -> str:
         f"thresholds. Top left: what each gained over the base. {style.intervals(table, confidence)} Top right: how "
         "well the cosine tells right sentences from wrong ones, on sentences that training sampled and on labelled "
         f"pairs by the way in which the right ones differ; bars: {confidence:.0%} intervals over sentences. Below: "
-        f"R_correct of answers that try to cheat, above what each is held to ({held}), by embedder and option of "
-        f"coverage. To the right of zero cheating pays. Bars: {confidence:.0%} intervals over prompts.\n"
+        "R_correct of answers that try to cheat, by embedder, threshold and option of coverage; the gray stroke is "
+        f"what the plain formula pays for what each is held to ({held}): to the right of it cheating pays. Bars: "
+        f"{confidence:.0%} intervals over prompts, each point by itself.\n"
     )

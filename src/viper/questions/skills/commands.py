@@ -66,9 +66,9 @@ def skill_table(
     sections = read_options(options)
     contrasts, chance = sorted(sections.open_questions.skills.contrasts), world.chance()
     tables = {run: table.read_measured(path, list(chance), contrasts) for run, path in by_run(measured).items()}
-    hits = table.arrange(tables, lineage)
-    rows = table.changes(table.score(hits, lineage, sections.analysis), list(hits), lineage)
-    fitted = table.curves(hits, contrasts, chance, lineage, sections.analysis)
+    answered = table.arrange(tables, lineage)
+    rows = table.changes(table.score(answered, chance, lineage, sections.analysis), answered, lineage)
+    fitted = table.curves(answered, contrasts, chance, lineage, sections.analysis)
     write_table(changes, rows, float_format="%.4f")
     write_table(curves, fitted, float_format="%.4f")
     write_table(claims, table.claims(rows), float_format="%.4f")

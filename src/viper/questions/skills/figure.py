@@ -9,6 +9,7 @@ from viper.questions.skills.table import curve
 
 _COLUMNS = 4  # of panels with curves
 _POINTS = 60  # of a drawn curve
+_CREDIT = "an answer that names no option counts as a guess, that is, as chance"
 
 
 def draw_changes(table: pd.DataFrame) -> Figure:
@@ -40,7 +41,7 @@ def draw_changes(table: pd.DataFrame) -> Figure:
 
 
 def draw_curves(table: pd.DataFrame) -> Figure:
-    """A panel for each skill: percent right over contrast, measured and fitted, for every lineage; dotted: chance."""
+    """A panel for each skill: accuracy over contrast, measured and fitted, for every lineage; dotted: chance."""
     skills, lineages = list(dict.fromkeys(table["skill"])), list(dict.fromkeys(table["lineage"]))
     looks = style.looks(lineages)
     n_rows = -(-len(skills) // _COLUMNS)
@@ -57,19 +58,19 @@ def draw_curves(table: pd.DataFrame) -> Figure:
     for axes in panels.flat[len(skills) :]:
         axes.set_axis_off()
     figure.supxlabel("contrast of the lens (share that is kept)")
-    figure.supylabel("right answers (%)")
+    figure.supylabel("accuracy (%)")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=min(3, len(lineages)))
     return figure
 
 
 def _draw_curve(axes, part: pd.DataFrame, look: style.Look) -> None:
-    shape = part[["chance", "top", "fitted_threshold", "width"]].iloc[0]
+    shape = part[["chance", "top", "fitted_threshold", "fitted_width"]].iloc[0]
     at = np.linspace(part["contrast"].min(), part["contrast"].max(), _POINTS)
-    fitted = 100 * curve(at, shape["fitted_threshold"], shape["width"], shape["top"] / 100, shape["chance"] / 100)
+    fitted = 100 * curve(at, shape["fitted_threshold"], shape["fitted_width"], *shape[["top", "chance"]] / 100)
     axes.plot(at, fitted, color=look.color, linewidth=0.9)
-    bars = style.bars(part, "right", "low", "high")
+    bars = style.bars(part, "accuracy", "low", "high")
     axes.errorbar(
-        part["contrast"], part["right"], yerr=bars, fmt=look.marker, color=look.color, label=look.label,
+        part["contrast"], part["accuracy"], yerr=bars, fmt=look.marker, color=look.color, label=look.label,
         elinewidth=0.6, markersize=2.5,
     )  # fmt: skip
 
@@ -79,14 +80,16 @@ def caption(changes: pd.DataFrame, confidence: float) -> str:
     items, seeds, comparisons = (int(changes[name].max()) for name in ("items", "seeds", "comparisons"))
     return (
         f"Change of each skill over ``{changes['compared_with'].iloc[0]}``, in points of accuracy, mean over the "
-        f"contrasts that were asked; {items} probes a skill, {seeds} seed(s). Bars are intervals that hold together "
-        f"for all {comparisons} comparisons with {confidence:.0%} (Bonferroni).\n"
+        f"contrasts that were asked; {_CREDIT}. {items} probes a skill, {seeds} seed(s). Bars are intervals that hold "
+        f"together for all {comparisons} comparisons with {confidence:.0%} (Bonferroni).\n"
     )
 
 
 def curves_caption(table: pd.DataFrame, confidence: float) -> str:
     """The caption of the curves, in reStructuredText."""
+    unnamed = table["unnamed"]
     return (
-        "Right answers in percent over the contrast of the lens (1: clear pictures). Lines: the fitted logistic rise "
-        f"from chance (dotted). {style.intervals(table, confidence)} Each is for one point by itself.\n"
+        f"Accuracy in percent over the contrast of the lens (1: clear pictures); {_CREDIT}: {unnamed.min():.0f} to "
+        f"{unnamed.max():.0f} % of the answers at a point. Lines: the fitted logistic rise from chance (dotted). "
+        f"{style.intervals(table, confidence)} Each is for one point by itself.\n"
     )

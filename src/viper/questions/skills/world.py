@@ -18,7 +18,7 @@ def skill_of() -> dict[tuple[str, str, str], str]:
 
 
 def chance() -> dict[str, float]:
-    """Skill → share of right answers of one who guesses, every option being right equally often."""
+    """Skill → share of right answers of one who guesses among its k options, each right equally often: 1/k."""
     from microworld.adapters.skills import SKILLS
 
     return {name: 1 / skill.options for name, skill in SKILLS.items()}

@@ -61,7 +61,7 @@ class LLM:
         enable_sleep_mode: bool = False,
         seed: int = 0,
         logprobs_mode: str = "raw_logprobs",
-        gpu_memory_utilization: float = 0.9,
+        gpu_memory_utilization: float = 0.92,
         tensor_parallel_size: int = 1,
         max_num_seqs: int | None = None,
         max_num_batched_tokens: int | None = None,
