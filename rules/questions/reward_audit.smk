@@ -15,11 +15,7 @@ RESCORED_BESIDES = [
     run
     for run in dict.fromkeys(
         (trainer(stage), seed)
-        for lineage in without_controls(
-            S.experiments["main"]
-            if AUDIT.rescored == "main"
-            else [*LINEAGES, *(each for asked in QUESTIONS.values() for each in asked.lineages)]
-        )
+        for lineage in without_controls(S.experiments["main"] if AUDIT.rescored == "main" else LINEAGES)
         for stage in parse_lineage(lineage).stages
         for seed in S.asked_seeds
         if S.training.phases[parse_lineage(stage).phase].method == "grpo"

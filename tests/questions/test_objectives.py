@@ -98,7 +98,7 @@ def test_all_of_one_contest_have_the_same_number_of_updates_and_samples():
         return steps
 
     for contest, pair in question().contests.items():
-        if contest != "steps":
+        if contest not in ("steps", "sft_tokens"):
             assert taken(pair.better) == taken(pair.worse), contest
 
 
@@ -181,9 +181,9 @@ def test_sentences_tell_what_is_alike_and_what_is_not():
 
 
 def test_no_claim_says_that_tokens_are_alike():
-    """No two ways of training take as many: with as many samples, one answers at greater length."""
+    """No two ways of training take as many, unless that is what makes them alike: one answers at greater length."""
     for contest, (_, text, told) in table.CLAIMS.items():
-        assert "token" not in text + told, contest
+        assert ("token" in text + told) == (contest == "sft_tokens"), contest
 
 
 # --- table and figure

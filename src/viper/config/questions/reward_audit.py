@@ -27,10 +27,10 @@ class RewardAudit(AnsweredByBenchmarks):
     thresholds: Annotated[dict[Name, str], LeaveOutNull] = Field(
         {}, description="name → the lineage trained under the first embedder at another threshold"
     )
-    rescored: Literal["main", "all"] = Field(
+    rescored: Literal["main", "experiments"] = Field(
         "main",
-        description="whose saved rollouts are rescored besides its own: those of the experiment main, or of every "
-        "lineage that the scale compares, all of which are trained for that",
+        description="whose saved rollouts are rescored besides its own: those of the experiment main, or of all "
+        "experiments, whose lineages are trained for that. Other questions' are not: they would all be asked first",
     )
     generic: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=1, description="sentences that are safe to say of any picture"
