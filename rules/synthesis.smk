@@ -71,7 +71,10 @@ rule caption_images:
 
 
 rule reconstruct_images:
-    """The painter draws each caption, told of the image its shape and no more."""
+    """The painter draws each caption, told of the image its shape and no more.
+
+    An interrupted run goes on from the pictures that it has in work/, which success removes.
+    """
     input:
         images=L.images(),
         captions=table_of("captions"),
@@ -82,11 +85,12 @@ rule reconstruct_images:
     resources:
         **asked(S.models.painter.job),
     params:
+        work=L.drawing("reconstructions"),
         sections=RECONSTRUCT_IMAGES.sections,
     shell:
         "python -m viper reconstruct-images --images {input.images:q} --captions {input.captions:q} --checkpoint {input.checkpoint:q}"
-        " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q}"
-        " 2>&1 | tee {log:q}"
+        " --options {params.options:q} --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --work {params.work:q}"
+        " --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule critique_captions:
@@ -145,7 +149,10 @@ rule plan_operations:
 
 
 rule edit_images:
-    """The editor carries out the operations of each image."""
+    """The editor carries out the operations of each image.
+
+    An interrupted run goes on from the pictures that it has in work/, which success removes.
+    """
     input:
         images=L.images(),
         operations=table_of("operations"),
@@ -156,11 +163,12 @@ rule edit_images:
     resources:
         **asked(S.models.editor.job),
     params:
+        work=L.drawing("edits"),
         sections=EDIT_IMAGES.sections,
     shell:
         "python -m viper edit-images --images {input.images:q} --operations {input.operations:q}"
-        " --checkpoint {input.checkpoint:q} --options {params.options:q}"
-        " --lineage {wildcards.lineage:q} --seed {wildcards.seed:q} --out {output:q} 2>&1 | tee {log:q}"
+        " --checkpoint {input.checkpoint:q} --options {params.options:q} --lineage {wildcards.lineage:q}"
+        " --seed {wildcards.seed:q} --work {params.work:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule assemble_datasets:

@@ -8,6 +8,7 @@ from PIL.Image import Image, Resampling
 from viper.config.models import EditorSection
 from viper.models import world
 from viper.models.base import Editor
+from viper.models.kept_pictures import KeptPictures
 from viper.models.misled import MisledEditor
 from viper.models.pipelines import call_in_batches, load_pipeline, rows_by_size
 
@@ -15,22 +16,25 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 
-def load_editor(section: EditorSection, path: str | Path | None = None) -> Editor:
+def load_editor(section: EditorSection, path: str | Path | None = None, kept: KeptPictures | None = None) -> Editor:
     """Load the editor at `path` (None: the section's own), or what draws the world where the section wants that.
+
+    Args:
+        kept: where its pictures are kept as they come; None: nowhere.
 
     Raises:
         ViperError: there is no pipeline, or its folder is incomplete.
     """
     is_drawn = section.hand == "world"
-    editor = world.editor() if is_drawn else DiffusersEditor(load_pipeline(section, path), section)
+    editor = world.editor() if is_drawn else DiffusersEditor(load_pipeline(section, path), section, kept)
     return MisledEditor(editor, section.corrupt) if section.corrupt else editor
 
 
 class DiffusersEditor:
     """Edits pictures with a loaded pipeline and the call arguments of its section."""
 
-    def __init__(self, pipeline: "DiffusionPipeline", section: EditorSection):
-        self.pipeline, self.section = pipeline, section
+    def __init__(self, pipeline: "DiffusionPipeline", section: EditorSection, kept: KeptPictures | None = None):
+        self.pipeline, self.section, self.kept = pipeline, section, kept
 
     def edit(self, images: list[Image], instructions: list[str], *, seeds: list[int]) -> list[Image]:
         """Return one edited RGB picture, of its original's size, an instruction; see `viper.models.base.Editor`."""
@@ -53,4 +57,5 @@ class DiffusersEditor:
             batch_size=self.section.batch_size,
             arguments=self.section.arguments,
             progress="edit",
+            kept=self.kept,
         )

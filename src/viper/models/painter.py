@@ -12,6 +12,7 @@ from PIL.Image import Image
 from viper.config.models import PainterSection
 from viper.models import world
 from viper.models.base import Painter, Size
+from viper.models.kept_pictures import KeptPictures
 from viper.models.misled import MisledPainter
 from viper.models.pipelines import call_in_batches, load_pipeline, rows_by_size
 
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def load_painter(section: PainterSection, path: str | Path | None = None) -> Painter:
+def load_painter(section: PainterSection, path: str | Path | None = None, kept: KeptPictures | None = None) -> Painter:
     """Load the painter at `path` (None: the section's own), or what draws the world where the section wants that.
+
+    Args:
+        kept: where its pictures are kept as they come; None: nowhere.
 
     Raises:
         ViperError: there is no pipeline, or its folder is incomplete.
     """
     is_drawn = section.hand == "world"
-    painter = world.painter() if is_drawn else DiffusersPainter(load_pipeline(section, path), section)
+    painter = world.painter() if is_drawn else DiffusersPainter(load_pipeline(section, path), section, kept)
     return MisledPainter(painter, section.corrupt) if section.corrupt else painter
 
 
@@ -43,8 +47,8 @@ def nearest_size(shape: Size, sizes: Sequence[Size]) -> Size:
 class DiffusersPainter:
     """Paints prompts with a loaded pipeline and the call arguments of its section."""
 
-    def __init__(self, pipeline: "DiffusionPipeline", section: PainterSection):
-        self.pipeline, self.section = pipeline, section
+    def __init__(self, pipeline: "DiffusionPipeline", section: PainterSection, kept: KeptPictures | None = None):
+        self.pipeline, self.section, self.kept = pipeline, section, kept
 
     def paint(self, prompts: list[str], *, seeds: list[int], shapes: Sequence[Size] = ()) -> list[Image]:
         """Return one RGB picture per prompt; see `viper.models.base.Painter`.
@@ -63,6 +67,7 @@ class DiffusersPainter:
                 batch_size=self.section.batch_size,
                 arguments=self.section.arguments | ({"width": size[0], "height": size[1]} if size else {}),
                 progress="paint",
+                kept=self.kept,
             )
             for row, picture in zip(rows, results, strict=True):
                 painted[row] = picture

@@ -4,6 +4,7 @@ import importlib
 import json
 import logging
 from collections.abc import Sequence
+from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from viper.config.models import PipelineSection
 from viper.errors import ViperError
 from viper.models.base import is_flat, pick_device, pick_dtype
 from viper.models.folder import check_model_folder, explained_loading
+from viper.models.kept_pictures import KeptPictures
 from viper.models.world import COMPONENTS
 from viper.startup import log_ready
 
@@ -149,26 +151,39 @@ def call_in_batches(
     batch_size: int,
     arguments: dict[str, Any],
     progress: str,
+    kept: KeptPictures | None = None,
 ) -> list[Image]:
     """Call `pipeline` on rows given as columns (argument name → one value a row); return one RGB image per row.
 
     Each row has a generator of its own, on the CPU: its noise depends neither on its batch nor on the device.
-    """
-    import torch
 
+    Args:
+        kept: where each batch is kept as it comes, and found by a job that goes on; None: nowhere.
+    """
     images: list[Image] = []
     with tqdm(total=len(seeds), desc=progress, unit="image", mininterval=2) as bar:
         for start in range(0, len(seeds), batch_size):
             rows = slice(start, start + batch_size)
-            generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds[rows]]
             batch = {name: list(values[rows]) for name, values in columns.items()}
-            if len(generators) == 1:  # pipelines that take one picture at a time want it bare
-                generators, batch = generators[0], {name: values[0] for name, values in batch.items()}
-            with torch.inference_mode():
-                output = pipeline(**batch, generator=generators, **arguments)
-            images += _arrived(output.images, len(seeds[rows]))
+            make = partial(_call, pipeline, batch, seeds[rows], arguments)
+            asked = {"rows": batch, "seeds": list(seeds[rows]), "arguments": arguments}
+            images += kept.batch(asked, make) if kept else make()
             bar.update(len(seeds[rows]))
     return images
+
+
+def _call(
+    pipeline: "DiffusionPipeline", batch: dict[str, list], seeds: Sequence[int], arguments: dict[str, Any]
+) -> list[Image]:
+    """One call of the pipeline: a batch of rows, as columns."""
+    import torch
+
+    generators: Any = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+    if len(generators) == 1:  # pipelines that take one picture at a time want it bare
+        generators, batch = generators[0], {name: values[0] for name, values in batch.items()}
+    with torch.inference_mode():
+        output = pipeline(**batch, generator=generators, **arguments)
+    return _arrived(output.images, len(seeds))
 
 
 def _arrived(images: list[Image], expected: int) -> list[Image]:

@@ -1,6 +1,8 @@
 """Commands of the loop: one per step and shard, called by rules/images.smk and rules/synthesis.smk."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +15,7 @@ from viper.errors import ViperError
 if TYPE_CHECKING:
     from viper.config.models import Models
     from viper.models.base import VLM, Editor, Painter
+    from viper.models.kept_pictures import KeptPictures
     from viper.synthesis.assemble import Shards as TableShards
     from viper.synthesis.labels import TrueLabels
     from viper.synthesis.loop import Model, Step
@@ -24,6 +27,7 @@ Table = Annotated[Path, typer.Option(help="Parquet table of a shard")]
 Shards = Annotated[list[Path], typer.Argument(help="Parquet tables to write, one per shard")]
 Tables = Annotated[list[Path], typer.Option(help="tables of this step, in the order of the shards")]
 Out = Annotated[Path, typer.Option(help="Parquet table to write")]
+Work = Annotated[Path, typer.Option(help="folder that an interrupted run goes on from; removed at the end")]
 
 Csr = Annotated[Path, typer.Option(help="the CSR data set, a Parquet table")]
 Vop = Annotated[Path, typer.Option(help="the VOP data set, a Parquet table")]
@@ -143,12 +147,15 @@ def register(app: typer.Typer) -> None:
         options: Options,
         lineage: Lineage,
         seed: Seed,
+        work: Work,
     ) -> None:
         """The painter draws each caption of a shard, in the shape of its image where it may."""
         from viper.synthesis.loop import RECONSTRUCT_IMAGES
 
         paths = {"images": images, "captions": captions}
-        _make(RECONSTRUCT_IMAGES, paths, partial(_painter, checkpoint), out, options, lineage=lineage, seed=seed)
+        with kept_for(work, checkpoint, options) as kept:
+            load = partial(_painter, checkpoint, kept)
+            _make(RECONSTRUCT_IMAGES, paths, load, out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def critique_captions(
@@ -201,12 +208,15 @@ def register(app: typer.Typer) -> None:
         options: Options,
         lineage: Lineage,
         seed: Seed,
+        work: Work,
     ) -> None:
         """The editor carries out the operations of each image."""
         from viper.synthesis.loop import EDIT_IMAGES
 
         paths = {"images": images, "operations": operations}
-        _make(EDIT_IMAGES, paths, partial(_editor, checkpoint), out, options, lineage=lineage, seed=seed)
+        with kept_for(work, checkpoint, options) as kept:
+            load = partial(_editor, checkpoint, kept)
+            _make(EDIT_IMAGES, paths, load, out, options, lineage=lineage, seed=seed)
 
     @app.command()
     def assemble_datasets(
@@ -345,15 +355,35 @@ def _vlm(checkpoint: Path, models: "Models") -> "VLM":
     return load_vlm(model_folder(checkpoint), models.vlm)
 
 
-def _painter(checkpoint: Path, models: "Models") -> "Painter":
+@contextmanager
+def kept_for(work: Path, checkpoint: Path, options: str) -> "Iterator[KeptPictures]":
+    """What a job has drawn so far, below `work`, which is removed when the block ends without an error.
+
+    Args:
+        checkpoint: manifest of the painter or editor. options: how it is called.
+
+    Raises:
+        ViperError: another process is at work there, or the disk is full.
+    """
+    from viper.digests import digest
+    from viper.files import explain_failed_write
+    from viper.locking import only_writer
+    from viper.models.kept_pictures import KeptPictures
+
+    with only_writer(work), explain_failed_write(work.parent):
+        yield KeptPictures(work, f"{digest(checkpoint)} {options}")
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _painter(checkpoint: Path, kept: "KeptPictures", models: "Models") -> "Painter":
     from viper.manifest import model_folder
     from viper.models.painter import load_painter
 
-    return load_painter(models.painter, model_folder(checkpoint))
+    return load_painter(models.painter, model_folder(checkpoint), kept)
 
 
-def _editor(checkpoint: Path, models: "Models") -> "Editor":
+def _editor(checkpoint: Path, kept: "KeptPictures", models: "Models") -> "Editor":
     from viper.manifest import model_folder
     from viper.models.editor import load_editor
 
-    return load_editor(models.editor, model_folder(checkpoint))
+    return load_editor(models.editor, model_folder(checkpoint), kept)
