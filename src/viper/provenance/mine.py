@@ -55,8 +55,12 @@ def _has(place: Path, md5: str) -> bool:
 
 
 def set_aside(paths: Iterable[str], root: Path = Path()) -> Path | None:
-    """Move files and folders below mine/TIME/; return that folder, or None where there is nothing to move."""
-    paths = sorted(paths)
+    """Move files and folders below mine/TIME/; return that folder, or None where there is nothing to move.
+
+    What lies in a folder that is moved goes with it.
+    """
+    given = set(paths)
+    paths = sorted(path for path in given if given.isdisjoint(map(str, Path(path).parents)))
     if not paths:
         return None
     place = _free(root / FOLDER / time.strftime("%Y-%m-%d_%H-%M-%S"))
