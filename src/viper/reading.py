@@ -124,7 +124,7 @@ def read_table(
 
     header, rows = _text_table(path, needed, separator, remedy)
     table = pd.DataFrame([cells for _, cells in rows], columns=header, dtype=object)
-    for name in set(numbers) & set(table.columns):
+    for name in [each for each in table.columns if each in set(numbers)]:
         try:
             table[name] = [float(cell or "nan") for cell in table[name]]
         except ValueError as error:

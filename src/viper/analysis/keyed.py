@@ -97,7 +97,7 @@ def _found(table: pd.DataFrame, group: list[str], values: Mapping[str, Collectio
     if len(group) == 1 and group[0] in values:
         return [(value,) for value in values[group[0]]]
     found = list(dict.fromkeys(table[group].itertuples(index=False, name=None)))
-    for name in set(group) & set(values):
+    for name in [each for each in group if each in values]:
         lacking = [value for value in values[name] if value not in set(table[name])]
         found += [tuple(value if name == each else "any" for each in group) for value in lacking]
     return found

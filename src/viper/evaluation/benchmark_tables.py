@@ -268,6 +268,6 @@ def _table(rows: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows, dtype=object)
     if all(map(_NUMBER.fullmatch, table["index"])):
         table["index"] = table["index"].map(int)
-    for column in _MAY_BE_MISSING & set(table.columns):
+    for column in sorted(_MAY_BE_MISSING & set(table.columns)):
         table[column] = table[column].map(lambda cell: cell or np.nan)
     return table

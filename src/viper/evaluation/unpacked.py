@@ -95,7 +95,7 @@ def read_unpacked(name: str, path: Path) -> pd.DataFrame:
 
 
 def _check_sizes(table: pd.DataFrame, folder: Path, listed: dict[str, Facts]) -> None:
-    for path in {path for paths in table["image"] for path in map(Path, paths)}:
+    for path in sorted({path for paths in table["image"] for path in map(Path, paths)}):
         facts = listed.get(path.relative_to(folder).as_posix())
         if facts is None or path.stat().st_size != facts.bytes:
             raise ViperError(f"{path}: is not the picture that {folder / MANIFEST} lists. {REMEDY}")

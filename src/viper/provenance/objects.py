@@ -218,7 +218,7 @@ def fill_cache(cache: Path, recorded: Mapping[str, str], root: Path = Path()) ->
     """Copy into DVC's cache what the repository's store has of the recorded files, once `check_store` has passed."""
     store = root / STORE
     for path, md5 in recorded.items():
-        for each in {md5, *(files_of(path, md5, store, cache) or {}).values()}:
+        for each in sorted({md5, *(files_of(path, md5, store, cache) or {}).values()}):
             source, target = place_of(store, each), place_of(cache, each)
             if source.is_file() and not target.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)

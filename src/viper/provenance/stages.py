@@ -250,7 +250,7 @@ def _source_deps(jobs: list[Job]) -> list[str]:
     rules = {"Snakefile", "rules/common.smk", *(job.file for job in jobs)}
     used = {path for job in jobs if job.command for path in sources(job.command, prompt_sets(job.params))}
     code = {path for path in used if path.is_relative_to(PROMPTS)}  # each by itself: nobody asks with all of them
-    for part in {SOURCE.joinpath(*path.relative_to(SOURCE).parts[:2]) for path in used - code}:
+    for part in sorted({SOURCE.joinpath(*path.relative_to(SOURCE).parts[:2]) for path in used - code}):
         files = {path for path in used if part in (path, *path.parents)}
         code |= files if len(files) <= 3 else {part}  # up to three files of a subpackage by name, more as their folder
     return [*sorted(rules), *sorted(path.relative_to(SOURCE.parent).as_posix() for path in code)]

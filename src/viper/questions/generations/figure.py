@@ -92,7 +92,7 @@ def _draw_arm(axes: plt.Axes, part: pd.DataFrame, arm: str, lines: Mapping[str, 
 
 def _draw_most(axes: plt.Axes, table: pd.DataFrame, lines: Iterable[str]) -> None:
     """A faint line at the entropy of statements that are all different, which nothing exceeds."""
-    for measure in set(lines) & set(measures.ENTROPY.values()):
+    for measure in [each for each in lines if each in measures.ENTROPY.values()]:
         drawn = table.loc[table["measure"] == measure, "n"].min()
         axes.axhline(np.log2(drawn), color="0.6", linestyle=":", linewidth=0.8)
 
