@@ -13,7 +13,7 @@ from viper.errors import ViperError
 from viper.models.editor import DiffusersEditor
 from viper.models.kept_pictures import KeptPictures
 from viper.models.painter import DiffusersPainter
-from viper.synthesis.commands import kept_for
+from viper.synthesis.commands import unfinished
 
 
 class InterruptedRunError(Exception):
@@ -99,31 +99,25 @@ def test_whatever_is_left_of_it_the_pictures_are_the_same(tmp_path_factory, gone
 
 
 def test_a_job_removes_what_it_kept_when_it_has_ended_and_only_then(tmp_path):
-    manifest, work = tmp_path / "manifest.json", tmp_path / "work"
-    manifest.write_text("{}")
+    work = tmp_path / "work"
 
     def interrupted():
-        with kept_for(work, manifest, "{}") as kept:
-            kept.batch({"seed": 1}, lambda: [noise(1)])
+        with unfinished(work):
+            KeptPictures(work, "it").batch({"seed": 1}, lambda: [noise(1)])
             raise InterruptedRunError
 
     with pytest.raises(InterruptedRunError):
         interrupted()
     assert len(list(work.iterdir())) == 1
-    with kept_for(work, manifest, "{}") as kept:
-        (picture,) = kept.batch({"seed": 1}, pytest.fail)
+    with unfinished(work):
+        (picture,) = KeptPictures(work, "it").batch({"seed": 1}, pytest.fail)
     assert picture.tobytes() == noise(1).tobytes()
     assert not work.exists()
 
 
 def test_two_jobs_do_not_keep_in_one_folder(tmp_path):
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text("{}")
-    with (
-        kept_for(tmp_path / "work", manifest, "{}"),
-        pytest.raises(ViperError, match="is at work there"),
-        kept_for(tmp_path / "work", manifest, "{}"),
-    ):
+    work = tmp_path / "work"
+    with unfinished(work), pytest.raises(ViperError, match="is at work there"), unfinished(work):
         pass
 
 

@@ -36,6 +36,8 @@ def run_commands(shards: Shards, models: dict, section, *, lineage: str, seed: i
     """Each step by its command, as the rules call it; the seed images are there already."""
     app = typer.Typer()
     register(app)
+    manifest = Path(shards.path("images", 0)).with_name("manifest.json")
+    manifest.write_text("{}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("viper.manifest.model_folder", lambda checkpoint: checkpoint.parent)
         for name, loader in LOADERS.items():
@@ -46,7 +48,8 @@ def run_commands(shards: Shards, models: dict, section, *, lineage: str, seed: i
             options = {"synthesis": section.model_dump()} if step.has_options else {}
             options |= {"models": {step.model: {"path": "m"}}} if step.model else {}
             arguments += ["--options", json.dumps(options)]
-            arguments += ["--checkpoint", "m/manifest.json"] if step.model else []
+            arguments += ["--checkpoint", manifest] if step.model else []
+            arguments += ["--work", manifest.with_name("work")] if step.model in ("painter", "editor") else []
             words = [step.name.replace("_", "-"), *map(str, arguments)]
             CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
 

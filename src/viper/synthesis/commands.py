@@ -15,7 +15,6 @@ from viper.errors import ViperError
 if TYPE_CHECKING:
     from viper.config.models import Models
     from viper.models.base import VLM, Editor, Painter
-    from viper.models.kept_pictures import KeptPictures
     from viper.synthesis.assemble import Shards as TableShards
     from viper.synthesis.labels import TrueLabels
     from viper.synthesis.loop import Model, Step
@@ -153,8 +152,8 @@ def register(app: typer.Typer) -> None:
         from viper.synthesis.loop import RECONSTRUCT_IMAGES
 
         paths = {"images": images, "captions": captions}
-        with kept_for(work, checkpoint, options) as kept:
-            load = partial(_painter, checkpoint, kept)
+        with unfinished(work):
+            load = partial(_painter, checkpoint, work, options)
             _make(RECONSTRUCT_IMAGES, paths, load, out, options, lineage=lineage, seed=seed)
 
     @app.command()
@@ -214,8 +213,8 @@ def register(app: typer.Typer) -> None:
         from viper.synthesis.loop import EDIT_IMAGES
 
         paths = {"images": images, "operations": operations}
-        with kept_for(work, checkpoint, options) as kept:
-            load = partial(_editor, checkpoint, kept)
+        with unfinished(work):
+            load = partial(_editor, checkpoint, work, options)
             _make(EDIT_IMAGES, paths, load, out, options, lineage=lineage, seed=seed)
 
     @app.command()
@@ -356,34 +355,35 @@ def _vlm(checkpoint: Path, models: "Models") -> "VLM":
 
 
 @contextmanager
-def kept_for(work: Path, checkpoint: Path, options: str) -> "Iterator[KeptPictures]":
-    """What a job has drawn so far, below `work`, which is removed when the block ends without an error.
-
-    Args:
-        checkpoint: manifest of the painter or editor. options: how it is called.
+def unfinished(work: Path) -> Iterator[None]:
+    """Keep others out of `work`, the folder of an unfinished job; remove it when the block ends without an error.
 
     Raises:
         ViperError: another process is at work there, or the disk is full.
     """
-    from viper.digests import digest
     from viper.files import explain_failed_write
     from viper.locking import only_writer
-    from viper.models.kept_pictures import KeptPictures
 
     with only_writer(work), explain_failed_write(work.parent):
-        yield KeptPictures(work, f"{digest(checkpoint)} {options}")
+        yield
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _painter(checkpoint: Path, kept: "KeptPictures", models: "Models") -> "Painter":
+def _painter(checkpoint: Path, work: Path, options: str, models: "Models") -> "Painter":
+    from viper.digests import digest
     from viper.manifest import model_folder
+    from viper.models.kept_pictures import KeptPictures
     from viper.models.painter import load_painter
 
-    return load_painter(models.painter, model_folder(checkpoint), kept)
+    folder = model_folder(checkpoint)
+    return load_painter(models.painter, folder, KeptPictures(work, f"{digest(checkpoint)} {options}"))
 
 
-def _editor(checkpoint: Path, kept: "KeptPictures", models: "Models") -> "Editor":
+def _editor(checkpoint: Path, work: Path, options: str, models: "Models") -> "Editor":
+    from viper.digests import digest
     from viper.manifest import model_folder
     from viper.models.editor import load_editor
+    from viper.models.kept_pictures import KeptPictures
 
-    return load_editor(models.editor, model_folder(checkpoint), kept)
+    folder = model_folder(checkpoint)
+    return load_editor(models.editor, folder, KeptPictures(work, f"{digest(checkpoint)} {options}"))
