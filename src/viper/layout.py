@@ -132,16 +132,9 @@ class Layout:
         run = [] if seed is None else [f"seed{seed}"]
         return "/".join([WORK, self.scale, PREDICTIONS, split, lineage, *run])
 
-    def drawing(
-        self,
-        step: str,
-        *,
-        lineage: str = "{lineage}",
-        seed: int | str = "{seed}",
-        shard: int | str = "{shard}",
-    ) -> str:
-        """The folder of a shard's pictures ('reconstructions', 'edits') that are not finished."""
-        return f"{WORK}/{self.scale}/synthesis/{lineage}/{step}/seed{seed}/shard{shard}"
+    def drawing(self, step: str, **run: int | str) -> str:
+        """The folder of the pictures of a table of `synthesis` ('reconstructions', 'edits') that is not finished."""
+        return f"{WORK}/{self.synthesis(step, **run).removeprefix(f'{DATA}/').removesuffix('.parquet')}"
 
     def finding(self, *, kind: str = "{kind}") -> str:
         """What a preflight found on a node of one kind, until it is shown."""
