@@ -14,7 +14,7 @@ rule preflight_node:
         gpu=of_kind("gpu"),
         runtime=lambda wildcards: kinds()[wildcards.kind],
     params:
-        sections=["models", "training.machine", "reward.embedder"],
+        sections=["models", "training.machine", "reward.embedder", "fit"],
         parts=lambda wildcards: repeated("--part", parts_of(Kind.of(wildcards.kind))),
     shell:
         "python -m viper preflight-node --kind {wildcards.kind:q} {params.parts:q} --options {params.options:q}"

@@ -9,7 +9,9 @@ rule images:
 
 
 # What the base synthesizes, step by step; what a trained model synthesizes belongs to the experiment that wants it.
-for step in ["captions", "reconstructions", "critiques", "refinements", "operations", "edits"]:
+STEPS = ["captions", "reconstructions", "critiques", "refinements", "operations", "edits"]
+
+for step in STEPS:
 
     rule:
         """What this step of the synthesis made of the seed images, for every seed."""
@@ -59,6 +61,16 @@ for experiment, lineages, seeds in [
         input:
             [checkpoint(lineage, seed) for lineage in lineages for seed in seeds],
             TOO_LARGE.get(experiment, []),
+
+
+rule archive:
+    """All data sets and checkpoints of the experiments: what is too large for git."""
+    input:
+        rules.images.input,
+        [getattr(rules, step).input for step in STEPS],
+        rules.dataset.input,
+        rules.benchmarks.input,
+        [getattr(rules, f"train_{experiment}").input for experiment in S.experiments],
 
 
 # Their evaluation; of a question that its own measurements answer, no benchmark is asked.

@@ -66,6 +66,16 @@ def command(program: str, *arguments: str) -> list[str]:
     return [*([program] if program in {"git", "bash"} else [sys.executable, "-m", program]), *arguments]
 
 
+def end_of(process: subprocess.Popen, minutes: float) -> str:
+    """What a started program said in the end; one that hangs is killed then, and what it said until there is shown."""
+    try:
+        return process.communicate(timeout=60 * minutes)[0]
+    except subprocess.TimeoutExpired as late:
+        process.kill()  # what it started may go on, and hold the pipe open
+        process.wait()
+        return f"{(late.output or b'').decode(errors='replace')}\nstill running after {minutes:g} minutes"
+
+
 @dataclass(frozen=True)
 class Checkout:
     """A folder with the sources, and perhaps results; `facts` is what the making of it showed."""

@@ -1,7 +1,7 @@
 # How much does the loop depend on its painter and editor? Its lineages differ in these alone, by variants of the scale:
 # facts told wrong, fewer denoising steps, none that makes mistakes (docs/open-questions.md).
 
-from viper.questions.painter_fidelity.table import synthesizer
+from viper.questions.painter_fidelity.plan import synthesizer
 
 PAINTERS = S.open_questions.painter_fidelity
 PAINTED = [lineage for lineage in PAINTERS.lineages if is_trained(lineage)]

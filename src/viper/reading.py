@@ -76,11 +76,18 @@ def read_json_lines(path: str | Path, schema: type[Schema], remedy: str = digest
     Raises:
         ViperError: see `read_json`; problems come with the number of their line.
     """
+    return [row for _, row in read_numbered_json_lines(path, schema, remedy)]
+
+
+def read_numbered_json_lines(
+    path: str | Path, schema: type[Schema], remedy: str = digests.REMEDY
+) -> list[tuple[int, Schema]]:
+    """The same with the number of each line, for further messages."""
     adapter, rows = TypeAdapter(schema), []
     for number, line in enumerate(read_text(path, remedy).split("\n"), start=1):
         if line.strip():
             try:
-                rows.append(adapter.validate_json(line))
+                rows.append((number, adapter.validate_json(line)))
             except ValidationError as error:
                 raise ViperError(f"{path}, line {number}: {_problems(error)}. {remedy}") from error
     return rows

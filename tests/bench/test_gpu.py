@@ -1,15 +1,18 @@
 """The measurement for GPUs with few numbers on a CPU: the same programs, and what they do where a thing is missing."""
 
 import csv
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import traceback
 import zipfile
 from argparse import Namespace
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -18,6 +21,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from torch.utils.flop_counter import FlopCounterMode
 
 from repository import copy
@@ -29,6 +34,7 @@ from viper.bench.gpu.embedding import embedding
 from viper.bench.gpu.flops import PEAKS, Load, forward_flops, peak
 from viper.bench.gpu.parts import PARTS, Part
 from viper.bench.gpu.rows import Row, append, read
+from viper.errors import ViperError
 from viper.fit.descriptions import Description
 from viper.fit.weightless import Memory
 
@@ -83,6 +89,59 @@ def test_a_card_that_is_too_small_is_told_with_fewer_prompts(tiny, monkeypatch):
     updates._largest_that_fits(replace(tiny, prompts=16), "cpu", said, sizes.SMALL, None)
     assert tried == [16, 8, 4]
     assert [row.note.startswith("does not fit this card: CUDA out of memory") for row in said] == [True, True, False]
+
+
+def brought_by(*names):
+    """Distributions that these need, and what those need, all by name; extras aside."""
+    found, waiting = set(), list(names)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        found.add(name)
+        with suppress(PackageNotFoundError):  # of another platform
+            needs = map(Requirement, requires(name) or ())
+            waiting += [each.name for each in needs if not each.marker or each.marker.evaluate({"extra": ""})]
+    return found
+
+
+def test_the_documented_wheels_and_what_is_there_have_all_that_a_part_needs():
+    """Of a machine with torch and transformers alone: what these bring along is there."""
+    commands = re.findall(r"pip download --no-deps (?:.*\\\n)*.*", (ROOT / "docs/performance.md").read_text())
+    wheels = {canonicalize_name(re.split("=", word)[0]) for text in commands for word in text.split()}
+    there = brought_by("torch", "transformers")
+    of_module = packages_distributions()
+    needed = {name for part in PARTS.values() for name in part.needs}
+    brought = {canonicalize_name(of_module[name][0]) for name in needed}
+    assert brought - there - wheels == set()
+    # Without its dependencies, so each has to be there too.
+    small = {"accelerate", "datasets", "diffusers", "jinja2", "pandas", "peft", "pydantic", "trl"}
+    unused = {"aiohttp", "fsspec", "httpx", "httpcore", "anyio", "sniffio", "h11", "multidict", "yarl", "frozenlist"}
+    assert brought_by(*small & wheels) - there - wheels - unused == set()
+
+
+BARE = """
+import importlib, sys
+for name in {absent!r}:
+    sys.modules[name] = None
+for name in {modules!r}:
+    importlib.import_module(f"viper.bench.gpu.{{name}}")
+"""
+
+
+def test_without_any_wheel_the_command_starts_and_measures_what_it_can():
+    """With torch and transformers alone: what else this house needs is absent."""
+    there = brought_by("torch", "transformers", "pydantic")
+    absent = [
+        module
+        for module, names in packages_distributions().items()
+        if not {canonicalize_name(name) for name in names} & there and module not in {"viper", "microworld"}
+    ]
+    assert "portalocker" in absent
+    code = BARE.format(absent=absent, modules=["check", "one", "device", "embedding"])
+    bare = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
+    made = subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
 
 
 def test_a_pass_with_adapters(tiny):
@@ -257,7 +316,8 @@ def measured(tmp_path, monkeypatch):
     def run(programs: dict[str, str], seconds: float = 60, **given) -> tuple[int, list[dict[str, str]]]:
         monkeypatch.setattr(check, "PARTS", {name: Part("none:none", 1, ()) for name in programs})
         out = tmp_path / "results" / "gpu.csv"
-        options = Namespace(out=out, wheels=None, seconds=seconds, device="cpu", tiny=True, only=None, **given)
+        common = {"out": out, "wheels": None, "seconds": seconds, "device": "cpu", "tiny": True, "only": None}
+        options = Namespace(**common | given)
         monkeypatch.setattr(
             Check,
             "command",
@@ -283,6 +343,47 @@ def test_rows_carry_the_device(measured):
         ("rate", "1.5", "", "H100"),
         ("b", "0.666667", "1", "H100"),
     ]
+
+
+ONE_EACH = {"device": DEVICE} | {
+    name: SAY + f"say(part={name!r}, what='first', value=1); say(part={name!r}, what='second', value=1)"
+    for name in ("a", "b")
+}
+
+
+def test_measuring_one_part_again_keeps_the_rows_of_the_others(measured):
+    measured(ONE_EACH)
+    again = ONE_EACH | {"a": SAY + "say(part='a', what='first', value=2)", "b": "raise SystemExit('never')"}
+    status, table = measured(again, only=["a"])
+    assert status == 0
+    assert sorted((row["part"], row["what"], row["value"], row["device"]) for row in table) == [
+        ("a", "first", "2", "H100"),
+        ("b", "first", "1", "H100"),
+        ("b", "second", "1", "H100"),
+        ("device", "rate", "1.5", "H100"),
+    ]
+    _, table = measured({"device": DEVICE, "a": again["a"]})
+    assert {row["part"] for row in table} == {"device", "a"}, "all that there are: nothing is kept"
+
+
+def test_what_was_measured_of_a_part_stays_where_it_cannot_be_measured_again(measured):
+    measured(ONE_EACH)
+    status, table = measured(ONE_EACH | {"device": "raise SystemExit('no GPU here')"}, only=["a"])
+    assert status == 1
+    assert [row["part"] for row in table] == ["a", "a", "b", "b", "device"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"picture,hash\n", b"{columns}\n1,2\n", b"{columns}\n" + b"," * 99, b'{columns}\n"a"b\n']
+)
+def test_a_table_that_cannot_be_kept_is_one_message(measured, tmp_path, content):
+    measured(ONE_EACH)
+    out = tmp_path / "results" / "gpu.csv"
+    content = content.replace(b"{columns}", out.read_bytes().splitlines()[0])
+    out.write_bytes(content)
+    with pytest.raises(ViperError, match=r"gpu\.csv.*: its rows cannot be kept.*: move it away, or name another --out"):
+        measured(ONE_EACH, only=["a"])
+    assert out.read_bytes() == content
 
 
 def test_what_takes_too_long_is_stopped_and_keeps_its_rows(measured):
@@ -342,6 +443,63 @@ def test_what_cannot_be_measured_at_all_is_one_message(tmp_path, monkeypatch, ca
     assert check.main(["--out", str(tmp_path / "x.csv")]) == 2
     assert "has torch 2.10.1+cu130, needed is 2.11 or newer" in capsys.readouterr().err
     assert not (tmp_path / "x.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *(
+            (["--out", "x.csv", f"--seconds={text}"], f"'{text}' is no number of seconds above 0")
+            for text in ("-5", "0", "nan", "inf", "long")
+        ),
+        *((["--out", name], f"'{name}' does not end in .csv") for name in ("log.log", "gpu", ".csv", "gpu.csv.log")),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_one_message(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Check, "run", lambda self: pytest.fail("it was begun"))
+    with pytest.raises(SystemExit, match="2"):
+        check.main(arguments)
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def wheel_with(damage: str) -> bytes:
+    """A wheel of which one thing is wrong, which zipfile meets with an error of another kind each time."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("pkg/__init__.py", "WHICH = 'brought along'\n" * 100)
+    content = bytearray(buffer.getvalue())
+    central = content.index(b"PK\x01\x02")
+    if damage == "stream":  # zlib.error
+        content[45:central] = b"\xff" * (central - 45)
+    elif damage == "method":  # NotImplementedError
+        content[central + 10] = content[8] = 99
+    elif damage == "encrypted":  # RuntimeError
+        content[central + 8] |= 1
+        content[6] |= 1
+    elif damage == "sizes":  # EOFError
+        content[central + 10] = content[8] = zipfile.ZIP_STORED
+        content[central + 20 : central + 28] = (10**6).to_bytes(4, "little") * 2
+    elif damage == "name":  # UnicodeDecodeError
+        content[central + 9] |= 8
+        content[central + 46] = 0xFF
+    return bytes(content)
+
+
+@pytest.mark.parametrize("damage", ["stream", "method", "encrypted", "sizes", "name"])
+def test_a_damaged_wheel_is_one_message(tmp_path, capsys, damage):
+    (tmp_path / "broken.whl").write_bytes(wheel_with(damage))
+    assert check.main(["--out", str(tmp_path / "x.csv"), "--wheels", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"make gpu-check: WHEELS: .*broken\.whl cannot be read \(.+\): download it again\n", said)
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_one_message(tmp_path, capsys):
+    (tmp_path / "x.log").mkdir()
+    assert check.main(["--out", str(tmp_path / "x.csv")]) == 2
+    assert "x.log: cannot be written" in capsys.readouterr().err
 
 
 def test_a_line_that_is_still_being_written_waits(tmp_path):

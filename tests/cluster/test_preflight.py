@@ -4,12 +4,15 @@ import json
 import os
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from repository import ROOT
-from viper.cluster import preflight
+from viper.cluster import commands, preflight
 from viper.cluster.preflight import Finding, Kind
+from viper.config.loading import load
 from viper.errors import ViperError
 
 GPU = Kind(threads=8, gpu=2, mem_mb=64_000)
@@ -67,7 +70,15 @@ def test_no_driver_no_gpu_and_torch_without_cuda_are_told_apart(driver, monkeypa
     ("number", "usable", "state"), [(0, 0, "wrong"), (1, 1, "wrong"), (2, 1, "wrong"), (2, 2, "ok")]
 )
 def test_gpus_are_counted_and_tried(number, usable, state):
-    assert preflight.graphics(GPU, ["H100"] * number, usable).state == state
+    assert preflight.graphics(GPU, ["H100"] * number, usable, [79.1] * number, 80).state == state
+
+
+@pytest.mark.parametrize(("planned", "state"), [(None, "ok"), (48, "ok"), (80, "wrong")])
+def test_a_gpu_is_held_to_what_was_forecast_for(planned, state):
+    """The forecast for a larger one says nothing of it; a card shows a little less than it is sold with."""
+    finding = preflight.graphics(GPU, ["H100", "L40S"], 2, [79.1, 47.4], planned)
+    assert finding.state == state
+    assert ("set fit.gpu_memory to 47" in finding.remedy) == (state == "wrong")
 
 
 @given(st.integers(0, 200_000), st.integers(1, 64))
@@ -166,12 +177,21 @@ def test_a_trial_says_what_was_done_or_what_the_library_said(model, tmp_path):
     assert (missing.state, missing.remedy) == ("note", "get the models first: `snakemake … -- fetch`")
 
 
-def test_one_table_shows_all_nodes_and_what_is_wrong_comes_first():
-    texts = [
-        preflight.to_json(CPU, [Finding("disk", "72 GB free"), Finding("network", "none", "note", "Fetch elsewhere.")]),
-        preflight.to_json(GPU, [Finding("driver", "470", "wrong", "Take another node.")]),
-    ]
-    shown, remedies = preflight.table(texts)
+@pytest.fixture
+def written(tmp_path):
+    """Findings of two nodes, as their jobs write them down."""
+    found = {
+        CPU: [Finding("disk", "72 GB free"), Finding("network", "none", "note", "Fetch elsewhere.")],
+        GPU: [Finding("driver", "470", "wrong", "Take another node.")],
+    }
+    paths = [tmp_path / f"{kind.name}.json" for kind in found]
+    for path, (kind, findings) in zip(paths, found.items(), strict=True):
+        path.write_text(preflight.to_json(kind, findings), encoding="utf-8")
+    return paths
+
+
+def test_one_table_shows_all_nodes_and_what_is_wrong_comes_first(written):
+    shown, remedies = preflight.table(list(map(preflight.read_findings, written)))
     assert [line.split()[-1] for line in shown.splitlines()] == ["state", "ok", "note", "wrong"]
     assert len({line.find(GPU.name) for line in shown.splitlines()} - {-1}) == 1
     assert remedies[0].startswith("wrong")
@@ -192,3 +212,79 @@ def test_what_is_no_kind_is_one_sentence():
 
 def test_findings_are_json():
     assert json.loads(preflight.to_json(CPU, []))["kind"] == "1cpu-0gpu-2000mb"
+
+
+# --- the commands
+
+
+def run(*arguments):
+    app = typer.Typer()
+    commands.register(app)
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def test_what_was_shown_is_removed(written):
+    cpu, gpu = written
+    result = run("preflight-table", cpu)
+    assert result.exit_code == 0
+    assert "72 GB free" in result.stdout
+    assert [path.exists() for path in written] == [False, True]
+    result = run("preflight-table", gpu)
+    assert isinstance(result.exception, ViperError)
+    assert "wrong: " in result.stdout
+    assert not gpu.exists()
+
+
+def test_a_file_that_is_named_twice_is_shown_once(written, tmp_path):
+    (tmp_path / "link.json").symlink_to(written[0])
+    again = tmp_path / "no" / ".." / written[0].name
+    (tmp_path / "no").mkdir()
+    result = run("preflight-table", written[0], written[0], again, tmp_path / "link.json")
+    assert result.exit_code == 0
+    assert result.stdout.count("72 GB free") == 1
+    assert not written[0].exists()
+    assert not (tmp_path / "link.json").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Invalid JSON"),
+        (b"models:\n  vlm: x\n", "Invalid JSON"),
+        (b"\xff", "not UTF-8 text"),
+        (b"[]", "should be an object"),
+        (b'{"kind": "1cpu-0gpu-2000mb", "node": "a"}', "findings: Field required"),
+        (b'{"kind": "1cpu-0gpu-2000mb", "node": "a", "findings": []}', "findings: List should have at least 1"),
+        (b'{"kind": "1cpu-0gpu-2000mb", "node": "a", "findings": [{"check": "disk"}]}', r"findings\.0\.found"),
+        (
+            b'{"kind": "1cpu-0gpu-2000mb", "node": "a", "findings": [{"check": "disk", "found": "x", "state": "bad"}]}',
+            r"findings\.0\.state",
+        ),
+        (None, "missing"),
+    ],
+)
+def test_what_is_no_findings_is_one_message_and_all_files_stay(written, tmp_path, content, message):
+    other = tmp_path / "params.yaml"
+    if content is not None:
+        other.write_bytes(content)
+    result = run("preflight-table", written[0], other, written[1])
+    assert isinstance(result.exception, ViperError)
+    with pytest.raises(ViperError, match=rf"params\.yaml: .*{message}.*Name what `preflight-node` wrote"):
+        raise result.exception
+    assert result.stdout == ""
+    assert all(path.exists() for path in written)
+    assert other.exists() == (content is not None)
+
+
+@pytest.mark.parametrize("part", ["foo", "", "VLM"])
+def test_an_unknown_part_is_refused_with_the_known_ones(part, tmp_path):
+    out = tmp_path / "out.json"
+    result = run("preflight-node", "--kind", CPU.name, "--options", tmp_path / "none", "--out", out, "--part", part)
+    assert result.exit_code == 2
+    assert all(known in result.output for known in ("vlm", "painter", "editor", "training"))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("part", commands.Part)
+def test_each_part_has_its_trial(part):
+    assert commands._trials(load("3b"), [part], None)[0].check == part

@@ -153,8 +153,15 @@ def test_all_mistakes_are_told_at_once(values):
 
 
 def test_an_unknown_scale_lists_the_known_ones():
-    with pytest.raises(ViperError, match="scale 'mikro' is not among the scales 3b, 7b, micro, smoke"):
+    with pytest.raises(ViperError, match="scale 'mikro' is not among the scales 3b, 7b, confirmation, micro, smoke"):
         load("mikro", PARAMS)
+
+
+@pytest.mark.parametrize("name", ["mikro", "smoke"])
+def test_a_scale_repeats_another_one(values, name):
+    values["scales"]["smoke"]["replicates"] = name
+    with pytest.raises(ViperError, match=rf"scales.smoke.replicates '{name}' is no other scale: choose among"):
+        validate(values)
 
 
 def test_a_missing_or_broken_file_is_one_message(tmp_path):

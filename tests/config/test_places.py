@@ -128,7 +128,8 @@ def test_a_mistake_is_told_with_its_file(parameters, file, content, message):
 def test_a_scale_is_a_file(parameters):
     (parameters / "scales/mine.yaml").write_text("extends: smoke\nseeds: [7]\n")
     assert load("mine", parameters / "params.yaml").seeds == [7]
-    assert set(read_tree(parameters / "params.yaml")["scales"]) == {"params", "3b", "7b", "micro", "mine", "smoke"}
+    scales = {"params", "3b", "7b", "confirmation", "micro", "mine", "smoke"}
+    assert set(read_tree(parameters / "params.yaml")["scales"]) == scales
 
 
 def test_a_run_may_set_what_scales_share_and_a_scale_of_its_own():

@@ -72,6 +72,7 @@ def test_jobs_say_what_they_need_and_hold(checkout):
     [
         (["--scale", "70b"], "scale '70b' is not among the scales"),
         (["--scale", "smoke", "--target", "nothing"], "nothing: no rule makes it"),
+        (["--scale", "smoke", "--target", ""], "an empty target: name a rule or a file"),
         (["--scale", "smoke", "--config", "{"], "--config is no JSON"),
         (["--scale", "smoke", "--config", "[]"], "--config must be an object"),
     ],

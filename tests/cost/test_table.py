@@ -247,6 +247,16 @@ def test_savings_are_what_the_rates_say_with_other_values(run_of_the_paper, scal
     assert rows.drop("all of these").sum() > rows["all of these"], "what both save is saved once"
 
 
+def test_flash_attention_saves_the_loop_over_windows_and_nothing_else(scale, rates):
+    training = make_job("train", "model", gpus=8, lineage="base.csr", seed="0")
+    rows = table.savings([training], [training], scale, rates).set_index("saving")["gpu_hours"]
+    flat = rates.models["Qwen/Qwen2.5-VL-7B-Instruct"].model_copy(update={"looped": 0.0})
+    without = rates.model_copy(update={"models": rates.models | {"Qwen/Qwen2.5-VL-7B-Instruct": flat}})
+    hours = [estimate(training, scale, each).seconds * 8 / 3600 for each in (rates, without)]
+    assert rows["flash attention in training"] == pytest.approx(hours[0] - hours[1])
+    assert rows["flash attention in training"] > 1
+
+
 def test_each_saving_is_of_values_that_the_papers_scale_has(scale, rates):
     places = [place for saving in rates.savings for place in saving.values]
     assert [place for place in places if not has_place(scale, place)] == []

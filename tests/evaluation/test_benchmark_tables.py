@@ -102,6 +102,10 @@ def test_code_in_other_cells_is_text(tmp_path, column):
         ("image", "[" * 100_000 + "]" * 100_000),
         ("image", "['" + "\\x" * 100 + "']"),
         ("image", str([PNG] * 101)),
+        ("image", encoded((1, 5000))),
+        ("image", encoded((5000, 1), format="JPEG")),
+        ("image", encoded((10, 2001))),
+        ("image", str([PNG, encoded((1, 201))])),
         ("index", ""),
         ("index", "0"),
         ("index", "../../etc/passwd"),
@@ -116,13 +120,20 @@ def test_code_in_other_cells_is_text(tmp_path, column):
         ("image_path", "C:\\x.png"),
         ("image_path", "..\\x.png"),
         ("image_path", "a\0.png"),
+        ("image_path", "x" * 300),
+        ("image_path", "é" * 128),
+        ("image_path", "a/" + "x" * 256 + "/b.png"),
+        ("image_path", r"['\ud800.png']"),
+        ("multi-choice options", r"['a', '\ud800']"),
     ],
 )
 def test_a_broken_cell_is_named(tmp_path, column, cell):
+    lists = {"multi-choice options"} & {column}
+    rows = [{column: "['a']"}] if lists else [{}]
     with pytest.raises(
         ViperError, match=rf"B\.tsv, row 2, column {column}: .*nothing of this benchmark was run"
     ) as caught:
-        read(tmp_path, {}, {column: cell})
+        read(tmp_path, *rows, {column: cell}, lists=lists)
     assert len(str(caught.value)) < 600
 
 
@@ -134,6 +145,11 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header(tmp_path, monkeyp
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 13_001)) + chunk(b"IEND", b"")
     with pytest.raises(ViperError, match=r"row 1, column image: .*too many pixels"):
         read(tmp_path, {"image": base64.b64encode(bomb).decode()})
+
+
+@pytest.mark.parametrize("size", [(1, 200), (2000, 10)])
+def test_a_picture_as_long_as_processors_take_is_read(tmp_path, size):
+    assert len(read(tmp_path, {"image": encoded(size)})) == 1
 
 
 def test_pictures_are_unpacked_once_and_again_where_they_were_changed(tmp_path, monkeypatch):
@@ -163,6 +179,10 @@ def test_pictures_of_a_folder_stay_in_it(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "outside.png")
     (pictures / "link.png").symlink_to(tmp_path / "outside.png")
     (pictures / "text.png").write_text("no picture")
+    (pictures / "loop.png").symlink_to("loop.png")
+    (pictures / "there").symlink_to("back")
+    (pictures / "back").symlink_to("there")
+    Image.new("RGB", (1, 5000)).save(pictures / "long.png")
 
     def of(cell):
         path = tmp_path / "P.tsv"
@@ -171,9 +191,33 @@ def test_pictures_of_a_folder_stay_in_it(tmp_path):
 
     assert of("sub/a.png")["image"][0] == [str(pictures / "sub" / "a.png")]
     assert len(of("['sub/a.png', 'sub/a.png']")["image"][0]) == 2
-    for cell in ("link.png", "missing.png", "text.png", "../outside.png", str(tmp_path / "outside.png")):
-        with pytest.raises(ViperError, match="row 1, column image_path"):
+    for cell in ("link.png", "missing.png", "text.png", "../outside.png", str(tmp_path / "outside.png"),
+                 "loop.png", "there/a.png", "x" * 300, "/".join(["x" * 240] * 2), "long.png"):  # fmt: skip
+        with pytest.raises(ViperError, match=r"P\.tsv, row 1, column image_path"):
             of(cell)
+
+
+@pytest.mark.parametrize("error", [OSError(36, "File name too long"), PermissionError(13, "Permission denied")])
+def test_a_file_that_the_system_does_not_look_up_is_named(tmp_path, monkeypatch, error):
+    def refused(path):
+        if path.name == "a.png":
+            raise error
+        return real(path)
+
+    real = Path.is_file
+    monkeypatch.setattr(Path, "is_file", refused)
+    path = tmp_path / "P.tsv"
+    path.write_text("index\timage_path\tquestion\tanswer\n1\ta.png\t?\tA\n")
+    with pytest.raises(ViperError, match=rf"row 1, column image_path: 'a.png' .*cannot be reached.*{error.strerror}"):
+        read_benchmark(path, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "../a.png", r"['\ud800.png']"])
+def test_pictures_to_fetch_are_named_like_files(tmp_path, name):
+    path = tmp_path / "P.tsv"
+    path.write_text(f"index\timage_path\tquestion\tanswer\n0\ta.png\t?\tA\n1\t{name}\t?\tA\n")
+    with pytest.raises(ViperError, match=r"P\.tsv, row 2, column image_path"):
+        benchmark_tables.named_pictures(path)
 
 
 TEXTS = ["None", "N/A", "null", "NaN", "nan", "NA", "1e5", "007", "3.0", "1.0", "True", "=1+1", "a\tb", "a\nb",

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from viper.config import load
-from viper.config.evaluation import Evaluation, asking_of, goes_on_from_own, vlm_section
+from viper.config.evaluation import Evaluation, asking_of, goes_on_from_own, vllm_place, vlm_section
 from viper.config.options import read_options, to_json
+from viper.config.values import with_value
 
 WORLD = {
     "source": "world",
@@ -24,7 +25,7 @@ def test_a_benchmark_and_its_answers_depend_on_their_own_split_and_control():
     assert section.sections_of_benchmark("mine") == [*asked[:2], "evaluation.kinds", "evaluation.splits.mine"]
     assert section.sections_of_answers("mine", "base.csr") == asked, "drawn benchmarks have their size"
     assert section.sections_of_answers("mine", "base+look") == [*asked, "evaluation.controls.look"]
-    official = [*asked, "evaluation.splits.test.size", "evaluation.processor"]
+    official = [*asked, "evaluation.splits.test.size", "evaluation.processor", "evaluation.vllm"]
     assert Evaluation(**OFFICIAL).sections_of_answers("test", "base") == official
 
 
@@ -63,6 +64,20 @@ def test_a_control_reaches_its_command_in_either_form():
         assert found.instruction == (scale.evaluation.asking.instruction if instruction is None else instruction)
 
 
+@pytest.mark.parametrize("scale", ["smoke", "micro", "3b", "7b"])
+@pytest.mark.parametrize("lineage", ["base", "base+look"])
+def test_an_evaluation_has_what_it_asks_for_in_the_sections_that_are_named_to_it(scale, lineage):
+    """What a command was not named cannot be read: a drawn benchmark's is not named what is official data's own."""
+    found = load(scale)
+    options = read_options(to_json(found, ["models.vlm", *found.evaluation.sections_of_answers("test", lineage)]))
+    seen, whole = (vlm_section(each.evaluation, each.models.vlm) for each in (options, found))
+    assert seen.model_dump(exclude={"job"}) == whole.model_dump(exclude={"job"}), (
+        "no result depends on what is scheduled"
+    )
+    assert vllm_place(options.evaluation) == vllm_place(found.evaluation)
+    assert asking_of(options.evaluation, lineage) == asking_of(found.evaluation, lineage)
+
+
 def test_benchmarks_are_seen_with_vlmevalkits_image_sizes_and_nothing_else_is():
     """28 × 28 pixels are a token of Qwen2.5-VL; VLMEvalKit's own numbers stand in its table of models."""
     import ast
@@ -83,13 +98,29 @@ def test_benchmarks_are_seen_with_vlmevalkits_image_sizes_and_nothing_else_is():
         assert section.processor == {"min_pixels": least, "max_pixels": most}
         assert (least, most) == (1280 * 28 * 28, 16384 * 28 * 28)
         assert found.models.vlm.processor == {"min_pixels": 256 * 28 * 28, "max_pixels": 1280 * 28 * 28}
+        assert section.vllm.max_length > found.models.vlm.vllm.max_length
     micro = load("smoke")
     assert vlm_section(micro.evaluation, micro.models.vlm) is micro.models.vlm
+
+
+def test_what_vllm_is_started_with_for_benchmarks_leaves_the_synthesis_as_it_is():
+    """A job's parameters are the sections that are named to it, so nothing but answers is made anew."""
+    scale = load("7b")
+    longer = with_value(scale, "evaluation.vllm.max_length", 100_000)
+    assert vlm_section(longer.evaluation, longer.models.vlm).vllm.max_length == 100_000
+    assert longer.models == scale.models
+    sections = scale.evaluation.sections_of_answers("test", "base")
+    assert to_json(longer, sections) != to_json(scale, sections)
+    assert (vllm_place(scale.evaluation), vllm_place(load("smoke").evaluation)) == (
+        "evaluation.vllm",
+        "models.vlm.vllm",
+    )
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({**WORLD, "vllm": {"max_length": 4096}}, "by models.vlm.vllm; set it to null"),
         ({**WORLD, "benchmarks": {"MMStar": "MMStar"}}, "not among those of source 'world'"),
         ({**OFFICIAL, "benchmarks": {"BLINK": "MicroBlink"}}, "not among those of source 'official'"),
         ({**WORLD, "folder": "LMUData"}, "does not go with source 'world'"),

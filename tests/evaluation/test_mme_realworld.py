@@ -43,6 +43,31 @@ def test_what_is_no_list_or_ends_early_is_named(tmp_path, monkeypatch, content, 
         list(read_items(path))
 
 
+@pytest.mark.parametrize("block", [3, 2**24])
+@pytest.mark.parametrize("behind", ["[2]", ",", "]", " x", "\n\n{}", "\0"])
+def test_what_stands_behind_the_list_is_not_passed_over(tmp_path, monkeypatch, behind, block):
+    monkeypatch.setattr(mme_realworld, "_BLOCK", block)
+    path = tmp_path / "chunk.json"
+    path.write_text(f"[1]{behind}")
+    with pytest.raises(ViperError, match=r"chunk\.json: goes on behind its list of 1 items\. Remove the chunk"):
+        list(read_items(path))
+
+
+@pytest.mark.parametrize("block", [1000, 2**24])
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [("[" * 100_000, "is nested too deeply"), ("[" * 100_000 + "]" * 100_000, "is nested too deeply"),
+     ('{"index": ' + "9" * 5000 + "}", "has a number of too many digits"),
+     ("-" + "1" * 5000, "has a number of too many digits")],
+)  # fmt: skip
+def test_an_item_that_python_does_not_read_is_named(tmp_path, monkeypatch, entry, problem, block):
+    monkeypatch.setattr(mme_realworld, "_BLOCK", block)
+    path = tmp_path / "chunk.json"
+    path.write_text(f'["first", {entry}]')
+    with pytest.raises(ViperError, match=rf"chunk\.json, item 2: {problem}\. Remove the chunk and fetch it again"):
+        list(read_items(path))
+
+
 def rows_of(path):
     csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8", newline="") as file:
@@ -74,14 +99,21 @@ def test_the_same_chunks_make_the_same_bytes(tmp_path):
     [
         ({"image": None}, "image"),
         ({"multi-choice options": ["(A) 1"]}, "multi-choice options"),
+        ({"multi-choice options": ["(A) 1", "(B) 2", "3", "(D) 4", "(E) 5"]}, r"multi-choice options\.2"),
+        ({"multi-choice options": ["(A) 1", "(B) 2", "(C) 3", "(D) 4", "E. 5"]}, r"multi-choice options\.4"),
+        ({"multi-choice options": ["(A) \ud800", "(B) 2", "(C) 3", "(D) 4", "(E) 5"]}, r"multi-choice options\.0"),
         ({"answer": ["A"]}, "answer"),
+        ({"index": "\ud800"}, "index.*half of one"),
+        ({"image": "\udfff"}, "image.*half of one"),
+        ({"question": "Why \ud800?"}, "question.*its character 5 is half of one"),
+        ({"category": "\ud800"}, "category.*half of one"),
     ],
 )
 def test_an_item_that_lacks_something_is_named(tmp_path, change, problem):
     items = published_form.mme_realworld_items(3)
     items[1] |= change
     (tmp_path / "chunk.json").write_text(json.dumps(items))
-    with pytest.raises(ViperError, match=rf"chunk\.json, item 2: .*{problem}"):
+    with pytest.raises(ViperError, match=rf"chunk\.json, item 2: .*{problem}.*Remove the chunk"):
         write_table([tmp_path / "chunk.json"], tmp_path / "table.tsv")
 
 

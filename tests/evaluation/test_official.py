@@ -166,6 +166,28 @@ def test_what_cannot_be_reached_says_where_to_put_it(served, mirrored, tmp_path)
         official.fetch_benchmark("MMStar", output)
 
 
+@pytest.mark.parametrize("name", ["Foo", "mmstar", "MicroStar", "", "../MMStar"])
+def test_an_unknown_benchmark_is_told_the_official_ones(name, tmp_path):
+    output = tmp_path / "LMUData" / "Foo.tsv"
+    with pytest.raises(ViperError, match=rf"{name}: there is no official .*MMStar, .*Mantis-Eval, .*MMVP") as caught:
+        official.fetch_benchmark(name, output)
+    assert "; there are MMStar" in str(caught.value)
+    assert not output.parent.exists()
+
+
+@pytest.mark.parametrize("name", ["MMStar", "Mantis-Eval", "MME-RealWorld"])
+@pytest.mark.parametrize("file", ["Mantis.tsv", "MMStar.csv", "MMStar"])
+def test_a_file_called_otherwise_is_refused_before_anything_is_fetched(name, file, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(official, "fetch_data", lambda *_: asked.append(_))
+    monkeypatch.setattr(official, "download", lambda *_: asked.append(_))
+    output = tmp_path / "LMUData" / file
+    with pytest.raises(ViperError, match=rf"{file}: the file of the benchmark {name} is called {name}\.tsv"):
+        official.fetch_benchmark(name, output)
+    assert asked == []
+    assert not output.parent.exists()
+
+
 def test_every_benchmark_is_asked_for_where_its_published_file_is():
     """Names, commits, MD5s: a source for each, and a second one for whatever VLMEvalKit's own server has."""
     from viper.evaluation.registry import OFFICIAL

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 from PIL import Image
+from typer.testing import CliRunner
 
 import published_form
 from viper import layout
@@ -21,6 +23,7 @@ from viper.errors import ViperError
 from viper.evaluation import mme_realworld, unpacked
 from viper.evaluation.benchmark_tables import read_benchmark
 from viper.evaluation.benchmarks import provide
+from viper.evaluation.commands import register
 from viper.evaluation.registry import OFFICIAL, scoring
 from viper.evaluation.run import evaluate
 from viper.evaluation.unpacked import read_unpacked, unpack
@@ -134,6 +137,52 @@ def test_what_was_damaged_is_not_used(published, tmp_path):
     path.write_text(path.read_text().replace("brighter", "darker"))
     with pytest.raises(ViperError, match=r"table\.tsv: damaged or changed.*unpack_benchmark again"):
         read_unpacked("BLINK", path)
+
+
+def unpack_command(name: str, table: Path, folder: Path):
+    app = typer.Typer()
+    register(app)
+    options = ["--table", str(table), "--pictures", str(table.parent), "--folder", str(folder)]
+    return CliRunner().invoke(app, ["unpack-benchmark", name, *options], catch_exceptions=False)
+
+
+def test_the_table_that_is_named_is_held_to_what_is_published(published, tmp_path):
+    """And not one of the right name beside it."""
+    copy = tmp_path / "Mantis-Eval.tsv"
+    copy.write_bytes(published["Mantis-Eval"].read_bytes())
+    other = published_form.write_table(tmp_path / "other.tsv", published_form.mmstar())
+    with pytest.raises(ViperError, match=rf"{other}: the file of the benchmark Mantis-Eval is called Mantis-Eval\.tsv"):
+        unpack_command("Mantis-Eval", other, tmp_path / "unpacked")
+    assert not (tmp_path / "unpacked").exists()
+    assert unpack_command("Mantis-Eval", copy, tmp_path / "unpacked").exit_code == 0
+    published_form.write_table(tmp_path / "MMStar.tsv", published_form.mmstar())
+    with pytest.raises(ViperError, match="does not have the MD5"):
+        unpack_command("MMStar", tmp_path / "MMStar.tsv", tmp_path / "stars")
+
+
+@pytest.mark.parametrize("name", ["Foo", "MicroStar"])
+def test_what_is_no_official_benchmark_is_not_unpacked(name, tmp_path):
+    table = published_form.write_table(tmp_path / f"{name}.tsv", published_form.mmstar())
+    with pytest.raises(ViperError, match=f"{name}: there is no official benchmark of that name; there are MMStar"):
+        unpack_command(name, table, tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize("name", ["MMStar", "CRPE_RELATION"])
+@pytest.mark.parametrize("size", [(1, 5000), (201, 1)])
+def test_a_picture_that_processors_refuse_is_not_unpacked(name, size, tmp_path):
+    long, rows = published_form.picture("red", "PNG", size), published_form.TABLES[name]()
+    given = tmp_path / "images" / name
+    if name == "MMStar":
+        rows[2]["image"] = base64.b64encode(long).decode()
+    else:
+        published_form.write_pictures(given)
+        (given / published_form.ABNORMAL).write_bytes(long)
+    source = published_form.write_table(tmp_path / f"{name}.tsv", rows)
+    with pytest.raises(
+        ViperError, match=rf"{name}\.tsv, row \d, column image.*{size[0]} x {size[1]} pixels.*200 times"
+    ):
+        unpack(name, source, given, tmp_path / "unpacked" / name)
+    assert list((tmp_path / "unpacked").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["MMStar", "CRPE_RELATION"])

@@ -1,15 +1,19 @@
 """Which steps are forecast, what adds up to what, and what mends a step that does not fit."""
 
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+
 import pytest
 
-from viper.config.loading import load
+from viper.config.loading import load, read_run
 from viper.config.models import Vllm
 from viper.config.training import one_run
 from viper.config.values import has_place, value_at, with_value
 from viper.fit import forecast as forecasts
 from viper.fit import inference, passes, training
 from viper.fit.forecast import Forecast, mend, shown, steps, table
-from viper.fit.lengths import Prompt, evaluation_prompts
+from viper.fit.lengths import Prompt, evaluation_prompts, synthesis_prompts
 from viper.fit.step import GIB, Length, Planned, Step
 
 UPDATE = passes.Update(
@@ -189,12 +193,34 @@ def test_transformers_reads_a_batch_of_the_largest_pictures_or_one_question_of_s
     assert read == [passes.Batch(16, 400, 1, 12_845_056), passes.Batch(1, 400, 5, 3 * 3072 * 4096 // 5)]
 
 
+def test_pictures_that_the_processor_scales_up_are_counted_as_it_makes_them(paper):
+    """Also where photographs are brought to less, or nothing says how large its largest is."""
+    asked = with_value(paper, "models.vlm.processor", {"min_pixels": 8_000_000, "max_pixels": 12_845_056})
+    assert {prompt.pixels for prompt, _ in synthesis_prompts(asked)} == {8_000_000}
+    alone = with_value(paper, "models.vlm.processor", {"min_pixels": 2_000_000})
+    assert {prompt.pixels for prompt, _ in synthesis_prompts(alone)} == {2_000_000}
+    assert {prompt.pixels for prompt, _ in synthesis_prompts(paper)} == {1280 * 28 * 28}
+
+
+def test_one_gpu_has_room_for_what_the_documentation_sets(counted, monkeypatch, tmp_path):
+    """Its block is read as `--configfile` is; the adapters have 206 million parameters, as the forecast counts them."""
+    monkeypatch.setattr(passes, "update", lambda *args, **kwargs: replace(UPDATE, trained=206_000_000))
+    text = (Path(__file__).parents[2] / "docs/paper-scale.md").read_text(encoding="utf-8")
+    block = text.partition("### One GPU")[2].partition("    scales:\n")[2].partition("\n\n")[0]
+    (tmp_path / "one-gpu.yaml").write_text(dedent(f"    scales:\n{block}\n"), encoding="utf-8")
+    scale = read_run(["scale=7b"], [tmp_path / "one-gpu.yaml"]).scales["7b"]
+    assert scale.training.machine.devices == 1
+    found = [forecasts._held(planned, scale) for planned in steps(scale, "vllm")]
+    assert {"train csr", "train vop", "train sft", "vLLM in train csr"} <= {each.step.name for each in found}
+    assert [each.step.name for each in found if not each.fits] == []
+
+
 # --- prompts that are too long
 
 
 LENGTHS = {
     "synthesis": ("models.vlm.vllm.max_length", 4_096, 5_012),
-    "evaluation": ("models.vlm.vllm.max_length", 32_768, 50_598),
+    "evaluation": ("evaluation.vllm.max_length", 32_768, 50_598),
     "csr": ("training.phases.csr.vllm.max_length", 2_048, 3_730),
     "vop": ("training.phases.vop.vllm.max_length", 3_072, 3_988),
 }
@@ -204,7 +230,7 @@ LENGTHS = {
 def test_a_prompt_that_is_too_long_with_its_answer_does_not_fit(paper, counted, what):
     """Where the job would end at every try; the parameter is named, with a value that is enough."""
     place, given, needed = LENGTHS[what]
-    planned = inference.answering(what, "vllm") if "models" in place else training.rollout_engine(what)
+    planned = training.rollout_engine(what) if "training" in place else inference.answering(what, "vllm")
     assert forecasts._held(planned, paper).fits
     found = forecasts._held(planned, with_value(paper, place, given))
     assert found.fits_gpu
@@ -222,6 +248,18 @@ def test_a_prompt_that_is_too_long_with_its_answer_does_not_fit(paper, counted, 
     assert "GiB more, and it fits" in said
     length = table([found]).set_index("memory").loc["length"]
     assert (length["tokens"], length["most_tokens"], bool(length["fits"])) == (needed, given, False)
+
+
+def test_without_settings_of_its_own_an_evaluation_has_those_of_the_synthesis(paper, counted):
+    """One length has to do for both then, and is the one that is named."""
+    shared = with_value(paper, "evaluation.vllm", None)
+    found = forecasts._held(inference.answering("evaluation", "vllm"), shared)
+    assert found.step.length == Length(50_598, paper.models.vlm.vllm.max_length)
+    (mended,) = found.mends
+    assert list(mended.values) == ["models.vlm.vllm.max_length"]
+    enough = with_value(shared, "models.vlm.vllm.max_length", mended.values["models.vlm.vllm.max_length"])
+    for what in ("evaluation", "synthesis"):
+        assert forecasts._held(inference.answering(what, "vllm"), enough).step.length.fits
 
 
 def test_no_model_takes_more_than_it_has_positions_for(paper, counted, monkeypatch):

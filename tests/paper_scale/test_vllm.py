@@ -114,6 +114,9 @@ def test_a_prompt_for_which_there_is_no_room_names_the_parameter(folder, section
     large = Image.effect_noise((1600, 1200), 60).convert("RGB")
     with pytest.raises(ViperError, match=message):
         model.answer([Chat([large], "Describe.")], max_new_tokens=512)
+    other = load_vlm(folder, section.model_copy(update={"vllm": Vllm(max_length=room)}), "evaluation.vllm")
+    with pytest.raises(ViperError, match=message.replace("models\\.vlm", "evaluation")):
+        other.answer([Chat([large], "Describe.")], max_new_tokens=512)
 
 
 @pytest.mark.parametrize("said", [

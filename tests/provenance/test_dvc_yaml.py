@@ -58,12 +58,24 @@ def test_a_lineage_without_its_stage_is_named_with_the_remedy(sources):
     sources.run("viper", "dvc-yaml")
 
 
-def test_a_new_experiment_is_a_stage_of_its_name(sources):
+def test_a_new_experiment_and_a_scale_that_repeats_this_one_are_stages_of_their_names(sources):
     sources.set("experiments.ablation_new", ["base", "base.vop"])
+    again = {"extends": "smoke", "replicates": "smoke", "seeds": [5, 6]}
+    (sources.root / "scales/again.yaml").write_text(yaml.safe_dump(again))
     sources.run("viper", "dvc-yaml")
     stages = yaml.safe_load((sources.root / "dvc.yaml").read_text())["stages"]
-    assert "models/smoke/base.vop" in [name for out in stages["train_ablation_new"]["outs"] for name in out]
-    assert "results/smoke/ablation_new" in [name for out in stages["ablation_new"]["outs"] for name in out]
+    outs = {name: [path for out in entry.get("outs", []) for path in out] for name, entry in stages.items()}
+    assert "models/smoke/base.vop" in outs["train_ablation_new"]
+    assert "results/smoke/ablation_new" in outs["ablation_new"]
+    assert list(stages)[-2:] == ["archive_again", "again"]
+    assert stages["again"]["cmd"] == "snakemake --config scale=again -- all"
+    assert {"models/again/base.csr", "models/again/base.vop", "data/again/images"} <= set(outs["archive_again"])
+    assert {"results/again/main", "results/again/ablation_new"} <= set(outs["again"])
+    of_again = {*outs["archive_again"], *outs["again"]}
+    assert of_again == {path for paths in outs.values() for path in paths if path.split("/")[1] == "again"}
+    params = {file: keys for each in stages["again"]["params"] if isinstance(each, dict) for file, keys in each.items()}
+    assert "seeds" in params["scales/again.yaml"]
+    assert "images" in params["scales/smoke.yaml"]
 
 
 def test_params_of_a_stage_cover_all_that_its_jobs_depend_on(sources, monkeypatch):

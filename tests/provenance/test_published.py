@@ -108,6 +108,35 @@ def test_tables_and_pictures_of_the_recorded_scale_are_shown(repository):
     assert "More." in (repository / "README.md").read_text()
 
 
+def test_a_scale_that_repeats_the_recorded_one_is_shown_under_its_own_name(repository):
+    stages = {"all": {"cmd": "snakemake --config scale=smoke -- all"}}
+    stages["micro"] = {"cmd": "snakemake --config scale=micro -- all"}
+    (repository / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    (repository / "README.md").write_text(
+        "<!-- recorded: main -->\n<!-- end -->\n<!-- recorded: micro/main -->\n<!-- end -->\n"
+    )
+    again = "# Main\n\n| base | 7.0 |\n|---|---|\n"
+    lock = yaml.safe_load((repository / "dvc.lock").read_text())
+    for out in lock["stages"]["all"]["outs"]:
+        if out["path"] == "results/micro/main/main.md":
+            out["md5"] = store(repository, again)
+    params = {"scales/micro.yaml": {"seeds": [7, 8]}, "scales/smoke.yaml": {"seeds": [0, 2]}}
+    lock["stages"]["micro"] = stages["micro"] | {"params": params, "outs": []}
+    (repository / "dvc.lock").write_text(yaml.safe_dump(lock))
+    published.publish(repository)
+    assert published.stale(repository) == []
+    assert (repository / "results/recorded/micro/main/main.md").read_text() == again
+    first, _, second = (repository / "README.md").read_text().partition("<!-- end -->")
+    assert "| base | 1.0 |" in first
+    assert "| base | 7.0 |" in second
+    page = (repository / "results/README.md").read_text()
+    assert "Seeds 0, 2. " in page
+    assert "Seeds 7, 8, and items of its own." in page.partition("## Once more: scale micro")[2]
+    assert "### micro/main" in page.partition("## Once more: scale micro")[2]
+    (repository / "results/recorded/micro/main/main.md").write_text("by hand")
+    assert published.stale(repository) == ["results/recorded/micro/main/main.md"]
+
+
 @pytest.mark.parametrize(
     "name",
     ["results/recorded/smoke/claims/claims.csv", "results/README.md", "README.md", "results/recorded/smoke/x.md"],

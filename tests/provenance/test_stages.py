@@ -1,5 +1,6 @@
 """Cutting a graph into stages: who owns what, what crosses the boundaries."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from viper.config.yaml_file import read_yaml
 from viper.errors import ViperError
 from viper.layout import DATA, MODELS
 from viper.provenance import dvc_yaml
-from viper.provenance.stages import Stage, chosen, is_kept, stages
+from viper.provenance.stages import Stage, chosen, is_kept, stages, whole
 from viper.workflow.graph import Graph, Job, from_json, to_json
 from viper.workflow.source import SOURCE
 
@@ -138,7 +139,7 @@ def test_params_are_named_with_their_file(graph):
     keys = {"scales": {"params": {"analysis": {"seed": 0}}, "toy": {"extends": "params", **KEYS["scales"]["toy"]}}}
     keys["scales"]["toy"]["pretraining"] = {"checker": {}}
     found = {stage.name: stage for stage in stages(graph, ["images", "ablation"], "toy", keys)}
-    content = yaml.safe_load(dvc_yaml.text("toy", list(found.values())))["stages"]
+    content = yaml.safe_load(dvc_yaml.text(list(found.values())))["stages"]
     assert content["images"]["params"] == [{"scales/toy.yaml": ["extends", "images", "seeds"]}]
     own = [*sorted(["extends", *KEYS["scales"]["toy"]])]
     assert content["ablation"]["params"] == [
@@ -148,7 +149,8 @@ def test_params_are_named_with_their_file(graph):
 
 def test_targets_stand_for_what_they_consist_of():
     names = ["images", "train_main", "evaluate_main", "main", "all", "train_needle", "needle", "open_questions"]
-    planned = [Stage(name, "", (), (), (), (), ()) for name in names]
+    names += ["archive_again", "again"]  # a scale that repeats this one
+    planned = [Stage(name, "toy", name, "", (), (), (), (), ()) for name in names]
 
     def of(*targets):
         return [stage.name for stage in chosen(planned, targets)]
@@ -156,10 +158,35 @@ def test_targets_stand_for_what_they_consist_of():
     assert of() == names
     assert of("main") == ["train_main", "evaluate_main", "main"]
     assert of("all") == names[:5]
-    assert of("open_questions") == names[5:]
+    assert of("open_questions") == names[5:8]
+    assert of("again") == names[8:]
     assert of("needle", "images") == ["images", "train_needle", "needle"]
     with pytest.raises(ViperError, match="no stage 'mian': choose among images, train_main"):
         of("mian")
+
+
+def test_a_scale_that_repeats_another_is_two_stages_of_its_name(kept):
+    graph = Graph(kept.jobs, kept.targets | {"archive": tuple(kept.targets["train_ablation"])})
+    archive, results = whole(graph, "toy", KEYS, {"models/toy/pretrained": LISTING})
+    assert [(each.name, each.scale, each.target) for each in (archive, results)] == [
+        ("archive_toy", "toy", "archive"), ("toy", "toy", "all")
+    ]  # fmt: skip
+    written = yaml.safe_load(dvc_yaml.text([archive, results]))["stages"]
+    assert written["toy"]["cmd"] == "snakemake --config scale=toy -- all"
+    assert {"models/toy/base.csr", "models/toy/base.csr.vop", "data/toy/dataset"} <= set(archive.outs)
+    assert not any(map(is_kept, archive.outs))
+    assert all(map(is_kept, results.outs))
+    assert {"results/toy/main", "results/toy/ablation"} <= set(results.outs)
+    assert LISTING in results.deps
+    assert not [dep for dep in results.deps if dep.startswith(("data/", "models/"))]
+
+
+def test_a_scale_that_repeats_another_is_not_called_as_a_stage_is(tmp_path):
+    shutil.copytree(ROOT / "scales", tmp_path / "scales")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    (tmp_path / "scales/claims.yaml").write_text("extends: micro\nreplicates: micro\nseeds: [9]\n")
+    with pytest.raises(ViperError, match=r"scales/claims.yaml: a stage of dvc.yaml has that name already: rename"):
+        dvc_yaml.plan(tmp_path, "micro")
 
 
 def test_a_missing_target_is_named(graph):
@@ -168,20 +195,20 @@ def test_a_missing_target_is_named(graph):
 
 
 def test_small_outs_lie_in_the_repository_and_large_ones_in_the_archive(graph):
-    text = dvc_yaml.text("toy", list(cut(graph, ["images", "main", "ablation"]).values()))
+    text = dvc_yaml.text(list(cut(graph, ["images", "main", "ablation"]).values()))
     outs = yaml.safe_load(text)["stages"]["ablation"]["outs"]
     assert outs[0] == {"models/toy/base.csr.vop": {"persist": True, "remote": "archive"}}
     assert outs[1] == {"results/toy/ablation": {"persist": True}}
 
 
 def test_differences_say_what_is_missing(graph):
-    new = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["images", "main", "ablation"]).values())))
-    old = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["images", "main"]).values())))
+    new = yaml.safe_load(dvc_yaml.text(list(cut(graph, ["images", "main", "ablation"]).values())))
+    old = yaml.safe_load(dvc_yaml.text(list(cut(graph, ["images", "main"]).values())))
     assert dvc_yaml._differences(old, new) == ["stage ablation is missing: the graph has a target of that name"]
     del new["stages"]["ablation"]["outs"][0]
     lines = dvc_yaml._differences(new, yaml.safe_load(yaml.safe_dump(new | {"stages": new["stages"] | {}})))
     assert lines == []
-    whole = yaml.safe_load(dvc_yaml.text("toy", list(cut(graph, ["images", "main", "ablation"]).values())))
+    whole = yaml.safe_load(dvc_yaml.text(list(cut(graph, ["images", "main", "ablation"]).values())))
     assert dvc_yaml._differences(new, whole)[0].startswith("stage ablation lacks the out models/toy/base.csr.vop")
 
 

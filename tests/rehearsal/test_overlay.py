@@ -59,6 +59,18 @@ def test_it_changes_numbers_and_the_device(changed, scale):
             assert value != was, f"{'.'.join(place)} is no change"
 
 
+def test_the_table_has_a_row_for_each_change(changed):
+    """Its second column has the parameters by name; each row has one that is changed, or none."""
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in OVERLAY.read_text().splitlines() if "|" in line
+    ]
+    named = [set(row[1].split(", ")) for row in rows[2:] if row[1]]
+    assert all(len(row) == 5 for row in rows)
+    assert [".".join(place) for place in changed if not any(names & set(place) for names in named)] == []
+    there = {key for place in changed for key in place}
+    assert [names - there for names in named if names - there] == []
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_nothing_else_is_changed(changed, scale):
     true = load(scale).model_dump(mode="json")

@@ -12,6 +12,7 @@ import pytest
 
 from rehearsal.failures import kill_command, requeue, wait_for
 from rehearsal.stage import pinned_models
+from repository import end_of
 
 pytestmark = pytest.mark.slow
 
@@ -19,11 +20,12 @@ JOBS = ("--jobs", str(max(2, os.cpu_count() or 2)))
 EMBEDDER = "*/bge-m3/*/pytorch_model.bin"
 
 
-def finished(stage, process):
+def finished(stage, cluster, process):
     """What a run said, once it has ended well."""
-    said, _ = process.communicate(timeout=3600)
+    said = end_of(process, minutes=35)
     if process.returncode:
-        pytest.fail("\n".join([said[-6000:], stage.checkout.logs()[-12000:]]))
+        queue, node = cluster.ask("squeue", "--format=%i %T %r %k"), cluster.ask("scontrol", "show", "node")
+        pytest.fail("\n".join([said[-6000:], queue, node, stage.checkout.logs()[-12000:]]))
     return said
 
 
@@ -34,14 +36,14 @@ def answers(stage, split, name):
         return [(row["index"], row["prediction"]) for row in csv.DictReader(file, delimiter="\t")]
 
 
-def test_models_and_benchmarks_arrive_over_a_bad_line(stage):
+def test_models_and_benchmarks_arrive_over_a_bad_line(stage, cluster):
     stage.hub.drop.update({"*/model-00002-of-*": 1, "*/MMStar.tsv": 1, "*/MME_RealWorld_base64_3.json": 1})
     stage.hub.slow[EMBEDDER] = 0.05
     process = stage.start(*JOBS, "--", "fetch")
     wait_for(lambda: any("pytorch_model.bin" in path for path in stage.hub.served), process)
     assert kill_command("fetch-model", stage.root) > 0, "a model was on its way"
     stage.hub.slow.clear()
-    finished(stage, process)
+    finished(stage, cluster, process)
     assert len(stage.hub.dropped) == 3
     manifests = list((stage.root / "cache/models").glob("*/*/*/manifest.json"))
     assert len(manifests) == len(pinned_models(stage.scale))
@@ -56,7 +58,7 @@ def test_two_evaluations_start_at_once_and_one_is_queued_again(stage, cluster):
     wait_for(lambda: any(len(path.read_text().splitlines()) > 1 for path in kept.glob("*.jsonl")), process)
     (job,) = (job for job in cluster.jobs("evaluate_base") if "test" in cluster.job(job)["Comment"])
     requeue(cluster, job, process)
-    finished(stage, process)
+    finished(stage, cluster, process)
     assert cluster.job(job)["Restarts"] == "1"
     log = (stage.root / f"logs/{stage.scale}/base/evaluate_base/test.log").read_text(encoding="utf-8")
     assert "answers of an earlier attempt" in log
@@ -68,7 +70,7 @@ def test_two_evaluations_start_at_once_and_one_is_queued_again(stage, cluster):
 def test_everything_up_to_the_claims(stage, cluster, experiments):
     """From photographs to the claims, every step on the way."""
     scales = [f"scales={{{stage.scale}: {{experiments: {{{experiments}}}}}}}"] if experiments else []
-    finished(stage, stage.start(*scales, *JOBS, "--", "all"))
+    finished(stage, cluster, stage.start(*scales, *JOBS, "--", "all"))
     with (stage.root / f"results/{stage.scale}/claims/claims.csv").open(newline="", encoding="utf-8") as file:
         claims = list(csv.DictReader(file))
     assert claims

@@ -40,10 +40,15 @@ def test_known_edits_pass_and_none_do_not(pictures):
     jpeg=st.integers(70, 95),
 )  # fmt: skip
 def test_whatever_an_editor_does_to_the_whole_picture_is_no_edit(pictures, move, zoom, tone, seed, jpeg):
-    picture = list(pictures.values())[seed % len(pictures)]
-    how = {"move": move, "zoom": zoom, "tone": tone, "jpeg": jpeg}
-    after = edit_filter.returned(picture, np.random.default_rng(seed), how)
-    effect = effect_of(picture, after, ALIGNED)
+    """Of photographs, compressed too; of drawn pictures as they come back.
+
+    JPEG halves the resolution of colors: around shapes of one pure color on a smooth ground it changes up to 0.02 of a
+    field, more than the least edit. Photographs have no such edges (at most 0.006, of nine under eight null edits).
+    """
+    name = list(pictures)[seed % len(pictures)]
+    how = {"move": move, "zoom": zoom, "tone": tone} | ({} if name.startswith("drawn") else {"jpeg": jpeg})
+    after = edit_filter.returned(pictures[name], np.random.default_rng(seed), how)
+    effect = effect_of(pictures[name], after, ALIGNED)
     assert failure_of(effect, effect, ALIGNED) == "edit without effect"
 
 

@@ -79,12 +79,24 @@ def test_a_picture_of_one_grey_is_like_nothing(tmp_path):
     assert known.find(photograph(PHOTOGRAPHS[0])) is None, "nothing is known"
 
 
-def test_a_broken_table_of_hashes_is_one_message(tmp_path):
-    for content in ("", "picture,hash\na,xyz\n", "a\n1\n"):
-        (tmp_path / "hashes.csv").write_text(content)
-        if content:
-            with pytest.raises(ViperError, match="is no table of hashes"):
-                Known({"some": tmp_path / "hashes.csv"}, 8)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "it has no header"),
+        ("a\n1\n", "lacks the column picture, hash"),
+        ("picture,hash\na.png,0123456789abcdef\nb.png\n", "line 3: 1 cells"),
+        *(
+            (f"picture,hash\na.png,0123456789abcdef\nb.png,{cell}\n", f"line 3: '{cell}' is no hash of 16 digits")
+            for cell in ("xyz", "-1", "", "0" * 20, "f" * 20, "0x23456789abcdef", "0123_456789abcde")
+        ),
+    ],
+)
+def test_a_broken_table_of_hashes_is_one_message(tmp_path, content, message):
+    (tmp_path / "hashes.csv").write_text(content)
+    with pytest.raises(ViperError, match=message) as caught:
+        Known({"some": tmp_path / "hashes.csv"}, 8)
+    assert "hashes.csv" in str(caught.value)
+    assert "let its rule make it again" in str(caught.value)
 
 
 # --- seeds ------------------------------------------------------------------------------------------------------------
@@ -169,6 +181,29 @@ def test_a_data_set_that_is_not_as_named_is_one_message(tmp_path, data_set):
     with pytest.raises(ViperError, match=r"data/0\.parquet cannot be read"):
         collect(tmp_path, **HUB, data=data_set)
     assert not (tmp_path / "out").exists()
+
+
+def test_damaged_pages_of_a_data_set_are_one_message(tmp_path, data_set):
+    """The end of a file, which says where its columns are, is whole; what it leads to is not."""
+    path = data_set / "data/1.parquet"
+    content = bytearray(path.read_bytes())
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    start = column.dictionary_page_offset or column.data_page_offset
+    content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(content)
+    with pytest.raises(ViperError, match=r"images\.hub\.files: .*data/1\.parquet cannot be read .*: fetch it again"):
+        collect(tmp_path, **HUB, data=data_set, shards=1)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_column_that_is_there_twice_is_one_message(tmp_path):
+    cells = pa.array([PHOTOGRAPHS[0].read_bytes()])
+    hub = {"dataset": f"a/b@{COMMIT}", "files": ["a.parquet"]}
+    pq.write_table(pa.Table.from_arrays([cells, cells, cells], ["image", "label", "image"]), tmp_path / "a.parquet")
+    with pytest.raises(ViperError, match=r"images\.hub\.column: a\.parquet has 'image' 2 times: name another"):
+        collect(tmp_path, source="hub", hub=hub, data=tmp_path, shards=1)
+    pq.write_table(pa.Table.from_arrays([cells, cells, cells], ["image", "label", "label"]), tmp_path / "a.parquet")
+    assert len(collect(tmp_path, source="hub", hub=hub, data=tmp_path, shards=1)[0]) == 1, "others do not matter"
 
 
 def test_plain_bytes_are_pictures_too(tmp_path):

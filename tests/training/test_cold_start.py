@@ -52,22 +52,68 @@ def test_imports_images_by_path_and_by_content(tmp_path):
     assert (row["prompt"], row["completion"]) == ("What?", "That.")
 
 
+def test_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path):
+    Image.new("RGB", (5, 7)).save(tmp_path / "a.png")
+    lines = [json.dumps({"prompt": f"{n}?", "images": ["a.png"], "completion": "é", "more": n}) for n in range(3)]
+    (tmp_path / "cold.jsonl").write_bytes(b"\xef\xbb\xbf" + "\n \r\n".join(lines).encode())
+    section = ColdStart(source=str(tmp_path / "cold.jsonl"), samples=2)
+    write_samples(section, seed=0, out=tmp_path / "train.parquet")
+    rows = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), split="train")
+    assert [(row["prompt"], row["completion"]) for row in rows] == [("0?", "é"), ("1?", "é")]
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"prompt": "What?", "completion": "That."}, "line 1: no images"),
-        ({"prompt": "What?", "completion": "", "images": ["a.png"]}, "line 1: no completion"),
+        ({"prompt": "What?", "completion": "That."}, "line 1: images: Field required"),
+        ({"prompt": "What?", "completion": "", "images": ["a.png"]}, "line 1: completion: String should have at least"),
+        ({"prompt": "", "completion": "That.", "images": ["a.png"]}, "line 1: prompt: String should have at least"),
+        ({"prompt": 5, "completion": "That.", "images": ["a.png"]}, "line 1: prompt: Input should be a valid string"),
+        ({"prompt": "What?", "completion": ["That."], "images": ["a.png"]}, "line 1: completion: Input should be a"),
+        ({"prompt": "What?", "completion": "That.", "images": []}, "line 1: images: List should have at least 1"),
+        ({"prompt": "What?", "completion": "That.", "images": 5}, "line 1: images: Input should be a valid array"),
+        ({"prompt": "What?", "completion": "That.", "images": {"a.png": 1}}, "line 1: images: Input should be a valid"),
+        ({"prompt": "What?", "completion": "That.", "images": "a.png"}, "line 1: images: Input should be a valid"),
+        ({"prompt": "\ud800", "completion": "That.", "images": ["a.png"]}, "line 1: Invalid JSON"),
         ({"prompt": "What?", "completion": "That.", "images": ["nowhere.png"]}, "neither a file in"),
         ({"prompt": "What?", "completion": "That.", "images": ["bm9wZQ=="]}, "cannot be read"),
-        (["What?"], "line 1: no images"),
+        (["What?"], "line 1: Input should be an object"),
         ({"prompt": "What?", "completion": "That.", "images": ["é" * 3000]}, "neither a file in"),
         ({"prompt": "What?", "completion": "That.", "images": ["a" * 3000]}, "cannot be read: not an image"),
-        ({"prompt": "What?", "completion": "That.", "images": [7]}, "an image is int"),
+        (
+            {"prompt": "What?", "completion": "That.", "images": [7]},
+            r"line 1: images\.0: Input should be a valid string",
+        ),
+        ({"prompt": "What?", "completion": "That.", "images": ["a\0.png"]}, "neither a file in"),
     ],
 )
 def test_bad_lines_are_named(tmp_path, row, message):
-    with pytest.raises(ViperError, match=message):
+    Image.new("RGB", (5, 7)).save(tmp_path / "a.png")
+    with pytest.raises(ViperError, match=message) as caught:
         write_samples(jsonl(tmp_path / "cold.jsonl", row), seed=0, out=tmp_path / "train.parquet")
+    assert "cold.jsonl, line 1" in str(caught.value)
+    assert not (tmp_path / "train.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"prompt": "caf\xe9"}', "cold.jsonl: not UTF-8 text"),
+        (b"prompt", "line 4: Invalid JSON"),
+        (b'{"prompt": ' + b"[" * 50_000, "line 4: Invalid JSON: recursion limit"),
+        (b'{"prompt": ' + b"1" * 5000 + b"}", "line 4: Invalid JSON: number out of range"),
+        (b'{"prompt": "What?", "completion": "That.", "images": ["none.png"]}', "line 4: image 'none.png' is neither"),
+    ],
+)
+def test_what_is_no_line_is_named_below_blank_ones(tmp_path, line, message):
+    Image.new("RGB", (5, 7)).save(tmp_path / "a.png")
+    section = jsonl(tmp_path / "cold.jsonl", {"prompt": "What?", "images": ["a.png"], "completion": "That."})
+    with (tmp_path / "cold.jsonl").open("ab") as file:
+        file.write(b"\n  \n" + line + b"\n")
+    with pytest.raises(ViperError, match=message) as caught:
+        write_samples(section.model_copy(update={"samples": 2}), seed=0, out=tmp_path / "train.parquet")
+    assert "training.cold_start.source" in str(caught.value)
+    assert not (tmp_path / "train.parquet").exists()
 
 
 def test_too_few_samples_and_missing_files_are_refused(tmp_path):

@@ -147,7 +147,7 @@ def test_the_scales_of_the_paper_clip_and_fit_what_they_sample():
         assert all(scale.training.phases[each].steps % 4 == 0 for each in ("csr", "vop"))
         picture, caption = processor["max_pixels"] // (2 * 14) ** 2, scale.synthesis.caption.max_new_tokens
         longest = 2 * picture + caption + 1000 + phase.max_completion_length
-        assert longest <= phase.vllm.max_length < scale.models.vlm.vllm.max_length
+        assert longest <= phase.vllm.max_length <= scale.models.vlm.vllm.max_length < scale.evaluation.vllm.max_length
         assert phase.vllm.sleep
         assert phase.vllm.gpu_share < scale.models.vlm.vllm.gpu_share
 

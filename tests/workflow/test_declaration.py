@@ -42,6 +42,17 @@ def test_sections_of_variants_have_one_order_whatever_the_hash_seed():
 
 
 @pytest.mark.slow
+def test_planning_imports_no_library_of_models_statistics_or_figures():
+    """On a cluster every job starts Snakemake; with scipy.stats each start took a quarter longer."""
+    command = [sys.executable, "-X", "importtime", "-m", "snakemake", "--dry-run", "--config", "scale=smoke"]
+    result = subprocess.run([*command, "--", "images"], cwd=ROOT, check=True, capture_output=True, text=True)
+    told = (line for line in result.stderr.splitlines() if line.startswith("import time:"))
+    imported = {line.rpartition("|")[2].strip() for line in told}
+    assert "viper.questions.painter_fidelity.plan" in imported
+    assert imported.isdisjoint({"torch", "transformers", "datasets", "scipy", "sklearn", "matplotlib"})
+
+
+@pytest.mark.slow
 def test_an_edit_of_what_fetches_models_makes_nothing_anew(tmp_path):
     """The base models stand behind every training: what is fetched is the same whatever code fetched it."""
     workflow = copy(tmp_path / "checkout")

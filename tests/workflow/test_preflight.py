@@ -49,7 +49,7 @@ def test_the_table_is_printed_each_time_and_nothing_stays(workflow):
 
 
 def test_what_is_wrong_ends_the_run_with_how_to_mend_it(workflow):
-    setting = 'scales={"smoke": {"models": {"vlm": {"engine": "vllm", "lens": null}}}}'
+    setting = 'scales={"smoke": {"models": {"vlm": {"engine": "vllm", "device": "auto", "lens": null}}}}'
     result = workflow.snakemake(setting, "--", "preflight", check=False)
     said = result.stdout + result.stderr
     assert result.returncode

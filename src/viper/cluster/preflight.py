@@ -17,12 +17,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from packaging.version import Version
+from pydantic import Field
 
 from viper.errors import ViperError
 from viper.layout import MANIFEST
+from viper.reading import read_json
+from viper.strict import Strict
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +43,10 @@ CACHES = {
 BELOW_XDG = ("HF_HOME", "VLLM_CACHE_ROOT")  # whose default follows XDG_CACHE_HOME
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "peft", "diffusers", "sentence-transformers", "vllm")
 HUB = ("huggingface.co", 443)
+_USABLE_SHARE = 0.95  # of the memory that a GPU is sold with, what its driver shows at least
 SPARE_GB = 10  # of a disk that jobs write to: shards of pictures, logs
 TRIAL_SECONDS = 120  # of all trials of models on one node
+_REMEDY = "Name what `preflight-node` wrote; without it, `snakemake … -- preflight` looks anew"
 
 State = Literal["ok", "note", "wrong"]
 
@@ -117,12 +122,14 @@ def driver(kind: Kind, cuda: str | None) -> Finding:
     return Finding("driver", f"{found[0]}, CUDA {cuda}")
 
 
-def graphics(kind: Kind, names: Sequence[str], usable: int) -> Finding:
-    """Whether there are as many GPUs as a job asks for.
+def graphics(kind: Kind, names: Sequence[str], usable: int, sizes: Sequence[float], planned: float | None) -> Finding:
+    """Whether there are as many GPUs as a job asks for, each as large as the forecast of memory takes them to be.
 
     Args:
         names: models of the GPUs that torch shows, with their memory.
         usable: how many of them have just multiplied two matrices.
+        sizes: memory of each in GiB.
+        planned: what `fit.gpu_memory` says, GiB; None: nothing is forecast.
     """
     if kind.gpu == 0:
         return Finding("GPUs", "not needed")
@@ -131,7 +138,11 @@ def graphics(kind: Kind, names: Sequence[str], usable: int) -> Finding:
         return Finding("GPUs", f"{len(names)} of {kind.gpu}", "wrong", remedy)
     if usable < len(names):
         return Finding("GPUs", f"{usable} of {len(names)} work", "wrong", f"report {platform.node()} to who runs it")
-    return Finding("GPUs", f"{len(names)} × {names[0]}")
+    found = f"{len(names)} × {names[0]}"
+    if planned is not None and min(sizes) < _USABLE_SHARE * planned:
+        remedy = f"the forecast was made for {planned:g} GiB: set fit.gpu_memory to {min(sizes):.0f} and see what fits"
+        return Finding("GPUs", found, "wrong", remedy)
+    return Finding("GPUs", found)
 
 
 def memory(kind: Kind, found_mb: int, threads: int) -> Finding:
@@ -303,18 +314,29 @@ def to_json(kind: Kind, findings: Sequence[Finding]) -> str:
     return json.dumps({"kind": kind.name, "node": platform.node(), "findings": rows}, indent=1, ensure_ascii=False)
 
 
-def table(texts: Sequence[str]) -> tuple[str, list[str]]:
-    """One table of all nodes' findings, and a sentence for each that is not as it should be.
+class Findings(Strict):
+    """What `to_json` wrote."""
 
-    Args:
-        texts: that `to_json` wrote.
+    kind: str
+    node: str
+    findings: Annotated[list[Finding], Field(min_length=1)]
+
+
+def read_findings(path: Path) -> Findings:
+    """Findings on one node.
+
+    Raises:
+        ViperError: the file is missing, or holds something else.
     """
+    return read_json(path, Findings, _REMEDY)
+
+
+def table(nodes: Sequence[Findings]) -> tuple[str, list[str]]:
+    """One table of all nodes' findings, and a sentence for each that is not as it should be."""
     import pandas as pd
 
     rows = [
-        {"node": each["node"], "for jobs of": each["kind"], **finding}
-        for each in map(json.loads, texts)
-        for finding in each["findings"]
+        {"node": node.node, "for jobs of": node.kind, **asdict(finding)} for node in nodes for finding in node.findings
     ]
     sentence = "{state}: {node}, {for jobs of}, {check}: {found}. {remedy}"
     remedies = [sentence.format_map(row) for row in rows if row["state"] != "ok"]

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from viper.completion import is_well_formed, write
 from viper.config.base import Area, Batch, Count, LeaveOutNull, Section, Seed, Tokens
-from viper.config.models import VlmSection, check_processor
+from viper.config.models import VLLM_PLACE, Vllm, VlmSection, check_processor
 from viper.config.paths import PathText
 from viper.evaluation.registry import names
 from viper.lineage import split_control
@@ -108,6 +108,11 @@ class Evaluation(Section):
         description="in place of models.vlm.processor while benchmarks are answered, and in no training: published "
         "scores are taken with more image tokens; official data only; null: the same as there",
     )
+    vllm: Vllm | None = Field(
+        None,
+        description="in place of models.vlm.vllm while benchmarks are answered: a question with several large pictures "
+        "is ten times as long as what the loop asks; official data only; null: the same as there",
+    )
     besides: list[Literal["MMVP", "CRPE_EXIST", "MME-RealWorld-Lite"]] = Field(
         [], description="official benchmarks that are scored as well, without a part in the paper's table or its mean"
     )
@@ -141,6 +146,8 @@ class Evaluation(Section):
             raise ValueError(f"besides {self.besides}: the drawn world has no such benchmarks; leave it empty")
         if self.processor and self.source == "world":
             raise ValueError(f"processor {self.processor}: drawn benchmarks are seen as in training; set it to null")
+        if self.vllm and self.source == "world":
+            raise ValueError("vllm: drawn benchmarks are asked as the loop asks, by models.vlm.vllm; set it to null")
         check_processor(self.processor or {})
         if (self.folder is None) != (self.source == "world"):
             raise ValueError(
@@ -181,12 +188,14 @@ class Evaluation(Section):
     def sections_of_answers(self, split: str, lineage: str) -> list[str]:
         """The sections that evaluating `lineage` on `split` depends on, but for the model's.
 
-        The split's size and the processor are named for official data only, as drawn benchmarks have their size.
+        The split's size, the processor and vLLM's settings are named for official data only: drawn benchmarks have
+        their size, and are asked as the loop asks.
         """
         _, control = split_control(lineage)
-        size = [f"evaluation.splits.{split}.size", "evaluation.processor"] if self.source == "official" else []
+        own = [f"evaluation.splits.{split}.size", "evaluation.processor", "evaluation.vllm"]
         begin = [f"evaluation.controls.{control}"] if control else []
-        return ["evaluation.source", "evaluation.folder", "evaluation.asking", *size, *begin]
+        official = own if self.source == "official" else []
+        return ["evaluation.source", "evaluation.folder", "evaluation.asking", *official, *begin]
 
 
 def _otherwise(evaluation: Evaluation, lineage: str) -> Otherwise:
@@ -215,7 +224,22 @@ def goes_on_from_own(evaluation: Evaluation, lineage: str) -> bool:
 
 
 def vlm_section(evaluation: Evaluation, vlm: VlmSection) -> VlmSection:
-    """The VLM's section for answering benchmarks."""
-    if evaluation.source == "world" or evaluation.processor is None:
+    """The VLM's section for answering benchmarks.
+
+    Args:
+        evaluation: the section, or as much of it as `Evaluation.sections_of_answers` names: of drawn data without what
+            is official data's own.
+    """
+    if evaluation.source == "world":
         return vlm
-    return vlm.model_copy(update={"processor": evaluation.processor})
+    own = {"processor": evaluation.processor, "vllm": evaluation.vllm}
+    return vlm.model_copy(update={name: value for name, value in own.items() if value is not None})
+
+
+def vllm_place(evaluation: Evaluation) -> str:
+    """Where the settings of vLLM stand by which benchmarks are answered: what a message about them names.
+
+    Args:
+        evaluation: see `vlm_section`.
+    """
+    return VLLM_PLACE if evaluation.source == "world" or evaluation.vllm is None else "evaluation.vllm"

@@ -8,6 +8,8 @@ from viper.config.base import Area, Count, LeaveOutNull, Natural, Pixels, Sectio
 from viper.config.hub import Pinned
 from viper.config.paths import PathText
 
+MAX_ASPECT = 200  # the processors of Qwen's models stop at longer pictures
+
 Side = Annotated[Pixels, Field(ge=8)]
 
 
@@ -27,6 +29,15 @@ class HubPhotographs(Section):
         min_length=1, description="paths in the data set, such as data/train-00000-of-00040.parquet: as many as needed"
     )
     column: str = Field("image", min_length=1, description="with the bytes of a picture, or bytes and path, as the hub")
+
+    @model_validator(mode="after")
+    def _check_files(self) -> "HubPhotographs":
+        for file in self.files:
+            if file.startswith("/") or ".." in file.split("/"):
+                raise ValueError(f"files: {file!r} leads out of the data set: name a path in it")
+        if len(set(self.files)) < len(self.files):
+            raise ValueError("files names one twice, whose pictures would be taken for duplicates: keep each once")
+        return self
 
 
 class Images(Section):
@@ -73,10 +84,18 @@ class Images(Section):
             raise ValueError(
                 f"source is '{self.source}', and hub is {'not ' * (self.hub is None)}given: a data set is named by both"
             )
+        if self.image_size and max(self.image_size) > MAX_ASPECT * min(self.image_size):
+            raise ValueError(
+                f"image_size {list(self.image_size)}: one side is more than {MAX_ASPECT} times the other, and "
+                "processors of Qwen's models refuse such pictures: make it less"
+            )
         if self.source == "world" and self.benchmark_distance is not None:
             raise ValueError("benchmark_distance is for photographs, and source is 'world': leave it out")
         if self.more and self.source != "folder":
-            raise ValueError(f"more names {', '.join(self.more)} but source is '{self.source}': raise number instead")
+            raise ValueError(
+                f"more names {', '.join(self.more)}, which are photographs in folders, and source is '{self.source}': "
+                "raise number instead, with which all shards are made anew"
+            )
         for where, part in (("", self), *((f"more.{name}.", part) for name, part in self.more.items())):
             if part.shards > part.number:
                 raise ValueError(

@@ -134,6 +134,25 @@ class Vllm(Section):
         "whatever else is on the GPU; waking up takes seconds",
     )
 
+    def check_room(self, place: str, key: str, tokens: int) -> None:
+        """Stop where an answer leaves no room for its prompt.
+
+        Args:
+            place: where these settings stand.
+            key: the parameter by which an answer may have so many tokens.
+
+        Raises:
+            ValueError: both parameters with their values.
+        """
+        if self.max_length is not None and self.max_length <= tokens:
+            raise ValueError(
+                f"{place}.max_length {self.max_length} leaves no room for a prompt beside {key} {tokens}: raise the "
+                "first, or lower the second"
+            )
+
+
+VLLM_PLACE = "models.vlm.vllm"  # where those of a scale's VLM stand, for messages
+
 
 class VlmSection(Section):
     """The base VLM: any transformers `AutoModelForImageTextToText` with its `AutoProcessor`."""
@@ -161,6 +180,17 @@ class VlmSection(Section):
             raise ValueError(
                 f"lens does not go together with engine {self.engine}, whose pictures are prepared elsewhere: set "
                 "engine to transformers, or lens to null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_device(self) -> "VlmSection":
+        if self.engine == "vllm" and self.device in ("cpu", "mps"):
+            raise ValueError(f"engine vllm is for GPUs, and device is {self.device}: set engine: auto")
+        if self.attention == "flash_attention_2" and (self.device in ("cpu", "mps") or self.dtype == "float32"):
+            raise ValueError(
+                f"attention flash_attention_2 is for device cuda and dtype bfloat16, not for {self.device} and "
+                f"{self.dtype}: set attention: sdpa"
             )
         return self
 

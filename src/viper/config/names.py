@@ -5,7 +5,7 @@ from collections.abc import Iterable
 # Rules and targets of rules/, beside those that experiments make; tests/config/test_names.py holds this to the files.
 RULES = (
     "ablation_tables", "admission", "all", "assemble_datasets", "attention_table", "audit_steps", "audit_synthesis",
-    "bench", "benchmarks", "calibrate_tau", "calibrate_tau_of_variant",
+    "archive", "bench", "benchmarks", "calibrate_tau", "calibrate_tau_of_variant",
     "caption_images", "captions", "claims", "cold_samples", "collect_images", "cost",
     "critique_captions", "critiques", "dataset", "describe_datasets", "draw_images", "edit_images", "edits", "evaluate",
     "evaluate_base", "fetch", "fetch_benchmark", "fetch_benchmark_pictures", "fetch_model", "fetch_photographs",

@@ -17,7 +17,8 @@ def usable(path: str) -> str:
     """
     if "{" in path or "}" in path:
         raise ValueError(f"{path!r} has braces, which Snakemake takes for a wildcard: rename the file or folder")
-    if any(unicodedata.category(character).startswith("C") for character in path):
+    is_plain = path.isprintable()  # a quick answer for nearly all
+    if not is_plain and any(unicodedata.category(character).startswith("C") for character in path):
         raise ValueError(f"{path!r} has a control character or one that is no text: rename the file or folder")
     if path.startswith("~"):
         raise ValueError(f"{path!r}: '~' is not expanded here: write the folder's whole path")

@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
 from viper.config.analysis import Analysis
 from viper.config.base import LONGEST_LINEAGE, Few, LeaveOutNull, Section, Seed
-from viper.config.evaluation import Evaluation
+from viper.config.evaluation import Evaluation, vllm_place, vlm_section
 from viper.config.fit import Fit
 from viper.config.hub import fill_paths, fill_variant
 from viper.config.images import Images
 from viper.config.inheritance import merge
-from viper.config.models import Models
+from viper.config.models import VLLM_PLACE, Models
 from viper.config.names import collision
 from viper.config.places import NAME
 from viper.config.pretraining import Pretraining
@@ -39,6 +40,11 @@ class Scale(Section):
     question_seeds: Few | None = Field(
         None,
         description="of the seeds at most so many, the first ones, for the open questions; all where it is left out",
+    )
+    replicates: str | None = Field(
+        None,
+        pattern=NAME,
+        description="the scale that this one repeats with other seeds and items: recorded beside it, under its name",
     )
     experiments: Annotated[dict[str, list[str]], LeaveOutNull] = Field(
         description="experiment → the lineages that it compares"
@@ -109,6 +115,34 @@ class Scale(Section):
                 raise ValueError(where + drawn)
         return self
 
+    @model_validator(mode="after")
+    def _check_gpus(self) -> "Scale":
+        """A job gets the GPUs that it asks for and sees no other, on a cluster or not."""
+        machine = self.training.machine
+        needs = {"training.machine": (machine.job, machine.device, machine.devices_of_node)}
+        needs |= {
+            f"models.{part}": (section.job, section.device, 1)
+            for part in ("vlm", "painter", "editor")
+            for section in [getattr(self.models, part)]
+        }
+        for place, (job, device, devices) in needs.items():
+            if device == "cuda" and job.gpu < devices:
+                raise ValueError(
+                    f"{place}.job.gpu {job.gpu}: the step runs on {devices} GPU{'s' * (devices > 1)} of a node and has "
+                    f"those alone that it asks for: raise it to {devices}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> "Scale":
+        """Room for more than the answer; whether it is enough for the prompt, `viper fit` says."""
+        for step in ("caption", "critique", "refine", "entities"):
+            tokens = getattr(self.synthesis, step).max_new_tokens
+            self.models.vlm.vllm.check_room(VLLM_PLACE, f"synthesis.{step}.max_new_tokens", tokens)
+        vllm, tokens = vlm_section(self.evaluation, self.models.vlm).vllm, self.evaluation.asking.max_new_tokens
+        vllm.check_room(vllm_place(self.evaluation), "evaluation.asking.max_new_tokens", tokens)
+        return self
+
     @property
     def has_truth(self) -> bool:
         """Whether labels can be held to the truth of the pictures."""
@@ -129,12 +163,16 @@ class Scale(Section):
         asked = self.open_questions.asked
         if self.has_truth:
             return asked
-        drawn = {name for name in self.variants if _only_drawn(self.under(name))}
         return {
             name: section
             for name, section in asked.items()
-            if not section.needs_truth and drawn.isdisjoint(map(variant_of, section.lineages))
+            if not section.needs_truth and self._only_drawn.isdisjoint(map(variant_of, section.lineages))
         }
+
+    @cached_property  # asked for thirty times while a scale is checked; a copy keeps it, as no copy has other variants
+    def _only_drawn(self) -> frozenset[str]:
+        """The variants that only drawn pictures can have."""
+        return frozenset(name for name in self.variants if _only_drawn(self.under(name)))
 
     def under(self, variant: str) -> "Scale":
         """The scale as a variant changes it; the scale itself for ''.
@@ -294,6 +332,16 @@ class Scale(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_engines(self) -> "Scale":
+        for name, phase in self.training.phases.items() if self.training.machine.device == "cpu" else ():
+            if isinstance(phase, Grpo) and phase.engine == "vllm":
+                raise ValueError(
+                    f"training.phases.{name}: engine vllm is for GPUs, and training.machine.device is cpu: set "
+                    "engine: auto"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_attention(self) -> "Scale":
         if "figure_attention" in self.experiments and self.evaluation.attention is None:
             raise ValueError(
@@ -334,6 +382,12 @@ class Params(Section):
                 raise ValueError(
                     f"scale name {name[:40]!r} becomes a folder: use only small letters and digits, 32 at most, "
                     f"and not '{RECORDED}', where the recorded run is shown"
+                )
+        for name, scale in self.scales.items():
+            if scale.replicates is not None and scale.replicates not in self.scales.keys() - {name}:
+                others = ", ".join(other for other in self.scales if other != name)
+                raise ValueError(
+                    f"scales.{name}.replicates {scale.replicates!r} is no other scale: choose among {others}"
                 )
         if self.scale not in self.scales:
             raise ValueError(

@@ -172,12 +172,7 @@ class Grpo(AnyPhase):
 
     @model_validator(mode="after")
     def _check_length(self) -> "Grpo":
-        longest = self.vllm.max_length
-        if longest is not None and longest <= self.max_completion_length:
-            raise ValueError(
-                f"vllm.max_length {longest} leaves no room for a prompt beside max_completion_length "
-                f"{self.max_completion_length}: raise the first, or lower the second"
-            )
+        self.vllm.check_room("vllm", "max_completion_length", self.max_completion_length)
         return self
 
     @model_validator(mode="after")
@@ -212,6 +207,15 @@ class TrainingJob(JobSection):
         description="seconds before its end at which Slurm tells a job of it, which then saves a checkpoint; as many "
         "as that takes, and a step. 0: never",
     )
+
+    @model_validator(mode="after")
+    def _check_notice(self) -> "TrainingJob":
+        if self.notice >= 60 * self.runtime:
+            raise ValueError(
+                f"notice {self.notice} seconds before the end of a job of {self.runtime} minutes is its start: lower "
+                "notice, or raise runtime"
+            )
+        return self
 
 
 class Machine(Section):

@@ -111,7 +111,7 @@ def _assemble_datasets(job: Job, scale: Scale, rates: Rates) -> Estimate:
     """Both data sets hold their pictures once more: seed images, and of pairs the edited ones."""
     synthesis, editor = scale.synthesis, rates.models.get(_name(scale, "editor"))
     edited = editor.picture if editor else 0
-    seed = rates.photograph.megabytes if scale.images.source == "folder" else edited
+    seed = rates.photograph.megabytes if scale.images.source != "world" else edited
     pairs = synthesis.vop_size + synthesis.vop_held_out
     disk = 1e6 * (synthesis.csr_size * seed + pairs * (seed + edited))
     return Estimate(rates.light[job.rule], disk, "estimate")

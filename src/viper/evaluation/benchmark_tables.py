@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from viper import digests
+from viper.config.images import MAX_ASPECT
 from viper.errors import ViperError
 from viper.pictures import PictureError, read_picture
 
@@ -36,6 +37,7 @@ _REFERENCE = 64  # characters: a shorter picture cell is the index of the row th
 _INDEX = re.compile(r"\w[\w.:/ -]{0,199}")
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
 _FILE = re.compile(r"""[^\x00-\x1f'"`\[\]{}$;*?<>|\\:]{1,500}""")
+_LONGEST_NAME = 255  # bytes of a file's or a folder's name, on nearly every file system
 # One string of a list, in quotes: unrolled, so that its time is linear.
 _STRING = re.compile(r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)*\"""", re.DOTALL)
 # What is missing where it is empty: VLMEvalKit asks so for options and hints, and takes anything else as text.
@@ -147,7 +149,8 @@ def read_list(cell: str) -> list[str]:
             raise CellError(f"is not a list of at most {MAX_LIST} strings in quotes, and nothing else is read")
         try:
             found.append(ast.literal_eval(entry[0]) if "\\" in entry[0] else entry[0][1:-1])
-        except (SyntaxError, ValueError) as error:  # an escape that is none
+            found[-1].encode()
+        except (SyntaxError, ValueError) as error:  # an escape that is none, or that is half a character
             raise CellError("holds a string with a broken escape") from error
         place = _after_blanks(text, entry.end())
         if place != end and text[place] != ",":
@@ -198,15 +201,22 @@ def _paths(cell: str) -> list[str]:
     for file in files:
         if not _FILE.fullmatch(file) or file.startswith("/") or ".." in PurePosixPath(file).parts:
             raise CellError("does not name a file inside the benchmark's folder of pictures")
+        if any(len(part.encode()) > _LONGEST_NAME for part in PurePosixPath(file).parts):
+            raise CellError(f"has a name of more than {_LONGEST_NAME} bytes, which no file can have")
     return files
 
 
 def _confined(file: str, pictures: Path, *, are_known: bool) -> str:
     """The path of a picture that lies in the benchmark's folder already, links followed."""
-    path = (pictures / file).resolve()
-    if not path.is_relative_to(pictures.resolve()):
+    try:
+        path = (pictures / file).resolve()
+        is_inside, is_file = path.is_relative_to(pictures.resolve()), path.is_file()
+    except (OSError, RuntimeError) as error:  # a folder on the way is closed; a link leads to itself
+        reason = error.strerror if isinstance(error, OSError) else "a link on the way leads back to itself"
+        raise CellError(f"names a file that cannot be reached in {pictures}: {reason}") from error
+    if not is_inside:
         raise CellError(f"names a file outside {pictures}")
-    if not path.is_file():
+    if not is_file:
         raise CellError(f"names a file that is not in {pictures}")
     if not are_known:
         _decode(path)
@@ -243,9 +253,14 @@ def _unpack_one(text: str, path: Path) -> str:
 
 def _decode(source: bytes | Path) -> None:
     try:
-        read_picture(source, most_pixels=MOST_PIXELS)
+        width, height = read_picture(source, most_pixels=MOST_PIXELS).size
     except PictureError as error:
         raise CellError(f"is no picture that can be read: {error.reason}") from error
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise CellError(
+            f"is a picture of {width} x {height} pixels: one side is more than {MAX_ASPECT} times the other, and "
+            "processors of Qwen's models refuse such pictures"
+        )
 
 
 def _follow_references(path: Path, rows: list[dict], numbers: list[int], seen: dict[str, int]) -> None:

@@ -59,14 +59,16 @@ def register(app: typer.Typer) -> None:
     @app.command("unpack-benchmark")
     def unpack_benchmark(
         name: Annotated[str, typer.Argument(help="An official benchmark, such as MMStar.")],
-        table: Annotated[Path, typer.Option(help="Its published table.")],
+        table: Annotated[Path, typer.Option(help="Its published table, <name>.tsv.")],
         pictures: Annotated[Path, typer.Option(help="Folder of the pictures that the table only names, if it does.")],
         folder: Annotated[Path, typer.Option(help="Folder to make: table.tsv, pictures, manifest.json.")],
     ) -> None:
         """Unpack a benchmark, once for all jobs, into a small table and picture files; each picture is decoded once."""
+        from viper.evaluation.official import check_name
         from viper.evaluation.unpacked import unpack
         from viper.evaluation.vlmevalkit import require_data
 
+        check_name(name, table)  # so that what is held to its MD5 is this table
         require_data(name, table.parent)
         unpack(name, table, pictures, folder)
 
@@ -86,7 +88,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Answer and score all benchmarks with one checkpoint, through VLMEvalKit."""
-        from viper.config.evaluation import asking_of, vlm_section
+        from viper.config.evaluation import asking_of, vllm_place, vlm_section
         from viper.digests import digest
         from viper.evaluation.run import evaluate
         from viper.evaluation.vlmevalkit import import_vlmeval
@@ -105,7 +107,7 @@ def register(app: typer.Typer) -> None:
         folder = model_folder(checkpoint)
         with only_writer(work), explain_failed_write(work.parent):
             results = evaluate(
-                load_vlm(folder, vlm_section(evaluation, sections.models.vlm)),
+                load_vlm(folder, vlm_section(evaluation, sections.models.vlm), vllm_place(evaluation)),
                 benchmark,
                 asking_of(evaluation, lineage),
                 own=own or [],

@@ -12,10 +12,10 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from viper.errors import ViperError
 from viper.reading import validated
@@ -34,18 +34,30 @@ _BLOCK = 2**24  # characters read at once
 _MOST = 2**30  # characters of one item
 
 
+def _writable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"its character {error.start + 1} is half of one, which no file can hold") from error
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_writable)]
+_Option = Annotated[str, Field(pattern=rf"^\([{_LETTERS}]\)")]  # as published: "(A) 3"
+
+
 class Item(BaseModel):
     """What is read of an item of a chunk; it may have more."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    index: str
-    image: str
-    question: str
-    options: list[str] = Field(alias="multi-choice options", min_length=len(_LETTERS))
-    answer: str
-    category: str
-    subcategory: str = Field(alias="l2-category")
+    index: _Text
+    image: _Text
+    question: _Text
+    options: list[_Option] = Field(alias="multi-choice options", min_length=len(_LETTERS))
+    answer: _Text
+    category: _Text
+    subcategory: _Text = Field(alias="l2-category")
 
 
 def write_table(chunks: Sequence[Path], output: Path) -> int:
@@ -72,18 +84,23 @@ def read_items(chunk: Path) -> Iterator[Any]:
     """The entries of a JSON list, one at a time, however long the list is.
 
     Raises:
-        ViperError: it is no JSON list of entries, ends early, or has an entry of more than a gigabyte.
+        ViperError: it is no JSON list of entries, ends early, goes on behind the list, or has an entry of more than a
+            gigabyte, or that Python does not read.
     """
-    decoder, text, place, mark = json.JSONDecoder(), "", 0, "["
+    decoder, text, place, mark, number = json.JSONDecoder(), "", 0, "[", 0
     try:
         with chunk.open(encoding="utf-8") as file:
             while True:
                 text, place = _at_next(file, text, place)
                 if text[place : place + 1] == "]" and mark == ",":
+                    text, place = _at_next(file, text, place + 1)
+                    if place < len(text):
+                        raise ViperError(f"{chunk}: goes on behind its list of {number} items. {_REMEDY}")
                     return
                 if text[place : place + 1] != mark:
                     raise ViperError(f"{chunk}: is no JSON list, or ends early. {_REMEDY}")
-                entry, text, place = _entry(decoder, file, text, place + 1, chunk)
+                number += 1
+                entry, text, place = _entry(decoder, file, text, place + 1, chunk, number)
                 yield entry
                 mark = ","
     except UnicodeDecodeError as error:
@@ -99,7 +116,9 @@ def _at_next(file: TextIO, text: str, place: int) -> tuple[str, int]:
     return text, place
 
 
-def _entry(decoder: json.JSONDecoder, file: TextIO, text: str, place: int, chunk: Path) -> tuple[Any, str, int]:
+def _entry(
+    decoder: json.JSONDecoder, file: TextIO, text: str, place: int, chunk: Path, number: int
+) -> tuple[Any, str, int]:
     """The entry at a place of the text, read on as far as it takes; the text, and the place behind the entry."""
     step = _BLOCK
     while True:
@@ -109,6 +128,9 @@ def _entry(decoder: json.JSONDecoder, file: TextIO, text: str, place: int, chunk
                 return entry, text, end
         except json.JSONDecodeError:
             pass
+        except (RecursionError, ValueError) as error:  # more text would not help
+            reason = "is nested too deeply" if isinstance(error, RecursionError) else "has a number of too many digits"
+            raise ViperError(f"{chunk}, item {number}: {reason}. {_REMEDY}") from error
         more = file.read(step) if len(text) - place < _MOST else ""
         if not more:
             raise ViperError(f"{chunk}: has something else than items, or ends in the middle of one. {_REMEDY}")
@@ -118,7 +140,7 @@ def _entry(decoder: json.JSONDecoder, file: TextIO, text: str, place: int, chunk
 
 def _row(item: Any, where: str) -> list[str]:
     read = validated(item, Item, where, _REMEDY)
-    options = [option[4:] for option in read.options[: len(_LETTERS)]]  # without "(A) "
+    options = [option[3:].removeprefix(" ") for option in read.options[: len(_LETTERS)]]  # without "(A) "
     lines = _INTRODUCTION + "\n".join(read.options)
     return [read.index, read.image, read.question, lines, *options, read.answer, read.category, read.subcategory]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from viper.errors import ViperError
 from viper.evaluation import mme_realworld
 from viper.evaluation.downloads import download
+from viper.evaluation.registry import OFFICIAL
 from viper.evaluation.vlmevalkit import require_data, source_url
 from viper.files import atomic_write
 from viper.models.hub import fetch_data
@@ -28,14 +29,28 @@ MIRRORS = {
 MANTIS = ("TIGER-Lab/Mantis-Eval@1d6fcb99bd0e562425e650b490cc4dfd5cf94e53", "mantis_eval/test-00000-of-00001.parquet")
 
 
+def check_name(name: str, table: Path) -> None:
+    """Whether `table` can be the published file of `name`: everything finds a benchmark by its file's name.
+
+    Raises:
+        ViperError: there is no such official benchmark, or its file is called otherwise.
+    """
+    if name not in OFFICIAL:
+        raise ViperError(f"{name}: there is no official benchmark of that name; there are {', '.join(OFFICIAL)}")
+    if table.name != f"{name}.tsv":
+        raise ViperError(f"{table}: the file of the benchmark {name} is called {name}.tsv: name it so")
+
+
 def fetch_benchmark(name: str, output: Path) -> None:
     """Make `output`, `<folder>/<name>.tsv`, the published file of benchmark `name`.
 
     What was downloaded from the hub is kept beside it until it is whole: an interrupted download goes on.
 
     Raises:
-        ViperError: no source has it (the message says why, and where to put the file), or it is not the published one.
+        ViperError: see `check_name`; no source has it (the message says why, and where to put the file), or it is not
+            the published one.
     """
+    check_name(name, output)
     kept = output.with_name(f".{name}.download")
     with atomic_write(output) as partial:
         _MADE_HERE.get(name, _download_intact)(name, partial, kept, output)

@@ -50,6 +50,8 @@ def fit(
         found = found.model_copy(update={"fit": found.fit.model_copy(update={"gpu_memory": gpu_memory})})
     if found.fit.gpu_memory is None:
         raise ViperError(f"scale {scale} names no GPUs: give --gpu-memory, or fit.gpu_memory in its file")
+    if output is not None and output.is_dir():  # said before the minutes that counting takes
+        raise ViperError(f"--output {output}: a folder: name a file in it")
     used = engine or _installed()
     forecasts = forecast(found, used)
     if forecasts:

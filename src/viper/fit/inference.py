@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from viper.config.models import EditorSection, Vllm
+from viper.config.evaluation import vllm_place, vlm_section
+from viper.config.models import VLLM_PLACE, EditorSection, Vllm, VlmSection
 from viper.config.schema import Scale
 from viper.config.values import has_place, value_at
 from viper.fit import passes
@@ -92,8 +93,12 @@ def _answering(what: str, engine: str, scale: Scale) -> Step:
     return build(what, scale)
 
 
+def _section(what: str, scale: Scale) -> VlmSection:
+    return vlm_section(scale.evaluation, scale.models.vlm) if what == "evaluation" else scale.models.vlm
+
+
 def _by_vllm(what: str, scale: Scale) -> Step:
-    share, description, asked = scale.models.vlm.vllm, _vlm(scale), _asked(what, scale)
+    share, description, asked = _section(what, scale).vllm, _vlm(scale), _asked(what, scale)
     rows = _rows(what, scale)
     parts, length, note = engine_parts(description, share, asked, rows, ALONE)
     room = share.gpu_share * scale.fit.bytes
@@ -188,11 +193,14 @@ def _answering_levers(what: str, engine: str, scale: Scale) -> Mapping[str, list
     section = scale.models.vlm
     found: dict[str, list] = {}
     if _used(engine, scale) == "vllm":
-        if has_place(scale, "models.vlm.vllm.max_length"):
-            asked, config = [*synthesis_prompts(scale), *evaluation_prompts(scale)], _vlm(scale).config
+        place = vllm_place(scale.evaluation) if what == "evaluation" else VLLM_PLACE
+        if has_place(scale, f"{place}.max_length"):
+            asked, config = _asked(what, scale), _vlm(scale).config
+            if vllm_place(scale.evaluation) == VLLM_PLACE:  # one length for both
+                asked = [*synthesis_prompts(scale), *evaluation_prompts(scale)]
             needed = max(prompt.tokens(config) + answer for prompt, answer in asked)
-            found["models.vlm.vllm.max_length"] = [-(-needed // 256) * 256]
-            found["models.vlm.vllm.gpu_share"] = [0.9]
+            found[f"{place}.max_length"] = [-(-needed // 256) * 256]
+            found[f"{place}.gpu_share"] = [0.9]
     else:
         found["models.vlm.batch_size"] = [size for size in (8, 4, 2, 1) if size < section.batch_size]
     of_evaluation = what == "evaluation" and scale.evaluation.processor

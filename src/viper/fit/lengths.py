@@ -34,9 +34,12 @@ class Prompt:
 
 
 def picture_pixels(scale: Scale) -> int:
-    """Pixels of the largest picture that reaches the VLM while data are made, and in training."""
-    most = scale.models.vlm.processor.get("max_pixels")
-    return min(most, scale.images.max_pixels) if most else scale.images.max_pixels
+    """Pixels of the largest picture that reaches the VLM while data are made, and in training.
+
+    The processor scales up what is smaller than its least.
+    """
+    least, most = (scale.models.vlm.processor.get(f"{end}_pixels") for end in ("min", "max"))
+    return max(least or 0, min(most or scale.images.max_pixels, scale.images.max_pixels))
 
 
 def benchmark_pixels(scale: Scale) -> int:

@@ -2,21 +2,37 @@
 
 import glob
 import hashlib
-import json
 import os
 import pickle
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel
 
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.manifest import DOWNLOAD_NOTES, model_files, sha256, write_manifest
+from viper.reading import read_json
 
 _NOTES = Path(DOWNLOAD_NOTES) / "huggingface" / "download"
+_NOTE = re.compile(r"([0-9a-f]{40})\n([0-9a-f]{64}|[0-9a-f]{40})\n")  # a commit and a hash, each a line of its own
+_PIPELINE = "model_index.json"
+# What torch's models are read from; of pickles these only, since a repository has other .bin files beside its weights.
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "diffusion_pytorch_model*.bin")
+_WITHOUT_WEIGHTS = ("Tokenizer", "Processor", "FeatureExtractor", "Scheduler")  # in the class of a pipeline's part
 _SHA256_DIGITS = 64
 _CONVERTED = "converted_from_sha256"
 _FEW = 9  # files that a message names one by one
+
+
+class _Index(BaseModel):
+    """What is read of an index of weights: which file holds each."""
+
+    weight_map: dict[str, str]
 
 
 def fetch_model(pinned: str, folder: Path) -> Path:
@@ -27,7 +43,8 @@ def fetch_model(pinned: str, folder: Path) -> Path:
 
     Raises:
         ViperError: the hub cannot be reached and the folder is incomplete; the model needs a licence to be accepted; it
-            or its commit does not exist; a file is not the one that the commit names.
+            or its commit does not exist; weights or a part of a pipeline are missing; a file is not the one that the
+            commit names, or is an index that cannot be read.
     """
     name, _, commit = pinned.partition("@")
     command = f"hf download {name} --revision {commit} --local-dir {folder}"
@@ -39,6 +56,7 @@ def fetch_model(pinned: str, folder: Path) -> Path:
 
         # Without a network it accepts a folder that is complete by the list of files it has noted there.
         snapshot_download(name, revision=commit, local_dir=folder)
+    _check_whole(folder, command)
     _check(folder, commit, command)
     _convert_pickles(folder)
     return write_manifest(folder)
@@ -112,34 +130,77 @@ def explained(what: str, by_hand: str) -> Iterator[None]:
 
 
 def _notes(folder: Path) -> dict[str, tuple[str, str]]:
-    """File → (commit, hash), as huggingface_hub noted them when it downloaded the file."""
+    """File → (commit, hash), as huggingface_hub noted them when it downloaded the file; a broken note says nothing."""
     notes = {}
     for path in sorted((folder / _NOTES).rglob("*.metadata")):
-        commit, digest, *_ = path.read_text(encoding="utf-8").splitlines()
-        notes[path.relative_to(folder / _NOTES).as_posix().removesuffix(".metadata")] = (commit, digest)
+        try:
+            found = _NOTE.match(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            continue
+        if found:
+            notes[path.relative_to(folder / _NOTES).as_posix().removesuffix(".metadata")] = (found[1], found[2])
     return notes
 
 
-def _missing_shards(folder: Path) -> list[str]:
+def _check_whole(folder: Path, command: str) -> None:
+    """Weights must be there, with every shard that an index names and every part that a pipeline has.
+
+    Without a network huggingface_hub takes whatever lies in a folder for the model where it has noted no list of files,
+    also the few small files with which a download that was killed had begun.
+
+    Raises:
+        ViperError: some are missing, all of them in one message; an index of weights or of parts cannot be read.
+    """
+    again = f"get it again with `{command}`"
+    damaged = f"The file is damaged: remove it and {again}"
+    files = {path.relative_to(folder).as_posix() for path in model_files(folder)}
+    missing = _missing_shards(folder, files, damaged)
+    if _PIPELINE in files:
+        missing += _missing_parts(read_json(folder / _PIPELINE, dict[str, Any], damaged), files)
+    if not missing and not _has_weights(files):
+        missing = [f"weights ({' or '.join(_WEIGHTS)})"]
+    if missing:
+        raise ViperError(f"{folder} lacks {', '.join(missing)}: {again}")
+
+
+def _missing_shards(folder: Path, files: set[str], damaged: str) -> list[str]:
     """Files of weights that an index names and that are not there."""
-    missing = set()
-    for index in folder.rglob("*.index.json"):
-        for shard in json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values():
-            if not (index.parent / shard).is_file():
-                missing.add((index.parent / shard).relative_to(folder).as_posix())
-    return sorted(missing)
+    named = {
+        PurePosixPath(index).parent / shard
+        for index in sorted(files)
+        if index.endswith(".index.json")
+        for shard in read_json(folder / index, _Index, damaged).weight_map.values()
+    }
+    return sorted({path.as_posix() for path in named} - files)
+
+
+def _missing_parts(pipeline: dict[str, Any], files: set[str]) -> list[str]:
+    """Parts of a pipeline, named as [library, class], that have no files, or a model's configuration and no weights."""
+    missing = []
+    for name, value in pipeline.items():
+        # A part that is left out is [null, null]; names with an underscore are the pipeline's own settings.
+        if name.startswith("_") or not isinstance(value, list) or [type(each) for each in value] != [str, str]:
+            continue
+        part = {file for file in files if file.startswith(f"{name}/")}
+        is_model = f"{name}/config.json" in part and not any(kind in value[1] for kind in _WITHOUT_WEIGHTS)
+        if not part:
+            missing.append(f"the part {name}")
+        elif is_model and not _has_weights(part):
+            missing.append(f"the weights of the part {name}")
+    return missing
+
+
+def _has_weights(files: set[str]) -> bool:
+    return any(fnmatchcase(PurePosixPath(file).name, pattern) for file in files for pattern in _WEIGHTS)
 
 
 def _check(folder: Path, commit: str, command: str) -> None:
     """Every file must be the one that the commit names.
 
     Raises:
-        ViperError: a file was changed or cut off, belongs to another commit, is missing, or came in another way.
+        ViperError: a file was changed or cut off, belongs to another commit, or came in another way.
     """
     again = f"get it again with `{command}`"
-    missing = _missing_shards(folder)
-    if missing:
-        raise ViperError(f"{folder} lacks {', '.join(missing)}: {again}")
     notes = _notes(folder)
     for path in model_files(folder):
         name = path.relative_to(folder).as_posix()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viper.config.models import Vllm, VlmSection
+from viper.config.models import VLLM_PLACE, Vllm, VlmSection
 from viper.models.base import Chat, check_seeds, pick_device
 from viper.models.chats import completion_of, messages
 from viper.models.engine import NEVER, check_prompts, check_room, explained
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from vllm import LLM
 
 _MOST_IMAGES = 8  # of a chat; Mantis-Eval and BLINK have up to five
-_SECTION = "models.vlm.vllm"
 
 
-def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
+def load_vllm(path: str | Path, section: VlmSection, place: str = VLLM_PLACE) -> "VllmVLM":
     """Start vLLM with the model at `path`. `viper.models.engine.pick_engine` has said that it can be used.
+
+    Args:
+        place: where `section.vllm` stands, for messages.
 
     Raises:
         ViperError: the folder holds what would run, or is damaged (`viper.models.folder`); the GPU has too little
@@ -32,7 +34,7 @@ def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
 
     pick_device(section.device)
     check_vlm_folder(path)
-    with explained(_SECTION, section.vllm):
+    with explained(place, section.vllm):
         from vllm import LLM
 
         engine = LLM(
@@ -51,7 +53,7 @@ def load_vllm(path: str | Path, section: VlmSection) -> "VllmVLM":
             engine.sleep(level=1)
     processor = load_processor(path, **section.processor)
     log_ready()
-    return VllmVLM(engine, processor, section.vllm)
+    return VllmVLM(engine, processor, section.vllm, place)
 
 
 class VllmVLM:
@@ -61,10 +63,13 @@ class VllmVLM:
         engine: a vLLM `LLM`, or anything with its `generate`.
         processor: the processor that the engine is supposed to agree with.
         settings: what the engine was started with; asleep, where that says so.
+        place: where these stand.
     """
 
-    def __init__(self, engine: "LLM", processor: "ProcessorMixin", settings: Vllm | None = None):
-        self.engine, self.processor, self.settings = engine, processor, settings or Vllm()
+    def __init__(
+        self, engine: "LLM", processor: "ProcessorMixin", settings: Vllm | None = None, place: str = VLLM_PLACE
+    ):
+        self.engine, self.processor, self.settings, self.place = engine, processor, settings or Vllm(), place
 
     def answer(
         self, chats: list[Chat], *, max_new_tokens: int, temperature: float = 0.0, seeds: Sequence[int] = ()
@@ -85,9 +90,9 @@ class VllmVLM:
         ]
         drawn = seeds if temperature > 0 else [None] * len(chats)
         sampling = [self._sampling(max_new_tokens, temperature, seed) for seed in drawn]
-        with explained(_SECTION, self.settings), self._awake():
+        with explained(self.place, self.settings), self._awake():
             outputs = self.engine.generate(prompts, sampling_params=sampling)
-        check_room(_SECTION, self.settings, [output.prompt_token_ids for output in outputs], max_new_tokens)
+        check_room(self.place, self.settings, [output.prompt_token_ids for output in outputs], max_new_tokens)
         # One with most images a call stands for all: expanding all twice would cost as much as answering them.
         number = max(range(len(chats)), key=lambda index: len(chats[index].images))
         made = self.processor(text=[texts[number]], images=chats[number].images or None)["input_ids"]

@@ -66,7 +66,7 @@ def dvc_yaml_command(
         typer.echo(f"dvc.yaml agrees with the Snakemake graph of scale {name}: {len(planned)} stages")
         return
     with atomic_write(dvc_yaml.DVC_YAML) as partial:
-        partial.write_text(dvc_yaml.text(*dvc_yaml.plan(scale=scale)), encoding="utf-8")
+        partial.write_text(dvc_yaml.text(dvc_yaml.plan(scale=scale)[1]), encoding="utf-8")
     typer.echo(dvc_yaml.DVC_YAML)
 
 

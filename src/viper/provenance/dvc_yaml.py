@@ -9,12 +9,12 @@ import yaml
 from pydantic import BaseModel, Field
 
 from viper.config.loading import load, read
-from viper.config.places import PARAMS, in_file
+from viper.config.places import PARAMS, SCALES, in_file
 from viper.errors import ViperError
 from viper.layout import is_of_target
 from viper.listings import place_of
 from viper.provenance.objects import STORE
-from viper.provenance.stages import Stage, is_kept, stage_names, stages
+from viper.provenance.stages import WHOLE, Stage, is_kept, stage_names, stages, whole
 from viper.recorded import read_dvc_file, read_yaml
 from viper.workflow import graph as graphs
 
@@ -29,8 +29,8 @@ HEADER = """\
 # store/ is the listing of the stored base models.
 """
 # The executor is no part of the command, which DVC records: Snakemake itself reads SNAKEMAKE_PROFILE.
-COMMAND = "snakemake --config scale={scale} -- {name}"
-_SCALE = re.compile(r"scale=(\w+)")
+COMMAND = "snakemake --config scale={scale} -- {target}"
+_COMMAND = re.compile(r"scale=(\w+) -- (\w+)")
 CURVES = {
     "reward": "Reward of each training step",
     "completion_length": "Length of answers (tokens)",
@@ -45,13 +45,19 @@ def plan(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stage
         scale: None takes the scale that params.yaml names.
 
     Raises:
-        ViperError: a parameter is wrong, or a stage has no target.
+        ViperError: a parameter is wrong, a stage has no target, or a scale that repeats this one has the name of a
+            stage.
     """
     values = read(root / PARAMS)
-    scale = scale or str(values.get("scale"))
+    scale, listings = scale or str(values.get("scale")), _listings(root)
     names = stage_names(scale, load(scale, root / PARAMS))
-    graph = graphs.read(names, scale, root)
-    return scale, stages(graph, names, scale, values, _listings(root))
+    repeated = [name for name in values[SCALES] if values[SCALES][name].get("replicates") == scale]
+    if both := sorted({*repeated} & {*names}):
+        raise ViperError(f"scales/{both[0]}.yaml: a stage of dvc.yaml has that name already: rename the file")
+    planned = stages(graphs.read(names, scale, root), names, scale, values, listings)
+    for name in repeated:
+        planned += whole(graphs.read(WHOLE, name, root), name, values, listings)
+    return scale, planned
 
 
 def _listings(root: Path) -> dict[str, str]:
@@ -80,9 +86,9 @@ def stored_files(root: Path) -> list[Path]:
     return sorted(path for path in (root / "models").rglob("*.dvc") if path.is_file())
 
 
-def text(scale: str, planned: list[Stage]) -> str:
+def text(planned: list[Stage]) -> str:
     """The content of dvc.yaml."""
-    content: dict[str, Any] = {"stages": {stage.name: _entry(scale, stage) for stage in planned}}
+    content: dict[str, Any] = {"stages": {stage.name: _entry(stage) for stage in planned}}
     files = [file for stage in planned for file in stage.files]
     if scores := [file for file in files if file.endswith("/scores.json") and is_of_target(file)]:
         content["metrics"] = scores
@@ -115,9 +121,9 @@ class _Dumper(yaml.SafeDumper):
         return super().represent_mapping(tag, mapping, flow_style=is_small or flow_style)
 
 
-def _entry(scale: str, stage: Stage) -> dict[str, Any]:
+def _entry(stage: Stage) -> dict[str, Any]:
     entry: dict[str, Any] = {"desc": stage.doc} if stage.doc else {}
-    entry["cmd"] = COMMAND.format(scale=scale, name=stage.name)
+    entry["cmd"] = COMMAND.format(scale=stage.scale, target=stage.target)
     entry["deps"] = list(stage.deps)
     if stage.params:
         entry["params"] = _params(stage.params)
@@ -151,7 +157,7 @@ def check(root: Path = Path(), scale: str | None = None) -> tuple[str, list[Stag
     if scale not in (None, told):
         raise ViperError(f"dvc.yaml is about scale {told}, not {scale}: run `python -m viper dvc-yaml --scale {scale}`")
     planned = plan(root, told)[1]
-    wanted = yaml.safe_load(text(told, planned))
+    wanted = yaml.safe_load(text(planned))
     if differences := _differences(recorded, wanted):
         raise ViperError(
             "dvc.yaml and the Snakemake graph disagree: run `python -m viper dvc-yaml` and commit dvc.yaml\n"
@@ -165,21 +171,27 @@ def recorded_scale_of(root: Path) -> str:
     return recorded_scale(_read(root / DVC_YAML))
 
 
-def names_of(root: Path) -> list[str]:
-    """The stages of the repository's dvc.yaml, in their order."""
-    return list(_read(root / DVC_YAML)["stages"])
+def scales_of(root: Path) -> list[str]:
+    """The scale that the repository's dvc.yaml is about, and those that repeat it."""
+    return list(dict.fromkeys(scale for scale, _ in targets_of(root).values()))
+
+
+def targets_of(root: Path) -> dict[str, tuple[str, str]]:
+    """The stages of the repository's dvc.yaml, in their order, each with the scale and the target that it runs."""
+    stages = _read(root / DVC_YAML)["stages"]
+    return {name: _COMMAND.search(stage["cmd"]).groups() for name, stage in stages.items()}
 
 
 def recorded_scale(content: dict[str, Any]) -> str:
     """The scale that a dvc.yaml is about: its commands name it."""
     command = next(iter(content["stages"].values()))["cmd"]
-    return _SCALE.search(command).group(1)
+    return _COMMAND.search(command).group(1)
 
 
 class _Stage(BaseModel, extra="allow"):
     """What is relied upon in a stage of dvc.yaml; the rest is compared with the graph."""
 
-    cmd: Annotated[str, Field(pattern=_SCALE)]
+    cmd: Annotated[str, Field(pattern=_COMMAND)]
 
 
 class _Content(BaseModel, extra="allow"):

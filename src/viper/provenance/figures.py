@@ -11,6 +11,7 @@ from typing import Any
 
 from viper.config.questions import OpenQuestions
 from viper.errors import ViperError
+from viper.layout import RESULTS
 from viper.provenance import dvc_yaml, fetching, objects, rebuild
 from viper.provenance.sidecar import SUFFIX, md5, packages, read_sidecar
 from viper.provenance.worktree import copied
@@ -51,20 +52,31 @@ def redraw(root: Path = Path()) -> list[Drawn]:
     objects.check_store(root)
     if not lock.outs:
         raise ViperError("no figure is recorded: run the experiment (`make micro`), then `make record`")
-    scale = dvc_yaml.recorded_scale_of(root)
-    targets = [FIGURES, *(name for name in OpenQuestions.model_fields if name in lock.stages)]
+    first, *others = dvc_yaml.scales_of(root)
+    questions = [name for name in OpenQuestions.model_fields if name in lock.stages]
+    found = [*_redrawn(first, [FIGURES, *questions], lock, root)]
+    for scale in others:
+        found += _redrawn(scale, [FIGURES], lock, root)
+    if not found:
+        raise ViperError(
+            f"dvc.lock records no figure of scale {first} where dvc.yaml has them: `make record` records them. What an "
+            "earlier version recorded elsewhere, `python -m viper regenerate PATH` makes again"
+        )
+    return found
+
+
+def _redrawn(scale: str, targets: list[str], lock: Lock, root: Path) -> list[Drawn]:
+    """Draw the recorded figures of some targets of a scale, and keep them in DRAWN."""
     graph = read(targets, scale, root)
     recorded = objects.entries(lock, *objects.places(root))
     made = [path for name in targets for path in graph.targets[name] if path.endswith(KINDS)]
     wanted = {path: recorded[path].md5 for path in made if path in recorded}
-    if not wanted:
-        raise ViperError(
-            f"dvc.lock records no figure of scale {scale} where dvc.yaml has them: `make record` records them. What an "
-            "earlier version recorded elsewhere, `python -m viper regenerate PATH` makes again"
-        )
     maker = graph.maker()
     rules = sorted({maker[path].rule for path in wanted})
     tables = sorted({path for name in wanted for path in maker[name].inputs})
+    shutil.rmtree(root / DRAWN / RESULTS / scale, ignore_errors=True)
+    if not wanted:
+        return []
     with copied((), root) as place:
         _put(tables, lock, place, root)
         rebuild.execute(place, rules, sorted(wanted), scale)
@@ -73,7 +85,6 @@ def redraw(root: Path = Path()) -> list[Drawn]:
             for path, recorded in wanted.items()
             for same in [md5(place / path) == recorded]
         ]
-        shutil.rmtree(root / DRAWN, ignore_errors=True)
         for path in wanted:
             (root / DRAWN / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(place / path, root / DRAWN / path)

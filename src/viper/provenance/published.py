@@ -1,7 +1,8 @@
 """The recorded run as files that git tracks: results/README.md, tables and pictures, to be read without a run.
 
 All of it is rendered from what dvc.lock records. README.md and the pages of docs/ take their tables from there as well,
-between two comments: `<!-- recorded: TABLE -->` and `<!-- end -->`.
+between two comments: `<!-- recorded: TABLE -->` and `<!-- end -->`. A table of a scale that repeats the recorded one is
+called SCALE/TABLE.
 """
 
 import csv
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from viper.claims_table import claims_table
+from viper.config.places import SCALES, in_file
 from viper.digests import digest
 from viper.errors import ViperError
 from viper.files import atomic_write
@@ -25,9 +27,8 @@ PLACE = Path(RESULTS, RECORDED)
 PAGE = Path(RESULTS, "README.md")
 README, DOCS = Path("README.md"), Path("docs")
 KINDS = (".csv", ".md", ".png", ".rst")  # what is published of the results of each target
-_SEEDS = ("seeds", "run_seeds")  # of a record; the second is what earlier versions called them
 _TEMPLATE = "published.md.jinja"
-BLOCK = re.compile(r"(<!-- recorded: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- recorded: ([\w/]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _CODE = re.compile("``(.+?)``")
 
 
@@ -38,11 +39,11 @@ def publish(root: Path = Path()) -> list[Path]:
         ViperError: nothing is recorded, or a recorded table or figure cannot be had.
     """
     lock = read_lock(root)
-    scale, recorded = _recorded(lock, root)
-    folder = root / PLACE / scale
-    shutil.rmtree(folder, ignore_errors=True)
+    scales, recorded = _recorded(lock, root)
+    for scale in scales:
+        shutil.rmtree(root / PLACE / scale, ignore_errors=True)
     fetching.obtain({str(PLACE / name): md5 for name, md5 in recorded.items()}, root, root)
-    pages = _pages(root, scale, recorded, _facts(lock))
+    pages = _pages(root, scales, recorded, _seeds(lock, root))
     for path, text in pages.items():
         with atomic_write(root / path) as partial:
             partial.write_text(text, encoding="utf-8")
@@ -56,37 +57,39 @@ def stale(root: Path = Path()) -> list[str]:
         ViperError: nothing is recorded.
     """
     lock = read_lock(root)
-    scale, recorded = _recorded(lock, root)
+    scales, recorded = _recorded(lock, root)
     wanted = {str(PLACE / name): md5 for name, md5 in recorded.items()}
-    there = {path.relative_to(root).as_posix() for path in (root / PLACE / scale).rglob("*") if path.is_file()}
+    files = (path for scale in scales for path in (root / PLACE / scale).rglob("*") if path.is_file())
+    there = {path.relative_to(root).as_posix() for path in files}
     wrong = {path for path, md5 in wanted.items() if path in there and digest(root / path) != md5}
     if differing := sorted(wrong | (there ^ wanted.keys())):
         return differing
-    pages = _pages(root, scale, recorded, _facts(lock))
+    pages = _pages(root, scales, recorded, _seeds(lock, root))
     return [str(path) for path, text in pages.items() if not (root / path).is_file() or _read(root / path) != text]
 
 
-def _recorded(lock: Lock, root: Path) -> tuple[str, dict[str, str]]:
-    """The recorded scale, and what is published of it: path below PLACE → MD5."""
-    scale, found = dvc_yaml.recorded_scale_of(root), {}
+def _recorded(lock: Lock, root: Path) -> tuple[list[str], dict[str, str]]:
+    """The recorded scale and those that repeat it, and what is published of them: path below PLACE → MD5."""
+    scales, found = dvc_yaml.scales_of(root), {}
     for path, entry in objects.entries(lock, *objects.places(root)).items():
         place = PurePosixPath(path)
-        if place.suffix in KINDS and is_of_target(path) and place.parts[1] == scale:
+        if place.suffix in KINDS and is_of_target(path) and place.parts[1] in scales:
             found[place.relative_to(RESULTS).as_posix()] = entry.md5
-    if not found:
-        raise ViperError(f"dvc.lock records no table of scale {scale}: run the experiment, then `make record`")
-    return scale, found
+    if not any(PurePosixPath(name).parts[0] == scales[0] for name in found):
+        raise ViperError(f"dvc.lock records no table of scale {scales[0]}: run the experiment, then `make record`")
+    return scales, found
 
 
-def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[str, object]) -> dict[Path, str]:
+def _pages(
+    root: Path, scales: list[str], recorded: Mapping[str, str], seeds: Mapping[str, list[int]]
+) -> dict[Path, str]:
     """The pages that show the published files: path → text."""
-    tables = {
-        PurePosixPath(name).stem: _body(_read(root / PLACE / name))
-        for name in _by_name(recorded)
-        if name.endswith(".md")
-    }
-    others = {PurePosixPath(name).stem: root / PLACE / name for name in _by_name(recorded) if name.endswith(".csv")}
-    if "claims" not in tables and (claims := _claims_of_targets(others)):
+    scale, *others_of_it = scales
+    named = {name: _called(name, scale) for name in _by_name(recorded)}
+    tables = {called: _body(_read(root / PLACE / name)) for name, called in named.items() if name.endswith(".md")}
+    others = {called: root / PLACE / name for name, called in named.items() if name.endswith(".csv")}
+    of_scale = {called: place for called, place in others.items() if "/" not in called}
+    if "claims" not in tables and (claims := _claims_of_targets(of_scale)):
         tables["claims"] = claims
     figures = {
         name: _CODE.sub(r"`\1`", _read((root / PLACE / name).with_suffix(".rst")).strip())
@@ -97,7 +100,13 @@ def _pages(root: Path, scale: str, recorded: Mapping[str, str], facts: Mapping[s
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, autoescape=False
     )
     text = environment.get_template(_TEMPLATE).render(
-        scale=scale, tables=tables, figures=figures, hashes=recorded, facts=facts, example=_example(recorded)
+        scale=scale,
+        repeated=[other for other in others_of_it if other in {PurePosixPath(name).parts[0] for name in recorded}],
+        tables=tables,
+        figures=figures,
+        hashes=recorded,
+        seeds=seeds,
+        example=_example([name for name in recorded if PurePosixPath(name).parts[0] == scale]),
     )
     pages = {PAGE: text}
     for page in (README, *sorted(path.relative_to(root) for path in (root / DOCS).glob("*.md"))):
@@ -121,8 +130,14 @@ def _claims_of_targets(others: Mapping[str, Path]) -> str:
     return f"{claims_table(rows.values())}\n\n{told}"
 
 
+def _called(path: str, scale: str) -> str:
+    """What a published file is called: its name, behind that of its scale where this is another than `scale`."""
+    place = PurePosixPath(path)
+    return place.stem if place.parts[0] == scale else f"{place.parts[0]}/{place.stem}"
+
+
 def _by_name(paths: Iterable[str]) -> list[str]:
-    """Paths in the order of their files' names: those are unique, whatever the folder."""
+    """Paths in the order of their files' names: within a scale those are unique, whatever the folder."""
     return sorted(paths, key=lambda path: PurePosixPath(path).name)
 
 
@@ -141,14 +156,18 @@ def _rows(path: Path) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (first, ["---"] * len(first), *rest))
 
 
-def _facts(lock: Lock) -> dict[str, object]:
-    """What the page says of the run."""
-    params = [keys for record in lock.stages.values() for keys in record.params.values()]
-    named = [value for keys in params for key, value in keys.items() if key.rpartition(".")[2] in _SEEDS]
-    return {"seeds": sorted({seed for values in named if isinstance(values, list) for seed in values})}
+def _seeds(lock: Lock, root: Path) -> dict[str, list[int]]:
+    """The seeds that each scale was recorded with: those that its own file names, or what it extends."""
+    found: dict[str, set[int]] = {}
+    for stage, (scale, _) in dvc_yaml.targets_of(root).items():
+        files = lock.stages[stage].params if stage in lock.stages else {}
+        own = files.get(in_file((SCALES, scale))[0], {})
+        for keys in [own] if "seeds" in own else files.values():
+            found.setdefault(scale, set()).update(keys.get("seeds") or ())
+    return {scale: sorted(seeds) for scale, seeds in found.items()}
 
 
-def _example(recorded: Mapping[str, str]) -> str:
+def _example(recorded: Iterable[str]) -> str:
     """A table to name in examples: the main one where it is recorded."""
     tables = [name for name in recorded if name.endswith(".csv")]
     return next((name for name in tables if PurePosixPath(name).stem == "main"), tables[0])

@@ -71,20 +71,35 @@ def record(root: Path = Path(), targets: Sequence[str] = ()) -> int:
             what to do.
     """
     read_lock(root)  # a broken one is named before Snakemake is asked
-    scale, planned = dvc_yaml.check(root)
-    planned = chosen(planned, targets)
-    names = [stage.name for stage in planned]
-    dry = call("snakemake", "--dry-run", "--config", f"scale={scale}", "--", *names, root=root)
+    planned = chosen(dvc_yaml.check(root)[1], targets)
+    scales = dict.fromkeys(stage.scale for stage in planned)
+    if not all(_is_finished(scale, [stage for stage in planned if stage.scale == scale], root) for scale in scales):
+        return 0
+    # By name: without, DVC also writes the .dvc files anew, which then seem younger than the models fetched by them.
+    call("dvc", "commit", "--force", "--no-relink", "--quiet", *(stage.name for stage in planned), root=root)
+    objects.keep_listings(cache_folder(root), root)
+    return len(planned)
+
+
+def _is_finished(scale: str, planned: list[Stage], root: Path) -> bool:
+    """Whether all that some stages of one scale make is here; False where what is missing is recorded, and all else is
+    as recorded.
+
+    Raises:
+        ViperError: see `record`.
+    """
+    targets = [stage.target for stage in planned]
+    dry = call("snakemake", "--dry-run", "--config", f"scale={scale}", "--", *targets, root=root)
     if not plans_nothing(dry) and not _is_only_missing(root):
-        collecting = set(names) - {rule for stage in planned for rule in stage.rules}
+        collecting = set(targets) - {rule for stage in planned for rule in stage.rules}
         rules = ", ".join(rule for rule in planned_rules(dry) if rule not in collecting)
         raise ViperError(
             f"nothing is recorded: not everything is up to date, Snakemake would run {rules}. "
-            f"Run `snakemake --cores all --config scale={scale} -- {' '.join(names)}` first"
+            f"Run `snakemake --cores all --config scale={scale} -- {' '.join(targets)}` first"
         )
     if missing := [file for stage in planned for file in stage.files if not (root / file).exists()]:
         if _is_only_missing(root):
-            return 0
+            return False
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise ViperError(
             f"nothing is recorded: {', '.join(missing[:5])}{more} missing. Fetch them (`make pull`), or make them: "
@@ -95,10 +110,7 @@ def record(root: Path = Path(), targets: Sequence[str] = ()) -> int:
             f"nothing is recorded: {foreign} is of a seed that scale {scale} has not, and would be recorded with the "
             f"others: move it away, or add the seed to `seeds` in {in_file((SCALES, scale))[0]}"
         )
-    # By name: without, DVC also writes the .dvc files anew, which then seem younger than the models fetched by them.
-    call("dvc", "commit", "--force", "--no-relink", "--quiet", *names, root=root)
-    objects.keep_listings(cache_folder(root), root)
-    return len(planned)
+    return True
 
 
 def _foreign(planned: list[Stage], root: Path) -> str | None:
@@ -118,8 +130,8 @@ def _is_only_missing(root: Path) -> bool:
 
 
 def _targets(planned: list[Stage], missing: list[str]) -> list[str]:
-    """The stages to ask Snakemake for, so that it makes the missing files."""
-    stages = {file: stage.name for stage in planned for file in stage.files}
+    """The targets to ask Snakemake for, so that it makes the missing files."""
+    stages = {file: stage.target for stage in planned for file in stage.files}
     return sorted({stages[file] for file in missing})
 
 
@@ -165,9 +177,12 @@ def pull(root: Path = Path()) -> Pulled:
         if outs:
             if place != root:
                 lend(root, place)
-            recorded_ones = [name for name in dvc_yaml.names_of(place) if name in read_lock(root).stages]
-            target = ["--config", f"scale={dvc_yaml.recorded_scale_of(place)}", "--", *recorded_ones]
-            call("snakemake", "--touch", "--forceall", "--cores", "1", *target, root=place)
+            known = dvc_yaml.targets_of(place)
+            recorded_ones = [known[name] for name in known if name in read_lock(root).stages]
+            for scale in dict.fromkeys(scale for scale, _ in recorded_ones):
+                targets = [target for of, target in recorded_ones if of == scale]
+                touch = ("snakemake", "--touch", "--forceall", "--cores", "1", "--config", f"scale={scale}")
+                call(*touch, "--", *targets, root=place)
     return Pulled(tuple(missing), tuple(stale), recording.edited, tuple(damaged), tuple(moved), aside, said)
 
 

@@ -6,7 +6,7 @@ depends on a later one.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from viper.config.inheritance import origins
@@ -20,7 +20,8 @@ from viper.workflow.graph import Graph, Job
 from viper.workflow.source import SOURCE, prompt_sets, sources
 
 SYNTHESIS = ("captions", "reconstructions", "critiques", "refinements", "operations", "edits", "dataset")
-EVERYTHING, QUESTIONS = "all", "open_questions"
+EVERYTHING, QUESTIONS, ARCHIVED = "all", "open_questions", "archive"
+WHOLE = (ARCHIVED, EVERYTHING)  # what a scale consists of
 # What is recorded; downloads lie in the cache, named by their commit.
 MADE = tuple(f"{folder}/" for folder in (DATA, MODELS, RESULTS))
 
@@ -30,7 +31,8 @@ class Stage:
     """One stage of dvc.yaml.
 
     Attributes:
-        name: of the stage and of the Snakemake target.
+        name: of the stage.
+        scale, target: what Snakemake makes: a target of its name, or all of a scale of its name.
         doc: what it is, in a sentence.
         deps: files and folders that it reads: other stages' outs, stored models, source files.
         params: dotted keys of the tree of parameters (`viper.config.places`).
@@ -40,6 +42,8 @@ class Stage:
     """
 
     name: str
+    scale: str
+    target: str
     doc: str
     deps: tuple[str, ...]
     params: tuple[str, ...]
@@ -70,7 +74,7 @@ def stage_names(name: str, scale: Scale) -> list[str]:
 
 
 def chosen(planned: Sequence[Stage], targets: Sequence[str]) -> list[Stage]:
-    """The stages of some targets: an experiment's with those of its training and evaluation.
+    """The stages of some targets: an experiment's with its training and evaluation, a scale's with its archive.
 
     `all` stands for what it gathers, with everything that this is made of, `open_questions` for all questions.
 
@@ -84,11 +88,25 @@ def chosen(planned: Sequence[Stage], targets: Sequence[str]) -> list[Stage]:
     names = [stage.name for stage in planned]
     if unknown := [name for name in targets if name not in names]:
         raise ViperError(f"dvc.yaml has no stage {unknown[0]!r}: choose among {', '.join(names)}")
-    wanted = {f"{part}{name}" for name in targets for part in ("", "train_", "evaluate_")}
+    wanted = {f"{part}{name}" for name in targets for part in ("", "train_", "evaluate_", f"{ARCHIVED}_")}
     border = names.index(EVERYTHING) + 1
     wanted |= {*names[:border]} if EVERYTHING in targets else set()
-    wanted |= {*names[border:]} if QUESTIONS in targets else set()
+    wanted |= {*names[border : names.index(QUESTIONS)]} if QUESTIONS in targets else set()
     return [stage for stage in planned if not targets or stage.name in wanted]
+
+
+def whole(graph: Graph, scale: str, keys: dict, stored: Mapping[str, str] | None = None) -> list[Stage]:
+    """A scale that repeats another one as two stages: its results, under its name, and before them its archive.
+
+    Args:
+        graph: holds the targets of `WHOLE`.
+        scale, keys, stored: see `stages`.
+    """
+    archive, results = stages(graph, WHOLE, scale, keys, stored)
+    return [
+        replace(archive, name=f"{ARCHIVED}_{scale}", doc=f"The data sets and checkpoints of the scale {scale}."),
+        replace(results, name=scale, doc=f"The results of the scale {scale}, which repeats the recorded one."),
+    ]
 
 
 def is_kept(path: str) -> bool:
@@ -163,6 +181,8 @@ def _stage(
         # What lacks some seed is made for the open questions alone, which ask fewer.
         sections |= {"seeds"} if run_with == seeds else {"seeds", "question_seeds"}
     return Stage(
+        name,
+        scale,
         name,
         " ".join(graph.docs.get(name, "").split()),
         deps=(*sorted(data), *_source_deps(jobs)),

@@ -4,9 +4,11 @@ import csv
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
@@ -111,28 +113,46 @@ def _of_data_set(images: Images, folder: Path, seed: int) -> tuple[int, Iterator
     of each.
 
     Raises:
-        ViperError: a file is missing or no Parquet, or has no such column.
+        ViperError: a file is missing or no Parquet, or has no such column, or two of them. Or, once its rows are asked
+            for, it is damaged.
     """
-    groups, there = [], 0
+    groups, there, column = [], 0, images.hub.column
     for name in images.hub.files:
-        try:
+        with _readable(folder / name):
             table = pq.ParquetFile(folder / name)
-        except (OSError, ValueError) as error:  # pyarrow's own are among them
-            raise ViperError(f"images.hub.files: {folder / name} cannot be read ({error}): fetch it again") from error
-        if images.hub.column not in table.schema_arrow.names:
-            columns = ", ".join(table.schema_arrow.names)
-            raise ViperError(f"images.hub.column: {name} has no '{images.hub.column}', but {columns}")
+            columns = table.schema_arrow.names
+        if column not in columns:
+            raise ViperError(f"images.hub.column: {name} has no '{column}', but {', '.join(columns)}")
+        if (number := columns.count(column)) > 1:
+            raise ViperError(
+                f"images.hub.column: {name} has '{column}' {number} times: name another column or data set"
+            )
         there += table.metadata.num_rows
         groups += [(name, table, group) for group in range(table.num_row_groups)]
-    return there, _rows_of(groups, images.hub.column, np.random.default_rng(seed))
+    return there, _rows_of(groups, folder, column, np.random.default_rng(seed))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Name the file that pyarrow cannot read, which its errors do not.
+
+    Raises:
+        ViperError: it is missing, damaged or no Parquet.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = printable(" ".join(str(error).split()))  # which may have several lines, and bytes of the file
+        raise ViperError(f"images.hub.files: {path} cannot be read ({reason}): fetch it again") from error
 
 
 def _rows_of(
-    groups: list[tuple[str, pq.ParquetFile, int]], column: str, rng: np.random.Generator
+    groups: list[tuple[str, pq.ParquetFile, int]], folder: Path, column: str, rng: np.random.Generator
 ) -> Iterator[tuple[str, bytes]]:
     for place in rng.permutation(len(groups)):
         name, table, group = groups[place]
-        cells = table.read_row_group(group, columns=[column]).column(column).to_pylist()
+        with _readable(folder / name):
+            cells = table.read_row_group(group, columns=[column]).column(column).to_pylist()
         for row in rng.permutation(len(cells)):
             cell = cells[row]
             content = cell.get("bytes") if isinstance(cell, dict) else cell

@@ -5,7 +5,8 @@ cosine transform, of that the 8 × 8 lowest frequencies, each a bit that says wh
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from tqdm import tqdm
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.pictures import read_picture
+from viper.reading import read_numbered_rows
 
 BITS = 64
 _SIDE, _LOW = 32, 8
 _COLUMNS = ["picture", "hash"]
+_REMEDY = "A table of hashes has the columns picture and hash: remove it, and let its rule make it again"
 
 
 def perceptual_hash(image: Image.Image) -> int | None:
@@ -74,11 +77,9 @@ def _nearest(bits: int, known: np.ndarray) -> int:
 
 
 def _read(path: Path) -> np.ndarray:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows: Sequence[dict[str, str]] = list(csv.DictReader(file))
-        return np.array([int(row["hash"], 16) for row in rows], dtype=np.uint64)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ViperError(
-            f"{path}: is no table of hashes ({error}): remove it, and let its rule make it again"
-        ) from error
+    hashes = []
+    for line, row in read_numbered_rows(path, needed=_COLUMNS, remedy=_REMEDY):
+        if not re.fullmatch("[0-9a-f]{16}", row["hash"]):
+            raise ViperError(f"{path}, line {line}: {row['hash'][:60]!r} is no hash of 16 digits. {_REMEDY}")
+        hashes.append(int(row["hash"], 16))
+    return np.array(hashes, dtype=np.uint64)

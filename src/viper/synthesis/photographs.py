@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from viper.config.images import Images
+from viper.config.images import MAX_ASPECT, Images
 from viper.errors import ViperError
 from viper.pictures import PictureError, open_picture
 
-MAX_ASPECT = 200  # the processors of Qwen's models stop at longer pictures
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

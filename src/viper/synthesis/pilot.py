@@ -195,7 +195,7 @@ def _remedy(each: Yield, number: int, options: Synthesis) -> str:
     words = []
     if each.share:
         needed = ceil((each.wanted + each.held_out) / each.share / each.images * number * 1.05)
-        where = "images.number; images.more once shards are finished"
+        where = "images.number; of photographs in folders images.more, once shards are finished"
         words.append(f"add about {needed - number} seed images to the {number} ({where})")
         if each.name == "vop" and options.vop_share < 1 and needed * options.vop_share / number <= 1:
             words.append(f"raise synthesis.vop_share to {ceil(100 * needed * options.vop_share / number) / 100:g}")

@@ -7,26 +7,40 @@ Both ways write a Parquet file with the columns images (a list), prompt and comp
 """
 
 import base64
-import json
 import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
+from pydantic import BaseModel, Field
 
 from viper.config.training import ColdStart
 from viper.errors import ViperError
 from viper.files import atomic_write
 from viper.pictures import read_picture
+from viper.reading import read_numbered_json_lines
 from viper.synthesis.rows import pack_image
 from viper.training import world
 
 FEATURES = Features({"images": List(Image()), "prompt": Value("string"), "completion": Value("string")})
 
 Sample = dict[str, Any]  # images (as Pillow has them), prompt, completion
+
+_REMEDY = (
+    "Each line has prompt, images (a list: names of files beside it, or base64) and completion, none of them empty: "
+    "correct the file, or name another as training.cold_start.source"
+)
+
+
+class _Line(BaseModel):
+    """A line of a file of samples; it may have more keys."""
+
+    prompt: Annotated[str, Field(min_length=1)]
+    images: Annotated[list[str], Field(min_length=1)]
+    completion: Annotated[str, Field(min_length=1)]
 
 
 def write_samples(section: ColdStart, *, seed: int, out: Path) -> None:
@@ -49,34 +63,28 @@ def write_samples(section: ColdStart, *, seed: int, out: Path) -> None:
 
 
 def _from_file(path: Path) -> Iterator[Sample]:
-    """Samples of a JSON Lines file: prompt, completion, and images as paths beside it or as base64."""
+    """Samples of a JSON Lines file: prompt, completion, and images as paths beside it or as base64.
+
+    All lines are looked at before the first sample; pictures are opened one sample at a time.
+    """
     if not path.is_file():
         raise ViperError(
             f"no cold-start samples at {path}: put a JSON Lines file with prompt, images, completion there, "
             "or correct training.cold_start.source in the scale's file"
         )
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            where = f"{path}, line {number}"
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ViperError(f"{where}: not JSON ({error.msg})") from error
-            missing = [key for key in FEATURES if not isinstance(row, dict) or not row.get(key)]
-            if missing:
-                raise ViperError(f"{where}: no {', no '.join(missing)}; each line has {', '.join(FEATURES)}")
-            images = [_picture(image, path.parent, where) for image in row["images"]]
-            yield {"images": images, "prompt": row["prompt"], "completion": row["completion"]}
+    for number, row in read_numbered_json_lines(path, _Line, _REMEDY):
+        images = [_picture(image, path.parent, f"{path}, line {number}") for image in row.images]
+        yield {"images": images, "prompt": row.prompt, "completion": row.completion}
 
 
-def _picture(image: Any, folder: Path, where: str) -> Pillow.Image:
+def _picture(image: str, folder: Path, where: str) -> Pillow.Image:
     """An image that is named by a file of `folder`, or given as base64."""
-    if not isinstance(image, str):
-        raise ViperError(f"{where}: an image is {type(image).__name__}, not the name of a file or base64")
     source: Path | bytes = folder / image
     if not os.path.isfile(source):  # noqa: PTH113  (pathlib's raises where base64 is too long for a name)
         try:
             source = base64.b64decode(image, validate=True)
         except ValueError as error:
-            raise ViperError(f"{where}: image {image[:60]!r} is neither a file in {folder} nor base64") from error
+            raise ViperError(
+                f"{where}: image {image[:60]!r} is neither a file in {folder} nor base64. {_REMEDY}"
+            ) from error
     return read_picture(source, f"{where}: an image cannot be read")

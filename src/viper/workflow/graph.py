@@ -119,6 +119,8 @@ def planned(
     from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings, WorkflowSettings
     from snakemake_interface_executor_plugins.settings import ExecMode
 
+    if not all(targets):
+        raise ViperError("an empty target: name a rule or a file; `snakemake --list-target-rules` lists the rules")
     if not (root / "Snakefile").is_file():
         raise ViperError("no Snakefile here: run from the repository's root")
     root, asked = root.resolve(), ", ".join(targets)

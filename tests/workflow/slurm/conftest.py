@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from repository import Checkout, duplicate, environment
+from repository import Checkout, duplicate, end_of, environment
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CLIENTS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
@@ -53,6 +53,8 @@ SelectTypeParameters=CR_Core_Memory
 ReturnToService=2
 MinJobAge=7200
 KillWait=2
+UnkillableStepTimeout=600
+SlurmdTimeout=3600
 SlurmdParameters=config_overrides
 GresTypes=gpu
 """
@@ -300,7 +302,7 @@ class SlurmWorkflow:
 
     def finish(self, process: subprocess.Popen, check: bool = True) -> str:
         """Wait for the end of a started run and return what it said; `check` fails the test where it failed."""
-        said, _ = process.communicate(timeout=2400)
+        said = end_of(process, minutes=30)
         if check and process.returncode:
             pytest.fail("\n".join([said[-6000:], self.checkout.logs()]))
         return said

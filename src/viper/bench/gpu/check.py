@@ -7,6 +7,8 @@ says so. Rows are in the table as soon as they are known.
 
 import argparse
 import csv
+import lzma
+import math
 import os
 import re
 import signal
@@ -15,7 +17,9 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,7 +27,6 @@ from pathlib import Path
 from viper.bench.gpu import rows
 from viper.bench.gpu.parts import LEAST, PARTS
 from viper.errors import ViperError
-from viper.files import atomic_write
 
 SECONDS = 510.0  # of nine minutes, the rest is for starting and ending
 WHOLE = "the whole part"  # what a row is about that stands for rows that are not there
@@ -41,17 +44,27 @@ _STATED = (
     "accelerate",
     "diffusers",
 )
+_COLUMNS = [*rows.COLUMNS, *_STATED]
+# Whichever of these a damaged archive meets first.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure all parts; 0 if none of them failed, whatever did not fit."""
     parser = argparse.ArgumentParser(prog="make gpu-check", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="CSV table to write; the programs' own words go beside")
+    parser.add_argument(
+        "--out", type=_table, required=True, help="table to write (.csv); the programs' own words go beside (.log)"
+    )
     parser.add_argument("--wheels", type=Path, help="folder of wheels, or of packages, that come before all others")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="that all parts may take together")
+    parser.add_argument("--seconds", type=_seconds, default=SECONDS, help="that all parts may take together")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--tiny", action="store_true", help="few numbers of everything: a test of the programs")
-    parser.add_argument("--only", choices=PARTS, action="append", help="parts to measure instead of all")
+    parser.add_argument(
+        "--only",
+        choices=PARTS,
+        action="append",
+        help="parts to measure instead of all; the table keeps its rows of the others",
+    )
     given = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="viper-gpu-") as folder:
@@ -70,7 +83,8 @@ class Check:
         scratch: an empty folder.
 
     Raises:
-        ViperError: torch or transformers is missing or too old, or the wheels cannot be read.
+        ViperError: torch or transformers is missing or too old, or the wheels cannot be read, or what is to be kept of
+            the table.
     """
 
     def __init__(self, given: argparse.Namespace, scratch: Path):
@@ -82,6 +96,7 @@ class Check:
             known = self.environment.get("PYTHONPATH", "").split(os.pathsep)
             self.environment["PYTHONPATH"] = os.pathsep.join([*before, *filter(None, known)])
         _require()
+        self.kept = _written(given.out) if given.only and given.out.exists() else []
         self.rows: list[rows.Row] = []
         self.failed = False
 
@@ -90,8 +105,9 @@ class Check:
         given, end = self.given, time.monotonic() + self.given.seconds
         names = ["device", *(name for name in PARTS if name != "device" and name in (given.only or PARTS))]
         self.log = given.out.with_suffix(".log")
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.log.write_text("", encoding="utf-8")
+        with _whole(self.log) as new:
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.write_text("", encoding="utf-8")
         for place, name in enumerate(names):
             shares = [PARTS[other].share for other in names[place:]]
             seconds = share_of(max(0.0, end - time.monotonic()), shares)
@@ -145,20 +161,86 @@ class Check:
         return len(new)
 
     def write(self) -> None:
-        """Write the table as far as it is known: each row with the device and the versions."""
+        """Write the table as far as it is known: each row with the device and the versions.
+
+        What is kept of an earlier table comes first: its rows of parts that no row is known of now.
+        """
+        known = {row.part for row in self.rows}
         facts = {row.what: row.note for row in self.rows if row.part == "device" and row.value is None}
         stated = {name: facts.get(name, "") for name in _STATED}
-        with (
-            atomic_write(self.given.out) as partial,
-            partial.open("w", newline="", encoding="utf-8") as file,
-        ):
-            table = csv.DictWriter(file, [*rows.COLUMNS, *_STATED], lineterminator="\n")
+        with _whole(self.given.out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
             table.writeheader()
+            table.writerows(row for row in self.kept if row["part"] not in known)
             for row in self.rows:
                 if row.part != "device" or row.what not in _STATED:
                     table.writerow(
                         {**asdict(row), "value": _number(row.value), "planned": _number(row.planned), **stated}
                     )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file to write that becomes `path`. Not by `viper.files`, which needs a package that not every Python has.
+
+    Raises:
+        ViperError: it cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        raise ViperError(f"{path}: cannot be written ({error.strerror}): name another --out") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _seconds(text: str) -> float:
+    """A time that something can be done in.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0: leave it out, or write 510")
+    return seconds
+
+
+def _table(text: str) -> Path:
+    """The path of a table, beside which a log of the same name has its place.
+
+    Raises:
+        argparse.ArgumentTypeError: it is that of something else.
+    """
+    if Path(text).suffix != ".csv":
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .csv: name a table, such as gpu.csv")
+    return Path(text)
+
+
+def _written(path: Path) -> list[dict[str, str]]:
+    """The rows of a table that an earlier measurement wrote. Not by `viper.reading`, which not every Python can import.
+
+    Raises:
+        ViperError: it cannot be read, or is another table.
+    """
+    remedy = "move it away, or name another --out"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file, strict=True)
+            header, found = list(table.fieldnames or []), list(table)
+    except (OSError, ValueError, csv.Error) as error:
+        raise ViperError(f"{path}: its rows cannot be kept ({error}): {remedy}") from error
+    if header != _COLUMNS:
+        raise ViperError(f"{path}: its rows cannot be kept, it has other columns than are written now: {remedy}")
+    for number, row in enumerate(found, start=1):
+        if None in row or None in row.values():
+            raise ViperError(f"{path}, row {number}: its rows cannot be kept, this has not one cell a column: {remedy}")
+    return found
 
 
 def share_of(seconds: float, shares: list[float]) -> float:
@@ -204,8 +286,9 @@ def _unpacked(folder: Path, target: Path) -> list[Path]:
         try:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(target)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise ViperError(f"WHEELS: {wheel} cannot be read ({error}): download it again") from error
+        except _DAMAGE as error:
+            reason = str(error) or type(error).__name__
+            raise ViperError(f"WHEELS: {wheel} cannot be read ({reason}): download it again") from error
     return [target, folder.resolve()]
 
 

@@ -6,8 +6,9 @@ from importlib.util import find_spec
 
 LEAST = {"torch": (2, 11), "transformers": (5, 17)}  # what is taken to be there, and is brought along by nobody
 _SETTINGS = ("pydantic", "yaml")
-_TRAINING = (*_SETTINGS, "trl", "datasets", "accelerate", "peft", "torchvision", "PIL", "jinja2", "pandas", "tqdm")
-_PICTURES = (*_SETTINGS, "diffusers", "torchvision", "PIL", "numpy", "tqdm")
+_MODELS = (*_SETTINGS, "portalocker", "torchvision", "PIL", "tqdm")
+_TRAINING = (*_MODELS, "trl", "datasets", "accelerate", "peft", "jinja2", "pandas")
+_PICTURES = (*_MODELS, "diffusers", "numpy")
 # cuBLAS gives the same bits only with a workspace of fixed size (PyTorch, "Reproducibility").
 _REPEATABLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 

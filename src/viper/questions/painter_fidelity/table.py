@@ -31,10 +31,10 @@ from viper.config.analysis import Analysis
 from viper.config.questions.painter_fidelity import PainterFidelity
 from viper.digests import REMEDY
 from viper.errors import ViperError
-from viper.lineage import split_control
 from viper.questions.answers import answer
 from viper.questions.answers import table as as_table
 from viper.questions.judging import signed
+from viper.questions.painter_fidelity.plan import synthesizer
 from viper.reading import read_table
 
 QUESTION = "painter_fidelity"
@@ -290,12 +290,6 @@ def read_line(path: str | Path) -> pd.DataFrame:
     if len(table) != _STEPS:
         raise ViperError(f"{path}: has {len(table)} points of the line, not {_STEPS}. {REMEDY}")
     return table
-
-
-def synthesizer(lineage: str) -> str:
-    """The base, under some variant, whose painter and editor made the data of a lineage of one generation."""
-    checkpoint, _ = split_control(lineage)
-    return checkpoint.partition(".")[0]
 
 
 def _told(sentence: str, estimate: Estimate) -> str:
