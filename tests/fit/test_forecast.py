@@ -71,6 +71,27 @@ def test_vllm_does_not_start_with_room_for_the_longest_sequence_of_the_model(pap
     assert needs[None] - needs[8192] == (128_000 - 8192) * 57_344
 
 
+@pytest.mark.parametrize("pixels", [784, 12_544, 65_536])
+def test_many_small_pictures_are_laid_out_as_fewer_with_as_many_tokens(paper, counted, monkeypatch, pixels):
+    """Thousands of pictures of one token each would be gone through one by one."""
+    laid = []
+    monkeypatch.setattr(passes, "reading", lambda _, batch: laid.append(batch) or 10**9)
+    described = training._describe(paper)
+    share, limits = Vllm(max_length=8192, gpu_share=0.9, sleep=False), inference.Limits(16_384, 8)
+    inference.engine_parts(described, share, [(Prompt(400, 1, pixels), 100)], 80, limits)
+    (batch,) = laid
+    tokens = passes.picture_tokens(described.config, pixels)
+    at_once = limits.tokens // (tokens + 2)
+    assert batch.pictures <= limits.tokens // 64
+    assert batch.pictures * passes.picture_tokens(described.config, batch.pixels) == pytest.approx(
+        at_once * tokens, rel=0.01
+    )
+    assert (batch.text, (batch.pictures, batch.pixels) == (at_once, pixels)) == (
+        limits.tokens - at_once * (tokens + 2),
+        tokens >= 64,
+    )
+
+
 def test_gradients_of_all_passes_but_the_last_are_kept_whole(phase):
     """accelerate's no_sync: 16.6 GB of 7B in bfloat16 on each of eight devices."""
     sharded = training.Sharding("sharded")

@@ -12,9 +12,10 @@ from viper.workflow.graph import from_json
 pytestmark = pytest.mark.slow
 PROMPTS = "src/viper/prompts"
 
-# What an edit of each prompt plans at smoke scale because of itself; what follows from that is read from the graph.
+# What asks with each prompt at smoke scale; what follows from its answers is read from the graph.
 ASKING = {
-    "micro/caption": {"caption_images", "measure_fidelity"},
+    # … for opinions, too, of which there are several
+    "micro/caption": {"caption_images", "critique_captions", "refine_captions", "measure_fidelity"},
     "micro/critique": {"critique_captions", "measure_fidelity"},
     "micro/refine": {"refine_captions"},
     "micro/entities": {"refine_captions"},
@@ -55,7 +56,7 @@ def finished_plan(copy_repository):
 
 
 def planned(workflow):
-    """All rules of the plan, and those that their own parameters bring into it."""
+    """All rules of the plan, and those that nothing but their own parameters brings into it."""
     text = workflow.snakemake("--dry-run", "--", "all").stdout
     if "Nothing to be done" in text:
         return set(), set()
@@ -81,16 +82,38 @@ def test_all_prompts_have_their_test_and_nothing_is_planned_before(finished_plan
     assert {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.jinja")} == set(ASKING)
 
 
-@pytest.mark.parametrize("prompt", ASKING)
-def test_editing_a_prompt_plans_the_steps_that_ask_with_it(finished_plan, graph, prompt):
-    path = finished_plan.root / PROMPTS / f"{prompt}.jinja"
-    before = path.read_text()
-    path.write_text(before.rstrip() + " Word.\n")
-    try:
-        everything, direct = planned(finished_plan)
-    finally:
-        path.write_text(before)
-    assert direct == ASKING[prompt]
+@pytest.fixture
+def edited(finished_plan):
+    """Return a function that adds a word to prompts; they are as before when the test ends."""
+    folder, before = finished_plan.root / PROMPTS, {}
+
+    def edit(*prompts):
+        for prompt in prompts:
+            path = folder / f"{prompt}.jinja"
+            before[path] = path.read_text()
+            path.write_text(before[path].rstrip() + " Word.\n")
+
+    yield edit
+    for path, text in before.items():
+        path.write_text(text)
+
+
+@pytest.mark.parametrize("prompts", [list(ASKING)[::2], list(ASKING)[1::2]])  # of a step only three causes are named
+def test_each_step_is_made_anew_because_of_the_prompts_that_it_asks_with(finished_plan, edited, prompts):
+    edited(*prompts)
+    lines = finished_plan.run("viper", "why", "all", "--scale", "smoke").stdout.splitlines()
+    reasons = {line.split()[0]: set(re.findall(r"prompt (\w+/\w+)", line)) for line in lines[1:]}
+    rules = set().union(*(ASKING[prompt] for prompt in prompts))
+    asked_with = {rule: {prompt for prompt in prompts if rule in ASKING[prompt]} for rule in rules}
+    assert {step: named for step, named in reasons.items() if named} == asked_with
+
+
+@pytest.mark.parametrize("prompt", ["micro/caption", "paper/caption", "cards/dataset"])
+def test_editing_a_prompt_plans_the_steps_that_ask_with_it(finished_plan, graph, edited, prompt):
+    edited(prompt)
+    everything, direct = planned(finished_plan)
+    assert direct <= ASKING[prompt]
+    assert bool(direct) == bool(ASKING[prompt])
     assert everything == follows(graph, ASKING[prompt])
 
 

@@ -104,6 +104,8 @@ class Sources:
                 found.append((name, place[2:] if place[:2] == (SCALES, SHARED) else place))
                 if not isinstance(value, Mapping):
                     return found
+        if place and not found and not _at(self.written, place[:-1])[0]:  # a key that lacks in a section of the run's
+            return [(name, (*keys, place[-1])) for name, keys in self._standing(place[:-1])]
         if _at(self.written, place)[0] or not found:
             file, keys = in_file(place)
             found.append((self.path if file == PARAMS else str(Path(self.path).parent / file), keys))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from viper.config.evaluation import vllm_place, vlm_section
 from viper.config.models import VLLM_PLACE, EditorSection, Vllm, VlmSection
@@ -14,6 +15,7 @@ from viper.fit.lengths import SEVERAL, Prompt, evaluation_prompts, synthesis_pro
 from viper.fit.step import GRAPHS, LIBRARIES, PROCESS, SCATTERED, Length, Parts, Planned, Step
 
 _PROMPT_OF_A_PAINTER, _PROMPT_OF_AN_EDITOR = 1024, 1400  # tokens; an editor's has the picture's too
+_FEW_TOKENS = 64  # of a picture
 _HALF, _FULL = 0.5, 1.0  # of float32, in which processors make pictures
 
 
@@ -59,7 +61,7 @@ def engine_parts(
     a_picture, a_token = passes.picture_tokens(config, largest) + 2, passes.cache_bytes(config)
     pictures = max(1, limits.tokens // a_picture)
     words = max(1, limits.tokens - pictures * a_picture)
-    reading = passes.reading(description, passes.Batch(1, words, pictures, largest))
+    reading = passes.reading(description, passes.Batch(1, words, *_laid_out(config, pictures, largest)))
     parts = {
         "weights": 2.0 * passes.parameters_of(config),
         "reading prompts": (reading + 2 * 4 * limits.sequences * passes.vocabulary(config)) * (1 + SCATTERED),
@@ -73,6 +75,15 @@ def engine_parts(
         return f"{at_once:,} of {number:,} answers of the longest prompt run at once"
 
     return parts, Length(needed, longest), note
+
+
+def _laid_out(config: dict[str, Any], pictures: int, pixels: int) -> tuple[int, int]:
+    """Pictures of so many pixels as they are laid out: thousands of few tokens, which take minutes one by one, as fewer
+    with as many tokens in all."""
+    tokens = passes.picture_tokens(config, pixels)
+    if tokens >= _FEW_TOKENS:
+        return pictures, pixels
+    return max(1, pictures * tokens // _FEW_TOKENS), passes.pixels_of(config, _FEW_TOKENS)
 
 
 def _vlm(scale: Scale) -> Description:

@@ -68,12 +68,20 @@ def grid(config: dict[str, Any], pixels: int) -> tuple[int, int]:
     Raises:
         NotForecastError: pictures of this family are no grids of patches.
     """
-    merged = _patch(config) * _vision(config)["spatial_merge_size"]
-    tokens = max(1, pixels // merged**2)
+    tokens = max(1, pixels // pixels_of(config, 1))
     root = math.isqrt(tokens)
     height = max(range(root, root // 2, -1), key=lambda side: side * (tokens // side))
-    scale = merged // _patch(config)
+    scale = _vision(config)["spatial_merge_size"]
     return height * scale, tokens // height * scale
+
+
+def pixels_of(config: dict[str, Any], tokens: int) -> int:
+    """Pixels of a picture of so many tokens.
+
+    Raises:
+        NotForecastError: see `grid`.
+    """
+    return tokens * (_patch(config) * _vision(config)["spatial_merge_size"]) ** 2
 
 
 def picture_tokens(config: dict[str, Any], pixels: int) -> int:

@@ -75,8 +75,10 @@ def record(root: Path = Path(), targets: Sequence[str] = ()) -> int:
     scales = dict.fromkeys(stage.scale for stage in planned)
     if not all(_is_finished(scale, [stage for stage in planned if stage.scale == scale], root) for scale in scales):
         return 0
-    # By name: without, DVC also writes the .dvc files anew, which then seem younger than the models fetched by them.
-    call("dvc", "commit", "--force", "--no-relink", "--quiet", *(stage.name for stage in planned), root=root)
+    # Without a target, DVC also writes the .dvc files anew, which then seem younger than the models fetched by them; of
+    # stages by name it writes dvc.lock anew after each one.
+    which = [stage.name for stage in planned] if targets else [dvc_yaml.DVC_YAML]
+    call("dvc", "commit", "--force", "--no-relink", "--quiet", *which, root=root)
     objects.keep_listings(cache_folder(root), root)
     return len(planned)
 
