@@ -62,7 +62,7 @@ long: $(STAMP)  ## walks through a working folder, every command of README and d
 
 rehearse: $(STAMP)  ## a scale of the paper from fetch to claims, with tiny models, under a private Slurm: SCALE=7b or 3b
 	@case '$(SCALE:micro=7b)' in 3b|7b) ;; *) echo 'make: SCALE=$(SCALE): what is rehearsed is 7b or 3b' >&2; exit 2;; esac
-	pytest -n 0 tests/rehearsal --scale $(SCALE:micro=7b) --whole $(PYTEST_FLAGS)
+	pytest -n 0 --timeout 0 tests/rehearsal --scale $(SCALE:micro=7b) --whole $(PYTEST_FLAGS)
 
 lint: $(STAMP)  ## style of Python and Snakemake files
 	ruff check . && ruff format --check .

@@ -20,9 +20,9 @@ JOBS = ("--jobs", str(max(2, os.cpu_count() or 2)))
 EMBEDDER = "*/bge-m3/*/pytorch_model.bin"
 
 
-def finished(stage, cluster, process):
-    """What a run said, once it has ended well."""
-    said = end_of(process, minutes=35)
+def finished(stage, cluster, process, minutes=35):
+    """What a run said, once it has ended well; one that takes longer hangs."""
+    said = end_of(process, minutes)
     if process.returncode:
         queue, node = cluster.ask("squeue", "--format=%i %T %r %k"), cluster.ask("scontrol", "show", "node")
         pytest.fail("\n".join([said[-6000:], queue, node, stage.checkout.logs()[-12000:]]))
@@ -70,7 +70,8 @@ def test_two_evaluations_start_at_once_and_one_is_queued_again(stage, cluster):
 def test_everything_up_to_the_claims(stage, cluster, experiments):
     """From photographs to the claims, every step on the way."""
     scales = [f"scales={{{stage.scale}: {{experiments: {{{experiments}}}}}}}"] if experiments else []
-    finished(stage, cluster, stage.start(*scales, *JOBS, "--", "all"))
+    run = stage.start(*scales, *JOBS, "--", "all")
+    finished(stage, cluster, run, minutes=35 if experiments else 150)
     with (stage.root / f"results/{stage.scale}/claims/claims.csv").open(newline="", encoding="utf-8") as file:
         claims = list(csv.DictReader(file))
     assert claims

@@ -116,22 +116,29 @@ def one_message(refused, message):
     assert '  File "' not in output
 
 
-@pytest.mark.parametrize(
-    ("change", "target", "message"),
-    [
-        ("{images: {source: folder, paths: ['{a,b}/*.jpg']}}", "images", "braces"),
-        ("{training: {phases: {csr: {learning_rate: .inf}}}}", "main", "phases.csr.learning_rate = inf"),
-        ("{training: {phases: {vop: {extends: vop}}}}", "main", "cannot extend itself"),
-        ("{models: {vlm: {path: " + "a" * 300 + "}}}", "main", "models.vlm.path"),
-        ("{experiments: {tau: [base]}}", "main", "experiments.tau: 'tau' is made by a table or figure already"),
-        ("{reward: {embedder: {path: 'package:nosuch'}}}", "main", "reward.embedder.path: embedder 'package:nosuch'"),
-        ("{reward: {embedder: {path: models/nosuch}}}", "main", "reward.embedder.path: embedder 'models/nosuch'"),
-        ("{reward: {calibration: {pairs: none.csv}}}", "main", "reward.calibration.pairs: none.csv is not there"),
-        ("{training: {machine: {accelerate_config: none.yaml}}}", "main", "accelerate_config: none.yaml is not there"),
-        ("{evaluation: {benchmarks: {}}}", "main", "scales.smoke.evaluation.benchmarks = {}"),
-        ("{seeds: [true]}", "main", "seeds.0 = True"),
-    ],
-)
+def also_long(cases):
+    """Cases that differ in nothing but the message, each of which takes a start of Snakemake."""
+    return [pytest.param(*case, marks=pytest.mark.long) for case in cases]
+
+
+REFUSED = [
+    ("{images: {source: folder, paths: ['{a,b}/*.jpg']}}", "images", "braces"),
+    ("{training: {phases: {vop: {extends: vop}}}}", "main", "cannot extend itself"),
+    ("{experiments: {tau: [base]}}", "main", "experiments.tau: 'tau' is made by a table or figure already"),
+    ("{reward: {embedder: {path: 'package:nosuch'}}}", "main", "reward.embedder.path: embedder 'package:nosuch'"),
+]
+REFUSED_TOO = [
+    ("{training: {phases: {csr: {learning_rate: .inf}}}}", "main", "phases.csr.learning_rate = inf"),
+    ("{models: {vlm: {path: " + "a" * 300 + "}}}", "main", "models.vlm.path"),
+    ("{reward: {embedder: {path: models/nosuch}}}", "main", "reward.embedder.path: embedder 'models/nosuch'"),
+    ("{reward: {calibration: {pairs: none.csv}}}", "main", "reward.calibration.pairs: none.csv is not there"),
+    ("{training: {machine: {accelerate_config: none.yaml}}}", "main", "accelerate_config: none.yaml is not there"),
+    ("{evaluation: {benchmarks: {}}}", "main", "scales.smoke.evaluation.benchmarks = {}"),
+    ("{seeds: [true]}", "main", "seeds.0 = True"),
+]
+
+
+@pytest.mark.parametrize(("change", "target", "message"), [*REFUSED, *also_long(REFUSED_TOO)])
 def test_a_plan_ends_in_one_message_without_frames(refusing, change, target, message):
     scales = f"scales={{smoke: {change}}}"
     one_message(refusing.snakemake(scales, "--dry-run", "--", target, check=False), message)
@@ -147,9 +154,11 @@ def test_what_a_target_does_not_need_may_be_missing(refusing):
     refusing.snakemake(f"scales={{3b: {others}}}", "--dry-run", "--", "main")
 
 
-@pytest.mark.parametrize(
-    "content", [b"\xff\xfes\0c\0", b"\x00\x01\x02", b"", b"- a\n", b"a: [" * 5000, b"on: 1\n1: 2\n"]
-)
+ANYTHING = [b"\xff\xfes\0c\0", b"", b"a: [" * 5000]
+ANYTHING_TOO = [b"\x00\x01\x02", b"- a\n", b"on: 1\n1: 2\n"]
+
+
+@pytest.mark.parametrize("content", [*ANYTHING, *also_long([content] for content in ANYTHING_TOO)])
 def test_a_file_of_anything_ends_in_one_message(refusing, content):
     params = refusing.root / "params.yaml"
     before = params.read_bytes()
