@@ -31,12 +31,26 @@ SHARING = (
     "tests/workflow/test_smoke.py",
     "tests/workflow/test_questions.py",
 )
+# … or one record of rules that cost nothing (`toy_recorded`).
+SHARING_TOYS = (
+    "tests/provenance/test_repro.py",
+    "tests/provenance/test_why.py",
+    "tests/provenance/test_worktree.py",
+)
 # Files that take longest, the longest first, and begun first, so that no worker is left alone with one.
 LONGEST = (
     *SHARING,
     "tests/provenance/test_recorded_run.py",
     "tests/rehearsal/test_rehearsal.py",
+    *SHARING_TOYS,
     "tests/workflow/slurm/test_nodes.py",
+    "tests/workflow/test_graph.py",
+    "tests/workflow/test_parameters.py",
+    "tests/workflow/test_preflight.py",
+    "tests/workflow/test_pilot.py",
+    "tests/training/test_processes.py",
+    "tests/workflow/test_prompts.py",
+    "tests/provenance/test_dvc_yaml.py",
 )
 
 
@@ -62,7 +76,8 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByRun(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return "sharing" if file_of(nodeid) in SHARING else file_of(nodeid)
+            file = file_of(nodeid)
+            return next((sharing[0] for sharing in (SHARING, SHARING_TOYS) if file in sharing), file)
 
     return ByRun(config, log)
 

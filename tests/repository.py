@@ -204,6 +204,11 @@ def clone(source: Checkout, root: Path) -> Checkout:
     return made
 
 
+def lock_of(repository: Checkout) -> dict[str, Any]:
+    """What its dvc.lock holds."""
+    return read_yaml(repository.root / "dvc.lock")
+
+
 def duplicate(source: Checkout, root: Path) -> Checkout:
     """Copy a checkout with its results and caches."""
     shutil.copytree(source.root, root)

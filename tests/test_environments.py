@@ -86,10 +86,8 @@ def locked(name, system, machine):
                 yield f"{asked.name}{asked.specifier}"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(  # each asks the package index for hundreds of versions
-    "platform", [pytest.param(each, marks=pytest.mark.long if number else ()) for number, each in enumerate(PLATFORMS)]
-)
+@pytest.mark.long  # each asks the package index for hundreds of versions; on its own platform set-up installs it
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_the_lock_can_be_installed_on_every_platform_that_is_promised(platform, tmp_path):
     found = resolve(platform, tmp_path)
     sources = {each["metadata"]["name"] for each in found if not each["download_info"]["url"].endswith(".whl")}

@@ -117,7 +117,14 @@ def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variables", [{}, {"RANK": "1", "WORLD_SIZE": "2"}, {"RANK": "x", "WORLD_SIZE": "y"}])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({}, marks=pytest.mark.long),
+        {"RANK": "1", "WORLD_SIZE": "2"},
+        pytest.param({"RANK": "x", "WORLD_SIZE": "y"}, marks=pytest.mark.long),
+    ],
+)
 def test_training_by_one_process_ignores_them(variables, tmp_path):
     scale = load("smoke")
     options = to_json(scale, [*scale.training.sections("cold"), "models.vlm.processor", "models.vlm.lens"])

@@ -97,12 +97,12 @@ def measured(options: TrainOptions, small, work) -> int:
         return peak + sum(4 * weights.get_tensor(name).numel() for name in weights.keys())  # noqa: SIM118
 
 
-@pytest.mark.slow  # four trainings, each profiled
+@pytest.mark.slow  # a training, profiled
 @pytest.mark.parametrize(
     ("lora", "checkpointing"),
     [
         pytest.param(None, False, id="full-kept"),
-        pytest.param(Lora(rank=16), True, id="lora-checkpointing"),
+        pytest.param(Lora(rank=16), True, id="lora-checkpointing", marks=pytest.mark.long),
         pytest.param(None, True, id="full-checkpointing", marks=pytest.mark.long),
         pytest.param(Lora(rank=16), False, id="lora-kept", marks=pytest.mark.long),
     ],

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
-from repository import clone as clone_of
+from repository import lock_of
 from viper.listings import place_of
 from viper.provenance.objects import STORE
 from viper.provenance.sidecar import SUFFIX, has_sidecar
@@ -29,34 +28,13 @@ def md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
-def lock_of(repository):
-    return yaml.safe_load((repository.root / "dvc.lock").read_text())
+# --- recording
 
 
-# --- running and recording
-
-
-def test_a_failure_half_way_keeps_what_was_finished(reproduced):
-    assert reproduced.facts["broken"].returncode != 0
-    assert "evaluate_main" in reproduced.facts["broken"].stdout
-    assert reproduced.facts["trained once"]
-    resumed = reproduced.facts["resumed"].stdout + reproduced.facts["resumed"].stderr
-    assert "rule train:" not in resumed
-    assert "rule evaluate:" in resumed
-
-
-def test_an_up_to_date_tree_is_left_alone(reproduced, recorded):
-    """Whether DVC ran it or Snakemake did."""
-    for said in (reproduced.facts["again"].stdout, recorded.run("dvc", "repro").stdout):
-        assert "Data and pipelines are up to date" in said
-        assert "Running stage" not in said
-
-
-def test_recording_a_snakemake_run_gives_what_dvc_repro_gave(reproduced):
-    before = lock_of(reproduced)
-    (reproduced.root / "dvc.lock").unlink()
-    reproduced.run("viper", "record")
-    assert lock_of(reproduced) == before
+def test_an_up_to_date_tree_is_left_alone_by_dvc(recorded):
+    said = recorded.run("dvc", "repro").stdout
+    assert "Data and pipelines are up to date" in said
+    assert "Running stage" not in said
 
 
 def test_recording_refuses_what_is_out_of_date_or_missing(recorded):
@@ -72,24 +50,6 @@ def test_recording_refuses_what_is_out_of_date_or_missing(recorded):
     (recorded.root / "away.part").rename(part)
     assert kept.returncode == 0  # what else is there is as recorded, and of what is missing the record stays
     assert recorded.run("git", "status", "--porcelain").stdout == ""
-
-
-def test_a_part_is_recorded_by_its_target_and_taken_over_without_the_rest(toy, tmp_path):
-    before = lock_of(toy)["stages"]
-    (toy.root / "dvc.lock").unlink()
-    toy.run("viper", "record", "main")
-    part = lock_of(toy)["stages"]
-    assert part == {name: before[name] for name in ("train_main", "evaluate_main", "main")}
-    toy.commit("a part")
-    taken = clone_of(toy, tmp_path / "clone")
-    assert "edited" not in taken.run("viper", "pull").stdout
-    planned = taken.run("snakemake", "--dry-run", "--", "main")
-    assert "Nothing to be done" in planned.stdout + planned.stderr
-    assert "nothing to record" in taken.run("viper", "record").stdout
-    toy.run("viper", "record", "all")
-    assert lock_of(toy)["stages"] == before
-    refused = toy.run("viper", "record", "mian", check=False)
-    assert (refused.returncode, "no stage 'mian'" in refused.stderr) == (2, True)
 
 
 def test_only_what_is_harmless_to_load_is_stored(recorded):

@@ -135,7 +135,11 @@ def expected(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
+@pytest.mark.parametrize(
+    "machine",
+    [pytest.param(each, marks=pytest.mark.long if number > 1 else ()) for number, each in enumerate(MACHINES)],
+    ids=lambda machine: machine.__name__,
+)
 def test_what_a_machine_has_set_changes_no_byte(tmp_path, expected, machine):
     assert len(expected) >= 24
     assert draw(tmp_path, machine(tmp_path)) == expected

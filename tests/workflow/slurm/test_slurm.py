@@ -57,6 +57,7 @@ def test_a_cancelled_job_is_tried_again(workflow):
     assert (workflow.root / f"{BENCHMARKS}/MicroBlink.tsv").exists()
 
 
+@pytest.mark.long
 def test_what_declares_no_resources_runs_where_snakemake_does(workflow):
     """Unless the command line asks for some."""
     card = "data/smoke/dataset/base/seed0/README.md"
