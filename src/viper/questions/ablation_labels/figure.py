@@ -6,7 +6,7 @@ from viper.analysis.figures import style
 from viper.lineage import variant_of
 from viper.plotting import Figure, plt
 
-_CROWDED = 0.75
+_CROWDED, _BESIDE = 0.86, 0.12  # shares
 MARKERS = {"csr": ("s", "#56B4E9", "CSR"), "vop": ("D", "#E69F00", "VOP")}  # as in the other figures
 
 
@@ -26,12 +26,13 @@ def draw(table: pd.DataFrame) -> Figure:
             ecolor="0.5",
             elinewidth=0.7,
         )
-        for turn, row in enumerate(part.sort_values("share").itertuples()):
+        for row in part.itertuples():
             is_right = row.share > _CROWDED  # where a name to the right would leave the axes
+            is_above = row.gain >= part.loc[(part["share"] - row.share).abs() < _BESIDE, "gain"].mean()
             axes.annotate(
                 variant_of(row.lineage) or row.lineage,
                 (100 * row.share, row.gain),
-                (-5 if is_right else 5, (4, -9)[turn % 2]),  # neighbours above and below
+                (-5 if is_right else 5, 4 if is_above else -9),  # away from those beside it
                 textcoords="offset points",
                 ha="right" if is_right else "left",
                 fontsize=5,
