@@ -192,7 +192,15 @@ def no_folder(root):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("before", [left_by_another_python, half_made, without_pip, no_folder])
+@pytest.mark.parametrize(
+    "before",
+    [
+        left_by_another_python,
+        half_made,
+        pytest.param(without_pip, marks=pytest.mark.long),
+        pytest.param(no_folder, marks=pytest.mark.long),
+    ],
+)
 def test_what_an_earlier_attempt_left_does_not_stand_in_the_way(folder, before):
     before(folder)
     result = set_up(folder)
@@ -201,7 +209,7 @@ def test_what_an_earlier_attempt_left_does_not_stand_in_the_way(folder, before):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("activated", [False, True])
+@pytest.mark.parametrize("activated", [pytest.param(False, marks=pytest.mark.long), True])
 def test_an_environment_that_came_with_a_copied_folder_is_made_anew(folder, activated):
     assert set_up(folder).returncode == 0
     assert "setup.sh" not in set_up(folder).stdout  # nothing to do

@@ -54,7 +54,7 @@ def test_snakemake_itself_would_leave_it_out(run, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))])
 def test_after_a_run_nothing_is_to_do_and_all_is_there(run, tmp_path, seed):
     rng = random.Random(seed)
     inputs = {}

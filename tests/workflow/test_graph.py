@@ -156,7 +156,7 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
     assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()
 
 
-@pytest.mark.parametrize("scale", ["micro", "3b", "7b"])
+@pytest.mark.parametrize("scale", ["micro", "3b", pytest.param("7b", marks=pytest.mark.long)])  # 7b: as 3b
 def test_open_questions_are_planned(workflow, own_data, scale):
     plan = planned(workflow, "open_questions", f"scale={scale}", "--printshellcmds")
     asked = load(scale).questions
