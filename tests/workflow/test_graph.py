@@ -67,7 +67,8 @@ def behind(graph, target):
         if job not in found | {None}:
             found.add(job)
             waiting += job.inputs
-    return {path.split("/")[2] for job in found if job.rule == "train" for path in job.outputs if "/seed0/" in path}
+    made = [path for job in found if job.rule == "train" for path in job.outputs]
+    return {path.split("/")[2] for path in made if path.endswith("/seed0/manifest.json")}
 
 
 def test_each_target_alone_trains_what_it_compares(workflow):
