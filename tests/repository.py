@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -202,6 +202,11 @@ def clone(source: Checkout, root: Path) -> Checkout:
     made = Checkout(root)
     made.introduce()
     return made
+
+
+def also_long(cases: Iterable[Any]) -> list[Any]:
+    """Cases that take a start of Snakemake each, and tell little that their neighbours do not: `make long` has them."""
+    return [pytest.param(*(case if isinstance(case, tuple) else [case]), marks=pytest.mark.long) for case in cases]
 
 
 def lock_of(repository: Checkout) -> dict[str, Any]:

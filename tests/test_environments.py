@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from repository import also_long
 from viper.models.engine import NEWEST, OLDEST
 
 ROOT = Path(__file__).parents[1]
@@ -197,8 +198,7 @@ def no_folder(root):
     [
         left_by_another_python,
         half_made,
-        pytest.param(without_pip, marks=pytest.mark.long),
-        pytest.param(no_folder, marks=pytest.mark.long),
+        *also_long([without_pip, no_folder]),
     ],
 )
 def test_what_an_earlier_attempt_left_does_not_stand_in_the_way(folder, before):
@@ -209,7 +209,7 @@ def test_what_an_earlier_attempt_left_does_not_stand_in_the_way(folder, before):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("activated", [pytest.param(False, marks=pytest.mark.long), True])
+@pytest.mark.parametrize("activated", [*also_long([False]), True])
 def test_an_environment_that_came_with_a_copied_folder_is_made_anew(folder, activated):
     assert set_up(folder).returncode == 0
     assert "setup.sh" not in set_up(folder).stdout  # nothing to do

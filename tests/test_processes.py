@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from repository import also_long
 from viper.config import load
 from viper.config.options import to_json
 from viper.errors import ViperError
@@ -120,9 +121,8 @@ def test_commands_that_load_torch_do_not_wait_for_others(tmp_path):
 @pytest.mark.parametrize(
     "variables",
     [
-        pytest.param({}, marks=pytest.mark.long),
         {"RANK": "1", "WORLD_SIZE": "2"},
-        pytest.param({"RANK": "x", "WORLD_SIZE": "y"}, marks=pytest.mark.long),
+        *also_long([{}, {"RANK": "x", "WORLD_SIZE": "y"}]),
     ],
 )
 def test_training_by_one_process_ignores_them(variables, tmp_path):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from repository import ROOT, Checkout
+from repository import ROOT, Checkout, also_long
 from viper.tools import planned_rules, plans_nothing
 
 PATCHED = "from viper.workflow import insides\ninsides.look_behind_ancient()\n"
@@ -54,7 +54,7 @@ def test_snakemake_itself_would_leave_it_out(run, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))])
+@pytest.mark.parametrize("seed", [0, 1, *also_long(range(2, 6))])
 def test_after_a_run_nothing_is_to_do_and_all_is_there(run, tmp_path, seed):
     rng = random.Random(seed)
     inputs = {}

@@ -7,7 +7,9 @@ import re
 import pytest
 from PIL import Image
 
+from repository import also_long
 from viper.config import load
+from viper.manifest import MANIFEST
 from viper.synthesis.rows import read_rows
 from viper.workflow.graph import from_json
 
@@ -59,23 +61,19 @@ def test_lineages_that_experiments_share_are_trained_once(workflow):
     assert plan.count("rule evaluate:") == 2 * 2 * (len(EVERYTHING) - 2)
 
 
-def behind(graph, target):
-    """The lineages whose checkpoints are made for a target."""
-    maker, found, waiting = graph.maker(), set(), list(graph.targets[target])
-    while waiting:
-        job = maker.get(waiting.pop())
-        if job not in found | {None}:
-            found.add(job)
-            waiting += job.inputs
-    made = [path for job in found if job.rule == "train" for path in job.outputs]
-    return {path.split("/")[2] for path in made if path.endswith("/seed0/manifest.json")}
+@pytest.mark.parametrize("target", ["main", *also_long([*list(TRAINED)[1:], "claims"])])
+def test_each_target_alone_trains_what_it_compares(workflow, target):
+    assert {lineage for lineage, _ in trained(planned(workflow, target))} == TRAINED.get(target, EVERYTHING)
 
 
-def test_each_target_alone_trains_what_it_compares(workflow):
-    """`main` by a plan of its own, all of them by one graph."""
-    assert {lineage for lineage, _ in trained(planned(workflow, "main"))} == TRAINED["main"]
+def test_behind_each_target_stands_the_training_of_what_it_compares(workflow):
     graph = from_json(workflow.run("viper", "graph", *TRAINED, "claims", "--scale", "smoke").stdout)
-    assert {target: behind(graph, target) for target in graph.targets} == TRAINED | {"claims": EVERYTHING}
+    trainings = {target: [job for job in graph.jobs_of(target) if job.rule == "train"] for target in graph.targets}
+    made = {
+        target: {path.split("/")[2] for job in jobs for path in job.outputs if path.endswith(MANIFEST)}
+        for target, jobs in trainings.items()
+    }
+    assert made == TRAINED | {"claims": EVERYTHING}
 
 
 def test_a_new_ablation_is_one_line_of_params(workflow):
@@ -157,7 +155,7 @@ def test_the_whole_paper_is_planned(workflow, own_data, scale):
     assert (workflow.root / f"envs/accelerate/{scale}.yaml").exists()
 
 
-@pytest.mark.parametrize("scale", ["micro", "3b", pytest.param("7b", marks=pytest.mark.long)])  # 7b: as 3b
+@pytest.mark.parametrize("scale", ["micro", "3b", *also_long(["7b"])])
 def test_open_questions_are_planned(workflow, own_data, scale):
     plan = planned(workflow, "open_questions", f"scale={scale}", "--printshellcmds")
     asked = load(scale).questions

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from repository import also_long
+
 pytestmark = pytest.mark.slow
 
 BROKEN = {
@@ -116,11 +118,6 @@ def one_message(refused, message):
     assert '  File "' not in output
 
 
-def also_long(cases):
-    """Cases that differ in nothing but the message, each of which takes a start of Snakemake."""
-    return [pytest.param(*case, marks=pytest.mark.long) for case in cases]
-
-
 REFUSED = [
     ("{images: {source: folder, paths: ['{a,b}/*.jpg']}}", "images", "braces"),
     ("{training: {phases: {vop: {extends: vop}}}}", "main", "cannot extend itself"),
@@ -158,7 +155,7 @@ ANYTHING = [b"\xff\xfes\0c\0", b"", b"a: [" * 5000]
 ANYTHING_TOO = [b"\x00\x01\x02", b"- a\n", b"on: 1\n1: 2\n"]
 
 
-@pytest.mark.parametrize("content", [*ANYTHING, *also_long([content] for content in ANYTHING_TOO)])
+@pytest.mark.parametrize("content", [*ANYTHING, *also_long(ANYTHING_TOO)])
 def test_a_file_of_anything_ends_in_one_message(refusing, content):
     params = refusing.root / "params.yaml"
     before = params.read_bytes()

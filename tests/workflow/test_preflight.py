@@ -39,11 +39,11 @@ def test_a_kind_tries_the_models_of_its_jobs_whatever_the_command_line_asks_for(
 
 
 def test_the_table_is_printed_each_time_and_nothing_stays(workflow):
-    said = workflow.snakemake("--", "preflight").stdout
-    assert "Qwen2_5_VLForConditionalGeneration" in said
-    assert len(re.findall(r"in two steps; \d+ s +ok", said)) == 2, "painter and editor"
-    assert "wrong" not in said
-    assert "rule preflight_node:" in workflow.snakemake("--dry-run", "--", "preflight").stdout
+    for _ in range(2):
+        said = workflow.snakemake("--", "preflight").stdout
+        assert "Qwen2_5_VLForConditionalGeneration" in said
+        assert len(re.findall(r"in two steps; \d+ s +ok", said)) == 2, "painter and editor"
+        assert "wrong" not in said
     assert not list(workflow.root.glob("results/smoke/*"))
     assert not list(workflow.root.glob("work/smoke/preflight/*"))
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from repository import also_long
+
 ROOT = Path(__file__).parents[3]
 DRAW = """
 import hashlib, runpy, sys
@@ -137,7 +139,7 @@ def expected(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "machine",
-    [pytest.param(each, marks=pytest.mark.long if number > 1 else ()) for number, each in enumerate(MACHINES)],
+    [*MACHINES[:2], *also_long(MACHINES[2:])],
     ids=lambda machine: machine.__name__,
 )
 def test_what_a_machine_has_set_changes_no_byte(tmp_path, expected, machine):
